@@ -56,6 +56,9 @@ def test_every_form_of_a_token_opens_the_door_and_meets_in_one_answer(form, olga
     kept = ask(gateway, path, "scheme MediaBrowser", olga.token).content
     # A later server takes only today's form itself.
     direct = ask(server, path, "scheme MediaBrowser", olga.token)
+    # An answer may depend on the app that a request names, so those that name one meet in another answer.
+    if "Client=" in str(FORMS[form]):
+        ask(gateway, path, form, olga.token)
     through = ask(gateway, path, form, olga.token)
     assert through.status_code == direct.status_code == 200
     assert through.content == direct.content == kept

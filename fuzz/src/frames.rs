@@ -21,7 +21,7 @@ pub fn check(kind: ServerKind, frame: &[u8]) {
                 assert!(!stale.is_empty(), "a signal says something");
                 count += stale.len();
             }
-            ServerEvent::Playback { session, item, state } => {
+            ServerEvent::Playback { session, item, state, .. } => {
                 assert!(session.len() + item.len() <= frame.len() * 2);
                 count += usize::from(kind.playback_invalidations(item, *state).len() > 16);
             }

@@ -1,11 +1,12 @@
 //! What must hold of whatever a server says of itself.
 
-use greenroom_dialect::change_counters::change_counters;
 use greenroom_dialect::own_user::own_user;
 use greenroom_dialect::request::ServerKind;
 use greenroom_dialect::server_identity::{
     IdentityProbe, IdentityProbeResponse, ServerIdentity, identify_server, next_probe,
 };
+use greenroom_dialect::session_list::{SessionFilter, SessionList, SessionViewer};
+use greenroom_dialect::user_list::UserList;
 use http::HeaderMap;
 use serde::de::IgnoredAny;
 
@@ -39,7 +40,22 @@ pub fn check(body: &[u8]) {
     if let Some(user) = own_user(body) {
         assert!(is_json && !user.contains('-') && !user.bytes().any(|byte| byte.is_ascii_uppercase()));
     }
-    if let Some(counters) = change_counters(body) {
-        assert!(is_json && counters.len() <= body.len());
+    for kind in [ServerKind::Plex, ServerKind::Jellyfin] {
+        if let Ok(counters) = kind.change_counters(body) {
+            assert!(is_json && counters.len() <= body.len());
+        }
+        if let Ok(changed) = kind.changed_since(body) {
+            assert!(is_json && changed.items.len() <= body.len());
+            assert!(serde_json::from_slice::<IgnoredAny>(&kind.change_event(&changed, |_| false)).is_ok());
+        }
+    }
+    if let Some(users) = UserList::parse(body) {
+        assert!(is_json && users.changes_since(&users).is_empty());
+    }
+    let viewer = SessionViewer::parse(400, body);
+    if let (Some(list), Some(viewer)) = (SessionList::parse_frame(body), viewer)
+        && let Some(answer) = list.body(&viewer, &SessionFilter::default(), 0)
+    {
+        assert!(serde_json::from_slice::<IgnoredAny>(&answer).is_ok());
     }
 }

@@ -3,10 +3,10 @@
 
 use greenroom_dialect::class::Class;
 use greenroom_dialect::classification::{Classification, Read, SharingScope};
-use greenroom_dialect::prediction::model::{PredictionLimits, PredictionModel};
-use greenroom_dialect::prediction::{ClientContext, MAX_ROWS};
 use greenroom_dialect::redact;
 use greenroom_dialect::request::{RequestView, ServerKind};
+use greenroom_prefetch::prediction::model::{PredictionLimits, PredictionModel};
+use greenroom_prefetch::prediction::{ClientContext, MAX_ROWS, row_references};
 use http::{HeaderMap, Method};
 
 use super::request::{FuzzRequest, SECRET, split_once};
@@ -39,7 +39,7 @@ fn check_step(kind: ServerKind, habits: &mut PredictionModel, request: &FuzzRequ
     let asker = ClientContext { own_user, token: Some(SECRET), product: None };
     let expected = habits.predict(kind, &read, answer, asker, PredictionLimits { most: MOST, classes: &CLASSES });
     assert!(expected.len() <= MOST, "no more than is wanted");
-    assert!(kind.row_references(&read, answer).len() <= MAX_ROWS, "no more than a screen");
+    assert!(row_references(kind, &read, answer).len() <= MAX_ROWS, "no more than a screen");
     for next in expected {
         assert_ne!(next.read.key, read.key, "what was just answered is not expected");
         assert_harmless(kind, &next.read, own_user);

@@ -147,7 +147,7 @@ impl Cache {
             Freshness::Fresh { refresh_due } if !refresh_due || !entry.may_refresh(now_ms) => {
                 entry.counters.hits.one();
                 entry.record_read(now_ms);
-                Some(CacheResponse::cached(entry, CacheStatus::Hit, Tier::Memory, now_ms, None))
+                Some(CacheResponse::cached(entry, CacheStatus::Hit, Tier::Memory, (policy, now_ms), None))
             }
             _ => None,
         }
@@ -156,6 +156,11 @@ impl Cache {
     /// The entry in memory under a key, whatever its age and validity. For diagnosis: changes no state.
     pub fn peek(&self, key: &Key) -> Option<Arc<Entry>> {
         self.0.coordinator.memory.peek(key)
+    }
+
+    /// Forgets that the last load of a key failed: the failure was its caller's alone, so the next caller loads.
+    pub fn forget_failure(&self, key: &Key) {
+        self.0.coordinator.negative.forget_failed(key);
     }
 
     /// Everything known about a key. For diagnosis: changes no state.

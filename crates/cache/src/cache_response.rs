@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::delivery_guard::DeliveryGuard;
+use crate::freshness::fresh_left_ms;
 use crate::load::LoadErrorKind;
 use crate::not_stored_reason::NotStoredReason;
+use crate::policy::Policy;
 use crate::value::{Entry, Value};
 
 /// What a caller accepts.
@@ -96,6 +98,10 @@ pub enum CacheStatusReason {
     FailedRecently(LoadErrorKind),
     /// The source is known to be down and was not asked.
     Offline,
+    /// Confirmed by the source, which was not asked for the value itself.
+    Confirmed,
+    /// Loaded because the cached value was unconfirmed.
+    Unconfirmed,
     /// Loaded, but not stored.
     NotStored(NotStoredReason),
 }
@@ -107,6 +113,8 @@ impl CacheStatusReason {
             Self::Age => "age",
             Self::BackingOff => "backing-off",
             Self::SlowLoad => "slow-load",
+            Self::Confirmed => "confirmed",
+            Self::Unconfirmed => "unconfirmed",
             Self::Offline => LoadErrorKind::Offline.name(),
             Self::Failed(kind) | Self::FailedRecently(kind) => kind.name(),
             Self::NotStored(reason) => reason.name(),
@@ -154,10 +162,10 @@ impl<P> CacheResponse<P> {
         entry: Arc<Entry>,
         served: CacheStatus,
         tier: Tier,
-        now_ms: u64,
+        (policy, now_ms): (&Policy, u64),
         reason: Option<CacheStatusReason>,
     ) -> Self {
-        let (age, left_ms) = (entry.age(now_ms), entry.fresh_left_ms(now_ms));
+        let (age, left_ms) = (entry.age(now_ms), fresh_left_ms(&entry, policy, now_ms));
         Self::Cached { age, left_ms, entry, served, tier, reason, delivery_guard: None }
     }
 

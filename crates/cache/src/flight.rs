@@ -26,6 +26,8 @@ const SHARDS: usize = 16;
 pub(crate) enum LoadOutcome {
     /// A cacheable value, and whether it was stored.
     Cacheable { entry: Arc<Entry>, refusal: Option<NotStoredReason>, delivery_guard: Option<DeliveryGuard> },
+    /// The cached value, confirmed and stored again.
+    Confirmed { entry: Arc<Entry>, delivery_guard: Option<DeliveryGuard> },
     /// A value to share, not cacheable.
     Shared(Value),
     /// Like [`Self::Shared`]: what the source says of something that it does not have.
@@ -303,7 +305,7 @@ impl LoadOutcome {
     /// for it, and whether the tags are unknown.
     pub(crate) fn scope_hashes<'a>(&'a self, key_hashes: &'a ScopeHashes) -> (&'a ScopeHashes, bool) {
         match self {
-            Self::Cacheable { entry, .. } => (&entry.scope_hashes, false),
+            Self::Cacheable { entry, .. } | Self::Confirmed { entry, .. } => (&entry.scope_hashes, false),
             Self::Shared(_) | Self::Absent(_) | Self::Failed(_) | Self::Uncacheable => (key_hashes, true),
         }
     }

@@ -67,15 +67,20 @@
 //!               ^ from 80 % on, a read refreshes behind
 //! ```
 //!
-//! [`evaluate_freshness`] places an entry on that line, taking invalidations into account. There are five cases:
+//! [`evaluate_freshness`] places an entry on that line, taking invalidations into account. There are six cases:
 //!
 //! | entry | the caller gets |
 //! |---|---|
 //! | fresh | the entry, at once; late in its fresh time also one background refresh |
 //! | stale | the entry, at once, and one background refresh |
 //! | expired | a load; the entry if the load fails or exceeds the soft timeout |
+//! | unconfirmed | the entry if the loader confirms it, else a load, up to the hard timeout; the entry if that fails |
 //! | invalidated | a load, up to the hard timeout; the entry only if the load fails and it was not purged |
 //! | none | a load, or its error |
+//!
+//! An entry is unconfirmed if it was loaded before a moment that the caller's policy names, because changes since may
+//! have been missed. Any load but one for an invalidated entry may confirm the entry instead of loading it
+//! ([`LoadResult::Confirmed`]): it is stored again, as new as the check.
 //!
 //! A value that arrives after a caller's timeout is still stored. A caller can ask for more or less than this: see
 //! [`CacheDirective`].
@@ -113,7 +118,7 @@
 //! connect them to the disk tier, which is a module tree of its own ([`disk`]). [`Cache`] is the handle, and `engine`
 //! is what it points to. Locks and atomics that decide anything come from `sync`, so that with the feature `shuttle` a
 //! model checker runs the same code (`cargo test --features shuttle`); a build with that feature is for nothing else.
-//! `sabotage.sh` removes the guards one by one and asserts that tests fail.
+//! `crates/sabotage.sh` removes the guards one by one and asserts that tests fail.
 //!
 //! # Deliberately absent
 //!
@@ -188,7 +193,7 @@ pub use diagnosis::{Diagnosis, InvalidationCause};
 pub use freshness::evaluate_freshness;
 pub use hybrid_timestamp::HybridTimestamp;
 pub use key::{Key, Partition, Tag};
-pub use load::{AbsentValue, LoadError, LoadErrorKind, LoadResult, LoadedValue, Loader};
+pub use load::{AbsentValue, ConfirmedValue, LoadError, LoadErrorKind, LoadResult, LoadedValue, Loader};
 pub use load_reason::LoadReason;
 pub use not_stored_reason::NotStoredReason;
 pub use policy::{EntryDeadlines, Freshness, FreshnessBound, Policy, Validity};

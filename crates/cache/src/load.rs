@@ -16,7 +16,7 @@ pub trait Loader: Send + Sync + 'static {
     /// An uncacheable response, for the caller that started the load.
     type Pass: Send + 'static;
 
-    /// Loads the value. `old` is the cached entry of the key, whatever its age, unless it was purged.
+    /// Loads the value, or confirms the cached one. `old` is the cached entry of the key, whatever its age, unless it was purged.
     fn load(
         &self,
         reason: LoadReason,
@@ -36,9 +36,20 @@ pub enum LoadResult<P> {
     /// Like [`LoadResult::NotFound`], and remembered: for [`CacheSettings::absence_ttl`] later callers get the same
     /// value without a load, unless it is invalidated.
     Absent(AbsentValue),
+    /// The source vouches for `old`, which is not invalidated: the engine stores the same value again, as if it had been
+    /// loaded at that moment. If `old` may not be confirmed, because it was invalidated meanwhile or loaded while a write
+    /// settled, the loader is called again with [`LoadReason::Invalidated`] and must load.
+    Confirmed(ConfirmedValue),
     /// Uncacheable: for the caller that started the load. Waiters are released at once and load for themselves; the key
     /// is remembered as uncacheable for a while.
     Pass(P),
+}
+
+/// What the source says of a value that it need not send again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConfirmedValue {
+    /// The moment for which it vouches, in wall-clock milliseconds: the one before it was asked.
+    pub checked_ms: u64,
 }
 
 /// What the source says of something that it does not have.

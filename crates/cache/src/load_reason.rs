@@ -9,6 +9,8 @@ pub enum LoadReason {
     Expired,
     /// The entry was invalidated.
     Invalidated,
+    /// The entry is from before a gap in which changes may have been missed, and nothing has confirmed it since.
+    Unconfirmed,
     /// A read found a refresh due.
     Refresh,
     /// Warming, without a read.
@@ -21,8 +23,16 @@ pub enum LoadReason {
 
 impl LoadReason {
     /// Every reason.
-    pub const EVERY: [Self; 7] =
-        [Self::Absent, Self::Expired, Self::Invalidated, Self::Refresh, Self::Warm, Self::Demanded, Self::Prefetch];
+    pub const EVERY: [Self; 8] = [
+        Self::Absent,
+        Self::Expired,
+        Self::Invalidated,
+        Self::Unconfirmed,
+        Self::Refresh,
+        Self::Warm,
+        Self::Demanded,
+        Self::Prefetch,
+    ];
 
     /// Name on the wire and in statistics.
     pub fn name(self) -> &'static str {
@@ -30,6 +40,7 @@ impl LoadReason {
             Self::Absent => "absent",
             Self::Expired => "expired",
             Self::Invalidated => "invalidated",
+            Self::Unconfirmed => "unconfirmed",
             Self::Refresh => "refresh",
             Self::Warm => "warm",
             Self::Demanded => "demanded",

@@ -9,9 +9,10 @@ use std::task::Poll;
 use tokio::sync::oneshot;
 
 use crate::coordinator::LoadContext;
+use crate::delivery_guard::DeliveryGuard;
 use crate::engine::CacheEngine;
 use crate::flight::{FlightLeader, LoadOutcome};
-use crate::load::{LoadError, LoadErrorKind, LoadResult, Loader};
+use crate::load::{ConfirmedValue, LoadError, LoadErrorKind, LoadResult, Loader};
 use crate::load_reason::LoadReason;
 use crate::not_stored_reason::NotStoredReason;
 use crate::value::{Entry, RefreshPermit};
@@ -36,14 +37,43 @@ impl CacheEngine {
                 LoadReason::Warm => context.counters.warm_loads.one(),
                 _ => {}
             }
-            let loading = catch_panic(async { loader.load(load_reason, old).await });
+            let loading = catch_panic(engine.load_or_confirm(&leader, &context, loader.as_ref(), old));
             let result = engine.clock.timeout(engine.coordinator.settings.flight_max_age, loading).await;
             let result = result
                 .unwrap_or_else(|_| Err(LoadError::new(LoadErrorKind::TimedOut, "the load exceeded its maximum age")));
             context.counters.record_load_time(engine.clock.since_ms(began_us));
-            engine.finish_load(leader, &context, result, permit.as_ref(), pass_sender);
+            match result {
+                Ok(LoadEnd::Confirmed(entry, delivery_guard)) => {
+                    context.counters.loads_confirmed.one();
+                    leader.complete(LoadOutcome::Confirmed { entry, delivery_guard });
+                }
+                Ok(LoadEnd::Result(result)) => {
+                    engine.finish_load(leader, &context, Ok(result), permit.as_ref(), pass_sender);
+                }
+                Err(error) => engine.finish_load(leader, &context, Err(error), permit.as_ref(), pass_sender),
+            }
         });
         pass_receiver
+    }
+
+    /// Lets the loader load the value, or confirm the cached one and stores that again. If it may not be confirmed, it is
+    /// loaded.
+    async fn load_or_confirm<L: Loader>(
+        &self,
+        leader: &FlightLeader,
+        context: &LoadContext,
+        loader: &L,
+        old: Option<Arc<Entry>>,
+    ) -> Result<LoadEnd<L::Pass>, LoadError> {
+        let result = loader.load(context.load_reason, old.clone()).await?;
+        let LoadResult::Confirmed(ConfirmedValue { checked_ms }) = result else { return Ok(LoadEnd::Result(result)) };
+        let now_ms = self.clock.now_ms();
+        let confirmed =
+            old.as_ref().and_then(|old| self.coordinator.confirm(context, &leader.flight, old, checked_ms, now_ms));
+        match confirmed {
+            Some((entry, delivery_guard)) => Ok(LoadEnd::Confirmed(entry, delivery_guard)),
+            None => loader.load(LoadReason::Invalidated, old).await.map(LoadEnd::Result),
+        }
     }
 
     /// Stores, shares or remembers the result, then wakes the waiters.
@@ -65,6 +95,11 @@ impl CacheEngine {
                     counters.prefetch_loads.one();
                 }
                 LoadOutcome::Cacheable { entry, refusal, delivery_guard }
+            }
+            // It was called a second time to load.
+            Ok(LoadResult::Confirmed(_)) => {
+                counters.loads_failed.one();
+                LoadOutcome::Failed(LoadError::new(LoadErrorKind::Refused, "an invalidated value cannot be confirmed"))
             }
             Ok(LoadResult::Share(value)) => {
                 counters.loads_shared.one();
@@ -114,6 +149,14 @@ impl CacheEngine {
     }
 }
 
+/// How a load ended.
+enum LoadEnd<P> {
+    /// The cached value was confirmed and stored again.
+    Confirmed(Arc<Entry>, Option<DeliveryGuard>),
+    /// Anything else.
+    Result(LoadResult<P>),
+}
+
 /// Whether the value to be refreshed is still there, and would be due again at once.
 fn keeps_old(outcome: &LoadOutcome) -> bool {
     match outcome {
@@ -121,14 +164,13 @@ fn keeps_old(outcome: &LoadOutcome) -> bool {
         LoadOutcome::Failed(failure) if failure.kind == LoadErrorKind::Offline => false,
         LoadOutcome::Cacheable { refusal, .. } => refusal
             .is_some_and(|refusal| !matches!(refusal, NotStoredReason::Invalidated | NotStoredReason::Superseded)),
+        LoadOutcome::Confirmed { .. } => false,
         LoadOutcome::Shared(_) | LoadOutcome::Absent(_) | LoadOutcome::Uncacheable | LoadOutcome::Failed(_) => true,
     }
 }
 
 /// Turns a panic of the loader into a failure, so that it reaches all waiters.
-async fn catch_panic<P>(
-    loading: impl Future<Output = Result<LoadResult<P>, LoadError>>,
-) -> Result<LoadResult<P>, LoadError> {
+async fn catch_panic<T>(loading: impl Future<Output = Result<T, LoadError>>) -> Result<T, LoadError> {
     let mut loading = pin!(loading);
     poll_fn(|cx| {
         let polled = catch_unwind(AssertUnwindSafe(|| loading.as_mut().poll(cx)));

@@ -84,6 +84,13 @@ impl NegativeCache {
         }
     }
 
+    /// Forgets a failure.
+    pub(crate) fn forget_failed(&self, key: &Key) {
+        if self.get(key).is_some_and(|negative| matches!(*negative, NegativeEntry::Failed { .. })) {
+            self.map.remove(key);
+        }
+    }
+
     pub(crate) fn forget(&self, key: &Key) {
         if !self.map.is_empty() {
             self.map.remove(key);

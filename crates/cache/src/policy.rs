@@ -18,7 +18,7 @@ pub struct Policy {
     pub class: &'static str,
     /// Served without loading.
     pub fresh: Duration,
-    /// Shorter fresh time for values loaded before a given moment.
+    /// Restrictions on values loaded before given moments.
     pub freshness_bound: Option<FreshnessBound>,
     /// After that, served at once with one background refresh.
     pub stale: Duration,
@@ -34,14 +34,17 @@ pub struct Policy {
     pub hard_timeout: Duration,
 }
 
-/// Upper bound on the fresh time of values whose load began before a moment. Change events arrive only since then, so
-/// older values may have missed one.
+/// Restrictions on values whose load began before a moment. Change events arrive only since then, so older values may
+/// have missed one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FreshnessBound {
     /// The moment, in wall-clock milliseconds.
     pub loaded_before_ms: u64,
     /// Their maximum fresh time.
     pub max_fresh: Duration,
+    /// Values loaded before this moment are neither fresh nor stale until a load confirms or replaces them; zero for
+    /// none. In wall-clock milliseconds.
+    pub unconfirmed_before_ms: u64,
 }
 
 /// The times at which an entry changes state, in wall-clock milliseconds.
@@ -74,6 +77,17 @@ impl EntryDeadlines {
             stale_until_ms,
             error_until_ms: stale_until_ms.saturating_add(millis(policy.stale_on_error)),
             refresh_at_ms,
+        }
+    }
+
+    /// The same lifetime, counted from a later moment.
+    pub(crate) fn counted_from(self, before_ms: u64, stored_ms: u64) -> Self {
+        let moved = |until_ms: u64| until_ms.saturating_add(stored_ms.saturating_sub(before_ms));
+        Self {
+            fresh_until_ms: moved(self.fresh_until_ms),
+            stale_until_ms: moved(self.stale_until_ms),
+            error_until_ms: moved(self.error_until_ms),
+            refresh_at_ms: moved(self.refresh_at_ms),
         }
     }
 
@@ -157,6 +171,9 @@ pub enum Freshness {
         /// It may still replace a failed load.
         fallback: bool,
     },
+    /// From before [`FreshnessBound::unconfirmed_before_ms`]. Load, waiting up to the hard timeout; serve it only if the
+    /// load fails.
+    Unconfirmed,
     /// Not usable.
     Unusable,
 }
@@ -195,7 +212,11 @@ mod tests {
 
     #[test]
     fn an_entry_loaded_before_the_event_stream_began_is_fresh_for_less_time() {
-        let earlier = FreshnessBound { loaded_before_ms: 10 * SECOND, max_fresh: Duration::from_secs(30) };
+        let earlier = FreshnessBound {
+            loaded_before_ms: 10 * SECOND,
+            max_fresh: Duration::from_secs(30),
+            unconfirmed_before_ms: 0,
+        };
         let deadlines = EntryDeadlines::new(&policy(), 11 * SECOND, 50);
         let bounded = earlier.apply(deadlines, 9 * SECOND, 11 * SECOND);
         assert_eq!((bounded.fresh_until_ms, bounded.stale_until_ms), (41 * SECOND, 91 * SECOND));

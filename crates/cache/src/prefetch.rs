@@ -128,7 +128,9 @@ impl CacheEngine {
         let follower = leader.follow();
         let pass_receiver = self.launch(leader, context, Arc::new(loader), old, None);
         match self.clock.timeout(policy.hard_timeout, follower).await {
-            Ok(LoadOutcome::Cacheable { entry, .. }) => Ok(PrefetchResult::Loaded(entry.value().clone())),
+            Ok(LoadOutcome::Cacheable { entry, .. } | LoadOutcome::Confirmed { entry, .. }) => {
+                Ok(PrefetchResult::Loaded(entry.value().clone()))
+            }
             Ok(LoadOutcome::Shared(value) | LoadOutcome::Absent(value)) => Ok(PrefetchResult::Loaded(value)),
             Ok(LoadOutcome::Uncacheable) => {
                 Ok(pass_receiver.await.map_or(PrefetchResult::Skipped, PrefetchResult::Passed))

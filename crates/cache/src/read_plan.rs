@@ -42,7 +42,7 @@ pub(crate) fn plan(directive: CacheDirective, state: Option<EntryState>) -> Read
         }
         (
             CacheDirective::Offline,
-            Freshness::Stale | Freshness::Expired | Freshness::Invalidated { fallback: true },
+            Freshness::Stale | Freshness::Expired | Freshness::Unconfirmed | Freshness::Invalidated { fallback: true },
         ) => serve(CacheStatus::StaleOnError, Some(CacheStatusReason::Offline), false),
         (CacheDirective::OnlyIfCached | CacheDirective::Offline, _) => ReadPlan::NotCached,
         (CacheDirective::Reload | CacheDirective::ReloadStrict, Freshness::Fresh { .. })
@@ -52,13 +52,19 @@ pub(crate) fn plan(directive: CacheDirective, state: Option<EntryState>) -> Read
         }
         (
             CacheDirective::Reload | CacheDirective::ReloadStrict,
-            Freshness::Fresh { .. } | Freshness::Stale | Freshness::Expired,
+            Freshness::Fresh { .. } | Freshness::Stale | Freshness::Expired | Freshness::Unconfirmed,
         ) => ReadPlan::Load { load_reason: LoadReason::Demanded, soft: false },
+        (CacheDirective::Any, Freshness::Unconfirmed) => {
+            ReadPlan::Load { load_reason: LoadReason::Unconfirmed, soft: false }
+        }
         (CacheDirective::Any, Freshness::Expired) => ReadPlan::Load { load_reason: LoadReason::Expired, soft: true },
         (
             CacheDirective::Any | CacheDirective::Reload | CacheDirective::ReloadStrict,
             Freshness::Invalidated { .. },
         ) => ReadPlan::Load { load_reason: LoadReason::Invalidated, soft: false },
+        (CacheDirective::Reload | CacheDirective::ReloadStrict, Freshness::Unusable) if state.is_some() => {
+            ReadPlan::Load { load_reason: LoadReason::Demanded, soft: false }
+        }
         (CacheDirective::Any | CacheDirective::Reload | CacheDirective::ReloadStrict, Freshness::Unusable) => {
             let load_reason = if state.is_some() { LoadReason::Expired } else { LoadReason::Absent };
             ReadPlan::Load { load_reason, soft: false }
@@ -79,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn a_read_that_accepts_anything_has_five_cases() {
+    fn a_read_that_accepts_anything_has_six_cases() {
         let fresh = |refresh_due| Freshness::Fresh { refresh_due };
         let hit = |refresh| ReadPlan::Serve { served: CacheStatus::Hit, reason: None, refresh };
         let stale = ReadPlan::Serve { served: CacheStatus::Stale, reason: Some(CacheStatusReason::Age), refresh: true };
@@ -88,6 +94,7 @@ mod tests {
             (fresh(true), hit(true)),
             (Freshness::Stale, stale),
             (Freshness::Expired, load(LoadReason::Expired, true)),
+            (Freshness::Unconfirmed, load(LoadReason::Unconfirmed, false)),
             (Freshness::Invalidated { fallback: true }, load(LoadReason::Invalidated, false)),
             (Freshness::Invalidated { fallback: false }, load(LoadReason::Invalidated, false)),
             (Freshness::Unusable, load(LoadReason::Expired, false)),
@@ -124,6 +131,7 @@ mod tests {
             (Freshness::Fresh { refresh_due: true }, serve(CacheStatus::Hit)),
             (Freshness::Stale, serve(CacheStatus::StaleOnError)),
             (Freshness::Expired, serve(CacheStatus::StaleOnError)),
+            (Freshness::Unconfirmed, serve(CacheStatus::StaleOnError)),
             (Freshness::Invalidated { fallback: true }, serve(CacheStatus::StaleOnError)),
             (Freshness::Invalidated { fallback: false }, ReadPlan::NotCached),
             (Freshness::Unusable, ReadPlan::NotCached),
@@ -135,7 +143,8 @@ mod tests {
 
     #[test]
     fn only_if_cached_never_waits_for_a_load() {
-        for freshness in [Freshness::Expired, Freshness::Unusable, Freshness::Invalidated { fallback: true }] {
+        let invalidated = Freshness::Invalidated { fallback: true };
+        for freshness in [Freshness::Expired, Freshness::Unconfirmed, Freshness::Unusable, invalidated] {
             assert_eq!(planned(CacheDirective::OnlyIfCached, freshness, true), ReadPlan::NotCached);
         }
         assert_eq!(plan(CacheDirective::OnlyIfCached, None), ReadPlan::NotCached);

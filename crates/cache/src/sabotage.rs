@@ -1,5 +1,5 @@
 //! Switches off safeguards. A build with `--cfg sabotage` leaves out the one that the environment names, so that
-//! `sabotage.sh` can assert that its tests fail without it. In every other build none can be switched off.
+//! `crates/sabotage.sh` can assert that its tests fail without it. In every other build none can be switched off.
 
 #[cfg(sabotage)]
 pub(crate) fn is_disabled(safeguard: &str) -> bool {

@@ -63,8 +63,12 @@ pub struct ClassStats {
     pub misses: [(LoadReason, u64); LoadReason::EVERY.len()],
     /// Answered with an error.
     pub failed_reads: u64,
+    /// Served a value that the source confirmed without sending it. Also counted as a miss.
+    pub confirmed: u64,
     /// Loads that returned a cacheable value, whatever caused them.
     pub loads_ok: u64,
+    /// Loads that ended with the cached value confirmed.
+    pub loads_confirmed: u64,
     /// Loads whose value was shared with waiters but not cacheable.
     pub loads_shared: u64,
     /// Loads whose result was for their own caller only.
@@ -116,10 +120,10 @@ impl ClassStats {
         self.hits + self.stale + self.misses_total() + self.offline
     }
 
-    /// Share of client requests served at once from the cache; `None` without requests.
+    /// Share of client requests served from the cache, at once or once confirmed; `None` without requests.
     pub fn hit_rate(&self) -> Option<f64> {
         let requests = self.requests();
-        (requests > 0).then(|| (self.hits + self.stale) as f64 / requests as f64)
+        (requests > 0).then(|| (self.hits + self.stale + self.confirmed) as f64 / requests as f64)
     }
 
     /// Values not stored for this reason.

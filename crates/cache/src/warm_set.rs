@@ -142,6 +142,7 @@ impl WarmSet {
 fn without_pass<P>(result: LoadResult<P>) -> LoadResult<()> {
     match result {
         LoadResult::Store(loaded) => LoadResult::Store(loaded),
+        LoadResult::Confirmed(confirmed) => LoadResult::Confirmed(confirmed),
         LoadResult::Share(value) => LoadResult::Share(value),
         LoadResult::NotFound(value) => LoadResult::NotFound(value),
         LoadResult::Absent(absent) => LoadResult::Absent(absent),

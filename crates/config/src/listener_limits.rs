@@ -20,8 +20,12 @@ pub struct ListenerLimits {
     pub max_sockets_per_identity: usize,
     /// Concurrent media streams, downloads and other long responses, beside `upstream_concurrency`.
     pub max_streams: usize,
+    /// The same for one identity.
+    pub max_streams_per_identity: usize,
     /// Of them, those without a token that the server has accepted.
     pub max_streams_unproven: usize,
+    /// Of those, the ones of one address.
+    pub max_streams_unproven_per_peer: usize,
     /// Limits on the bodies of writes.
     pub bodies: BodyLimits,
     /// Jellyfin: its `KnownProxies` contains this machine, so it decides by the client's own address.
@@ -46,7 +50,9 @@ impl ListenerLimits {
             max_sockets: own.count("max_sockets", 1..=65_536, 256),
             max_sockets_per_identity: own.count("max_sockets_per_identity", 1..=65_536, 32),
             max_streams: own.count("max_streams", 1..=65_536, 256),
+            max_streams_per_identity: own.count("max_streams_per_identity", 1..=65_536, 128),
             max_streams_unproven: own.count("max_streams_unproven", 1..=65_536, 64),
+            max_streams_unproven_per_peer: own.count("max_streams_unproven_per_peer", 1..=65_536, 32),
             bodies: BodyLimits::read(&mut own),
             known_proxy: own.flag("known_proxy", false),
             public_images: own.flag("public_images", false),
@@ -76,6 +82,7 @@ mod tests {
         assert_eq!((hygiene.max_connections, hygiene.max_connections_per_peer), (1024, 256));
         assert_eq!((hygiene.max_sockets, hygiene.max_sockets_per_identity), (256, 32));
         assert_eq!((hygiene.max_streams, hygiene.max_streams_unproven), (256, 64));
+        assert_eq!((hygiene.max_streams_per_identity, hygiene.max_streams_unproven_per_peer), (128, 32));
     }
 
     #[test]
@@ -106,7 +113,9 @@ mod tests {
             ("GREENROOM_SERVER_HOME_MAX_SOCKETS", "5"),
             ("GREENROOM_SERVER_HOME_MAX_SOCKETS_PER_IDENTITY", "4"),
             ("GREENROOM_SERVER_HOME_MAX_STREAMS", "7"),
+            ("GREENROOM_SERVER_HOME_MAX_STREAMS_PER_IDENTITY", "8"),
             ("GREENROOM_SERVER_HOME_MAX_STREAMS_UNPROVEN", "6"),
+            ("GREENROOM_SERVER_HOME_MAX_STREAMS_UNPROVEN_PER_PEER", "5"),
             ("GREENROOM_SERVER_HOME_KNOWN_PROXY", "true"),
             ("GREENROOM_SERVER_HOME_PUBLIC_IMAGES", "true"),
         ];
@@ -115,6 +124,7 @@ mod tests {
         assert_eq!((hygiene.max_connections, hygiene.max_connections_per_peer), (3, 2));
         assert_eq!((hygiene.max_sockets, hygiene.max_sockets_per_identity), (5, 4));
         assert_eq!((hygiene.max_streams, hygiene.max_streams_unproven), (7, 6));
+        assert_eq!((hygiene.max_streams_per_identity, hygiene.max_streams_unproven_per_peer), (8, 5));
         assert!(hygiene.known_proxy && hygiene.public_images);
     }
 }

@@ -69,6 +69,12 @@ pub struct ServerSettings {
     pub auth_ttl: Duration,
     /// Lifetime during an outage of a grant that was valid at its start.
     pub offline_auth_ttl: Duration,
+    /// Max fresh time of what has user state while the server's events were lost and it is up.
+    pub feed_lost_fresh: Duration,
+    /// Min time between two checks of whether the library or an account's user state changed.
+    pub confirmation_interval: Duration,
+    /// Interval at which the server is asked what changed while reads are answered from the cache; zero is never.
+    pub pulse_interval: Duration,
     /// Converts legacy Jellyfin credentials to the form that later versions accept.
     pub translate_legacy_auth: bool,
     /// Mode of its reads at start.
@@ -135,6 +141,9 @@ pub(super) fn read_server(
         max_waiting: own.count("max_waiting", 1..=100_000, 1000),
         auth_ttl: own.seconds("auth_ttl_s", 1..=DAY_S, Duration::from_secs(300)),
         offline_auth_ttl: own.seconds("offline_auth_ttl_s", 0..=30 * DAY_S, Duration::from_secs(DAY_S)),
+        feed_lost_fresh: own.seconds("feed_lost_fresh_s", 0..=3600, Duration::from_secs(10)),
+        confirmation_interval: own.seconds("confirmation_interval_s", 1..=3600, Duration::from_secs(30)),
+        pulse_interval: own.seconds("pulse_interval_s", 0..=3600, Duration::from_secs(5)),
         translate_legacy_auth: own.flag("translate_legacy_auth", true),
         mode: read_mode(own.tree, &key("mode")),
         listener_limits: ListenerLimits::read(own.tree, name, trusted),

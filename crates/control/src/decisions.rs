@@ -9,8 +9,8 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::control::{ApiState, ControlPlane};
 use crate::error::Problem;
-use greenroom_proxy::record::recent_decisions::{MAX_DECISIONS, NumberedDecision};
-use greenroom_proxy::statistics::DecisionFilter;
+use greenroom_request_log::recent_decisions::{MAX_DECISIONS, NumberedDecision};
+use greenroom_statistics::DecisionFilter;
 
 /// Max log entries per live update.
 const MAX_LIVE_ENTRIES: usize = 50;
@@ -51,7 +51,7 @@ pub(super) struct DecisionEntry {
     app: String,
     /// The user: the beginning of a keyed hash; absent before the server is known to accept the token.
     #[schema(value_type = Option<String>)]
-    user: Option<greenroom_proxy::record::UserHash>,
+    user: Option<greenroom_request_log::UserHash>,
     /// The request type, or "writes", "streams", "refused".
     class: &'static str,
     /// How it was answered.
@@ -78,7 +78,7 @@ impl DecisionEntry {
             user: decision.user,
             class: decision.category.name(),
             verdict: decision.outcome.result.name(),
-            reason: decision.outcome.reason.map(greenroom_proxy::record::DecisionReason::name),
+            reason: decision.outcome.reason.map(greenroom_request_log::DecisionReason::name),
             status: decision.status,
             age_s: decision.outcome.age_ms.map(|age_ms| age_ms / 1000),
             elapsed_us: decision.elapsed_us,

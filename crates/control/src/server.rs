@@ -25,8 +25,8 @@ use crate::connections::{AcceptedConnection, ConnectionTable};
 use crate::control::{ApiState, ControlPlane};
 use crate::live_api;
 use crate::router::router;
-use greenroom_proxy::http::server_certificate::ServerCertificate;
-use greenroom_proxy::http::write_timeout::WriteTimeoutStream;
+use greenroom_http_server::server_certificate::ServerCertificate;
+use greenroom_http_server::write_timeout::WriteTimeoutStream;
 
 /// Time limit for a request head; also the idle timeout of a connection.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(15);

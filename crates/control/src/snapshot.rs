@@ -8,8 +8,8 @@ use super::disk::DiskTierStats;
 use super::servers::ServerStats;
 use crate::stats::{ClassCacheStats, MemoryTierStats};
 use greenroom_proxy::bypass::Bypass;
-use greenroom_proxy::statistics::TodaySummary;
 use greenroom_state::warnings::Warning;
+use greenroom_statistics::TodaySummary;
 use greenroom_sync::index;
 
 /// The statistics at one moment.

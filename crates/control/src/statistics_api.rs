@@ -11,9 +11,9 @@ use utoipa::{IntoParams, ToSchema};
 use crate::api::{ActionResponse, JsonBody};
 use crate::control::ApiState;
 use crate::error::Problem;
-use greenroom_proxy::record::counts::{RequestCounter, RequestCounts};
-use greenroom_proxy::statistics::report::{Curve, StatisticsGrouping, StatisticsTable, TimeSpan};
-use greenroom_proxy::statistics::{TodaySummary, WhatIfReport};
+use greenroom_request_log::counts::{RequestCounter, RequestCounts};
+use greenroom_statistics::report::{Curve, StatisticsGrouping, StatisticsTable, TimeSpan};
+use greenroom_statistics::{TodaySummary, WhatIfReport};
 
 /// Selects a server.
 #[derive(Debug, Default, Deserialize, IntoParams)]

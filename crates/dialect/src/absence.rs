@@ -3,7 +3,7 @@
 
 use crate::class::Class;
 use crate::classification::{Read, SharingScope};
-use crate::tag::Tag;
+use crate::tag::{Tag, TagGroup};
 
 impl Read {
     /// Tags by which the response is invalidated that there is no such image, lyrics or segments: those of the read,
@@ -11,7 +11,9 @@ impl Read {
     pub fn absence_tags(&self) -> Option<Vec<Tag>> {
         let mut tags = self.tags.clone();
         // Any edit, scan or change of a library.
-        tags.push(Tag::libraries());
+        for tag in [Tag::libraries(), Tag::listings()] {
+            tags.extend([tag.narrowed(&TagGroup::Any), tag]);
+        }
         match &self.sharing {
             SharingScope::Image(subject) => {
                 // An event tells that an item or a user changed, but not whether it has an image now.

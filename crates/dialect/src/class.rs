@@ -176,7 +176,9 @@ impl Class {
         match self {
             // Jellyfin's tasks seldom run; while one does, `inspect` shortens the lifetime to that of Plex.
             Self::Activities => plain(if kind == ServerKind::Plex { 5 } else { 30 }, 5, DAY, true),
-            Self::Sessions => plain(10, 10, DAY, true),
+            // Plex tells every change of a play; Jellyfin only its subscribers. Longer only where every change is told.
+            Self::Sessions if kind == ServerKind::Plex => plain(10, 10, DAY, true),
+            Self::Sessions => Lifetime { fresh_with_signal_s: 10, ..plain(2, 0, DAY, false) },
             Self::LiveStatistics => plain(30, 30, DAY, false),
             Self::Statistics | Self::Users => plain(60, 60, DAY, false),
             Self::Counts => plain(60, 5 * MINUTE, 30 * DAY, true),

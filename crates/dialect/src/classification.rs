@@ -1,11 +1,15 @@
 //! Result of classifying a request.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue};
 
 use crate::class::{Class, Lifetime};
 use crate::tag::{Tag, TagInvalidation};
+
+/// Begins the name of a user's document in the lineage.
+pub(crate) const USER_DOCUMENTS: &str = "users/";
 
 /// Classification of one request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +44,8 @@ pub struct Read {
     pub representation: Representation,
     /// Which tokens may share the response.
     pub sharing: SharingScope,
+    /// What of the token itself the response depends on, beyond its account and the key.
+    pub token_dependence: TokenDependence,
     /// Default lifetime, adapted to the request (bodies with user state live shorter).
     pub lifetime: Lifetime,
 }
@@ -60,12 +66,24 @@ pub enum Representation {
 /// Which tokens may share a response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SharingScope {
-    /// Only the token that made the request.
+    /// Only the token that made the request, and others that are proven to be of the same account.
     Identity,
     /// Everyone, even without a token (public info).
     Public,
     /// All tokens share the bytes, but a hit needs an image grant of its token for this subject.
     Image(ImageSubject),
+}
+
+/// What of a token a response depends on, beyond its account and what the request says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TokenDependence {
+    /// Nothing: all tokens of an account get the same.
+    Nothing,
+    /// The name of the key, if the token is an API key: the server takes it for the name of the app, whatever the request
+    /// says. Otherwise the request names the app, and the key of the response holds what depends on it.
+    KeyName,
+    /// The device or app that the server knows the token by, because the request names none.
+    Device,
 }
 
 /// What an image shows, in whatever size and format.
@@ -95,6 +113,36 @@ pub struct Write {
     pub throttled: Option<ThrottledInvalidation>,
     /// Tokens that the write revokes.
     pub revokes: TokenRevocation,
+    /// If its body replaces a document: compared with that, it may concern less.
+    pub edit: Option<DocumentEdit>,
+}
+
+/// A document that a write replaces.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EditedDocument {
+    /// That of an item, by its id.
+    Item(String),
+    /// The configuration of a user, by its id.
+    UserConfiguration(String),
+}
+
+/// A write that replaces a document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DocumentEdit {
+    /// The document.
+    pub document: EditedDocument,
+    /// Its new fields, with hashes of their values.
+    pub fields: Vec<(String, u64)>,
+}
+
+impl EditedDocument {
+    /// The name of the document in the lineage.
+    pub fn key(&self) -> Cow<'_, str> {
+        match self {
+            Self::Item(id) => Cow::Borrowed(id),
+            Self::UserConfiguration(id) => Cow::Owned(format!("{USER_DOCUMENTS}{id}")),
+        }
+    }
 }
 
 /// The throttled invalidations of a progress report.
@@ -102,8 +150,26 @@ pub struct Write {
 pub struct ThrottledInvalidation {
     /// Key of the playing item.
     pub item: String,
+    /// How far the item was played.
+    pub progress: ReportedProgress,
     /// Applied at most once a minute.
     pub invalidations: Vec<TagInvalidation>,
+}
+
+/// How far an item was played, in the unit of the server's running times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReportedProgress {
+    /// Playback started, which counts as a play.
+    Started,
+    /// A position, and the running time if the report tells it.
+    At {
+        /// The position.
+        position: u64,
+        /// The running time.
+        run_time: Option<u64>,
+    },
+    /// The report does not tell.
+    Untold,
 }
 
 /// Tokens that a write revokes.
@@ -122,14 +188,18 @@ pub enum TokenRevocation {
 pub enum StreamReason {
     /// Media, transcodes, downloads.
     Media,
-    /// A WebSocket.
+    /// A notification socket.
     Socket,
+    /// A request to upgrade to a WebSocket on another path, where only the server knows whether there is one.
+    Upgrade,
     /// A stream of server-sent events, or a request that the server answers when something happens.
     Events,
     /// Accounts, tokens, security, login: never cached.
     Account,
     /// A playback decision, a play queue, a probe: the response is valid for this moment only.
     Moment,
+    /// A file of the server's own pages.
+    Asset,
     /// The path, the query or a header is odd (dot segments, doubled slashes, conflicting parameters …).
     Odd,
     /// A GET or HEAD that is in no table.
@@ -142,9 +212,11 @@ impl StreamReason {
         match self {
             Self::Media => "media",
             Self::Socket => "socket",
+            Self::Upgrade => "upgrade",
             Self::Events => "events",
             Self::Account => "account",
             Self::Moment => "moment",
+            Self::Asset => "asset",
             Self::Odd => "odd",
             Self::Unknown => "unknown",
         }

@@ -4,8 +4,8 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use http::header::ACCESS_CONTROL_REQUEST_METHOD;
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::header::{ACCESS_CONTROL_REQUEST_METHOD, CONTENT_TYPE};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
 use crate::anonymous_access::AnonymousAccess;
 use crate::classification::{Classification, Read, Representation};
@@ -29,11 +29,11 @@ impl ServerKind {
 
     /// Whether `classify` needs the first bytes of this write's body.
     pub fn body_use(self, request: &RequestView<'_>) -> BodyUse {
-        let is_read = match self {
-            Self::Plex => plex::reads_body(request),
-            Self::Jellyfin => jellyfin::reads_body(request),
-        };
-        if is_read { BodyUse::Read } else { BodyUse::Unread }
+        match self {
+            Self::Plex if plex::reads_body(request) => BodyUse::Read,
+            Self::Plex => BodyUse::Unread,
+            Self::Jellyfin => jellyfin::body_use(request),
+        }
     }
 
     /// The credential of a request, searched in every place a client of this dialect may put a token.
@@ -50,6 +50,21 @@ impl ServerKind {
         match self {
             Self::Plex => plex::credential_headers(credential),
             Self::Jellyfin => jellyfin::credential_headers(credential, translate_legacy),
+        }
+    }
+
+    /// Whether a response with this status and these headers rejects the token itself. Jellyfin also answers 401, with a
+    /// sentence as JSON, to a valid token whose user may not see a library or delete an item (`ItemsController`,
+    /// `LibraryController`); to an invalid one without a body.
+    pub fn rejects_token(self, status: StatusCode, headers: &HeaderMap) -> bool {
+        let is_sentence = || {
+            let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+            self == Self::Jellyfin && content_type.is_some_and(|value| value.starts_with("application/json"))
+        };
+        match status.as_u16() {
+            498 => true,
+            401 => !is_sentence(),
+            _ => false,
         }
     }
 

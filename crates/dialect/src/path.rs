@@ -87,6 +87,7 @@ impl<'a> RequestPath<'a> {
             Classification::Write(write) => Classification::Write(Box::new(Write {
                 invalidations: vec![TagInvalidation::everyone(Tag::all())],
                 throttled: None,
+                edit: None,
                 ..*write
             })),
             other => other,
@@ -243,6 +244,7 @@ mod tests {
             invalidations: vec![TagInvalidation::account(Tag::sessions())],
             throttled: None,
             revokes: crate::classification::TokenRevocation::Nothing,
+            edit: None,
         };
         let Classification::Write(tempered) = path.restrict(Classification::Write(Box::new(write.clone()))) else {
             panic!()

@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use crate::own_user;
 use crate::request::ServerKind;
 
 /// Permissions of a token.
@@ -9,6 +10,8 @@ use crate::request::ServerKind;
 pub enum Permissions {
     /// Those of the owner or an administrator.
     Owner,
+    /// Those of the owner, but the token was copied from an app: events go to whichever of the two connected last.
+    App,
     /// Those of a user; events about other users do not reach it.
     Member,
     /// An API key: it may administer but has no user, so no user's events reach it.
@@ -73,9 +76,14 @@ fn jellyfin(responses: &[(u16, &[u8])]) -> PermissionProbe {
     match responses {
         [] => PermissionProbe::Request("/Users/Me"),
         [(200, body)] => match serde_json::from_slice::<MeResponse>(body).ok().and_then(|response| response.policy) {
-            Some(policy) => PermissionProbe::Done(if policy.admin { Permissions::Owner } else { Permissions::Member }),
+            Some(policy) if policy.admin => PermissionProbe::Request(own_user::DEVICES_TARGET),
+            Some(_) => PermissionProbe::Done(Permissions::Member),
             None => PermissionProbe::Done(Permissions::Unclear(200)),
         },
+        [(200, _), (_, devices)] => {
+            let is_copied = own_user::is_copied_from_app(devices);
+            PermissionProbe::Done(if is_copied { Permissions::App } else { Permissions::Owner })
+        }
         [(401, _)] | [_, (401 | 403, _)] => PermissionProbe::Done(Permissions::Refused),
         // An API key has no user, so the first path fails.
         [(400 | 403 | 404, _)] => PermissionProbe::Request("/System/Info"),
@@ -103,7 +111,15 @@ mod tests {
     fn a_jellyfin_token_has_a_user_and_an_api_key_has_none() {
         let probe = |responses: &[(u16, &[u8])]| ServerKind::Jellyfin.permission_probe(responses);
         let response = |admin| format!(r#"{{"Name":"x","Policy":{{"IsAdministrator":{admin}}}}}"#);
-        assert_eq!(probe(&[(200, response(true).as_bytes())]), PermissionProbe::Done(Permissions::Owner));
+        let owner = response(true);
+        assert_eq!(probe(&[(200, owner.as_bytes())]), PermissionProbe::Request("/Devices"));
+        let devices = |app| format!(r#"{{"Items":[{{"Name":"Greenroom","AppName":"{app}"}},{{"AppName":"x"}}]}}"#);
+        for (app, permissions) in [("Greenroom", Permissions::Owner), ("Jellyfin Web", Permissions::App)] {
+            let devices = devices(app);
+            let responses = [(200, owner.as_bytes()), (200, devices.as_bytes())];
+            assert_eq!(probe(&responses), PermissionProbe::Done(permissions), "{app}");
+        }
+        assert_eq!(probe(&[(200, owner.as_bytes()), (403, b"")]), PermissionProbe::Done(Permissions::Owner));
         assert_eq!(probe(&[(200, response(false).as_bytes())]), PermissionProbe::Done(Permissions::Member));
         assert_eq!(probe(&[(400, b"")]), PermissionProbe::Request("/System/Info"));
         assert_eq!(probe(&[(400, b""), (200, b"{}")]), PermissionProbe::Done(Permissions::Key));

@@ -101,7 +101,7 @@ pub fn contains_secret(text: &str, secret: &str) -> bool {
 
 /// Whether a cache key contains the token of its request. A very short token is not searched for, because it would
 /// be found by chance.
-pub(crate) fn contains_token(key: &str, token: &str) -> bool {
+pub fn contains_token(key: &str, token: &str) -> bool {
     token.len() >= MIN_TOKEN_BYTES && contains_secret(key, token)
 }
 

@@ -52,6 +52,8 @@ impl ServerKind {
 pub enum BodyUse {
     /// Method, target and headers suffice: `RequestView::body` may be empty.
     Unread,
+    /// With the whole body the invalidations are fewer; without it they are safe.
+    Helpful,
     /// The first bytes of the body name the items.
     Read,
 }

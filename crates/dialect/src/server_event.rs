@@ -7,8 +7,9 @@ use crate::tag::TagInvalidation;
 pub enum ServerEvent {
     /// Invalidates cached responses.
     Stale(Vec<TagInvalidation>),
-    /// A player's state. Such frames come every second, but only changes of `state` matter: the receiver
-    /// remembers the last one per `session` and calls [`crate::request::ServerKind::playback_invalidations`].
+    /// A player's state. Such frames come every second, but only changes of `state` and leaps of the position matter: the
+    /// receiver remembers the last one per `session` and calls
+    /// [`crate::request::ServerKind::playback_invalidations`].
     Playback {
         /// Id of the playback session.
         session: String,
@@ -16,6 +17,8 @@ pub enum ServerEvent {
         item: String,
         /// State of the player.
         state: PlaybackState,
+        /// Position in the item, in milliseconds, if the frame says it.
+        position_ms: Option<u64>,
     },
     /// The server stops or starts: everything has to be loaded again when it is up.
     Restarting,
@@ -33,8 +36,10 @@ pub struct SocketSubscription {
 /// State of a player.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum PlaybackState {
-    /// Playing or buffering.
+    /// Playing.
     Playing,
+    /// About to play on.
+    Buffering,
     /// Paused.
     Paused,
     /// Stopped or failed.

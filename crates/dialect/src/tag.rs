@@ -4,8 +4,28 @@
 
 use std::fmt;
 
+pub use crate::tag_group::{TagGroup, UserState};
+
 /// Begins the tag of an item's members.
 const MEMBERS: &str = "members:";
+
+/// Begins the tag of a response about an item's own state, which any mark of an ancestor may change.
+const ABOVE: &str = "above:";
+
+/// Begins the tag of an item whose response counts what is in it.
+const COUNTED: &str = "counted:";
+
+/// Prefix of the tag of a user in another user's playback session.
+const COMPANION: &str = "companion:";
+
+/// Separates a tag from the group it is narrowed to.
+const NARROWED: char = '~';
+
+/// The group of a response that may hold items of any group.
+const ANY: &str = "*";
+
+/// Begins a folder in the place of a group: that of its contents, once known.
+const PLACE: char = '@';
 
 /// One tag. An invalidation of a tag concerns all responses that carry it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -20,6 +40,21 @@ impl Tag {
     /// A response about one item, or with that item among its rows.
     pub fn item(id: &str) -> Self {
         Self(format!("item:{id}"))
+    }
+
+    /// A response about one item, or with it among its rows, without user state: no mark concerns it.
+    pub fn about(id: &str) -> Self {
+        Self(format!("about:{id}"))
+    }
+
+    /// A response that shows how much of what is in this item was played.
+    pub fn counted(id: &str) -> Self {
+        Self(format!("{COUNTED}{id}"))
+    }
+
+    /// The item of a [`counted`](Self::counted) tag.
+    pub(crate) fn counted_of(&self) -> Option<&str> {
+        self.0.strip_prefix(COUNTED)
     }
 
     /// A response with too many rows to tag one by one: every write to an item concerns it.
@@ -38,6 +73,29 @@ impl Tag {
         Self("watch-lists".into())
     }
 
+    /// A list filtered, sorted or selected by this field of user state.
+    pub fn selected_by(state: UserState) -> Self {
+        let field = match state {
+            UserState::Played => "played",
+            UserState::Position => "position",
+            UserState::Favorite => "favorite",
+            UserState::Rating => "rating",
+        };
+        Self(format!("by-{field}"))
+    }
+
+    /// A list filtered, sorted or limited by this field of items' metadata. A list that only shows the field follows
+    /// the tags of its rows.
+    pub fn listed_by(field: &str) -> Self {
+        Self(format!("listed-by-{field}"))
+    }
+
+    /// Rows that show counts of items which no chain of parents leads to (collections, folders): any mark may change
+    /// them.
+    pub fn counts() -> Self {
+        Self("counts".into())
+    }
+
     /// Any response with user state in its body.
     pub fn user_state() -> Self {
         Self("user-state".into())
@@ -51,6 +109,12 @@ impl Tag {
     /// Any list over a library, of any section.
     pub fn libraries() -> Self {
         Self("libraries".into())
+    }
+
+    /// Any list of items over a library: a change of an item's metadata may concern it. Counts and lists of libraries
+    /// have it not.
+    pub fn listings() -> Self {
+        Self("listings".into())
     }
 
     /// A list over several sections at once (the whole library, a global search, home hubs): a change in any
@@ -80,6 +144,57 @@ impl Tag {
     /// The item of a [`members`](Self::members) tag.
     pub fn members_of(&self) -> Option<&str> {
         self.0.strip_prefix(MEMBERS)
+    }
+
+    /// Responses that show only the state of this item, and none of its ancestors: marking one of them marks the item.
+    /// [`crate::reach::resolved`] replaces it.
+    pub fn above(item: &str) -> Self {
+        Self(format!("{ABOVE}{item}"))
+    }
+
+    /// The item of an [`above`](Self::above) tag.
+    pub(crate) fn above_of(&self) -> Option<&str> {
+        self.0.strip_prefix(ABOVE)
+    }
+
+    /// This tag for responses that hold items of this group only. Such a response has the tag itself, too.
+    #[must_use]
+    pub fn narrowed(&self, group: &TagGroup) -> Self {
+        let text = &self.0;
+        Self(match group {
+            TagGroup::Of(group) => format!("{text}{NARROWED}{group}"),
+            TagGroup::In(folder) => format!("{text}{NARROWED}{PLACE}{folder}"),
+            TagGroup::Any => format!("{text}{NARROWED}{ANY}"),
+        })
+    }
+
+    /// The tag without its group.
+    pub(crate) fn broad(&self) -> Self {
+        Self(self.0.split(NARROWED).next().unwrap_or_default().to_owned())
+    }
+
+    /// Whether invalidations narrow this tag to a group.
+    pub(crate) fn is_narrowable(&self) -> bool {
+        const NAMES: [&str; 6] = ["libraries", "listings", "items", "branch", "playlists", "watch-lists"];
+        const FAMILIES: [&str; 3] = ["by-", "listed-by-", "section:"];
+        NAMES.contains(&self.as_str())
+            || FAMILIES.iter().any(|family| self.0.starts_with(family)) && !self.0.contains(NARROWED)
+    }
+
+    /// The tag and the folder of a tag narrowed to [`TagGroup::In`].
+    pub(crate) fn place(&self) -> Option<(Self, &str)> {
+        let (tag, group) = self.0.split_once(NARROWED)?;
+        Some((Self(tag.to_owned()), group.strip_prefix(PLACE)?))
+    }
+
+    /// The item of an [`item`](Self::item) tag.
+    pub fn item_of(&self) -> Option<&str> {
+        self.0.strip_prefix("item:")
+    }
+
+    /// The set whose membership an invalidation of this tag may change.
+    pub fn set_of(&self) -> Option<&str> {
+        ["item:", "playlist:", "section:"].iter().find_map(|prefix| self.0.strip_prefix(prefix))
     }
 
     /// The list of sections itself (libraries, views).
@@ -123,6 +238,22 @@ impl Tag {
         Self("players".into())
     }
 
+    /// The invalidations beside this one concern users who share the session of a player, too. No response has this
+    /// tag.
+    pub fn companions() -> Self {
+        Self("companions".into())
+    }
+
+    /// This user shares the session of a player from now on. No response has this tag.
+    pub fn companion(user: &str) -> Self {
+        Self(format!("{COMPANION}{user}"))
+    }
+
+    /// The user of a [`companion`](Self::companion) tag.
+    pub(crate) fn companion_of(&self) -> Option<&str> {
+        self.0.strip_prefix(COMPANION)
+    }
+
     /// Playback history.
     pub fn history() -> Self {
         Self("history".into())
@@ -143,7 +274,12 @@ impl Tag {
         Self("server".into())
     }
 
-    /// Users, their rights, devices and display settings.
+    /// Display settings of a user.
+    pub fn display() -> Self {
+        Self("display".into())
+    }
+
+    /// Users, their rights and devices.
     pub fn users() -> Self {
         Self("users".into())
     }
@@ -184,8 +320,11 @@ pub struct TagInvalidation {
     pub tag: Tag,
     /// The affected partitions.
     pub audience: Audience,
-    /// For an item's tag: whether responses about its ancestors are invalidated too.
+    /// For an item's tag, or that of its counts: whether those of its ancestors are invalidated too.
     pub with_ancestors: bool,
+    /// The item whose change this is. If its group is known, only responses that can hold items of that group are
+    /// concerned.
+    pub of_item: Option<String>,
 }
 
 /// Partitions that an invalidation affects.
@@ -203,17 +342,29 @@ pub enum Audience {
 impl TagInvalidation {
     /// Invalidation for the writer's account.
     pub fn account(tag: Tag) -> Self {
-        Self { tag, audience: Audience::Account, with_ancestors: false }
+        Self { tag, audience: Audience::Account, with_ancestors: false, of_item: None }
     }
 
     /// Invalidation for everyone.
     pub fn everyone(tag: Tag) -> Self {
-        Self { tag, audience: Audience::Everyone, with_ancestors: false }
+        Self { tag, audience: Audience::Everyone, with_ancestors: false, of_item: None }
     }
 
     /// Invalidation for a named user.
     pub fn user(tag: Tag, user: &str) -> Self {
-        Self { tag, audience: Audience::User(user.into()), with_ancestors: false }
+        Self { tag, audience: Audience::User(user.into()), with_ancestors: false, of_item: None }
+    }
+
+    /// Whether all partitions are concerned.
+    pub(crate) fn concerns_everyone(&self) -> bool {
+        self.audience == Audience::Everyone
+    }
+
+    /// The same, for responses that can hold this item.
+    #[must_use]
+    pub fn of(mut self, item: &str) -> Self {
+        self.of_item = Some(item.to_owned());
+        self
     }
 
     /// The same, including the item's ancestors.

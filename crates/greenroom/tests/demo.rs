@@ -64,7 +64,9 @@ fn a_short_evening_reaches_the_servers_far_less_often() {
         assert_eq!(direct["requests"], direct["upstream_requests"], "every direct request is counted: {app}");
         assert_eq!((number(&direct["failed"]), number(&through["failed"])), (0, 0), "{app}");
         assert!(number(&direct["requests"]) > 0, "{app}");
-        assert!(saved(app) >= -3.0, "nobody asks for more than without Greenroom: {app}");
+        // Whose a Jellyfin's token is, is asked once.
+        let is_one_more = number(&through["upstream_requests"]) == number(&direct["upstream_requests"]) + 1;
+        assert!(saved(app) >= -3.0 || is_one_more, "nobody asks for more than without Greenroom: {app}");
         assert!(saved(app) >= least, "what gains least comes first: {comparison}");
         least = saved(app);
     }

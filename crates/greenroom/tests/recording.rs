@@ -11,11 +11,11 @@ use greenroom_dialect::class::Class;
 use greenroom_dialect::credential::Secret;
 use greenroom_origin::client_apps::ClientApp;
 use greenroom_proxy::persistence::StatePersistence;
-use greenroom_proxy::record::{CacheResult, Decision, DecisionOutcome, RequestCategory, UserHash};
 use greenroom_proxy::server::Server;
-use greenroom_proxy::statistics::Statistics;
-use greenroom_proxy::statistics::report::{StatisticsGrouping, TimeSpan};
+use greenroom_request_log::{CacheResult, Decision, DecisionOutcome, RequestCategory, UserHash};
 use greenroom_state::secrets::HashKey;
+use greenroom_statistics::Statistics;
+use greenroom_statistics::report::{StatisticsGrouping, TimeSpan};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 

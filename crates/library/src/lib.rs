@@ -8,7 +8,7 @@
 //! - [`matching`]: finds the track a playlist row means. [`files`]: finds the item a file belongs to.
 //! - `sorted_hashes`: sorted hashes for the indexes of ids and files.
 //! - [`playlist`]: parses playlists from elsewhere in many formats.
-//! - [`lineage`]: parents of items (episode → season → show), learnt from responses.
+//! - [`lineage`]: parents, groups and members of items, learnt from responses.
 
 pub mod default_library;
 pub mod external_id;

@@ -1,9 +1,9 @@
-//! Parents of items, learnt from the rows of responses.
+//! What is known of items, learnt from the rows of responses: parents, groups, members, running times.
 //!
 //! A write names one item ("episode 583 was watched") but also invalidates the responses about its ancestors
-//! (the season's and the show's count of unwatched episodes). The server does not name the ancestors, but the
-//! rows of earlier lists name their parents. The map is bounded; for an unknown item it returns `None`, and
-//! the caller must assume the worst.
+//! (the season's and the show's count of unwatched episodes), and lists that may hold it (those of shows, not those of
+//! music). The server does not name these, but the rows of earlier lists name parents and kinds. The maps are bounded;
+//! for an unknown item they return `None`, and the caller must assume the worst.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -11,59 +11,272 @@ use std::collections::{HashMap, VecDeque};
 /// also ends loops in untrusted data.
 const MAX_DEPTH: usize = 8;
 
-/// A bounded map from an item's id to its parent's id.
+/// Max different groups; a Plex server has one for each section. Further ones are unknown.
+const MAX_GROUPS: usize = 1_000;
+
+/// Max sets of items whose members are remembered; more empty the map.
+const MAX_SETS: usize = 2_000;
+
+/// Max members of one set; a larger set is unknown.
+const MAX_MEMBERS: usize = 256;
+
+/// Max remembered documents, of some kilobytes each; more empty the map.
+const MAX_DOCUMENTS: usize = 500;
+
+/// Max users whose view of one set is remembered.
+const MAX_USERS: usize = 64;
+
+/// The parent of an item, as far as it is known.
+#[derive(Debug, Default, PartialEq, Eq)]
+enum KnownParent {
+    /// Not known.
+    #[default]
+    Unknown,
+    /// Known to have none.
+    Missing,
+    /// This one.
+    Item(Box<str>),
+}
+
+/// Everything known of one item.
+#[derive(Debug, Default)]
+struct KnownItem {
+    parent: KnownParent,
+    /// Its own group.
+    group: Option<u16>,
+    /// The group of everything in it, if it is a folder.
+    contents: Option<u16>,
+    /// Running time in the server's unit.
+    run_time: u64,
+}
+
+/// Members of a set as one user sees them; of the empty user, as they are.
+#[derive(Debug)]
+struct SeenMembers {
+    user: Box<str>,
+    members: Box<[Box<str>]>,
+}
+
+/// A bounded map from an item's id to what is known of it.
 #[derive(Debug)]
 pub struct Lineage {
-    parents: HashMap<Box<str>, Option<Box<str>>>,
+    items: HashMap<Box<str>, KnownItem>,
     order: VecDeque<Box<str>>,
     max_items: usize,
+    groups: Vec<Box<str>>,
+    sets: HashMap<Box<str>, Vec<SeenMembers>>,
+    documents: HashMap<Box<str>, Vec<(String, u64)>>,
+    versions: HashMap<Box<str>, Box<[Box<str>]>>,
+    companions: Vec<Box<str>>,
+    sets_generation: u64,
 }
 
 impl Lineage {
     /// Creates a map of at most `max_items` items (at least one) that evicts the oldest first.
     pub fn new(max_items: usize) -> Self {
-        Self { parents: HashMap::new(), order: VecDeque::new(), max_items: max_items.max(1) }
+        Self {
+            items: HashMap::new(),
+            order: VecDeque::new(),
+            max_items: max_items.max(1),
+            groups: Vec::new(),
+            sets: HashMap::new(),
+            documents: HashMap::new(),
+            versions: HashMap::new(),
+            companions: Vec::new(),
+            sets_generation: 0,
+        }
     }
 
     /// Records the parent of `item`; `None` means that it is known to have none.
     pub fn record_parent(&mut self, item: &str, parent: Option<&str>) {
-        if let Some(known) = self.parents.get_mut(item) {
-            if parent.is_some() && known.as_deref() != parent {
-                *known = parent.map(Into::into);
-            }
+        let known = self.known_item(item);
+        match parent {
+            Some(parent) => known.parent = KnownParent::Item(parent.into()),
+            None if known.parent == KnownParent::Unknown => known.parent = KnownParent::Missing,
+            None => {}
+        }
+    }
+
+    /// Records the group of `item`: items of different groups never share a list that names its groups.
+    pub fn record_group(&mut self, item: &str, group: &str) {
+        let group = self.group_index(group);
+        self.known_item(item).group = group;
+    }
+
+    /// Records the group of everything that `folder` can hold.
+    pub fn record_contents(&mut self, folder: &str, group: &str) {
+        let group = self.group_index(group);
+        self.known_item(folder).contents = group;
+    }
+
+    /// Records the running time of `item` in the server's unit.
+    pub fn record_run_time(&mut self, item: &str, run_time: u64) {
+        self.known_item(item).run_time = run_time;
+    }
+
+    /// Records all members of `set` that `user` sees; without a user, all that it has. `generation` is that of the time
+    /// at which the server was asked: a membership that may have changed since is not recorded.
+    pub fn record_members(&mut self, set: &str, user: Option<&str>, members: &[String], generation: u64) {
+        if generation != self.sets_generation || members.len() > MAX_MEMBERS {
             return;
         }
-        if self.order.len() >= self.max_items
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.parents.remove(&oldest);
+        if self.sets.len() >= MAX_SETS && !self.sets.contains_key(set) {
+            self.sets.clear();
         }
-        self.parents.insert(item.into(), parent.map(Into::into));
-        self.order.push_back(item.into());
+        let user = user.unwrap_or_default();
+        let seen = self.sets.entry(set.into()).or_default();
+        seen.retain(|seen| *seen.user != *user);
+        if seen.len() < MAX_USERS {
+            let members = members.iter().map(|member| member.as_str().into()).collect();
+            seen.push(SeenMembers { user: user.into(), members });
+        }
+    }
+
+    /// Records that these are versions of one item: a mark of one may be one of all.
+    pub fn record_versions(&mut self, versions: &[String]) {
+        if self.versions.len() + versions.len() > MAX_SETS {
+            self.versions.clear();
+        }
+        let all: Box<[Box<str>]> = versions.iter().map(|version| version.as_str().into()).collect();
+        for version in versions {
+            self.versions.insert(version.as_str().into(), all.clone());
+        }
+    }
+
+    /// Records a user who shares the session of another user's player; the oldest of too many is forgotten.
+    pub fn record_companion(&mut self, user: &str) {
+        if self.companions.iter().all(|known| **known != *user) {
+            if self.companions.len() >= MAX_USERS {
+                self.companions.remove(0);
+            }
+            self.companions.push(user.into());
+        }
+    }
+
+    /// All versions of `item`, itself among them; none if it has but one.
+    pub fn versions(&self, item: &str) -> &[Box<str>] {
+        self.versions.get(item).map_or(&[], AsRef::as_ref)
+    }
+
+    /// Users who share or shared a session.
+    pub fn companions(&self) -> &[Box<str>] {
+        &self.companions
+    }
+
+    /// Records a document that writes replace: its fields with hashes of their values. `generation` as for members.
+    pub fn record_document(&mut self, name: &str, fields: Vec<(String, u64)>, generation: u64) {
+        if generation != self.sets_generation {
+            return;
+        }
+        if self.documents.len() >= MAX_DOCUMENTS {
+            self.documents.clear();
+        }
+        self.documents.insert(name.into(), fields);
     }
 
     /// The ids above `item`, nearest first; `None` if a link of the chain is unknown.
     pub fn ancestors(&self, item: &str) -> Option<Vec<Box<str>>> {
         let mut above = Vec::new();
-        let mut at = self.parents.get(item)?;
-        while let Some(parent) = at {
-            if above.len() == MAX_DEPTH {
-                return None;
+        let mut at = item;
+        loop {
+            match &self.items.get(at)?.parent {
+                KnownParent::Unknown => return None,
+                KnownParent::Missing => return Some(above),
+                KnownParent::Item(_) if above.len() == MAX_DEPTH => return None,
+                KnownParent::Item(parent) => {
+                    above.push(parent.clone());
+                    at = parent;
+                }
             }
-            above.push(parent.clone());
-            at = self.parents.get(parent)?;
         }
-        Some(above)
+    }
+
+    /// The group of `item`.
+    pub fn group(&self, item: &str) -> Option<&str> {
+        self.group_name(self.items.get(item)?.group)
+    }
+
+    /// The group of everything in `folder`.
+    pub fn contents(&self, folder: &str) -> Option<&str> {
+        self.group_name(self.items.get(folder)?.contents)
+    }
+
+    /// The running time of `item` in the server's unit.
+    pub fn run_time(&self, item: &str) -> Option<u64> {
+        self.items.get(item).map(|known| known.run_time).filter(|run_time| *run_time > 0)
+    }
+
+    /// All members of `set` that `user` can mark.
+    pub fn members(&self, set: &str, user: Option<&str>) -> Option<&[Box<str>]> {
+        let of = |user: &str| self.sets.get(set)?.iter().find(|seen| *seen.user == *user);
+        user.and_then(of).or_else(|| of("")).map(|seen| seen.members.as_ref())
+    }
+
+    /// The fields of a document.
+    pub fn document(&self, name: &str) -> Option<&[(String, u64)]> {
+        self.documents.get(name).map(AsRef::as_ref)
+    }
+
+    /// Counts the changes of sets and documents: see [`record_members`](Self::record_members).
+    pub fn sets_generation(&self) -> u64 {
+        self.sets_generation
+    }
+
+    /// The members of this set and the document of this name may have changed.
+    pub fn forget_changeable(&mut self, name: &str) {
+        self.sets_generation += 1;
+        self.sets.remove(name);
+        self.documents.remove(name);
+    }
+
+    /// Any sets and documents may have changed.
+    pub fn forget_all_changeable(&mut self) {
+        self.sets_generation += 1;
+        self.sets.clear();
+        self.documents.clear();
+    }
+
+    /// The documents whose names begin so may have changed.
+    pub fn forget_documents(&mut self, prefix: &str) {
+        self.sets_generation += 1;
+        self.documents.retain(|name, _| !name.starts_with(prefix));
     }
 
     /// Number of items.
     pub fn len(&self) -> usize {
-        self.parents.len()
+        self.items.len()
     }
 
     /// Whether it is empty.
     pub fn is_empty(&self) -> bool {
-        self.parents.is_empty()
+        self.items.is_empty()
+    }
+
+    fn known_item(&mut self, item: &str) -> &mut KnownItem {
+        if !self.items.contains_key(item) {
+            if self.order.len() >= self.max_items
+                && let Some(oldest) = self.order.pop_front()
+            {
+                self.items.remove(&oldest);
+            }
+            self.order.push_back(item.into());
+        }
+        self.items.entry(item.into()).or_default()
+    }
+
+    fn group_index(&mut self, group: &str) -> Option<u16> {
+        let at = self.groups.iter().position(|known| **known == *group).unwrap_or(self.groups.len());
+        if at == self.groups.len() {
+            if at >= MAX_GROUPS {
+                return None;
+            }
+            self.groups.push(group.into());
+        }
+        u16::try_from(at).ok()
+    }
+
+    fn group_name(&self, index: Option<u16>) -> Option<&str> {
+        self.groups.get(usize::from(index?)).map(AsRef::as_ref)
     }
 }
 
@@ -96,6 +309,42 @@ mod tests {
         lineage.record_parent("581", None);
         lineage.record_parent("582", None);
         assert_eq!(lineage.ancestors("582"), Some(vec!["581".into()]));
+    }
+
+    #[test]
+    fn an_item_keeps_its_group_beside_its_parent() {
+        let mut lineage = Lineage::new(10);
+        lineage.record_group("583", "shows");
+        assert_eq!((lineage.group("583"), lineage.ancestors("583")), (Some("shows"), None));
+        lineage.record_parent("583", None);
+        lineage.record_contents("folder", "films");
+        assert_eq!((lineage.group("583"), lineage.ancestors("583")), (Some("shows"), Some(vec![])));
+        assert_eq!((lineage.group("folder"), lineage.contents("folder")), (None, Some("films")));
+        assert_eq!((lineage.group("7"), lineage.run_time("583")), (None, None));
+    }
+
+    #[test]
+    fn members_that_may_have_changed_since_the_question_are_unknown() {
+        let mut lineage = Lineage::new(10);
+        let asked = lineage.sets_generation();
+        lineage.record_members("set", None, &["1".into(), "2".into()], asked);
+        assert_eq!(lineage.members("set", None).map(<[_]>::len), Some(2));
+        lineage.forget_changeable("other");
+        assert_eq!(lineage.members("set", Some("anna")).map(<[_]>::len), Some(2));
+        lineage.forget_changeable("set");
+        lineage.record_members("set", None, &["1".into()], asked);
+        assert_eq!(lineage.members("set", None), None);
+        lineage.record_members("set", None, &["1".into()], lineage.sets_generation());
+        lineage.forget_all_changeable();
+        assert_eq!(lineage.members("set", None), None);
+    }
+
+    #[test]
+    fn the_members_that_one_user_sees_are_not_all_that_another_can_mark() {
+        let mut lineage = Lineage::new(10);
+        lineage.record_members("set", Some("kid"), &["1".into()], 0);
+        assert_eq!(lineage.members("set", Some("kid")).map(<[_]>::len), Some(1));
+        assert_eq!((lineage.members("set", Some("anna")), lineage.members("set", None)), (None, None));
     }
 
     #[test]

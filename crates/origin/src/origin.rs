@@ -8,6 +8,7 @@ use greenroom_cache::Clock;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use parking_lot::Mutex;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -50,6 +51,10 @@ pub struct Origin {
     pub events: SystemEventListener,
     /// Start of this process, in milliseconds.
     pub started_ms: u64,
+    /// Identifies this installation to the server.
+    pub(crate) device_id: String,
+    /// Changes with every answer of the server.
+    answers: watch::Sender<()>,
     /// Seconds by which its clock was ahead of ours at its last response.
     pub(crate) clock_ahead_s: AtomicI64,
     /// Its last reported version.
@@ -95,6 +100,8 @@ impl Origin {
             warnings: Warnings::default(),
             events,
             started_ms: clock.now_ms(),
+            device_id: format!("greenroom-{}", settings.name),
+            answers: watch::Sender::new(()),
             clock_ahead_s: AtomicI64::new(UNKNOWN_CLOCK),
             version: Mutex::default(),
             refuses_own_token: AtomicBool::new(false),
@@ -142,8 +149,16 @@ impl Origin {
         }
         if let Ok(response) = &result {
             self.record_clock(response.headers());
+            if outcome == Some(UpstreamOutcome::Answered) {
+                self.answers.send_replace(());
+            }
         }
         result
+    }
+
+    /// Reports every answer of the server from now on.
+    pub fn answers(&self) -> watch::Receiver<()> {
+        self.answers.subscribe()
     }
 
     /// Records that the first byte for `key` timed out.

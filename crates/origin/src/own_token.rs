@@ -25,9 +25,20 @@ impl Origin {
             product: Some("Greenroom".into()),
             version: Some(env!("CARGO_PKG_VERSION").into()),
             device: Some("Greenroom".into()),
-            device_id: Some(format!("greenroom-{}", self.name())),
+            device_id: Some(self.device_id.clone()),
             ambiguous: false,
         }
+    }
+
+    /// Identifies this installation to the server. A server tells the events of one device to one connection only, so it
+    /// must be unique to the data directory.
+    pub fn device_id(&self) -> &str {
+        &self.device_id
+    }
+
+    /// Sets the device id.
+    pub fn set_device_id(&mut self, device_id: String) {
+        self.device_id = device_id;
     }
 
     /// Records whether the server accepted the configured token.

@@ -14,16 +14,16 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
 use crate::dispatch;
-use crate::http::concurrency_limit::{ConcurrencyLimitError, ConcurrencyPermit};
-use crate::http::connection::{ClientConnection, ClientStream};
-use crate::http::limits::LimitKind;
-use crate::http::server_certificate::ServerCertificate;
 use crate::request::client_ip::client_network;
 use crate::server::Server;
+use greenroom_http_server::concurrency_limit::{ConcurrencyLimitError, ConcurrencyPermit};
+use greenroom_http_server::connection::{ClientConnection, ClientStream};
+use greenroom_http_server::limits::LimitKind;
+use greenroom_http_server::server_certificate::ServerCertificate;
 
-/// Timeout for a request head and for an idle connection before it. Longer than the usual poll interval, so that no
-/// request meets a connection that is being closed.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(75);
+/// Timeout for a request head and for an idle connection before it. Longer than a Jellyfin's 130 s, so that no client
+/// meets a connection that is being closed earlier than the server itself would.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(135);
 /// Longest request head; a longer one gets 414 or 431.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
 /// Pause after a failed `accept` (no file descriptors left).
@@ -159,6 +159,11 @@ async fn serve_connection(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_idle_connection_is_kept_for_longer_than_a_jellyfin_keeps_it() {
+        assert!(HEAD_TIMEOUT > Duration::from_secs(130));
+    }
 
     #[test]
     fn addresses_of_one_ipv6_network_are_one_peer() {

@@ -4,6 +4,7 @@
 use std::sync::atomic::Ordering;
 
 use greenroom_cache::{CacheStatus, CacheStatusReason, LoadErrorKind};
+use greenroom_dialect::class::Class;
 use greenroom_dialect::classification::Classification;
 use http::{Response, StatusCode};
 use http_body::Body as _;
@@ -11,11 +12,11 @@ use http_body::Body as _;
 use crate::identity::Identity;
 use crate::otlp::traceparent::TraceParent;
 use crate::proxy_request::ProxyRequest;
-use crate::record::minute_bucket::RequestSource;
-use crate::record::{CacheResult, Decision, DecisionOutcome, DecisionReason, RequestCategory};
 use crate::request::classified_request::ClassifiedRequest;
 use crate::server::Server;
 use greenroom_origin::body::Body;
+use greenroom_request_log::minute_bucket::RequestSource;
+use greenroom_request_log::{CacheResult, Decision, DecisionOutcome, DecisionReason, RequestCategory};
 
 /// Log target that selects these lines.
 const TARGET: &str = "greenroom::decision";
@@ -171,6 +172,12 @@ pub(crate) fn is_saved(served: CacheStatus, reason: Option<CacheStatusReason>) -
     }
 }
 
+/// Whether responses to this request depend on the library: only such reads are worth asking the server what changed.
+fn is_followed(classification: &Classification) -> bool {
+    let Classification::Read(read) = classification else { return false };
+    !matches!(read.class, Class::Sessions | Class::Activities | Class::Identity | Class::Images | Class::Assets)
+}
+
 /// Counts responses that were served without asking the server.
 pub(crate) fn record_saved(request: &ProxyRequest, served: CacheStatus, reason: Option<CacheStatusReason>) {
     if is_saved(served, reason) {
@@ -178,6 +185,9 @@ pub(crate) fn record_saved(request: &ProxyRequest, served: CacheStatus, reason: 
         request.classified.app.saved.fetch_add(1, Ordering::Relaxed);
         if request.classified.needs_token {
             request.classified.app.authorized_saved.fetch_add(1, Ordering::Relaxed);
+        }
+        if is_followed(&request.classified.classification) {
+            request.server.feed.pulse.record_read(&request.classified.credential, &request.classified.identity);
         }
     }
 }
@@ -219,7 +229,7 @@ fn log(server: &Server, decision: &Decision) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::PassReason;
+    use greenroom_request_log::PassReason;
 
     #[test]
     fn a_response_of_the_gateway_does_not_count_as_passed() {

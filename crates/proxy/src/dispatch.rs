@@ -12,15 +12,16 @@ use http::header::{CONNECTION, HeaderValue, ORIGIN};
 use http::{Method, Request, Response, StatusCode, request};
 use hyper::body::Incoming;
 
-use crate::http::connection::{BodyFraming, ClientConnection};
-use crate::http::on_sent;
+use crate::account_request;
 pub use crate::proxy_request::{ProxyRequest, classify};
-use crate::record::{self, DecisionOutcome, DecisionReason, PassReason};
 use crate::request::base_path::target_from_uri;
 use crate::request::classified_request::category_name;
 use crate::server::Server;
 use greenroom_config::CacheMode;
+use greenroom_http_server::connection::{BodyFraming, ClientConnection};
+use greenroom_http_server::on_sent;
 use greenroom_origin::body::Body;
+use greenroom_request_log::{CacheResult, DecisionOutcome, DecisionReason, PassReason};
 
 /// Answers one request and records its result. Infallible: every failure becomes a response.
 pub async fn handle(server: Arc<Server>, peer: SocketAddr, request: Request<Incoming>) -> Response<Body> {
@@ -41,7 +42,11 @@ pub async fn handle(server: Arc<Server>, peer: SocketAddr, request: Request<Inco
     let now_ms = server.origin.clock.wall_us(started_us) / 1000;
     server.counters.last_request_ms.store(now_ms, Ordering::Relaxed);
     let view = RequestView { method: &parts.method, target: &target, headers: &parts.headers, body: &[] };
-    let classified = classify::classify(&server, &view, now_ms);
+    let mut classified = classify::classify(&server, &view, now_ms);
+    if account_request::is_due(&server, &classified, now_ms) {
+        Box::pin(account_request::send_for(&server, &classified)).await;
+        classified = classify::classify(&server, &view, now_ms);
+    }
     classified.app.requests.fetch_add(1, Ordering::Relaxed);
     classified.app.record_seen(now_ms);
     let origin = parts.headers.get(ORIGIN).cloned();
@@ -59,11 +64,11 @@ pub async fn handle(server: Arc<Server>, peer: SocketAddr, request: Request<Inco
             crate::response::problem(&request, StatusCode::BAD_REQUEST, "the request declares two body lengths");
         // With two lengths it is unknown where the next request on this connection begins.
         rejected.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-        (rejected, DecisionOutcome::new(record::CacheResult::Refused, DecisionReason::Inadmissible))
+        (rejected, DecisionOutcome::new(CacheResult::Refused, DecisionReason::Inadmissible))
     } else if let Some((status, message)) = rejection(&request, &view) {
         (
             crate::response::problem(&request, status, message),
-            DecisionOutcome::new(record::CacheResult::Refused, DecisionReason::Inadmissible),
+            DecisionOutcome::new(CacheResult::Refused, DecisionReason::Inadmissible),
         )
     } else {
         respond(request, &target, parts, body).await
@@ -97,26 +102,28 @@ async fn respond(
     body: Incoming,
 ) -> (Response<Body>, DecisionOutcome) {
     let classified = Arc::clone(&request.classified);
-    let pass_through = |reason| DecisionOutcome::new(record::CacheResult::Passed, DecisionReason::Passed(reason));
+    let pass_through = |reason| DecisionOutcome::new(CacheResult::Passed, DecisionReason::Passed(reason));
     if request.server.origin.is_emby() {
         let message = "the media server is an Emby server, which is not supported yet";
-        let outcome = DecisionOutcome::new(record::CacheResult::Refused, DecisionReason::Inadmissible);
+        let outcome = DecisionOutcome::new(CacheResult::Refused, DecisionReason::Inadmissible);
         return (crate::response::problem(&request, StatusCode::NOT_IMPLEMENTED, message), outcome);
     }
     match (classified.anonymous_access, &classified.classification) {
         (_, Classification::Refuse(refusal)) => {
             let status = StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::BAD_REQUEST);
-            let outcome = DecisionOutcome::new(record::CacheResult::Refused, DecisionReason::Inadmissible);
+            let outcome = DecisionOutcome::new(CacheResult::Refused, DecisionReason::Inadmissible);
             (crate::response::problem(&request, status, refusal.message()), outcome)
         }
         (AnonymousAccess::Denied | AnonymousAccess::BehindKnownProxy, _) => {
             request.server.counters.unauthorised.fetch_add(1, Ordering::Relaxed);
             let message = "no token was sent, and this path needs one";
-            let outcome = DecisionOutcome::new(record::CacheResult::Refused, DecisionReason::NoToken);
+            let outcome = DecisionOutcome::new(CacheResult::Refused, DecisionReason::NoToken);
             (crate::response::problem(&request, StatusCode::UNAUTHORIZED, message), outcome)
         }
-        (_, Classification::Stream(StreamReason::Socket)) => {
-            (crate::stream::websocket::pass(request, target, parts, body).await, pass_through(PassReason::Events))
+        (_, Classification::Stream(reason @ (StreamReason::Socket | StreamReason::Upgrade))) => {
+            let reason = *reason;
+            let response = crate::stream::websocket::pass(request, reason, target, parts, body).await;
+            (response, pass_through(PassReason::Events))
         }
         (_, Classification::Stream(reason)) => (
             crate::stream::pass(&request, *reason, target, parts, body).await,
@@ -147,7 +154,7 @@ async fn respond(
             }
         }
         (_, Classification::Write(_)) => {
-            let outcome = DecisionOutcome::new(record::CacheResult::Write, DecisionReason::Passed(PassReason::Write));
+            let outcome = DecisionOutcome::new(CacheResult::Write, DecisionReason::Passed(PassReason::Write));
             (crate::write::pass(request, target, parts, body).await, outcome)
         }
     }

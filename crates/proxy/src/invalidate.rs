@@ -11,9 +11,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use greenroom_cache::{GracePeriod, Invalidation, InvalidationMode, Partition, Scope};
+use greenroom_dialect::own_user::TokenOwner;
+use greenroom_dialect::reach;
 use greenroom_dialect::tag::{Audience, Tag, TagInvalidation};
-use greenroom_library::lineage::Lineage;
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 
 use crate::identity::Identity;
 use crate::proxy_request::ProxyRequest;
@@ -59,28 +60,41 @@ pub fn apply(server: &Server, invalidations: &[TagInvalidation], source: Invalid
     if invalidations.is_empty() {
         return;
     }
-    for invalidation in with_ancestors(&server.invalidation.lineage.lock(), invalidations) {
+    let expanded = {
+        let mut lineage = server.invalidation.lineage.lock();
+        reach::record_companions(&mut lineage, invalidations);
+        let expanded = reach::expanded(&lineage, invalidations);
+        reach::forget_changed_sets(&mut lineage, invalidations);
+        expanded
+    };
+    for invalidation in expanded {
         apply_one(server, &invalidation, source);
     }
 }
 
-/// Purges the partitions of all known identities. Unknown ones are purged when first seen.
+/// Purges the partitions of all known identities and their accounts. Unknown tokens' are purged when first seen.
 pub fn purge_all_identities(server: &Server) {
-    for identity in server.identities.all() {
-        server.purge_partition(&identity);
+    let identities = server.identities.all();
+    let accounts = identities.iter().filter_map(|identity| server.account_partition_of(identity));
+    let accounts: HashSet<Partition> = accounts.chain([server.api_key_partition()]).collect();
+    for partition in &accounts {
+        server.purge(partition);
+    }
+    for identity in &identities {
+        server.forget_token(identity);
     }
 }
 
-/// If this status rejects the token, revokes its grants and purges its entries. Requests without a token, or with
+/// If this response rejects the token, revokes its grants and purges its own entries. Requests without a token, or with
 /// several, say nothing about one.
-pub fn apply_token_rejection(request: &ProxyRequest, status: StatusCode) {
-    if matches!(status.as_u16(), 401 | 498)
+pub fn apply_token_rejection(request: &ProxyRequest, status: StatusCode, headers: &HeaderMap) {
+    if request.server.origin.settings.kind.rejects_token(status, headers)
         && !request.classified.identity.is_anonymous()
         && !request.classified.credential.ambiguous
     {
         request.server.record_refused(&request.classified.identity);
         request.classified.identity.refuse();
-        request.server.purge_partition(&request.classified.identity);
+        request.server.forget_token(&request.classified.identity);
     }
 }
 
@@ -182,88 +196,17 @@ fn affected_partitions(server: &Server, audience: &Audience, source: Invalidatio
     if !identities.iter().any(|identity| belongs_to_another(identity)) {
         return AffectedPartitions::All;
     }
-    let mut partitions: Vec<Partition> = identities
-        .iter()
-        .filter(|identity| !belongs_to_another(identity))
-        .map(|identity| identity.partition().clone())
-        .collect();
-    partitions.extend([server.partitions.public.clone(), server.partitions.images.clone()]);
+    // A token that shares no partition may be anyone's, and an API key may show any user's state.
+    let alone = identities.iter().filter(|identity| identity.shared_partition().is_none());
+    let mut partitions: Vec<Partition> =
+        alone.filter(|identity| !belongs_to_another(identity)).map(|identity| identity.token().clone()).collect();
+    partitions.push(server.identities.account_partition(&TokenOwner::User(account.to_string())));
+    partitions.extend([server.api_key_partition(), server.partitions.public.clone(), server.partitions.images.clone()]);
     AffectedPartitions::These(partitions)
 }
 
-/// Partitions known to belong to the same account, including the identity's own.
+/// The partition of the identity's account, and its token's own while it does not share that.
 fn same_account(server: &Server, identity: &Identity) -> Vec<Partition> {
-    let mut partitions = vec![identity.partition().clone()];
-    if let Some(account) = identity.account() {
-        for other in server.identities.all() {
-            if other.account().as_ref() == Some(&account) && other.partition() != identity.partition() {
-                partitions.push(other.partition().clone());
-            }
-        }
-    }
-    partitions
-}
-
-/// Adds the ancestors of items where requested. If those are unknown, every container is invalidated. Members of an
-/// item of unknown place may be anything.
-fn with_ancestors(lineage: &Lineage, invalidations: &[TagInvalidation]) -> Vec<TagInvalidation> {
-    let mut all: Vec<TagInvalidation> = Vec::with_capacity(invalidations.len());
-    let mut seen = HashSet::new();
-    let mut push = |invalidation: TagInvalidation| {
-        if seen.insert(invalidation.clone()) {
-            all.push(invalidation);
-        }
-    };
-    for invalidation in invalidations {
-        if let Some(item) = invalidation.tag.members_of() {
-            if lineage.ancestors(item).is_none() {
-                push(TagInvalidation { tag: Tag::user_state(), ..invalidation.clone() });
-            }
-            continue;
-        }
-        push(TagInvalidation { with_ancestors: false, ..invalidation.clone() });
-        let Some(item) = invalidation.tag.as_str().strip_prefix("item:").filter(|_| invalidation.with_ancestors) else {
-            continue;
-        };
-        let container = |tag| TagInvalidation { tag, audience: invalidation.audience.clone(), with_ancestors: false };
-        push(container(Tag::many_items()));
-        match lineage.ancestors(item) {
-            Some(ancestors) => ancestors.iter().for_each(|id| push(container(Tag::item(id)))),
-            None => push(container(Tag::branch())),
-        }
-    }
-    all
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_change_of_an_episode_invalidates_its_season_and_show() {
-        let mut lineage = Lineage::new(10);
-        lineage.record_parent("3", Some("2"));
-        lineage.record_parent("2", Some("1"));
-        lineage.record_parent("1", None);
-        let expanded = with_ancestors(&lineage, &[TagInvalidation::account(Tag::item("3")).with_ancestors()]);
-        let tags: Vec<&str> = expanded.iter().map(|invalidation| invalidation.tag.as_str()).collect();
-        assert_eq!(tags, ["item:3", "items", "item:2", "item:1"]);
-    }
-
-    #[test]
-    fn a_mark_of_a_collection_reaches_its_members_and_that_of_a_film_reaches_no_other_film() {
-        let mut lineage = Lineage::new(10);
-        lineage.record_parent("film", Some("folder"));
-        lineage.record_parent("folder", None);
-        let expanded = |item: &str| with_ancestors(&lineage, &[TagInvalidation::account(Tag::members(item))]);
-        assert_eq!(expanded("collection"), [TagInvalidation::account(Tag::user_state())]);
-        assert!(expanded("film").is_empty());
-    }
-
-    #[test]
-    fn an_item_with_unknown_parents_invalidates_every_container() {
-        let expanded = with_ancestors(&Lineage::new(10), &[TagInvalidation::account(Tag::item("3")).with_ancestors()]);
-        let tags: Vec<&str> = expanded.iter().map(|invalidation| invalidation.tag.as_str()).collect();
-        assert_eq!(tags, ["item:3", "items", "branch"]);
-    }
+    let own = identity.shared_partition().is_none().then(|| identity.token().clone());
+    own.into_iter().chain(server.account_partition_of(identity)).collect()
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use greenroom_cache::Partition;
+use greenroom_dialect::playback_stage::PlaybackStage;
 use greenroom_dialect::server_event::PlaybackState;
 use greenroom_library::lineage::Lineage;
 use parking_lot::Mutex;
@@ -75,48 +76,144 @@ impl PartialInvalidation {
     }
 }
 
-/// Allows one progress report a minute for each item and identity.
+/// A position that differs from where the last report leads by more than this, in milliseconds, is a leap.
+const MAX_DRIFT_MS: u64 = 10_000;
+
+/// Allows one progress report a minute for each item and identity, and every one that may change what the item is: new,
+/// in progress, or played.
 #[derive(Debug, Default)]
-pub struct ProgressThrottle(Mutex<HashMap<(Partition, String), u64>>);
+pub struct ProgressThrottle(Mutex<HashMap<(Partition, String), LastReport>>);
+
+/// The last report that was allowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct LastReport {
+    at_ms: u64,
+    stage: PlaybackStage,
+}
 
 impl ProgressThrottle {
     /// Whether this progress report may invalidate lists.
-    pub fn is_due(&self, identity: &Identity, item: &str, now_ms: u64) -> bool {
+    pub fn is_due(&self, identity: &Identity, item: &str, stage: PlaybackStage, now_ms: u64) -> bool {
         let mut last_reports = self.0.lock();
         let key = (identity.partition().clone(), item.to_owned());
         let interval_ms = u64::try_from(PROGRESS_INTERVAL.as_millis()).unwrap_or(u64::MAX);
         match last_reports.get(&key) {
-            Some(last) if now_ms.saturating_sub(*last) < interval_ms => false,
+            Some(last) if !stage.may_differ(last.stage) && now_ms.saturating_sub(last.at_ms) < interval_ms => false,
             _ => {
                 clear_if_full(&mut last_reports);
-                last_reports.insert(key, now_ms);
+                last_reports.insert(key, LastReport { at_ms: now_ms, stage });
                 true
             }
         }
     }
 }
 
-/// Last state of every player: sockets report it every second, but only changes matter.
+/// A player's report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PlayerReport {
+    /// State of the player.
+    pub state: PlaybackState,
+    /// Position in the item, in milliseconds, if known.
+    pub position_ms: Option<u64>,
+    /// When it was heard, in milliseconds.
+    pub at_ms: u64,
+}
+
+impl PlayerReport {
+    /// Whether the position is where `before` leads without a leap of the player. A smaller leap is shown when the list of
+    /// sessions is next loaded, as the position itself is.
+    fn continues(&self, before: &Self) -> bool {
+        let (Some(now_ms), Some(before_ms)) = (self.position_ms, before.position_ms) else { return false };
+        let played_ms = match before.state {
+            PlaybackState::Playing => self.at_ms.saturating_sub(before.at_ms),
+            PlaybackState::Buffering | PlaybackState::Paused | PlaybackState::Stopped => 0,
+        };
+        now_ms.abs_diff(before_ms.saturating_add(played_ms)) <= MAX_DRIFT_MS
+    }
+}
+
+/// What a report of a player changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PlayerChange {
+    /// Nothing: it goes on.
+    Nothing,
+    /// It leapt to another position; or this is the first report after another change, which the server may have told before
+    /// it showed it.
+    Position,
+    /// It plays something else, or is in another state.
+    State,
+}
+
+/// Last report of every player: sockets tell it every second, but only changes matter.
 #[derive(Debug, Default)]
-pub struct PlayerStates(Mutex<HashMap<String, (String, PlaybackState)>>);
+pub struct PlayerStates(Mutex<HashMap<String, LastPlayerReport>>);
+
+#[derive(Debug)]
+struct LastPlayerReport {
+    item: String,
+    report: PlayerReport,
+    change: PlayerChange,
+}
 
 impl PlayerStates {
-    /// Whether the state changed.
-    pub fn changed(&self, identity: &Identity, session: &str, item: &str, state: PlaybackState) -> bool {
+    /// Records a report; says what it changes.
+    pub fn record(&self, identity: &Identity, session: &str, item: &str, report: PlayerReport) -> PlayerChange {
         let mut players = self.0.lock();
         let key = format!("{:?}/{session}", identity.partition());
-        let now = (item.to_owned(), state);
-        if players.get(&key) == Some(&now) {
-            return false;
+        let change = match players.get(&key) {
+            Some(last) if last.item == item && last.report.state == report.state => {
+                let goes_on = last.change != PlayerChange::State && report.continues(&last.report);
+                if goes_on { PlayerChange::Nothing } else { PlayerChange::Position }
+            }
+            _ => PlayerChange::State,
+        };
+        if change == PlayerChange::State {
+            clear_if_full(&mut players);
         }
-        clear_if_full(&mut players);
-        players.insert(key, now);
-        true
+        players.insert(key, LastPlayerReport { item: item.to_owned(), report, change });
+        change
     }
 }
 
 fn clear_if_full<K: Eq + Hash, V>(map: &mut HashMap<K, V>) {
     if map.len() >= MAX_ENTRIES {
         map.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use greenroom_dialect::credential::{Credential, Secret};
+    use greenroom_state::secrets::HashKey;
+
+    use super::*;
+    use crate::identity::IdentityRegistry;
+
+    #[test]
+    fn a_player_that_goes_on_changes_nothing() {
+        use PlayerChange::{Nothing, Position, State};
+        let registry = IdentityRegistry::new("home", HashKey([7; 32]));
+        let credential = Credential { token: Some(Secret::new("a")), ..Credential::default() };
+        let (identity, _) = registry.resolve(&credential, 1);
+        let states = PlayerStates::default();
+        let (playing, paused) = (PlaybackState::Playing, PlaybackState::Paused);
+        for (at_s, item, state, position_s, expected) in [
+            (0, "1", PlaybackState::Buffering, 5, State),
+            (1, "1", playing, 5, State),
+            (10, "1", playing, 15, Position),
+            (20, "1", playing, 34, Nothing),
+            (30, "1", playing, 120, Position),
+            (40, "1", playing, 60, Position),
+            (41, "1", paused, 61, State),
+            (51, "1", paused, 61, Position),
+            (400, "1", paused, 61, Nothing),
+            (401, "1", paused, 81, Position),
+            (402, "2", paused, 81, State),
+        ] {
+            let report = PlayerReport { state, position_ms: Some(position_s * 1000), at_ms: at_s * 1000 };
+            assert_eq!(states.record(&identity, "tv", item, report), expected, "{at_s} s");
+        }
+        let untold = PlayerReport { state: paused, position_ms: None, at_ms: 403_000 };
+        assert_eq!(states.record(&identity, "tv", "2", untold), Position, "it may have leapt");
     }
 }

@@ -10,30 +10,33 @@
 //! - A write: [`accept`], [`dispatch`], [`write`](mod@write), which sends it once and calls [`invalidate`].
 //! - A pass-through: [`accept`], [`dispatch`], [`stream`], with [`stream::websocket`] and [`stream::webhook`];
 //!   [`forward`] sends it unchanged, and reads event streams as they pass.
-//! - The server's own events: [`events`] subscribes to them and calls [`invalidate`].
-//! - Recording: [`access_log`] makes a [`record::Decision`] of each request; [`statistics`] stores and reports the
-//!   sums; [`otlp`] sends spans. Observe mode: [`shadow`].
+//! - The server's own events: [`feed_worker`] subscribes to them, asks what changed, and calls [`invalidate`].
+//! - After a gap, or when an entry expires: [`confirmation`] remembers what vouches for it, `confirmation_check` asks.
+//! - Recording: [`access_log`] makes a [`greenroom_request_log::Decision`] of each request; [`otlp`] sends spans. Observe mode:
+//!   [`shadow`].
 //!
 //! Modules, lowest first; none uses one above it:
 //!
-//! - without a server: [`http`], [`record`], [`identity`], [`request`], [`shadow`], [`otlp`], [`bypass`], [`mode`],
-//!   [`ttl_overrides`], [`change_feed`], [`invalidation_state`], [`warm_keys`], [`prefetch`],
-//!   [`cache_setup`], [`listing_watch`];
+//! - without a server: [`identity`], [`request`], [`shadow`], [`otlp`], [`bypass`], [`mode`],
+//!   [`ttl_overrides`], [`feed`], [`invalidation_state`], [`warm_keys`], [`prefetch`],
+//!   [`listing_watch`], [`cache_setup`], [`confirmation`];
 //! - [`server`]: one media server with all of that;
 //! - parts of one request: [`proxy_request`], [`access_log`], [`response`], [`invalidate`], [`forward`];
-//! - the kinds of requests: [`read`], [`write`](mod@write), [`stream`];
-//! - what runs beside them: [`events`], [`prefetch_worker`], [`warm_restart`], [`statistics`], [`persistence`];
+//! - the kinds of requests: [`read`] with `confirmation_check`, [`write`](mod@write), [`stream`];
+//! - what runs beside them: [`feed_worker`], [`prefetch_worker`], [`warm_restart`], [`persistence`];
 //! - [`dispatch`], [`accept`]; [`internal_client`]: internal reads.
 
 pub mod accept;
 pub mod access_log;
+pub mod account_request;
 pub mod bypass;
 pub mod cache_setup;
-pub mod change_feed;
+pub mod confirmation;
+mod confirmation_check;
 pub mod dispatch;
-pub mod events;
+pub mod feed;
+pub mod feed_worker;
 pub mod forward;
-pub mod http;
 pub mod identity;
 pub mod internal_client;
 pub mod invalidate;
@@ -41,19 +44,17 @@ pub mod invalidation_state;
 pub mod listing_watch;
 pub mod mode;
 pub mod otlp;
-
 pub mod persistence;
 pub mod prefetch;
 pub mod prefetch_worker;
 pub mod proxy_request;
 pub mod proxy_trust_check;
 pub mod read;
-pub mod record;
 pub mod request;
 pub mod response;
+mod sabotage;
 pub mod server;
 pub mod shadow;
-pub mod statistics;
 pub mod stored_responses;
 pub mod stream;
 pub mod ttl_overrides;

@@ -52,13 +52,20 @@ impl ListingWatch {
         self.has_consumer.store(true, Ordering::Release);
     }
 
-    /// Records a served response, if it is a page of such a listing.
-    pub fn record(&self, kind: ServerKind, read: &Read, partition: &Partition, body: &[u8], now_ms: u64) {
+    /// Records a served response, if it is a page of such a listing. Only then is the clock read.
+    pub fn record(
+        &self,
+        kind: ServerKind,
+        read: &Read,
+        partition: &Partition,
+        body: &[u8],
+        now_ms: impl FnOnce() -> u64,
+    ) {
         if !self.has_consumer.load(Ordering::Acquire) {
             return;
         }
         let Some((listing, rows)) = kind.video_listing(read) else { return };
-        if self.state.lock().record(listing, rows, kind.listing_total(body), partition, now_ms) {
+        if self.state.lock().record(listing, rows, kind.listing_total(body), partition, now_ms()) {
             self.notify.notify_one();
         }
     }

@@ -5,7 +5,6 @@
 
 use std::sync::Arc;
 
-use greenroom_cache::Key;
 use greenroom_dialect::classification::{Classification, Read, SharingScope};
 use greenroom_dialect::request::RequestView;
 use http::{HeaderMap, Method};
@@ -28,12 +27,12 @@ pub async fn resume(server: Arc<Server>) {
         if !policy.warm || read.sharing != SharingScope::Identity {
             continue;
         }
-        let key = Key::new(server.name(), identity.partition(), &read.key);
+        let key = server.key_of(&identity, &read);
         server.warm_keys.own_reads.record(&read);
         let app = Arc::clone(&server.own_app);
         let (server, identity, credential) = (Arc::clone(&server), Arc::clone(&identity), Arc::clone(&headers));
         let cache = server.cache.clone();
-        let loader = ReadLoader { server, identity, credential, app, read };
+        let loader = ReadLoader { server, identity, partition: key.partition().clone(), credential, app, read };
         cache.resume_warm(&key, &policy, loader, row.rhythm).await;
     }
 }

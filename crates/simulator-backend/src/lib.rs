@@ -14,6 +14,7 @@ pub mod faults;
 pub mod latency;
 pub mod media;
 pub mod options;
+pub mod picture;
 pub mod request_log;
 pub mod rng;
 pub mod serve;

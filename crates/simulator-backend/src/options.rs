@@ -46,10 +46,19 @@ impl<S: Default> Default for SimulatorOptions<S> {
     }
 }
 
-impl<S: Default> SimulatorOptions<S> {
-    /// For tests: a tiny library, no latency, a clock that starts an hour after the newest addition.
+/// Switches of a dialect.
+pub trait DialectSwitches: Default {
+    /// The defaults, but nothing is told late: for tests that wait for notices.
+    fn quick() -> Self {
+        Self::default()
+    }
+}
+
+impl<S: DialectSwitches> SimulatorOptions<S> {
+    /// For tests: a tiny library, no latency, notices at once, a clock that starts an hour after the newest addition.
     pub fn quick() -> Self {
         Self {
+            switches: S::quick(),
             size: CatalogueSize::tiny(),
             latency: LatencyProfile::none(),
             now: Some(NEWEST_AT + 3_600),

@@ -32,6 +32,6 @@ pub mod startup_text;
 pub mod switch_names;
 
 pub use greenroom_simulator_backend::{
-    catalogue, class, clock, faults, latency, media, options, request_log, rng, serve, simulated_server, state,
-    timestamp, users,
+    catalogue, class, clock, faults, latency, media, options, picture, request_log, rng, serve, simulated_server,
+    state, timestamp, users,
 };

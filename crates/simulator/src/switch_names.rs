@@ -50,6 +50,8 @@ pub const JELLYFIN_SWITCHES: &SwitchTable<jellyfin::JellyfinSwitches> = &[
     ("cutoff-is-moment", |switches| &mut switches.cutoff_is_moment),
     ("random-similar", |switches| &mut switches.random_similar),
     ("random-folder-counts", |switches| &mut switches.random_folder_counts),
+    ("one-socket-per-session", |switches| &mut switches.one_socket_per_session),
+    ("jellyfin-play-rules", |switches| &mut switches.jellyfin_play_rules),
 ];
 
 /// The default switches with the named changes: `NAME` turns one on, `no-NAME` off.

@@ -8,11 +8,12 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, params};
 
 use super::rows;
 use crate::codec::signed;
+use crate::confirmations::StoredConfirmations;
 use crate::error::{StateError, StateErrorKind};
 use crate::grants::{GrantChanges, LastContact, StoredGrants, StoredWarmKey};
 use crate::reader::BUSY_TIMEOUT;
 use crate::revocations::RevokedPartitions;
-use crate::{migrations, reader};
+use crate::{confirmations, migrations, reader};
 
 /// File name in the data directory.
 pub const FILE: &str = "state.db";
@@ -43,6 +44,8 @@ pub struct ServerRows {
     pub last_contact: Option<LastContact>,
     /// Warm keys, if they are worth writing.
     pub warm: Option<Vec<StoredWarmKey>>,
+    /// What vouches for entries after a restart, if it changed.
+    pub confirmations: Option<StoredConfirmations>,
 }
 
 impl StateDb {
@@ -90,6 +93,7 @@ impl StateDb {
             identities: rows::identities(&self.db, server, until_ms)?,
             images: rows::images(&self.db, server, now_ms, until_ms)?,
             warm: rows::warm(&self.db, server)?,
+            confirmations: confirmations::read(&self.db, server, until_ms)?,
         })
     }
 
@@ -150,6 +154,9 @@ impl StateDb {
             }
             if let Some(warm) = &page.warm {
                 rows::put_warm(&change, &page.server, warm)?;
+            }
+            if let Some(confirmations) = &page.confirmations {
+                confirmations::replace(&change, &page.server, confirmations)?;
             }
         }
         Ok(change.commit()?)

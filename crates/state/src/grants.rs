@@ -6,6 +6,8 @@ use std::time::Duration;
 use greenroom_cache::AccessRhythmSnapshot;
 use greenroom_dialect::class::Class;
 
+use crate::confirmations::StoredConfirmations;
+
 /// Lifetime of an image grant.
 pub const IMAGE_GRANT_TTL: Duration = Duration::from_secs(24 * 3600);
 /// Max identities per server, some 400 bytes each; a household has tens.
@@ -31,7 +33,7 @@ pub struct StoredWarmKey {
 pub struct IdentityGrant {
     /// The token's partition.
     pub partition: String,
-    /// The account the token belongs to, if proven.
+    /// The account the token belongs to, if proven: the user's id, or `api-keys`.
     pub account: Option<String>,
     /// Last time the server accepted the token for any request, in milliseconds.
     pub granted_ms: u64,
@@ -87,4 +89,6 @@ pub struct StoredGrants {
     pub images: Vec<ImageGrant>,
     /// Warm keys of the configured token.
     pub warm: Vec<StoredWarmKey>,
+    /// What vouches for entries of earlier processes.
+    pub confirmations: StoredConfirmations,
 }

@@ -6,6 +6,7 @@
 //! | module | content |
 //! |---|---|
 //! | [`grants`] | the stored data as plain types |
+//! | [`confirmations`] | what vouches, after a restart, for entries from before it |
 //! | [`known_tokens`] | whether all of it was read |
 //! | [`db`] | the database file and its transactions; `rows`: single rows; [`codec`]: numbers in columns |
 //! | [`ownership`] | the process that may open it |
@@ -28,6 +29,7 @@
 
 pub mod backup;
 pub mod codec;
+pub mod confirmations;
 pub mod control_tokens;
 pub mod db;
 pub mod error;

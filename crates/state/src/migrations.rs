@@ -198,6 +198,25 @@ pub const STEPS: &[&str] = &[
     CREATE INDEX played_item_above ON played_item (server, grandparent_key);
     CREATE INDEX played_by_item ON played (server, item_key, at_s);
 ",
+    "
+    CREATE TABLE fingerprint (
+        server TEXT NOT NULL,
+        partition TEXT NOT NULL,
+        section TEXT NOT NULL,
+        value TEXT NOT NULL,
+        from_ms INTEGER NOT NULL,
+        taken_ms INTEGER NOT NULL,
+        PRIMARY KEY (server, partition, section, from_ms)
+    ) WITHOUT ROWID;
+    CREATE TABLE library_check (
+        server TEXT NOT NULL,
+        section TEXT NOT NULL,
+        counter TEXT NOT NULL,
+        from_ms INTEGER NOT NULL,
+        checked_ms INTEGER NOT NULL,
+        PRIMARY KEY (server, section)
+    ) WITHOUT ROWID;
+",
 ];
 
 /// The current schema version.

@@ -18,6 +18,7 @@ use greenroom_config::source::is_server_name;
 pub const KEY_FILE: &str = "identity.key";
 const TOKEN_FILE: &str = "control.token";
 const READ_TOKEN_FILE: &str = "read.token";
+/// File of an earlier version, which must not be taken for a token.
 const DEVICE_FILE: &str = "device.id";
 const HOOK_FILE: &str = "webhook.secret";
 /// Folder of the library indexes.
@@ -72,18 +73,6 @@ impl DataDir {
     /// Its path.
     pub fn path(&self) -> &Path {
         &self.0
-    }
-
-    /// Identifies this installation where it logs in. Not secret; stored, so that another login does not look like a
-    /// new device.
-    ///
-    /// # Errors
-    /// It can be neither read nor created.
-    pub fn device_id(&self) -> Result<String, String> {
-        match self.stored_token(DEVICE_FILE)? {
-            Some(text) => Ok(text),
-            None => self.make_token(DEVICE_FILE).map(|id| id.expose().to_owned()),
-        }
     }
 
     /// The identity key.

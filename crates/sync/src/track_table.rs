@@ -97,10 +97,12 @@ impl TrackFields {
 #[derive(Debug)]
 pub struct TrackTable {
     lines: LineReader,
-    key: usize,
+    /// The column of the key; without one rows are counted.
+    key: Option<usize>,
     columns: [Option<usize>; COLUMNS.len()],
     width: usize,
     record: ByteRecord,
+    rows: u64,
 }
 
 impl TrackTable {
@@ -109,6 +111,18 @@ impl TrackTable {
     /// # Errors
     /// The file cannot be read, is too large, or lacks a column.
     pub fn open(path: &Path, key: &str) -> Result<Self, TrackTableError> {
+        Self::open_with(path, key, false)
+    }
+
+    /// The same; without this column the rows are identified by their numbers, from 1.
+    ///
+    /// # Errors
+    /// The file cannot be read, is too large, or lacks another column.
+    pub fn open_numbered(path: &Path, key: &str) -> Result<Self, TrackTableError> {
+        Self::open_with(path, key, true)
+    }
+
+    fn open_with(path: &Path, key: &str, may_count: bool) -> Result<Self, TrackTableError> {
         let file = File::open(path).map_err(TrackTableError::Unreadable)?;
         let bytes = file.metadata().map_err(TrackTableError::Unreadable)?.len();
         if bytes > MAX_BYTES {
@@ -125,15 +139,13 @@ impl TrackTable {
         let missing: Vec<String> = [key]
             .into_iter()
             .chain(COLUMNS[..REQUIRED].iter().copied())
-            .filter(|name| index(name).is_none())
+            .filter(|name| index(name).is_none() && !(may_count && *name == key))
             .map(str::to_owned)
             .collect();
-        match index(key) {
-            Some(key) if missing.is_empty() => {
-                Ok(Self { lines, key, columns, width: found.len(), record: ByteRecord::new() })
-            }
-            _ => Err(TrackTableError::MissingColumns { missing, found: found.into_iter().take(40).collect() }),
+        if !missing.is_empty() {
+            return Err(TrackTableError::MissingColumns { missing, found: found.into_iter().take(40).collect() });
         }
+        Ok(Self { lines, key: index(key), columns, width: found.len(), record: ByteRecord::new(), rows: 0 })
     }
 
     /// The next row; `None` at the end.
@@ -149,7 +161,11 @@ impl TrackTable {
             return bad("has an unclosed quote, or is longer than 64 KiB", None);
         };
         self.record = row;
-        let key = self.text(Some(self.key)).filter(|key| !key.is_empty());
+        self.rows += 1;
+        let key = match self.key {
+            Some(column) => self.text(Some(column)).filter(|key| !key.is_empty()),
+            None => Some(self.rows.to_string()),
+        };
         if self.record.len() < self.width {
             return bad("has too few columns", key);
         }

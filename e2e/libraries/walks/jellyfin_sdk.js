@@ -30,7 +30,7 @@ async function overTheServer() {
   for (const name of ['getPublicSystemInfo', 'getSystemInfo', 'getPingSystem', 'getEndpointInfo', 'getUtcTime']) await ask(name);
   for (const name of ['getUsers', 'getPublicUsers', 'getBrandingOptions', 'getBrandingCss', 'getQuickConnectEnabled']) await ask(name);
   for (const name of ['getCountries', 'getCultures', 'getLocalizationOptions', 'getParentalRatings']) await ask(name);
-  for (const name of ['getTasks', 'getDevices', 'getSessions', 'getMediaFolders', 'getVirtualFolders']) await ask(name);
+  for (const name of ['getTasks', 'getSessions', 'getMediaFolders', 'getVirtualFolders']) await ask(name);
   for (const name of ['getPhysicalPaths', 'getPlugins', 'getPackages', 'getRepositories', 'getChannels']) await ask(name);
   await ask('getLogEntries', { limit: 5 });
   await ask('getUserById', { userId: user });

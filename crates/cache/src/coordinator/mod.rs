@@ -5,6 +5,7 @@
 //! This is also the only place that consults tiers: [`Coordinator::get`], [`Coordinator::store`] and
 //! [`Coordinator::discard`].
 
+mod confirm;
 mod disk_tier;
 
 use std::sync::Arc;

@@ -112,7 +112,8 @@ impl<'a, L: Loader, F: FnOnce() -> L> CacheRead<'a, L, F> {
         };
         match served {
             None => self.counters.failed_reads.one(),
-            Some(CacheStatus::Joined | CacheStatus::StaleOnError) => {}
+            // A confirmed entry is counted as such.
+            Some(CacheStatus::Joined | CacheStatus::StaleOnError | CacheStatus::Hit) => {}
             Some(_) if self.miss_counted => self.counters.loaded.one(),
             Some(_) => {}
         }
@@ -238,7 +239,7 @@ impl<'a, L: Loader, F: FnOnce() -> L> CacheRead<'a, L, F> {
             self.refresh_behind(&entry, now_ms);
         }
         let tier = self.tier(&entry);
-        CacheResponse::cached(entry, served, tier, now_ms, reason)
+        CacheResponse::cached(entry, served, tier, (self.policy, now_ms), reason)
     }
 
     /// Starts one background refresh, unless one is running or a recent failure forbids it.

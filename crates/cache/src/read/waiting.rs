@@ -7,6 +7,7 @@ use crate::cache_response::{CacheDirective, CacheResponse, CacheStatus, CacheSta
 use crate::flight::LoadOutcome;
 use crate::freshness::evaluate_freshness;
 use crate::load::{LoadError, LoadErrorKind, Loader};
+use crate::load_reason::LoadReason;
 use crate::policy::{Freshness, Validity};
 use crate::value::Entry;
 
@@ -50,15 +51,25 @@ impl<L: Loader, F: FnOnce() -> L> CacheRead<'_, L, F> {
             (true, true) => CacheStatus::Refreshed,
             (true, false) => CacheStatus::Loaded,
         };
-        if served == CacheStatus::Joined && !matches!(finish, LoadOutcome::Uncacheable) {
+        if served == CacheStatus::Joined && !matches!(finish, LoadOutcome::Uncacheable | LoadOutcome::Confirmed { .. })
+        {
             self.counters.joins.one();
         }
         match finish {
             LoadOutcome::Cacheable { entry, refusal, delivery_guard } => {
                 let now_ms = self.engine.clock.now_ms();
                 entry.record_loaded(now_ms);
-                let reason = refusal.map(CacheStatusReason::NotStored);
-                let response = CacheResponse::cached(entry, served, Tier::Source, now_ms, reason);
+                let unconfirmed = (load_reason == LoadReason::Unconfirmed).then_some(CacheStatusReason::Unconfirmed);
+                let reason = refusal.map(CacheStatusReason::NotStored).or(unconfirmed);
+                let response = CacheResponse::cached(entry, served, Tier::Source, (self.policy, now_ms), reason);
+                Some(Ok(response.with_delivery_guard(delivery_guard)))
+            }
+            LoadOutcome::Confirmed { entry, delivery_guard } => {
+                let (now_ms, confirmed) = (self.engine.clock.now_ms(), Some(CacheStatusReason::Confirmed));
+                self.counters.confirmed.one();
+                entry.record_loaded(now_ms);
+                let tier = self.tier(&entry);
+                let response = CacheResponse::cached(entry, CacheStatus::Hit, tier, (self.policy, now_ms), confirmed);
                 Some(Ok(response.with_delivery_guard(delivery_guard)))
             }
             LoadOutcome::Shared(value) => Some(Ok(CacheResponse::Shared { value, served, is_absent: false })),
@@ -96,7 +107,7 @@ impl<L: Loader, F: FnOnce() -> L> CacheRead<'_, L, F> {
         if fresh && self.directive == CacheDirective::Any {
             entry.record_read(now_ms);
             let tier = self.tier(&entry);
-            return Ok(CacheResponse::cached(entry, CacheStatus::Hit, tier, now_ms, None));
+            return Ok(CacheResponse::cached(entry, CacheStatus::Hit, tier, (self.policy, now_ms), None));
         }
         Ok(self.serve_old(entry, reason, now_ms))
     }
@@ -110,6 +121,6 @@ impl<L: Loader, F: FnOnce() -> L> CacheRead<'_, L, F> {
         self.counters.stale_on_error.one();
         entry.record_read(now_ms);
         let tier = self.tier(&entry);
-        CacheResponse::cached(entry, CacheStatus::StaleOnError, tier, now_ms, Some(reason))
+        CacheResponse::cached(entry, CacheStatus::StaleOnError, tier, (self.policy, now_ms), Some(reason))
     }
 }

@@ -10,8 +10,9 @@ use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 
 use crate::{
-    AbsentValue, Cache, CacheDirective, CacheResponse, CacheSettings, CacheStatus, Clock, Entry, Invalidation, Key,
-    LoadError, LoadErrorKind, LoadReason, LoadResult, LoadedValue, Loader, Partition, Policy, Scope, Tag, Value,
+    AbsentValue, Cache, CacheDirective, CacheResponse, CacheSettings, CacheStatus, Clock, ConfirmedValue, Entry,
+    FreshnessBound, Invalidation, Key, LoadError, LoadErrorKind, LoadReason, LoadResult, LoadedValue, Loader,
+    Partition, Policy, Scope, Tag, Value,
 };
 
 pub(crate) type ReadOutcome = Result<CacheResponse<String>, LoadError>;
@@ -34,6 +35,8 @@ pub(crate) enum LoadScript {
     Fail(LoadErrorKind),
     /// A panic.
     Panic,
+    /// The cached value, confirmed; without one, or if that was invalidated, its current value.
+    Confirm,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -119,12 +122,13 @@ impl ScriptedLoader {
 impl Loader for ScriptedLoader {
     type Pass = String;
 
-    async fn load(&self, reason: LoadReason, _old: Option<Arc<Entry>>) -> Result<LoadResult<String>, LoadError> {
+    async fn load(&self, reason: LoadReason, old: Option<Arc<Entry>>) -> Result<LoadResult<String>, LoadError> {
         let script = {
             let mut state = self.source.0.lock().unwrap();
             state.log.push((self.key.text().into(), reason));
             state.scripts.get(self.key.text()).cloned().unwrap_or_default()
         };
+        let checked_ms = self.clock.now_ms();
         if !script.duration.is_zero() {
             self.clock.sleep(script.duration).await;
         }
@@ -132,7 +136,12 @@ impl Loader for ScriptedLoader {
         body.resize(body.len().max(script.body_bytes), b' ');
         let value = Value::new(Bytes::from(body));
         match script.response {
-            LoadScript::Value => Ok(LoadResult::Store(LoadedValue { value, tags: script.tags, policy: script.policy })),
+            LoadScript::Confirm if old.is_some() && reason != LoadReason::Invalidated => {
+                Ok(LoadResult::Confirmed(ConfirmedValue { checked_ms }))
+            }
+            LoadScript::Value | LoadScript::Confirm => {
+                Ok(LoadResult::Store(LoadedValue { value, tags: script.tags, policy: script.policy }))
+            }
             LoadScript::Share => Ok(LoadResult::Share(value)),
             LoadScript::Gone => Ok(LoadResult::NotFound(Value::new("gone"))),
             LoadScript::Absent => {
@@ -219,6 +228,13 @@ impl CacheFixture {
 
     pub(crate) async fn advance_s(&self, seconds: u64) {
         self.advance(seconds * 1000).await;
+    }
+
+    /// From now on everything loaded before is unconfirmed.
+    pub(crate) fn open_gap(&mut self) {
+        let unconfirmed_before_ms = self.clock.now_ms();
+        self.policy.freshness_bound =
+            Some(FreshnessBound { loaded_before_ms: 0, max_fresh: Duration::ZERO, unconfirmed_before_ms });
     }
 
     /// Waits until no task is left.

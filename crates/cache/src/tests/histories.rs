@@ -29,6 +29,8 @@ enum Step {
     Respond(usize, LoadScript),
     SetDuration(usize, u64),
     Tags(usize, u8),
+    /// Changes may have been missed.
+    Gap,
 }
 
 fn key_index() -> impl Strategy<Value = KeyIndex> {
@@ -63,6 +65,7 @@ fn invalidated() -> impl Strategy<Value = NaiveInvalidation> {
 fn response() -> impl Strategy<Value = LoadScript> {
     prop_oneof![
         6 => Just(LoadScript::Value),
+        3 => Just(LoadScript::Confirm),
         1 => Just(LoadScript::Share),
         1 => Just(LoadScript::Gone),
         2 => Just(LoadScript::Absent),
@@ -91,6 +94,7 @@ fn step() -> impl Strategy<Value = Step> {
         3 => (key(), response()).prop_map(|(key, response)| Step::Respond(key, response)),
         3 => (key(), takes).prop_map(|(key, millis)| Step::SetDuration(key, millis)),
         2 => (key(), 0..8_u8).prop_map(|(key, tags)| Step::Tags(key, tags)),
+        1 => Just(Step::Gap),
     ]
 }
 
@@ -187,6 +191,10 @@ impl CachePair {
                     (0..3).filter(|tag| tags & (1 << tag) != 0).map(|tag| TAGS[tag]).collect();
                 fixture.source.tags(TEXTS[*key], &carried_tags);
                 naive.scripts[*key].tags = *tags;
+            }
+            Step::Gap => {
+                self.fixture.open_gap();
+                naive.unconfirmed_before_ms = naive.now_ms;
             }
         }
         self.compare().await

@@ -1,6 +1,7 @@
 //! Tests of the whole engine in paused time. Each module tests one promise; all use the fixture.
 
 mod ahead;
+mod confirmation;
 mod diagnosis;
 mod failures;
 mod figures;

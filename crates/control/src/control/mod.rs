@@ -33,12 +33,12 @@ use crate::stats_baseline::Baseline;
 use greenroom_proxy::internal_client::InternalClient;
 use greenroom_proxy::otlp::OtlpExporter;
 use greenroom_proxy::server::Server;
-use greenroom_proxy::statistics::Statistics;
 use greenroom_proxy::stored_responses::StorePaths;
 use greenroom_proxy::ttl_overrides;
 use greenroom_state::control_tokens::TokenStore;
 use greenroom_state::file_watch::FileReloader;
 use greenroom_state::warnings::Warnings;
+use greenroom_statistics::Statistics;
 use greenroom_sync::history::PlaybackHistory;
 use greenroom_sync::playlists::PlaylistService;
 

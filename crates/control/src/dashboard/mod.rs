@@ -26,7 +26,7 @@ use parking_lot::RwLock;
 use greenroom_config::CacheMode;
 use greenroom_proxy::internal_client::{InternalClient, fetch};
 use greenroom_proxy::server::Server;
-use greenroom_proxy::statistics::Statistics;
+use greenroom_statistics::Statistics;
 use greenroom_sync::index::Libraries;
 use persistence::{DashboardStore, PersistedDashboard};
 use stats::{

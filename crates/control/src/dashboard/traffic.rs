@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::stats::{TopApp, TrafficTotals};
-use greenroom_proxy::statistics::Statistics;
-use greenroom_proxy::statistics::report::{StatisticsGrouping, Sums, TimeSpan};
+use greenroom_statistics::Statistics;
+use greenroom_statistics::report::{StatisticsGrouping, Sums, TimeSpan};
 
 /// Days covered.
 const DAYS: u64 = 30;
@@ -28,7 +28,7 @@ pub async fn load(statistics: &Arc<Statistics>) -> Result<(TrafficTotals, Vec<To
         bytes: sum(|sums| sums.bytes),
         last_day_bytes: day.rows.iter().map(|row| row.sums.bytes).sum(),
     };
-    let app = |row: &greenroom_proxy::statistics::report::StatisticsRow| TopApp {
+    let app = |row: &greenroom_statistics::report::StatisticsRow| TopApp {
         server: row.server.clone(),
         app: row.name.clone(),
         asked: row.sums.asked,

@@ -101,7 +101,7 @@ pub(super) fn inspect_with_headers(
     // For an unknown token, only shared entries can exist.
     let is_known = identity.is_some() || read.sharing != SharingScope::Identity;
     let owner = identity.as_deref().unwrap_or_else(|| server.identities.anonymous());
-    let key = is_known.then(|| Key::new(server.name(), server.partition_of(owner, &read), &read.key));
+    let key = is_known.then(|| server.key_of(owner, &read));
     // In observe mode the shadow cache is inspected.
     let shadow_run = server.modes.switch.shadow_run();
     let cache = shadow_run.as_ref().map_or(&server.cache, |shadow_run| &shadow_run.cache);
@@ -185,6 +185,7 @@ impl ExplainedRead {
         let loader = ReadLoader {
             server: Arc::clone(server),
             identity: Arc::clone(&identity),
+            partition: server.partition_of(&identity, &self.read).clone(),
             credential: Arc::new(headers),
             app: Arc::default(),
             read: Arc::clone(&self.read),
@@ -196,7 +197,7 @@ impl ExplainedRead {
         let response = loader.send(&AtomicBool::new(false)).await.map_err(|failure| failure.message.to_string())?;
         let status = response.status();
         let was_cached = self.diagnosis.as_ref().is_some_and(|diagnosis| diagnosis.entry.is_some());
-        apply_refusal(server, &identity, &self.read, status, was_cached);
+        apply_refusal(server, &identity, &self.read, (status, response.headers()), was_cached);
         match collect(response.into_body(), settings.max_body_bytes).await {
             CollectedBody::Whole(body) => Ok((status, body)),
             CollectedBody::TooLong(..) => Err("the response is longer than the cache stores".to_owned()),

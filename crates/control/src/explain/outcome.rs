@@ -50,6 +50,7 @@ impl ExplainOutcome {
                 let fallback = fallback && diagnosis.validity != Validity::Purged;
                 Self::Load { reason: LoadReason::Invalidated, fallback }
             }
+            Some(Freshness::Unconfirmed) => Self::Load { reason: LoadReason::Unconfirmed, fallback: true },
             Some(Freshness::Unusable) => Self::Load { reason: LoadReason::Expired, fallback: false },
             None if diagnosis.absent => Self::RecentAbsence,
             None => match diagnosis.failed {
@@ -87,6 +88,13 @@ impl ExplainOutcome {
             Self::Load { reason: LoadReason::Invalidated, fallback } => {
                 format!(
                     "The server is asked: the cached response was invalidated after it was loaded{}.",
+                    fallback_note(fallback)
+                )
+            }
+            Self::Load { reason: LoadReason::Unconfirmed, fallback } => {
+                format!(
+                    "The server is asked whether anything changed: the cached response is unconfirmed, because it was \
+                     loaded before this process heard the server{}.",
                     fallback_note(fallback)
                 )
             }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{ExternalJobStatus, JobDefinition, JobOutcome, Jobs, LastRun};
-use greenroom_proxy::statistics::Statistics;
+use greenroom_statistics::Statistics;
 
 /// Adds the job.
 pub fn add(jobs: &Jobs, statistics: &Arc<Statistics>) {

@@ -7,8 +7,8 @@ use crate::control::ControlPlane;
 pub(crate) use crate::jobs::{JobReport, JobState};
 use crate::metrics::encoder::MetricsEncoder;
 use crate::snapshot::ServerWarning;
-use greenroom_proxy::statistics::TodaySummary;
 use greenroom_state::file_work_queue::FileWorkQueue;
+use greenroom_statistics::TodaySummary;
 
 impl ControlPlane {
     /// Rejected file work by kind.

@@ -28,7 +28,7 @@ use crate::metrics::format::MetricsFormat;
 use crate::notifications::NotificationStats;
 use crate::stats_baseline::CumulativeStats;
 use encoder::MetricsEncoder;
-use greenroom_proxy::statistics::TodaySummary;
+use greenroom_statistics::TodaySummary;
 use greenroom_sync::index::LibraryReport;
 use greenroom_sync::matching::counters::MatchCounter;
 

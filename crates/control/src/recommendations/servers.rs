@@ -3,7 +3,7 @@
 use greenroom_dialect::request::ServerKind;
 
 use greenroom_origin::trusted_proxies::ProxyTrust;
-use greenroom_proxy::change_feed::EventStreamState;
+use greenroom_proxy::feed::EventStreamState;
 use greenroom_proxy::server::Server;
 use greenroom_state::warnings::Warning;
 
@@ -55,7 +55,9 @@ fn events_warning(input: &ServerRecommendationInput) -> Option<Warning> {
     let name = input.kind.name();
     match input.events {
         _ if input.rejects_token => Some(token_rejected(name)),
-        EventStreamState::Unknown | EventStreamState::Subscribed => None,
+        EventStreamState::Unknown | EventStreamState::Subscribed | EventStreamState::Lost | EventStreamState::Deaf => {
+            None
+        }
         EventStreamState::Refused(401 | 498) => Some(token_rejected(name)),
         EventStreamState::Refused(status) => Some(Warning::notice(
             CODES[1],

@@ -9,7 +9,7 @@ use tokio_util::task::TaskTracker;
 use super::*;
 use greenroom_config::{ConfigSource, Settings};
 use greenroom_origin::trusted_proxies::ProxyTrust;
-use greenroom_proxy::change_feed::EventStreamState;
+use greenroom_proxy::feed::EventStreamState;
 use greenroom_sync::index::Library;
 
 struct RecommendationsFixture {

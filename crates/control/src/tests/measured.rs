@@ -16,8 +16,8 @@ use crate::servers::{ServerStats, ServerStatus};
 use crate::snapshot::ServerWarning;
 use crate::stats::{CacheEngineStats, ClassCacheStats, ClassStatsDetail, LoadTimeHistogram};
 use crate::stats_baseline::CumulativeStats;
-use greenroom_proxy::statistics::TodaySummary;
 use greenroom_state::warnings::Warning;
+use greenroom_statistics::TodaySummary;
 use greenroom_sync::index::{GenerationReport, LibraryCost, LibraryReport};
 
 const DOCUMENT: &str = include_str!("../../../../docs/metrics.md");

@@ -23,6 +23,7 @@ export const REASONS = {
   absent: "nothing was kept",
   expired: "what was kept is too old",
   invalidated: "it has changed since",
+  unconfirmed: "it may have changed while the server was not heard",
   demanded: "the server's own answer was wanted",
   refresh: "it was due for a refresh",
   warm: "it is kept warm",

@@ -121,7 +121,7 @@ mod tests {
     use greenroom_dialect::class::Class;
 
     use super::*;
-    use greenroom_proxy::record::PassReason;
+    use greenroom_request_log::PassReason;
 
     /// Maximum size of the first view, in bytes.
     const FIRST_VIEW: usize = 150 * 1024;

@@ -22,7 +22,7 @@ fn users(change: &ParsedWrite<'_>) -> Option<Write> {
         ["users", user] if change.deletes => revoking_write("user", of_named(user)),
         ["users" | "userimage"] | ["users", "configuration"] => write("user", of_user(author)),
         ["users", user] | ["users", user, "configuration" | "images", ..] => write("user", of_named(user)),
-        ["displaypreferences", _] => write("display", vec![TagInvalidation::account(Tag::users())]),
+        ["displaypreferences", _] => write("display", vec![TagInvalidation::account(Tag::display())]),
         ["devices", "options"] => write("device", for_everyone([Tag::users(), Tag::sessions()])),
         ["devices", ..] => revoking_write("device", for_everyone([Tag::users(), Tag::sessions()])),
         ["auth", "keys", ..] if change.deletes => revoking_write("key", for_everyone([Tag::users(), Tag::sessions()])),
@@ -37,6 +37,11 @@ fn sessions(change: &ParsedWrite<'_>) -> Option<Write> {
             revokes: TokenRevocation::Caller,
             ..write("logout", for_everyone([Tag::sessions(), Tag::users()]))
         }),
+        // From now on the session's reports are those of this user, too.
+        ["sessions", _, "user", user] if !change.deletes => {
+            let tags = [Tag::sessions(), Tag::companion(&guid::normalize(user))];
+            Some(write("session", for_everyone(tags)))
+        }
         ["sessions", ..] => Some(write("session", for_everyone([Tag::sessions()]))),
         _ => None,
     }

@@ -6,13 +6,19 @@ use std::borrow::Cow;
 const DIGITS: usize = 32;
 
 /// The nil id: a user with this id counts as no user.
-pub(super) const NOBODY: &str = "00000000000000000000000000000000";
+pub(crate) const NOBODY: &str = "00000000000000000000000000000000";
 
 /// Positions of the dashes in the long form.
 const DASHES: [usize; 4] = [8, 13, 18, 23];
 
+/// Whether this is an id in either form.
+pub(super) fn is_guid(id: &str) -> bool {
+    let digits = id.bytes().filter(|byte| *byte != b'-').count();
+    digits == DIGITS && id.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
+}
+
 /// `id` without dashes and in lower case if it is an id in either form; otherwise unchanged.
-pub(crate) fn normalize(id: &str) -> Cow<'_, str> {
+pub fn normalize(id: &str) -> Cow<'_, str> {
     let bytes = id.as_bytes();
     let long = bytes.len() == DIGITS + DASHES.len()
         && bytes.iter().enumerate().all(|(at, byte)| (*byte == b'-') == DASHES.contains(&at));

@@ -1,6 +1,6 @@
 //! Inspects response bodies: whether they are cacheable, the tags of their rows, and parents of items.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -9,12 +9,16 @@ use serde_json::Value;
 
 use super::rows::{self, JellyfinRow, JellyfinRows};
 use super::socket::SCAN_TASK;
+use super::{edit, groups, guid};
 use crate::class::Class;
-use crate::classification::{Read, Representation};
+use crate::classification::{EditedDocument, Read, Representation};
 use crate::image_integrity;
+use crate::own_user;
 use crate::response_facts::UnusableResponse::{self, Malformed};
-use crate::response_facts::{MAX_TAGGED_ROWS, ResponseFacts, UnsharedReason, has_meaningful_total};
-use crate::tag::Tag;
+use crate::response_facts::{
+    ItemFacts, MAX_TAGGED_ROWS, ResponseFacts, SetMembers, UnsharedReason, has_meaningful_total,
+};
+use crate::tag::{Tag, TagGroup};
 
 /// Max fresh time of a response about tasks while one runs, in seconds.
 const RUNNING_TASK_FRESH_S: u32 = 5;
@@ -22,7 +26,22 @@ const RUNNING_TASK_FRESH_S: u32 = 5;
 /// Kinds whose rows show counts of their descendants.
 const BRANCHES: [&str; 7] = ["Series", "Season", "MusicAlbum", "MusicArtist", "BoxSet", "Folder", "PhotoAlbum"];
 
-/// Kinds whose rows show counts of items that are not their descendants: no chain of parents leads there.
+/// Parameters of a list of everything in a folder, as the server spells them.
+const WHOLE: [&str; 11] = [
+    "parentId",
+    "userId",
+    "fields",
+    "sortBy",
+    "sortOrder",
+    "enableImages",
+    "enableImageTypes",
+    "enableTotalRecordCount",
+    "enableUserData",
+    "imageTypeLimit",
+    "",
+];
+
+/// Kinds whose rows may show counts of items that are not their descendants: no chain of parents leads there.
 const GATHERINGS: [&str; 11] = [
     "BoxSet",
     "Folder",
@@ -75,8 +94,29 @@ pub(crate) fn inspect(read: &Read, headers: &HeaderMap, body: &Bytes) -> Result<
     if promises_list(read) && !rows.is_list {
         return Err(Malformed);
     }
+    let document = document(read, body);
     let unshared = (is_device_list(read) && holds_token(body)).then_some(UnsharedReason::HoldsToken);
-    Ok(ResponseFacts { unshared, ..facts(read, &rows) })
+    let mut facts = facts(read, &rows);
+    facts.items.document = document;
+    Ok(ResponseFacts { unshared, ..facts })
+}
+
+/// The document in the body, if writes replace it.
+fn document(read: &Read, body: &Bytes) -> Option<(String, Vec<(String, u64)>)> {
+    let path = read.target.split('?').next().unwrap_or_default();
+    let segments: Vec<&str> = path.split('/').skip(1).collect();
+    let (is_user, id) = match segments[..] {
+        ["Items", id] if read.class == Class::Item => (false, id),
+        ["Users", id] => (true, id),
+        _ => return None,
+    };
+    let body: Value = serde_json::from_slice(body).ok()?;
+    if !is_user {
+        return Some((id.to_owned(), edit::fields(body.as_object()?)));
+    }
+    let user = body.get("Id")?.as_str()?;
+    let name = EditedDocument::UserConfiguration(guid::normalize(user).into_owned()).key().into_owned();
+    Some((name, edit::fields(body.get("Configuration")?.as_object()?)))
 }
 
 fn is_device_list(read: &Read) -> bool {
@@ -133,9 +173,13 @@ fn facts(read: &Read, rows: &JellyfinRows) -> ResponseFacts {
             facts.scanning = rows.rows.iter().find(|row| row.key.as_deref() == Some(SCAN_TASK)).map(at_work);
         }
         Class::Users => facts.own_user = own_user(read, rows),
+        Class::Sessions => {
+            facts.items.companions = rows.rows.iter().flat_map(|row| row.companions.clone()).collect();
+        }
         class if holds_items(class) => {
             facts.tags = tags(rows);
             facts.parents = rows.rows.iter().flat_map(parents).collect();
+            facts.items = items(read, rows);
         }
         _ => {}
     }
@@ -153,7 +197,7 @@ fn total(rows: &JellyfinRows) -> u64 {
 
 fn own_user(read: &Read, rows: &JellyfinRows) -> Option<String> {
     let is_own_user_request = read.target.split('?').next() == Some("/Users/Me");
-    rows.rows.first().filter(|_| is_own_user_request)?.id.clone()
+    rows.rows.first().filter(|_| is_own_user_request)?.id.clone().filter(|id| own_user::is_id(id))
 }
 
 fn holds_items(class: Class) -> bool {
@@ -171,25 +215,58 @@ fn holds_items(class: Class) -> bool {
     )
 }
 
+/// What the rows tell of items.
+fn items(read: &Read, rows: &JellyfinRows) -> ItemFacts {
+    let mut items = ItemFacts::default();
+    for row in &rows.rows {
+        let (Some(id), Some(kind)) = (&row.id, &row.kind) else { continue };
+        items.groups.extend(groups::of_kind(kind).map(|group| (id.clone(), group.to_owned())));
+        let contents = groups::of_contents(kind, row.collection_type.as_deref());
+        items.contents.extend(contents.map(|group| (id.clone(), group.to_owned())));
+        if !row.versions.is_empty() {
+            items.versions.push([std::slice::from_ref(id), &row.versions].concat());
+        }
+        if row.run_time > 0 {
+            items.run_times.push((id.clone(), row.run_time));
+        }
+    }
+    items.members = members(read, rows);
+    items
+}
+
+/// All members of the set that the response lists, if it lists a whole one.
+fn members(read: &Read, rows: &JellyfinRows) -> Option<SetMembers> {
+    let (path, query) = read.target.split_once('?').unwrap_or((&read.target, ""));
+    if let (Some(playlist), Some(entries)) = (path.strip_prefix("/Playlists/"), &rows.entries) {
+        return Some(SetMembers { set: playlist.to_owned(), user: None, members: entries.clone() });
+    }
+    let value = |name: &str| query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
+    let is_whole = query.split('&').all(|pair| WHOLE.contains(&pair.split('=').next().unwrap_or_default()));
+    let members: Vec<String> = rows.rows.iter().filter_map(|row| row.id.clone()).collect();
+    (path == "/Items" && is_whole && total(rows) == u64::try_from(members.len()).ok()?).then_some(SetMembers {
+        set: value("parentId")?.to_owned(),
+        user: Some(value("userId")?.to_owned()),
+        members,
+    })
+}
+
 fn tags(rows: &JellyfinRows) -> Vec<Tag> {
     let mut tags = Vec::new();
-    let has = |kinds: &[&str]| {
-        rows.count > rows.rows.len()
-            || rows.rows.iter().any(|row| row.kind.as_deref().is_some_and(|kind| kinds.contains(&kind)))
-    };
+    let has = |kinds: &[&str]| rows.count > rows.rows.len() || rows.rows.iter().any(|row| row.is_any(kinds));
     if has(&BRANCHES) {
-        tags.push(Tag::branch());
+        let branches = rows.rows.iter().filter(|row| row.is_any(&BRANCHES));
+        tags.extend(groups::narrowed(&Tag::branch(), &groups_of(rows, branches)));
     }
-    if has(&GATHERINGS) {
-        tags.push(Tag::watch_lists());
+    if rows.count > rows.rows.len() || rows.rows.iter().any(|row| row.has_counts && row.is_any(&GATHERINGS)) {
+        tags.push(Tag::counts());
     }
     if has(&FOLDERS) {
-        tags.push(Tag::playlist_names());
+        tags.extend([Tag::playlist_names(), Tag::collections()]);
     }
     if rows.count > MAX_TAGGED_ROWS {
-        tags.push(Tag::many_items());
+        tags.extend(groups::narrowed(&Tag::many_items(), &groups_of(rows, rows.rows.iter())));
     } else {
-        tags.extend(rows.rows.iter().filter_map(|row| row.id.as_deref()).map(Tag::item));
+        tags.extend(rows.rows.iter().flat_map(row_tags));
         tags.extend(containing_folders(rows));
     }
     tags.sort_unstable();
@@ -197,20 +274,35 @@ fn tags(rows: &JellyfinRows) -> Vec<Tag> {
     tags
 }
 
+/// Tags of one row: marks of the item concern it only if it shows user state.
+fn row_tags(row: &JellyfinRow) -> impl Iterator<Item = Tag> {
+    let shown = row.id.as_deref().map(if row.has_user_data { Tag::item } else { Tag::about });
+    let counted = row.id.as_deref().filter(|_| row.has_counts).map(Tag::counted);
+    shown.into_iter().chain(counted)
+}
+
+/// Groups of rows that stand for all of a response.
+fn groups_of<'a>(rows: &JellyfinRows, some: impl Iterator<Item = &'a JellyfinRow>) -> Vec<TagGroup> {
+    if rows.count > rows.rows.len() {
+        return vec![TagGroup::Any];
+    }
+    groups::all_or_any(some.map(|row| row.kind.as_deref().and_then(groups::of_kind)))
+}
+
 /// Tags for the ancestors of the rows, because marking an ancestor may mark the rows. If a row hides its
 /// parents, or there are too many, the response gets the tag of every mark.
 fn containing_folders(rows: &JellyfinRows) -> Vec<Tag> {
-    let mut containing_folders = HashSet::new();
+    let mut containing_folders = BTreeSet::new();
     for row in rows.rows.iter().filter(|row| row.id.is_some()) {
         let ancestor = [&row.season, &row.series, &row.album, &row.parent].into_iter().flatten();
         let mut ancestor =
             ancestor.chain(&row.artists).filter(|ancestor| row.id.as_ref() != Some(*ancestor)).peekable();
         if ancestor.peek().is_none() && has_unknown_ancestors(row) {
-            return vec![Tag::many_items()];
+            return groups::narrowed(&Tag::many_items(), &groups_of(rows, rows.rows.iter()));
         }
         containing_folders.extend(ancestor.map(String::as_str));
         if containing_folders.len() > MAX_TAGGED_ROWS {
-            return vec![Tag::many_items()];
+            return groups::narrowed(&Tag::many_items(), &groups_of(rows, rows.rows.iter()));
         }
     }
     containing_folders.into_iter().map(Tag::under).collect()

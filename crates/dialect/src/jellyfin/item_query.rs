@@ -3,7 +3,7 @@
 use super::query::CanonicalQuery;
 use crate::class::Class;
 use crate::response_facts::MAX_TAGGED_ROWS;
-use crate::tag::Tag;
+use crate::tag::{Tag, UserState};
 
 /// Parameters that filter rows by user state.
 const PERSONAL: [&str; 5] = ["isplayed", "isfavorite", "isliked", "isdisliked", "mindatelastsavedforuser"];
@@ -28,6 +28,50 @@ pub(super) fn is_personal(query: &CanonicalQuery<'_>) -> bool {
     PERSONAL.iter().any(|name| query.get(name).is_some())
         || query.list("filters").any(|filter| !among(&IMPERSONAL_FILTERS, filter))
         || query.list("sortby").any(|order| among(&PERSONAL_ORDERS, order))
+}
+
+/// The fields of user state by which rows are filtered or sorted; all of them for a filter or an order that is not
+/// known.
+pub(super) fn selecting_states(query: &CanonicalQuery<'_>) -> Vec<UserState> {
+    use UserState::{Favorite, Played, Position, Rating};
+    if !is_personal(query) {
+        return Vec::new();
+    }
+    let mut states = Vec::new();
+    let mut add = |found: &[UserState]| states.extend_from_slice(found);
+    for (parameter, found) in
+        [("isplayed", Played), ("isfavorite", Favorite), ("isliked", Rating), ("isdisliked", Rating)]
+    {
+        if query.get(parameter).is_some() {
+            add(&[found]);
+        }
+    }
+    if query.get("mindatelastsavedforuser").is_some() {
+        add(&UserState::EVERY);
+    }
+    for filter in query.list("filters").filter(|filter| !among(&IMPERSONAL_FILTERS, filter)) {
+        match filter.to_ascii_lowercase().as_str() {
+            "isplayed" | "isunplayed" => add(&[Played]),
+            "isfavorite" => add(&[Favorite]),
+            "isresumable" => add(&[Played, Position]),
+            "likes" | "dislikes" => add(&[Rating]),
+            _ => add(&UserState::EVERY),
+        }
+    }
+    for order in query.list("sortby").filter(|order| among(&PERSONAL_ORDERS, order)) {
+        match order.to_ascii_lowercase().as_str() {
+            "isfavoriteorliked" => add(&[Favorite, Rating]),
+            _ => add(&[Played]),
+        }
+    }
+    states.sort_unstable();
+    states.dedup();
+    states
+}
+
+/// Whether a query has any of these parameters.
+pub(super) fn has_any_of(query: &CanonicalQuery<'_>, parameters: &[&str]) -> bool {
+    parameters.iter().any(|parameter| query.get(parameter).is_some())
 }
 
 /// The class of `/Items` with this query.
@@ -63,7 +107,9 @@ pub(super) fn tags(query: &CanonicalQuery<'_>) -> Vec<Tag> {
     if may_hold(query, "playlist") {
         tags.push(Tag::playlists());
     }
-    if may_hold(query, "boxset") {
+    // The server may show films and shows as the collections they are in, which moves whatever is on later pages.
+    let is_page = has_any_of(query, &["limit", "startindex"]) && !query.flag("collapseboxsetitems", false);
+    if may_hold(query, "boxset") || is_page && ["movie", "series"].iter().any(|kind| may_hold(query, kind)) {
         tags.push(Tag::collections());
     }
     tags
@@ -74,7 +120,7 @@ pub(super) fn containing_folders(query: &CanonicalQuery<'_>) -> Vec<Tag> {
     let mut tags = Vec::new();
     for parameter in FOLDER_PARAMS {
         if let Some(id) = query.get(parameter) {
-            tags.push(Tag::item(id));
+            tags.push(Tag::about(id));
         }
     }
     if let Some(id) = query.get("parentid") {
@@ -111,7 +157,7 @@ fn among(members: &[&str], text: &str) -> bool {
     members.iter().any(|member| is(text, member))
 }
 
-fn is(text: &str, lowercase: &str) -> bool {
+pub(super) fn is(text: &str, lowercase: &str) -> bool {
     text.eq_ignore_ascii_case(lowercase)
 }
 

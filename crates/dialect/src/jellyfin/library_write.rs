@@ -1,11 +1,11 @@
 //! Invalidations of writes to the library: items, images, playlists, collections, scans.
 
-use super::guid;
 use super::query::CanonicalQuery;
 use super::write::{ParsedWrite, all, for_everyone, write};
+use super::{groups, guid, list_fields};
 use crate::classification::Write;
 use crate::response_facts::MAX_TAGGED_ROWS;
-use crate::tag::{Tag, TagInvalidation};
+use crate::tag::{Tag, TagInvalidation, UserState};
 
 /// Finds the write if it changes the library.
 pub(super) fn find(change: &ParsedWrite<'_>) -> Option<Write> {
@@ -19,16 +19,20 @@ pub(super) fn find(change: &ParsedWrite<'_>) -> Option<Write> {
         | ["items", id, "contenttype" | "remotesearch", ..]
         | ["videos", id, "subtitles", ..]
         | ["audio", id, "lyrics" | "remotesearch", ..] => write("edit", edited(&[id])),
-        ["items", id, "images" | "remoteimages", ..] => write("image", pictured(&[id])),
+        ["items", id, "images" | "remoteimages", ..] => write("image", images_changed(id)),
         ["videos", id, "alternatesources"] => write("versions", deleted(&[id])),
         ["videos", "mergeversions"] => write("versions", deleted(&ids(query))),
         ["videos", "activeencodings"] => write("transcode", for_everyone([Tag::sessions()])),
-        ["playlists"] => write("playlist", for_everyone([Tag::playlists(), Tag::playlist_names()])),
+        ["playlists"] => {
+            let mut stale = for_everyone(groups::holding(&Tag::playlists(), groups::PLAYLISTS));
+            stale.push(TagInvalidation::everyone(Tag::playlist_names()));
+            write("playlist", stale)
+        }
         ["playlists", id] if change.deletes => write("playlist", deleted(&[id])),
         ["playlists", id, "items", ..] => write("playlist", playlist(id)),
         ["playlists", id, ..] => write("playlist", renamed_playlist(id)),
-        ["collections"] => write("collection", collection(None)),
-        ["collections", id, ..] => write("collection", collection(Some((id, &ids(query))))),
+        ["collections"] => write("collection", collection(None, &ids(query))),
+        ["collections", id, ..] => write("collection", collection(Some(id), &ids(query))),
         // Its items are unknown, and so are the playlists and collections that hold them.
         ["library", "virtualfolders", ..] if change.deletes => write("folders", all()),
         ["library", "virtualfolders", ..] => write("folders", folders()),
@@ -47,7 +51,7 @@ fn ids<'a>(query: &'a CanonicalQuery<'_>) -> Vec<&'a str> {
     query.list("ids").collect()
 }
 
-/// The items, their ancestors, and every list, count and search of the library; but no image.
+/// The items, their ancestors, and every list and search that can hold them; but no image.
 fn edited(ids: &[&str]) -> Vec<TagInvalidation> {
     if ids.len() > MAX_TAGGED_ROWS {
         return all();
@@ -55,12 +59,30 @@ fn edited(ids: &[&str]) -> Vec<TagInvalidation> {
     let mut stale = Vec::new();
     for id in ids {
         let id = guid::normalize(id);
-        stale.push(TagInvalidation::everyone(Tag::item(&id)).with_ancestors());
-        stale.push(TagInvalidation::everyone(Tag::playlist(&id)));
-        // An episode names its series, a track its album and artist.
-        stale.push(TagInvalidation::everyone(Tag::under(&id)));
+        stale.extend(shown(&id));
+        stale.push(TagInvalidation::everyone(Tag::listings()).of(&id));
     }
-    stale.extend(for_everyone([Tag::many_items(), Tag::libraries()]));
+    stale
+}
+
+/// Whatever shows the item.
+pub(super) fn shown(id: &str) -> [TagInvalidation; 5] {
+    [
+        TagInvalidation::everyone(Tag::item(id)).with_ancestors(),
+        TagInvalidation::everyone(Tag::about(id)),
+        TagInvalidation::everyone(Tag::many_items()).of(id),
+        TagInvalidation::everyone(Tag::playlist(id)),
+        // An episode names its series, a track its album and artist.
+        TagInvalidation::everyone(Tag::under(id)),
+    ]
+}
+
+/// Images of one item, and whatever names them.
+fn images_changed(id: &str) -> Vec<TagInvalidation> {
+    let id = guid::normalize(id);
+    let mut stale = shown(&id).to_vec();
+    stale.push(TagInvalidation::everyone(Tag::listed_by(list_fields::IMAGES)).of(&id));
+    stale.extend(for_everyone([Tag::image(&id), Tag::images_by_name()]));
     stale
 }
 
@@ -77,8 +99,15 @@ fn pictured(ids: &[&str]) -> Vec<TagInvalidation> {
 /// The same, and any list that may have contained the items; a deleted item may have been a playlist.
 fn deleted(ids: &[&str]) -> Vec<TagInvalidation> {
     let mut stale = pictured(ids);
-    let tags = [Tag::watch_lists(), Tag::playlists(), Tag::playlist_names(), Tag::collections()];
-    stale.extend(for_everyone(tags));
+    if ids.len() <= MAX_TAGGED_ROWS {
+        for id in ids {
+            let id = guid::normalize(id);
+            stale.push(TagInvalidation::everyone(Tag::libraries()).of(&id));
+            let states = UserState::EVERY.map(|state| TagInvalidation::everyone(Tag::selected_by(state)).of(&id));
+            stale.extend(states);
+        }
+    }
+    stale.extend(for_everyone([Tag::counts(), Tag::playlists(), Tag::playlist_names(), Tag::collections()]));
     stale
 }
 
@@ -86,7 +115,9 @@ fn deleted(ids: &[&str]) -> Vec<TagInvalidation> {
 /// everyone.
 fn playlist(id: &str) -> Vec<TagInvalidation> {
     let id = guid::normalize(id);
-    for_everyone([Tag::playlist(&id), Tag::item(&id), Tag::section(&id), Tag::playlists()])
+    let mut stale = for_everyone([Tag::playlist(&id), Tag::item(&id), Tag::about(&id), Tag::section(&id)]);
+    stale.extend(for_everyone(groups::holding(&Tag::playlists(), groups::PLAYLISTS)));
+    stale
 }
 
 /// The same, and responses that show the playlist among other items: it has another name, or other users see it.
@@ -96,22 +127,32 @@ fn renamed_playlist(id: &str) -> Vec<TagInvalidation> {
     stale
 }
 
-/// Film lists may group films by collection, so lists are invalidated too. The view with the collections
-/// shows its last addition, and views follow everything that a user's lists follow.
-fn collection(which: Option<(&str, &[&str])>) -> Vec<TagInvalidation> {
-    let tags = [Tag::collections(), Tag::libraries(), Tag::watch_lists(), Tag::many_items()];
-    let mut stale = for_everyone(tags);
-    if let Some((id, members)) = which {
+/// A new collection, or one whose members change. Film lists may show films as the collections they are in: such a list
+/// shows a member or the collection, or is a page of more. The view with the collections shows its last addition.
+fn collection(which: Option<&str>, members: &[&str]) -> Vec<TagInvalidation> {
+    let lists = if which.is_some() { Tag::listings() } else { Tag::libraries() };
+    let mut stale = for_everyone([Tag::collections(), Tag::counts()]);
+    stale.extend(for_everyone(groups::holding(&lists, groups::COLLECTIONS)));
+    if let Some(id) = which {
         let id = guid::normalize(id);
-        stale.extend(for_everyone([Tag::item(&id), Tag::section(&id)]));
-        stale.extend(members.iter().take(MAX_TAGGED_ROWS).map(|member| TagInvalidation::everyone(Tag::item(member))));
+        stale.extend(for_everyone([Tag::item(&id), Tag::about(&id), Tag::section(&id)]));
+        stale.push(TagInvalidation::everyone(Tag::many_items()).of(&id));
+    }
+    for member in members.iter().take(MAX_TAGGED_ROWS) {
+        stale.extend(for_everyone([Tag::item(member), Tag::about(member)]));
+        stale.push(TagInvalidation::everyone(Tag::many_items()).of(member));
+    }
+    if members.is_empty() || members.len() > MAX_TAGGED_ROWS {
+        stale.extend(for_everyone([Tag::libraries(), Tag::watch_lists(), Tag::many_items()]));
     }
     stale
 }
 
 fn folders() -> Vec<TagInvalidation> {
     let tags = [Tag::libraries(), Tag::server(), Tag::watch_lists(), Tag::many_items(), Tag::activities()];
-    for_everyone(tags)
+    let mut stale = for_everyone(tags);
+    stale.extend(for_everyone([Tag::collections(), Tag::counts()]));
+    stale
 }
 
 /// Results of a scan arrive later as events; they are unknown now, so lists are invalidated.

@@ -8,6 +8,8 @@
 //!   query.
 //! - `read`: canonical key, target and tags of a read; `item_query`: class and tags of item lists; `accept`:
 //!   representation and language.
+//! - `edit`: writes that replace a document.
+//! - `groups`, `list_fields`: kinds of media and fields of metadata, by which tags of lists are narrowed.
 //! - `write`, `library_write`, `account`, `playback`: invalidations of each write.
 //! - `authorization`, `credential`: tokens and clients.
 //! - `inspect`, `rows`: response bodies. `socket`: frames.
@@ -20,11 +22,14 @@ mod address;
 mod anonymous;
 mod authorization;
 mod credential;
+mod edit;
 mod error;
-pub(crate) mod guid;
+mod groups;
+pub mod guid;
 mod inspect;
 mod item_query;
 mod library_write;
+mod list_fields;
 mod param_value;
 mod pass_through;
 mod playback;
@@ -45,6 +50,7 @@ pub use public_info::public_info_address;
 
 pub(crate) use anonymous::{anonymous_access, liveness_response};
 pub(crate) use credential::{credential, credential_headers, without_legacy_key};
+pub(crate) use edit::narrowed as narrowed_edit;
 pub(crate) use error::error_body;
 pub(crate) use inspect::inspect;
 pub(crate) use playback::playback_invalidations;
@@ -52,7 +58,7 @@ pub(crate) use socket::{SCAN_TASK, parse_frame, parse_subscription};
 
 use crate::classification::{Classification, Read, RejectionReason, StreamReason};
 use crate::redact;
-use crate::request::RequestView;
+use crate::request::{BodyUse, RequestView};
 use address::JellyfinPath;
 
 /// Classifies a request. `own_user` is the user the credential is proven to belong to.
@@ -66,9 +72,17 @@ pub(crate) fn classify(request: &RequestView<'_>, own_user: Option<&str>) -> Cla
     }
 }
 
-/// Whether the body of this write names its items, as players' reports do.
-pub(crate) fn reads_body(request: &RequestView<'_>) -> bool {
-    JellyfinPath::split(request.target).is_ok_and(|address| playback::is_report(&address.lowercase_segments()))
+/// What the body of this write tells: players' reports name their items, documents the fields that change.
+pub(crate) fn body_use(request: &RequestView<'_>) -> BodyUse {
+    let Ok(address) = JellyfinPath::split(request.target) else { return BodyUse::Unread };
+    let lowercase = address.lowercase_segments();
+    if playback::is_report(&lowercase) {
+        BodyUse::Read
+    } else if edit::is_document(&lowercase) {
+        BodyUse::Helpful
+    } else {
+        BodyUse::Unread
+    }
 }
 
 /// Every kind of image that an item can have.
@@ -93,8 +107,8 @@ fn classify_path(request: &RequestView<'_>, address: &JellyfinPath<'_>, own_user
     if lowercase.first() == Some(&"startup") {
         return Classification::Refuse(RejectionReason::Setup);
     }
-    if pass_through::is_socket(request.method, request.headers, &lowercase) {
-        return Classification::Stream(StreamReason::Socket);
+    if let Some(reason) = pass_through::socket_reason(request.method, request.headers, &lowercase) {
+        return Classification::Stream(reason);
     }
     match *request.method {
         Method::GET | Method::HEAD => match read::classify_read(request, address, own_user) {

@@ -3,22 +3,30 @@
 use http::header::UPGRADE;
 use http::{HeaderMap, Method};
 
-use crate::classification::StreamReason::{self, Account, Media, Moment};
+use crate::classification::StreamReason::{self, Account, Asset, Media, Moment, Socket, Upgrade};
 
-/// Whether this opens a notification socket: the server upgrades on any path, but only for a GET. A request
-/// with another method keeps its meaning whatever upgrade it asks for.
-pub(super) fn is_socket(method: &Method, headers: &HeaderMap, lowercase: &[&str]) -> bool {
+/// Whether this opens a notification socket, or asks for one: the server upgrades on any path, but only for a GET. A
+/// request with another method keeps its meaning whatever upgrade it asks for.
+pub(super) fn socket_reason(method: &Method, headers: &HeaderMap, lowercase: &[&str]) -> Option<StreamReason> {
+    if *method != Method::GET {
+        return None;
+    }
+    if matches!(lowercase, ["socket" | "embywebsocket"]) {
+        return Some(Socket);
+    }
     let upgrades = headers.get_all(UPGRADE).iter().any(|value| {
         value
             .to_str()
             .is_ok_and(|text| text.split(',').any(|protocol| protocol.trim().eq_ignore_ascii_case("websocket")))
     });
-    *method == Method::GET && (upgrades || matches!(lowercase, ["socket" | "embywebsocket"]))
+    upgrades.then_some(Upgrade)
 }
 
 /// Why a GET or HEAD of this path is never cached, if it is on the list.
 pub(super) fn pass_reason_for_read(lowercase: &[&str]) -> Option<StreamReason> {
-    media(lowercase).or_else(|| account(lowercase)).or_else(|| moment(lowercase))
+    // A page of a plugin is no file.
+    let asset = || matches!(lowercase, ["web", file, ..] if !file.starts_with("configurationpage")).then_some(Asset);
+    media(lowercase).or_else(|| account(lowercase)).or_else(|| moment(lowercase)).or_else(asset)
 }
 
 /// Why a request with another method changes nothing cached: it is a query, a login, or playback.
@@ -89,13 +97,15 @@ mod tests {
     #[test]
     fn an_upgrade_to_a_socket_is_one_on_any_path() {
         let mut headers = HeaderMap::new();
-        let is_socket = |headers: &HeaderMap, lowercase: &[&str]| is_socket(&Method::GET, headers, lowercase);
-        assert!(is_socket(&headers, &["socket"]));
-        assert!(!is_socket(&headers, &["items"]));
+        let reason = |headers: &HeaderMap, lowercase: &[&str]| socket_reason(&Method::GET, headers, lowercase);
+        assert_eq!(reason(&headers, &["socket"]), Some(Socket));
+        assert_eq!(reason(&headers, &["items"]), None);
         headers.insert(UPGRADE, HeaderValue::from_static("h2c, WebSocket"));
-        assert!(is_socket(&headers, &["items"]));
+        assert_eq!(reason(&headers, &["items"]), Some(Upgrade));
         headers.insert(UPGRADE, HeaderValue::from_static("h2c"));
-        assert!(!is_socket(&headers, &["items"]));
+        assert_eq!(reason(&headers, &["items"]), None);
+        headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+        assert_eq!(socket_reason(&Method::POST, &headers, &["socket"]), None);
     }
 
     #[test]

@@ -6,17 +6,25 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 
 use super::guid;
 use super::write::{ParsedWrite, write};
-use crate::classification::{ThrottledInvalidation, Write};
+use crate::classification::{ReportedProgress, ThrottledInvalidation, Write};
 use crate::server_event::PlaybackState;
-use crate::tag::{Tag, TagInvalidation};
+use crate::tag::{Tag, TagInvalidation, UserState};
+
+/// Name of the report of a start.
+const STARTED: &str = "playback-start";
+
+/// User state that playback changes.
+const PLAYBACK: [UserState; 2] = [UserState::Played, UserState::Position];
 
 /// Invalidations for a player's change to `state` on `item`. The player's user is unknown.
 pub(crate) fn playback_invalidations(item: &str, state: PlaybackState) -> Vec<TagInvalidation> {
     let item = guid::normalize(item);
     let sessions = TagInvalidation::everyone(Tag::sessions());
     match state {
-        PlaybackState::Playing => vec![sessions, TagInvalidation::everyone(Tag::item(&item))],
-        PlaybackState::Paused => [vec![sessions], lists(&item, TagInvalidation::everyone)].concat(),
+        PlaybackState::Playing | PlaybackState::Buffering => {
+            vec![sessions, TagInvalidation::everyone(Tag::item(&item))]
+        }
+        PlaybackState::Paused => [vec![sessions], lists(&item, &PLAYBACK, TagInvalidation::everyone)].concat(),
         PlaybackState::Stopped => [vec![sessions], ended(&item, TagInvalidation::everyone)].concat(),
     }
 }
@@ -30,18 +38,24 @@ pub(super) fn is_report(lowercase: &[&str]) -> bool {
 pub(super) fn find(change: &ParsedWrite<'_>) -> Option<Write> {
     Some(match change.lowercase {
         ["userplayeditems", id] => {
-            let mut stale = invalidations_below(id);
-            stale.push(TagInvalidation::account(Tag::members(&guid::normalize(id))));
+            let id = guid::normalize(id);
+            let mut stale = marks_below(&id, &PLAYBACK);
+            // Only the user's own view of a set tells which members the mark concerns.
+            let set = change.subject.user().map_or_else(|| id.to_string(), |user| format!("{id}@{user}"));
+            stale.push(TagInvalidation::account(Tag::members(&set)));
             stale.push(TagInvalidation::account(Tag::history()));
             write("played", stale)
         }
-        ["userfavoriteitems", id] => write("favorite", invalidations_of(id)),
-        ["useritems", id, "rating"] => write("rating", invalidations_of(id)),
-        ["useritems", id, "userdata"] => write("user-data", invalidations_below(id)),
-        ["sessions", "playing"] => report("playback-start", change, started),
+        ["userfavoriteitems", id] => write("favorite", marks(&guid::normalize(id), &[UserState::Favorite])),
+        ["useritems", id, "rating"] => write("rating", marks(&guid::normalize(id), &[UserState::Rating])),
+        ["useritems", id, "userdata"] => write("user-data", marks_below(&guid::normalize(id), &UserState::EVERY)),
+        ["sessions", "playing"] => report(STARTED, change, started),
         ["sessions", "playing", "progress"] => report("progress", change, progressed),
         ["sessions", "playing", "stopped"] => report("playback-stop", change, stopped),
-        ["playingitems", id, "progress"] => progressed(&PlayerReport::new(id)),
+        ["playingitems", id, "progress"] => {
+            let position = change.query.get("positionticks").and_then(|ticks| ticks.parse().ok());
+            progressed(&PlayerReport { position, ..PlayerReport::new(id) })
+        }
         ["playingitems", id] if change.deletes => stopped(&PlayerReport::new(id)),
         ["playingitems", id] => started(&PlayerReport::new(id)),
         _ => return None,
@@ -53,11 +67,13 @@ pub(super) fn find(change: &ParsedWrite<'_>) -> Option<Write> {
 struct PlayerReport {
     item: Option<String>,
     event: Option<String>,
+    /// Position in ticks.
+    position: Option<u64>,
 }
 
 impl PlayerReport {
     fn new(item: &str) -> Self {
-        Self { item: Some(guid::normalize(item).into_owned()), event: None }
+        Self { item: Some(guid::normalize(item).into_owned()), ..Self::default() }
     }
 
     /// Parses as much of the body as there is: it may be cut off after a long queue.
@@ -79,12 +95,12 @@ fn report(name: &'static str, change: &ParsedWrite<'_>, evaluate: fn(&PlayerRepo
         return evaluate(&report);
     }
     let mut stale = vec![TagInvalidation::everyone(Tag::sessions()), TagInvalidation::everyone(Tag::history())];
-    stale.extend([Tag::watch_lists(), Tag::user_state()].map(TagInvalidation::account));
+    stale.extend([Tag::watch_lists(), Tag::user_state(), Tag::companions()].map(TagInvalidation::account));
     write(name, stale)
 }
 
 fn started(report: &PlayerReport) -> Write {
-    let mut write = moving("playback-start", TagInvalidation::everyone(Tag::sessions()), report);
+    let mut write = moving(STARTED, TagInvalidation::everyone(Tag::sessions()), report);
     // The server's log, which shows administrators all users, records starts and ends.
     write.invalidations.push(TagInvalidation::everyone(Tag::history()));
     write
@@ -96,47 +112,61 @@ fn progressed(report: &PlayerReport) -> Write {
         return moving("progress", TagInvalidation::account(Tag::sessions()), report);
     }
     let mut stale = vec![TagInvalidation::everyone(Tag::sessions())];
-    stale.extend(lists(report.item(), TagInvalidation::account));
+    stale.extend(lists(report.item(), &PLAYBACK, TagInvalidation::account));
+    stale.push(TagInvalidation::account(Tag::companions()));
     write("pause", stale)
 }
 
 fn stopped(report: &PlayerReport) -> Write {
     let mut stale = vec![TagInvalidation::everyone(Tag::sessions())];
     stale.extend(ended(report.item(), TagInvalidation::account));
+    stale.push(TagInvalidation::account(Tag::companions()));
     write("playback-stop", stale)
 }
 
 /// While an item plays, sessions and the item are invalidated at once, the rest once a minute.
 fn moving(name: &'static str, sessions: TagInvalidation, report: &PlayerReport) -> Write {
     let item = report.item();
-    let later = ThrottledInvalidation { item: item.to_owned(), invalidations: lists(item, TagInvalidation::account) };
-    let stale = vec![sessions, TagInvalidation::account(Tag::item(item))];
+    let mut invalidations = lists(item, &PLAYBACK, TagInvalidation::account);
+    invalidations.push(TagInvalidation::account(Tag::companions()));
+    let progress = match report.position {
+        _ if name == STARTED => ReportedProgress::Started,
+        Some(position) => ReportedProgress::At { position, run_time: None },
+        None => ReportedProgress::Untold,
+    };
+    let later = ThrottledInvalidation { item: item.to_owned(), progress, invalidations };
+    let stale = vec![sessions, TagInvalidation::account(Tag::item(item)), TagInvalidation::account(Tag::companions())];
     Write { throttled: Some(later), ..write(name, stale) }
 }
 
 /// User state of one item changed. Some servers show another user's data to the writer, so writes that name
 /// another user concern both.
-fn invalidations_of(id: &str) -> Vec<TagInvalidation> {
-    let mut stale = lists(&guid::normalize(id), TagInvalidation::account);
-    stale.push(TagInvalidation::account(Tag::sessions()));
-    stale
+fn marks(item: &str, states: &[UserState]) -> Vec<TagInvalidation> {
+    lists(item, states, TagInvalidation::account)
 }
 
 /// The same for an item and its descendants: marking a show as played marks its episodes.
-fn invalidations_below(id: &str) -> Vec<TagInvalidation> {
-    let mut stale = invalidations_of(id);
-    stale.push(TagInvalidation::account(Tag::under(&guid::normalize(id))));
+fn marks_below(item: &str, states: &[UserState]) -> Vec<TagInvalidation> {
+    let mut stale = marks(item, states);
+    stale.push(TagInvalidation::account(Tag::under(item)));
     stale
 }
 
-/// The item, its ancestors, and the lists that depend on user state.
-fn lists(item: &str, stale: impl Fn(Tag) -> TagInvalidation) -> Vec<TagInvalidation> {
-    vec![stale(Tag::item(item)).with_ancestors(), stale(Tag::many_items()), stale(Tag::watch_lists())]
+/// The item, and lists that can hold it and are chosen by these fields of user state. What contains the item counts
+/// what was played, and nothing else.
+pub(super) fn lists(item: &str, states: &[UserState], stale: impl Fn(Tag) -> TagInvalidation) -> Vec<TagInvalidation> {
+    let mut all = vec![stale(Tag::item(item))];
+    if states.contains(&UserState::Played) {
+        all.extend([stale(Tag::counted(item)).with_ancestors(), stale(Tag::counts())]);
+    }
+    all.push(stale(Tag::many_items()).of(item));
+    all.extend(states.iter().map(|state| stale(Tag::selected_by(*state)).of(item)));
+    all
 }
 
+/// Playback ended. Only the item's own state changes, and with it that of its other versions.
 fn ended(item: &str, stale: impl Fn(Tag) -> TagInvalidation) -> Vec<TagInvalidation> {
-    let mut all = lists(item, &stale);
-    all.push(stale(Tag::user_state()));
+    let mut all = lists(item, &PLAYBACK, &stale);
     all.push(TagInvalidation::everyone(Tag::history()));
     all
 }
@@ -157,6 +187,7 @@ impl<'de> Visitor<'de> for ReportVisitor<'_> {
                     let id = map.next_value::<Option<String>>()?;
                     self.0.item = id.filter(|id| !id.is_empty()).map(|id| guid::normalize(&id).into_owned());
                 }
+                "positionticks" => self.0.position = map.next_value::<serde_json::Value>()?.as_u64(),
                 "eventname" => self.0.event = map.next_value::<Option<String>>()?,
                 _ => {
                     map.next_value::<IgnoredAny>()?;
@@ -175,7 +206,7 @@ mod tests {
     fn a_playback_report_is_parsed_as_far_as_possible() {
         let read = |text: &str| PlayerReport::read(text.as_bytes());
         let id = "08ca909f6d1044aa9930be392943948f";
-        let found = PlayerReport { item: Some(id.into()), event: Some("pause".into()) };
+        let found = PlayerReport { item: Some(id.into()), event: Some("pause".into()), position: None };
         assert_eq!(
             read(r#"{"Item":{"ItemId":"no"},"ItemId":"08CA909F-6D10-44AA-9930-BE392943948F","EventName":"pause"}"#),
             found
@@ -189,14 +220,14 @@ mod tests {
     #[test]
     fn a_stopped_player_invalidates_the_lists_for_everyone() {
         let stale = playback_invalidations("08CA909F-6D10-44AA-9930-BE392943948F", PlaybackState::Stopped);
-        let item = TagInvalidation::everyone(Tag::item("08ca909f6d1044aa9930be392943948f")).with_ancestors();
-        assert!(stale.contains(&item));
-        for tag in [Tag::watch_lists(), Tag::sessions(), Tag::history(), Tag::user_state()] {
+        let item = "08ca909f6d1044aa9930be392943948f";
+        assert!(stale.contains(&TagInvalidation::everyone(Tag::item(item))));
+        assert!(stale.contains(&TagInvalidation::everyone(Tag::counted(item)).with_ancestors()));
+        for tag in [Tag::counts(), Tag::sessions(), Tag::history()] {
             assert!(stale.contains(&TagInvalidation::everyone(tag)));
         }
-        assert!(
-            !playback_invalidations("1", PlaybackState::Playing)
-                .contains(&TagInvalidation::everyone(Tag::watch_lists()))
-        );
+        let played =
+            |stale: &[TagInvalidation]| stale.iter().any(|stale| stale.tag == Tag::selected_by(UserState::Played));
+        assert!(played(&stale) && !played(&playback_invalidations("1", PlaybackState::Playing)));
     }
 }

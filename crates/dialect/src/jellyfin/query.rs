@@ -105,6 +105,11 @@ impl<'a> CanonicalQuery<'a> {
         self.pairs.iter().find(|pair| pair.lowercase == lowercase).map(|pair| &*pair.value)
     }
 
+    /// The names of all parameters in lower case, but for the user's.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.pairs.iter().map(|pair| &*pair.lowercase)
+    }
+
     /// Whether a flag is set to `wanted`.
     pub(super) fn flag(&self, lowercase: &str, wanted: bool) -> bool {
         self.get(lowercase) == Some(if wanted { "true" } else { "false" })

@@ -9,12 +9,12 @@ use super::address::JellyfinPath;
 use super::credential::credential;
 use super::query::{CanonicalQuery, DeviceIdRole};
 use super::routes::{self, AllowedParams, JellyfinRoute, RouteBody};
-use super::{accept, item_query, pass_through};
+use super::{accept, groups, item_query, list_fields, pass_through};
 use crate::class::{Class, Lifetime};
 use crate::classification::StreamReason::{self, Moment, Odd, Unknown};
-use crate::classification::{ImageSubject, Read, Representation, SharingScope};
+use crate::classification::{ImageSubject, Read, Representation, SharingScope, TokenDependence};
 use crate::request::{RequestView, ServerKind};
-use crate::tag::Tag;
+use crate::tag::{Tag, TagGroup, UserState};
 
 /// Fresh time of an image whose URL names no version of it, in seconds.
 const UNTAGGED_IMAGE_FRESH_S: u32 = 60 * 60;
@@ -98,7 +98,22 @@ fn document(
     let tags = tags_of(class, route, query);
     let own = own.filter(|_| route.needs_user);
     let sharing = if public { SharingScope::Public } else { SharingScope::Identity };
-    Ok(finish(class, &route.path, (query, own), &key_name, Facets { headers, tags, representation, sharing, lifetime }))
+    let token_dependence = token_dependence(request, route);
+    let facets = Facets { headers, tags, representation, sharing, token_dependence, lifetime };
+    Ok(finish(class, &route.path, (query, own), &key_name, facets))
+}
+
+/// What of the token itself the response depends on. The server takes the app's name and the device from the token where
+/// the request names none, and the app's name from an API key in any case.
+fn token_dependence(request: &RequestView<'_>, route: &JellyfinRoute) -> TokenDependence {
+    let client = credential(request);
+    match route.params {
+        AllowedParams::Nothing => TokenDependence::Nothing,
+        AllowedParams::ByDevice if client.device_id.is_none() => TokenDependence::Device,
+        _ if route.user_state && client.product.is_none() => TokenDependence::Device,
+        _ if route.user_state => TokenDependence::KeyName,
+        _ => TokenDependence::Nothing,
+    }
 }
 
 /// The word for the counts that rows of items have for this client: Jellyfin up to 10.11 adds the counts of all
@@ -148,6 +163,7 @@ fn image(
         tags,
         representation: Representation::Opaque,
         sharing: SharingScope::Image(of),
+        token_dependence: TokenDependence::Nothing,
         lifetime,
     };
     Ok(finish(Class::Images, &route.path, (&query, None), key_name, facets))
@@ -159,6 +175,7 @@ struct Facets {
     tags: Vec<Tag>,
     representation: Representation,
     sharing: SharingScope,
+    token_dependence: TokenDependence,
     lifetime: Lifetime,
 }
 
@@ -173,8 +190,8 @@ fn finish(
     query.append_to(&mut key, &mut target, own);
     key.push(' ');
     key.push_str(key_name);
-    let Facets { headers, tags, representation, sharing, lifetime } = facets;
-    Read { class, key, target, headers, tags, representation, sharing, lifetime }
+    let Facets { headers, tags, representation, sharing, token_dependence, lifetime } = facets;
+    Read { class, key, target, headers, tags, representation, sharing, token_dependence, lifetime }
 }
 
 fn class_of(route: &JellyfinRoute, query: &CanonicalQuery<'_>) -> Class {
@@ -217,7 +234,45 @@ fn tags_of(class: Class, route: &JellyfinRoute, query: &CanonicalQuery<'_>) -> V
     if carries_user_state(class, route, query) {
         tags.push(Tag::user_state());
     }
+    tags.extend(list_tags(&tags, route, query));
     tags.sort_unstable();
     tags.dedup();
     tags
+}
+
+/// Tags of a list that tell which items it can hold, and by what these are chosen.
+fn list_tags(tags: &[Tag], route: &JellyfinRoute, query: &CanonicalQuery<'_>) -> Vec<Tag> {
+    // Of libraries themselves, and of counts, it matters only that items are added and removed.
+    if matches!(route.class, Class::Sections | Class::Counts) {
+        return Vec::new();
+    }
+    let has = |tag: &Tag| tags.contains(tag);
+    let mut groups = groups::of_query(query, groups::usual(&route.path));
+    if route.path == "/Years" {
+        // Years of other kinds are among them whatever kinds are requested.
+        groups = vec![TagGroup::Any];
+    }
+    let mut found = Vec::new();
+    if has(&Tag::playlists()) {
+        found.extend(groups::narrowed(&Tag::playlists(), &groups));
+    }
+    if let Some(folder) = query.get("parentid") {
+        found.push(Tag::section(folder).narrowed(&TagGroup::In(folder.to_owned())));
+    }
+    if has(&Tag::libraries()) {
+        found.extend(groups::narrowed(&Tag::libraries(), &groups));
+        found.extend(groups::narrowed(&Tag::listings(), &groups));
+        for field in list_fields::of_list(&route.path, query) {
+            found.extend(groups::narrowed(&Tag::listed_by(field), &groups));
+        }
+    }
+    let mut states = item_query::selecting_states(query);
+    // A list that the server composes.
+    if route.tags.contains(&Tag::watch_lists()) {
+        states.extend([UserState::Played, UserState::Position]);
+    }
+    for state in states {
+        found.extend(groups::narrowed(&Tag::selected_by(state), &groups));
+    }
+    found
 }

@@ -29,6 +29,25 @@ pub(super) struct JellyfinRow {
     pub(super) state: Option<String>,
     /// Tasks only: the task's key.
     pub(super) key: Option<String>,
+    /// Libraries only: the kind of their items.
+    pub(super) collection_type: Option<String>,
+    /// Ids of its versions, if it has several.
+    pub(super) versions: Vec<String>,
+    /// Sessions only: further users.
+    pub(super) companions: Vec<String>,
+    /// Whether it shows user state.
+    pub(super) has_user_data: bool,
+    /// Whether its user state counts other items.
+    pub(super) has_counts: bool,
+    /// Running time in ticks, if it has one.
+    pub(super) run_time: u64,
+}
+
+impl JellyfinRow {
+    /// Whether it is of one of these kinds.
+    pub(super) fn is_any(&self, kinds: &[&str]) -> bool {
+        self.kind.as_deref().is_some_and(|kind| kinds.contains(&kind))
+    }
 }
 
 /// All rows of a response.
@@ -44,6 +63,8 @@ pub(super) struct JellyfinRows {
     pub(super) total: Option<u64>,
     /// Sum of the counts by kind.
     pub(super) counted: u64,
+    /// Ids of all entries of a playlist.
+    pub(super) entries: Option<Vec<String>>,
 }
 
 /// Parses a whole body.
@@ -106,6 +127,30 @@ impl<'de> Visitor<'de> for Node<'_> {
                     self.0.counted = self.0.counted.saturating_add(count);
                     continue;
                 }
+                Name::UserData => {
+                    let user_data = map.next_value::<serde_json::Value>()?;
+                    row.has_user_data = user_data.is_object();
+                    row.has_counts = user_data.as_object().is_some_and(has_counts);
+                    continue;
+                }
+                Name::Versions => {
+                    let versions = map.next_value::<MemberIds>()?.0;
+                    row.versions = if versions.len() > 1 { versions } else { Vec::new() };
+                    continue;
+                }
+                Name::Companions => {
+                    row.companions = map.next_value::<MemberIds>()?.0;
+                    continue;
+                }
+                Name::RunTime => {
+                    row.run_time = map.next_value::<serde_json::Value>()?.as_u64().unwrap_or(0);
+                    continue;
+                }
+                Name::Entries => {
+                    let entries = map.next_value::<serde_json::Value>()?;
+                    self.0.entries = entries.as_array().map(|entries| entries.iter().filter_map(id_of).collect());
+                    continue;
+                }
                 Name::Other => {
                     map.next_value::<IgnoredAny>()?;
                     continue;
@@ -118,6 +163,7 @@ impl<'de> Visitor<'de> for Node<'_> {
                 Name::Parent => &mut row.parent,
                 Name::State => &mut row.state,
                 Name::Key => &mut row.key,
+                Name::CollectionType => &mut row.collection_type,
             };
             *slot = map.next_value::<OptionalString>()?.0;
         }
@@ -129,6 +175,15 @@ impl<'de> Visitor<'de> for Node<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether user state counts what is in the item.
+fn has_counts(user_data: &serde_json::Map<String, serde_json::Value>) -> bool {
+    user_data.keys().any(|name| name.eq_ignore_ascii_case("UnplayedItemCount"))
+}
+
+fn id_of(value: &serde_json::Value) -> Option<String> {
+    value.as_str().map(|id| guid::normalize(id).into_owned())
 }
 
 /// A member of a list: an object, a list, or a value that is no row.
@@ -184,6 +239,12 @@ enum Name {
     Artists,
     State,
     Key,
+    CollectionType,
+    UserData,
+    Versions,
+    Companions,
+    RunTime,
+    Entries,
     Total,
     Counted,
     Other,
@@ -226,11 +287,35 @@ impl Name {
             "ArtistItems" | "artistItems" | "AlbumArtists" | "albumArtists" => Self::Artists,
             "State" | "state" => Self::State,
             "Key" | "key" => Self::Key,
+            "CollectionType" | "collectionType" => Self::CollectionType,
+            "UserData" | "userData" => Self::UserData,
+            "MediaSources" | "mediaSources" => Self::Versions,
+            "AdditionalUsers" | "additionalUsers" => Self::Companions,
+            "RunTimeTicks" | "runTimeTicks" => Self::RunTime,
+            "ItemIds" | "itemIds" => Self::Entries,
             "TotalRecordCount" | "totalRecordCount" => Self::Total,
             "MovieCount" | "movieCount" | "SeriesCount" | "seriesCount" | "EpisodeCount" | "episodeCount"
             | "SongCount" | "songCount" | "AlbumCount" | "albumCount" | "BookCount" | "bookCount" => Self::Counted,
             _ => Self::Other,
         }
+    }
+}
+
+/// Ids of the members of a list: of media sources, or of users.
+struct MemberIds(Vec<String>);
+
+impl<'de> Deserialize<'de> for MemberIds {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        #[derive(serde::Deserialize)]
+        struct Member {
+            #[serde(alias = "Id", alias = "id", alias = "UserId", alias = "userId")]
+            named: Option<String>,
+        }
+        let text = <&serde_json::value::RawValue>::deserialize(from)?;
+        let members: Vec<Member> = serde_json::from_str(text.get()).unwrap_or_default();
+        Ok(Self(
+            members.iter().filter_map(|member| Some(guid::normalize(member.named.as_deref()?).into_owned())).collect(),
+        ))
     }
 }
 
@@ -302,7 +387,7 @@ mod tests {
         let body = r#"{"Id":"1","People":[{"Id":"2"}],"MediaSources":[{"Id":"3","Items":[{"Id":"4"}]}],
                        "UserData":{"Id":"5"},"ParentId":{"Id":"6"},"Type":["x"],"SeasonId":7,"AlbumId":null}"#;
         let rows = read(body.as_bytes()).unwrap();
-        assert_eq!(rows.rows, [JellyfinRow { id: Some("1".into()), ..JellyfinRow::default() }]);
+        assert_eq!(rows.rows, [JellyfinRow { id: Some("1".into()), has_user_data: true, ..JellyfinRow::default() }]);
         assert!(!rows.is_list);
     }
 

@@ -1,16 +1,21 @@
 //! Parser for text frames of the server's notification socket.
 
+use std::borrow::Cow;
+
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
-use super::guid;
 use super::write::{all, for_everyone};
+use super::{guid, playback};
 use crate::server_event::{ServerEvent, SocketSubscription};
-use crate::tag::{Tag, TagInvalidation};
+use crate::tag::{Tag, TagInvalidation, UserState};
 
 /// Max items in one frame; more count as a change of the whole library.
 const MAX_IDS: usize = 200;
+
+/// Max different items of one frame by which lists are narrowed.
+const MAX_HOLDERS: usize = 16;
 
 /// Key of the task that scans for changed files.
 pub(crate) const SCAN_TASK: &str = "RefreshLibrary";
@@ -24,7 +29,7 @@ pub(crate) fn parse_frame(frame: &[u8]) -> Vec<ServerEvent> {
     let data = message.data.map_or("null", RawValue::get);
     let stale = match &*message.kind {
         "ServerRestarting" | "ServerShuttingDown" => return vec![ServerEvent::Restarting],
-        "LibraryChanged" => read::<Option<Changes>>(data).map(|changes| library_changed(changes.unwrap_or_default())),
+        "LibraryChanged" => read::<Option<Changes>>(data).map(|changes| library_changed(&changes.unwrap_or_default())),
         "UserDataChanged" => read(data).as_ref().map(user_data_changed),
         "RefreshProgress" => read(data).as_ref().map(refreshed),
         "Sessions" => Some(vec![TagInvalidation::account(Tag::sessions())]),
@@ -75,38 +80,85 @@ struct Changes {
     collection_folders: Vec<String>,
 }
 
-/// Items, their ancestors, and lists, because added or edited items may now belong to other lists. A change that names
+/// Items, their ancestors, and lists that can hold them, because added or edited items may now belong to other lists. A change that names
 /// nothing may be of anything.
-fn library_changed(changes: Changes) -> Vec<TagInvalidation> {
-    let folders = [changes.folders_added_to, changes.folders_removed_from, changes.collection_folders].concat();
-    let items_removed = changes.items_removed;
-    let items = [&changes.items_added[..], &items_removed, &changes.items_updated].concat();
-    if items.is_empty() && folders.is_empty() {
+fn library_changed(changes: &Changes) -> Vec<TagInvalidation> {
+    let Changes { folders_added_to, folders_removed_from, items_added, items_removed, items_updated, .. } = changes;
+    let lists = [folders_added_to, folders_removed_from, items_added, items_removed, items_updated];
+    let count = lists.iter().map(|list| list.len()).sum::<usize>() + changes.collection_folders.len();
+    if count == 0 {
         return all();
     }
-    let mut stale = for_everyone([Tag::libraries(), Tag::many_items()]);
-    if items.len() + folders.len() > MAX_IDS {
-        let lists = [Tag::watch_lists(), Tag::playlists(), Tag::playlist_names(), Tag::collections()];
-        stale.extend(for_everyone(lists));
+    if count > MAX_IDS {
+        let lists = [Tag::libraries(), Tag::many_items(), Tag::watch_lists(), Tag::playlists()];
+        let mut stale = for_everyone(lists);
+        stale.extend(for_everyone([Tag::playlist_names(), Tag::collections(), Tag::counts()]));
         // Single items carry no tag of their library, but that of user state.
         stale.extend(for_everyone([Tag::branch(), Tag::user_state()]));
         return stale;
     }
-    let removed = items_removed.iter().map(|item| TagInvalidation::everyone(Tag::image(&guid::normalize(item))));
-    stale.extend(removed);
-    for item in &items {
+    let mut stale = Vec::new();
+    // A new item is of an unknown kind, unless the one folder that it was added to holds one kind only.
+    let added_to = if let [folder] = &folders_added_to[..] { Some(guid::normalize(folder)) } else { None };
+    let mut holders: Vec<Option<Cow<'_, str>>> = Vec::new();
+    for item in items_updated {
         let item = guid::normalize(item);
-        stale.push(TagInvalidation::everyone(Tag::item(&item)).with_ancestors());
-        // An edit of text is announced as one of images is; an image at a URL with its version is the same for ever.
-        stale.push(TagInvalidation::everyone(Tag::unversioned_image(&item)));
-        stale.push(TagInvalidation::everyone(Tag::playlist(&item)));
+        stale.extend(item_changed(&item));
+        stale.push(TagInvalidation::everyone(Tag::listings()).of(&item));
+        holders.push(Some(item));
     }
-    for folder in &folders {
+    for item in items_removed {
+        let item = guid::normalize(item);
+        stale.extend(item_changed(&item));
+        stale.push(TagInvalidation::everyone(Tag::image(&item)));
+        stale.extend(in_number([Tag::libraries(), Tag::many_items()], Some(&item)));
+        holders.push(Some(item));
+    }
+    for item in items_added {
+        let item = guid::normalize(item);
+        stale.extend(for_everyone([Tag::item(&item), Tag::about(&item)]));
+        stale.extend(in_number([Tag::libraries(), Tag::many_items()], added_to.as_deref()));
+        holders.push(added_to.clone());
+    }
+    holders.sort_unstable();
+    holders.dedup();
+    if holders.len() > MAX_HOLDERS || holders.is_empty() {
+        holders = vec![None];
+        stale.extend(for_everyone([Tag::libraries(), Tag::many_items()]));
+    }
+    if !(items_added.is_empty() && items_removed.is_empty()) {
+        stale.extend(for_everyone([Tag::counts(), Tag::playlist_names()]));
+    }
+    for folder in folders_added_to.iter().chain(folders_removed_from) {
         let folder = guid::normalize(folder);
         stale.push(TagInvalidation::everyone(Tag::item(&folder)).with_ancestors());
-        stale.push(TagInvalidation::everyone(Tag::section(&folder)));
+        stale.extend(for_everyone([Tag::about(&folder), Tag::section(&folder)]));
+    }
+    // The server names every library for an item that is in none.
+    for folder in &changes.collection_folders {
+        let folder = guid::normalize(folder);
+        stale.push(TagInvalidation::everyone(Tag::item(&folder)));
+        for holder in &holders {
+            stale.extend(in_number([Tag::section(&folder)], holder.as_deref()));
+        }
     }
     stale
+}
+
+/// These tags for responses that can hold this item, or the items of this folder; if it is unknown, for all.
+fn in_number<const N: usize>(tags: [Tag; N], item: Option<&str>) -> [TagInvalidation; N] {
+    tags.map(|tag| TagInvalidation { of_item: item.map(str::to_owned), ..TagInvalidation::everyone(tag) })
+}
+
+/// What every change of an item concerns: what shows it, and what contains it.
+fn item_changed(item: &str) -> [TagInvalidation; 4] {
+    [
+        TagInvalidation::everyone(Tag::item(item)).with_ancestors(),
+        TagInvalidation::everyone(Tag::about(item)),
+        // An edit of text is announced as one of images is; an image at a URL with its version is the same for ever.
+        TagInvalidation::everyone(Tag::unversioned_image(item)),
+        TagInvalidation::everyone(Tag::playlist(item)),
+    ]
 }
 
 #[derive(Deserialize)]
@@ -122,21 +174,33 @@ struct UserData {
 struct UserDatum {
     #[serde(default)]
     item_id: Option<String>,
+    /// Folders only: what is left to play in it.
+    #[serde(default)]
+    unplayed_item_count: Option<i64>,
 }
 
 fn user_data_changed(changed: &UserData) -> Vec<TagInvalidation> {
     let user = guid::normalize(&changed.user_id);
-    let items: Vec<&str> = changed.user_data_list.iter().filter_map(|user_data| user_data.item_id.as_deref()).collect();
-    let tags = [Tag::watch_lists(), Tag::many_items(), Tag::history()];
-    let mut stale: Vec<TagInvalidation> = tags.into_iter().map(|tag| TagInvalidation::user(tag, &user)).collect();
-    if items.len() > MAX_IDS || items.len() < changed.user_data_list.len() {
-        stale.push(TagInvalidation::user(Tag::user_state(), &user));
+    let list = &changed.user_data_list;
+    let mut stale = vec![TagInvalidation::user(Tag::history(), &user)];
+    if list.is_empty() || list.len() > MAX_IDS || list.iter().any(|datum| datum.item_id.is_none()) {
+        let tags = [Tag::watch_lists(), Tag::many_items(), Tag::counts(), Tag::user_state()];
+        stale.extend(tags.map(|tag| TagInvalidation::user(tag, &user)));
         return stale;
     }
-    // If an item was marked with its descendants, the frame lists only the item and its parent.
-    for item in items {
-        let item = guid::normalize(item);
-        stale.push(TagInvalidation::user(Tag::item(&item), &user).with_ancestors());
+    // The frame lists each changed item and its folder, whose counts follow. If it lists folders alone, these were
+    // marked with all that is in them.
+    let is_folder = |datum: &UserDatum| datum.unplayed_item_count.is_some();
+    let has_leaves = !list.iter().all(is_folder);
+    for datum in list {
+        let item = guid::normalize(datum.item_id.as_deref().unwrap_or_default());
+        let for_user = |tag| TagInvalidation::user(tag, &user);
+        if has_leaves && is_folder(datum) {
+            // It may be a changed item itself, but it was not marked with all that is in it.
+            stale.extend(playback::lists(&item, &[UserState::Favorite, UserState::Rating], for_user));
+            continue;
+        }
+        stale.extend(playback::lists(&item, &UserState::EVERY, for_user));
         stale.push(TagInvalidation::user(Tag::under(&item), &user));
     }
     stale
@@ -153,7 +217,7 @@ struct Refresh {
 fn refreshed(refresh: &Refresh) -> Vec<TagInvalidation> {
     if refresh.progress.trim().parse::<f64>().is_ok_and(|percent| percent >= DONE) {
         let item = guid::normalize(&refresh.item_id);
-        let mut stale = for_everyone([Tag::image(&item), Tag::images_by_name(), Tag::many_items()]);
+        let mut stale = for_everyone([Tag::image(&item), Tag::images_by_name(), Tag::many_items(), Tag::about(&item)]);
         stale.push(TagInvalidation::everyone(Tag::item(&item)).with_ancestors());
         return stale;
     }

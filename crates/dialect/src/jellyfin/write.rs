@@ -3,7 +3,7 @@
 
 use super::address::JellyfinPath;
 use super::query::{CanonicalQuery, DeviceIdRole};
-use super::{account, guid, library_write, playback};
+use super::{account, edit, guid, library_write, playback};
 use crate::classification::{TokenRevocation, Write};
 use crate::request::RequestView;
 use crate::tag::{Audience, Tag, TagInvalidation};
@@ -30,8 +30,13 @@ pub(super) struct WriteSubject<'a> {
 
 impl<'a> WriteSubject<'a> {
     /// The named user, unless it is known to be the writer.
-    fn other(self) -> Option<&'a str> {
+    pub(super) fn other(self) -> Option<&'a str> {
         self.other_user.filter(|other_user| self.own != Some(*other_user))
+    }
+
+    /// Whether this is known to be the writer.
+    pub(super) fn is_own(self, user: &str) -> bool {
+        self.own == Some(user)
     }
 
     /// The user the write is about, if known.
@@ -73,9 +78,11 @@ pub(super) fn classify_write(request: &RequestView<'_>, address: &JellyfinPath<'
         .or_else(|| library_write::find(&change))
         .or_else(|| account::find(&change))
         .unwrap_or_else(unknown);
+    write.edit = edit::find(&change);
     if broken || contradicts(user.as_deref(), query.user()) {
         write.invalidations = all();
         write.throttled = None;
+        write.edit = None;
     }
     write.invalidations = change.subject.spread(write.invalidations);
     if let Some(throttled) = &mut write.throttled {
@@ -86,7 +93,7 @@ pub(super) fn classify_write(request: &RequestView<'_>, address: &JellyfinPath<'
 
 /// A write with this name and these invalidations.
 pub(super) fn write(name: &'static str, stale: Vec<TagInvalidation>) -> Write {
-    Write { name, invalidations: stale, throttled: None, revokes: TokenRevocation::Nothing }
+    Write { name, invalidations: stale, throttled: None, revokes: TokenRevocation::Nothing, edit: None }
 }
 
 /// Invalidations of these tags for everyone.

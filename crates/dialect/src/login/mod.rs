@@ -19,7 +19,7 @@ const PRODUCT: &str = "Greenroom";
 /// Device description sent with a login.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoginDevice {
-    /// Unique device id of letters and digits. A device that logs in again must send the same.
+    /// Unique device id of letters and digits. Another log-in with the same makes the token of this one invalid.
     pub identifier: String,
     /// Name shown in the list of devices.
     pub name: String,

@@ -40,7 +40,7 @@ fn classify_path(request: &RequestView<'_>, path: &RequestPath<'_>) -> Classific
     if let Some(write) = write::find(request, &lowercase, path.query) {
         return Classification::Write(Box::new(write));
     }
-    if let Some(reason) = stream_reason(request) {
+    if let Some(reason) = stream_reason(request, path) {
         return Classification::Stream(reason);
     }
     if found.ambiguous {
@@ -86,16 +86,21 @@ fn is_setup(method: &Method, lowercase: &[&str], anonymous: bool) -> bool {
     }
 }
 
-/// Whether a header turns the request into an endless stream. Only a GET becomes a socket.
-fn stream_reason(request: &RequestView<'_>) -> Option<StreamReason> {
+/// Why a header keeps the request from being a read: it asks for an endless stream on a path that is not known to have
+/// one, so the server decides. Only a GET becomes a socket.
+fn stream_reason(request: &RequestView<'_>, path: &RequestPath<'_>) -> Option<StreamReason> {
+    let route = route::find(&path.parts());
+    if matches!(route, Some(PlexRoute::Pass(StreamReason::Socket | StreamReason::Events))) {
+        return None;
+    }
     let has_header = |name, matches: fn(&str) -> bool| {
         let mut values = request.headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
         values.any(|value| matches(&value.trim().to_ascii_lowercase()))
     };
     if *request.method == Method::GET && has_header(UPGRADE, |value| value.contains("websocket")) {
-        Some(StreamReason::Socket)
+        Some(StreamReason::Upgrade)
     } else if has_header(ACCEPT, |value| value.starts_with("text/event-stream")) {
-        Some(StreamReason::Events)
+        Some(StreamReason::Odd)
     } else {
         None
     }

@@ -111,7 +111,10 @@ pub(super) fn refine(
         route.personal = follows_user;
     } else if route.class == Class::Lists {
         if pairs.iter().any(|pair| pair.field().eq_ignore_ascii_case("title")) {
-            route.class = Class::Search;
+            // In one section it is a list with a filter, which lives until that section changes.
+            if route.tags.contains(&Tag::across()) {
+                route.class = Class::Search;
+            }
             route.personal = true;
         } else if order.first().is_some_and(|key| key.descends && key.field == "addedat") {
             route.class = Class::Recent;

@@ -25,11 +25,12 @@ pub(super) fn watched(ids: &[String], audience: fn(Tag) -> TagInvalidation) -> V
     for id in ids {
         stale.push(audience(Tag::item(id)).with_ancestors());
         stale.push(audience(Tag::under(id)));
+        stale.push(audience(Tag::members(id)));
+        stale.extend([Tag::many_items(), Tag::watch_lists()].map(|tag| audience(tag).of(id)));
     }
     if ids.is_empty() {
-        stale.push(audience(Tag::user_state()));
+        stale.extend([Tag::user_state(), Tag::many_items(), Tag::watch_lists()].map(audience));
     }
-    stale.extend([Tag::many_items(), Tag::watch_lists()].map(audience));
     // The owner sees the sessions and history of all users.
     stale.extend(everyone([Tag::sessions(), Tag::history()]));
     stale
@@ -47,7 +48,7 @@ pub(super) fn playback_invalidations(item: &str, state: PlaybackState) -> Vec<Ta
     let ids = [item.to_owned()];
     let ids = if item.is_empty() { &[] } else { ids.as_slice() };
     match state {
-        PlaybackState::Playing => {
+        PlaybackState::Playing | PlaybackState::Buffering => {
             let mut stale = plays(ids, TagInvalidation::everyone);
             // The player may be a new one. Called at a change of state only, not each second.
             stale.push(TagInvalidation::everyone(Tag::players()));
@@ -67,7 +68,11 @@ fn shown_elsewhere() -> Vec<TagInvalidation> {
 /// that may be sorted or filtered by metadata; but no image.
 pub(super) fn edited(ids: &[String]) -> Vec<TagInvalidation> {
     let mut stale = detailed(ids);
-    stale.extend(everyone([Tag::libraries(), Tag::across(), Tag::collections()]));
+    stale.extend(ids.iter().map(|id| TagInvalidation::everyone(Tag::libraries()).of(id)));
+    if ids.is_empty() {
+        stale.extend(everyone([Tag::libraries()]));
+    }
+    stale.extend(everyone([Tag::across(), Tag::collections()]));
     stale
 }
 
@@ -98,11 +103,11 @@ pub(super) fn detailed(ids: &[String]) -> Vec<TagInvalidation> {
     for id in ids {
         stale.push(TagInvalidation::everyone(Tag::item(id)).with_ancestors());
         stale.push(TagInvalidation::everyone(Tag::under(id)));
+        stale.push(TagInvalidation::everyone(Tag::many_items()).of(id));
     }
     if ids.is_empty() {
-        stale.push(TagInvalidation::everyone(Tag::user_state()));
+        stale.extend(everyone([Tag::user_state(), Tag::many_items()]));
     }
-    stale.push(TagInvalidation::everyone(Tag::many_items()));
     stale.extend(shown_elsewhere());
     stale
 }
@@ -150,14 +155,18 @@ pub(super) fn collection(id: Option<&str>, section: Option<&str>, members: &[Str
     if let Some(id) = id {
         stale.extend(everyone([Tag::item(id), Tag::image(id)]));
     }
-    stale.push(TagInvalidation::everyone(section.map_or_else(Tag::libraries, Tag::section)));
-    stale.push(TagInvalidation::everyone(Tag::across()));
-    stale.extend(members.iter().map(|member| TagInvalidation::everyone(Tag::item(member))));
+    stale.extend(section.map(|section| TagInvalidation::everyone(Tag::section(section))));
+    for member in members {
+        stale.push(TagInvalidation::everyone(Tag::item(member)));
+        stale.push(TagInvalidation::everyone(Tag::many_items()).of(member));
+        stale.extend(section.is_none().then(|| TagInvalidation::everyone(Tag::libraries()).of(member)));
+    }
     if members.is_empty() {
         // Members name their collections, and the former members are unknown.
-        stale.push(TagInvalidation::everyone(section.map_or_else(Tag::user_state, Tag::inside)));
+        stale.extend(everyone([section.map_or_else(Tag::user_state, Tag::inside), Tag::many_items()]));
+        stale.extend(section.is_none().then(|| TagInvalidation::everyone(Tag::libraries())));
     }
-    stale.push(TagInvalidation::everyone(Tag::many_items()));
+    stale.push(TagInvalidation::everyone(Tag::across()));
     stale.extend(shown_elsewhere());
     stale
 }

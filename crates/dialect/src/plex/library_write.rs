@@ -9,6 +9,12 @@ use crate::plex::route::is_id;
 use crate::plex::write::named;
 use crate::tag::{Tag, TagInvalidation};
 
+/// Fields that rows show and no list is filtered or sorted by.
+const SHOWN_FIELDS: [&str; 2] = ["summary", "tagline"];
+
+/// Parameters of an edit that name its items.
+const ADDRESSES: [&str; 3] = ["id", "type", "includeExternalMedia"];
+
 /// Requests below `/library` that are writes with any method: scans, analyses and matching.
 pub(super) fn by_any_method(rest: &[&str]) -> Option<Write> {
     Some(match rest {
@@ -55,7 +61,8 @@ fn section(method: &Method, rest: &[&str], params: &WriteParams<'_>) -> Option<W
         [id] | [id, "prefs"] if is_id(id) => named("section", sections_changed(Some(id))),
         [id, "all"] if is_id(id) => {
             let ids = params.items(&["id"]);
-            let mut stale = invalidation::section_edited(id);
+            let is_shown_only = !ids.is_empty() && sets_only_shown_fields(params);
+            let mut stale = if is_shown_only { Vec::new() } else { invalidation::section_edited(id) };
             if !ids.is_empty() {
                 stale.extend(invalidation::detailed(&ids));
             }
@@ -84,7 +91,12 @@ fn metadata(method: &Method, ids: &[String], rest: &[&str], params: &WriteParams
         _ if ids.is_empty() => return None,
         [] | ["media", ..] if *method == Method::DELETE => named("delete", gone(ids)),
         [] | ["matches"] => {
-            let mut stale = invalidation::edited(ids);
+            let is_match = rest.first() == Some(&"matches");
+            let mut stale = if !is_match && sets_only_shown_fields(params) {
+                invalidation::detailed(ids)
+            } else {
+                invalidation::edited(ids)
+            };
             if sets_image(params) {
                 stale.extend(invalidation::images(ids));
             }
@@ -109,6 +121,15 @@ fn metadata(method: &Method, ids: &[String], rest: &[&str], params: &WriteParams
         [_] | [_, _] => named("poster", invalidation::pictured(ids)),
         _ => return None,
     })
+}
+
+/// Whether an edit names its fields, and only such as no list is filtered or sorted by.
+fn sets_only_shown_fields(params: &WriteParams<'_>) -> bool {
+    let is_field =
+        |name: &String| !ADDRESSES.contains(&name.as_str()) && !name.to_ascii_lowercase().starts_with("x-plex-");
+    let fields: Vec<String> = params.names().into_iter().flatten().filter(is_field).collect();
+    let is_shown = |name: &String| SHOWN_FIELDS.contains(&name.split('.').next().unwrap_or_default());
+    !fields.is_empty() && fields.iter().all(is_shown)
 }
 
 /// Whether an edit sets an image, as `thumb.value=` does.

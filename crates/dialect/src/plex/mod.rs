@@ -41,7 +41,7 @@ mod invalidation;
 mod library;
 mod library_write;
 pub(crate) mod notification;
-pub(crate) mod page;
+pub mod page;
 pub(crate) mod params;
 mod query;
 mod read;

@@ -74,13 +74,15 @@ pub(crate) fn text(entry: &Map<String, Value>, name: &str) -> Option<String> {
 
 fn playback(entry: &Map<String, Value>) -> Option<ServerEvent> {
     let state = match text(entry, "state")?.as_str() {
-        "playing" | "buffering" => PlaybackState::Playing,
+        "playing" => PlaybackState::Playing,
+        "buffering" => PlaybackState::Buffering,
         "paused" => PlaybackState::Paused,
         _ => PlaybackState::Stopped,
     };
     let item = text(entry, "ratingKey").or_else(|| item_ids(&text(entry, "key")?).pop()).unwrap_or_default();
     let session = text(entry, "sessionKey").or_else(|| text(entry, "clientIdentifier")).unwrap_or_default();
-    Some(ServerEvent::Playback { session, item, state })
+    let position_ms = text(entry, "viewOffset").and_then(|position| position.parse().ok());
+    Some(ServerEvent::Playback { session, item, state, position_ms })
 }
 
 fn timeline(entry: &Map<String, Value>) -> Vec<TagInvalidation> {

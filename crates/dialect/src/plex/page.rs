@@ -13,9 +13,9 @@ pub(super) const FOCUS_KEY: &str = "X-Plex-Container-Focus-Key";
 
 /// The requested page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct RequestedPage {
+pub struct RequestedPage {
     /// First row.
-    pub(crate) start: u64,
+    pub start: u64,
     /// Max rows; `None` for all.
     size: Option<u64>,
     /// The server chooses the first row, so that the page holds a certain item.
@@ -36,7 +36,7 @@ pub(super) struct ReturnedPage {
 
 impl RequestedPage {
     /// The page of a read, from its headers or its query.
-    pub(crate) fn from_read(read: &Read) -> Self {
+    pub fn from_read(read: &Read) -> Self {
         let start = value(read, START).and_then(|value| value.parse().ok()).unwrap_or(0);
         let size = value(read, SIZE).and_then(|value| value.parse().ok());
         let path = read.target.split('?').next().unwrap_or_default();

@@ -24,13 +24,24 @@ impl<'a> WriteParams<'a> {
         Self { query, request }
     }
 
-    /// All known values of a name, case-insensitively.
-    pub(super) fn all(&self, name: &str) -> Vec<String> {
+    /// The names of all parameters; `None` if there may be more.
+    pub(super) fn names(&self) -> Option<Vec<String>> {
+        (!self.is_cut()).then(|| self.pairs().map(|(name, _)| decoded(name)).collect())
+    }
+
+    fn pairs(&self) -> impl Iterator<Item = (&'a str, &'a str)> {
         let is_read = is_form(self.request.headers) && !self.is_cut();
         let body = if is_read { std::str::from_utf8(self.request.body).unwrap_or("") } else { "" };
         let pieces = self.query.split('&').chain(body.split('&')).filter(|piece| !piece.is_empty());
-        let pairs = pieces.map(|piece| piece.split_once('=').unwrap_or((piece, "")));
-        pairs.filter(|(key, _)| decoded(key).eq_ignore_ascii_case(name)).map(|(_, value)| decoded(value)).collect()
+        pieces.map(|piece| piece.split_once('=').unwrap_or((piece, "")))
+    }
+
+    /// All known values of a name, case-insensitively.
+    pub(super) fn all(&self, name: &str) -> Vec<String> {
+        self.pairs()
+            .filter(|(key, _)| decoded(key).eq_ignore_ascii_case(name))
+            .map(|(_, value)| decoded(value))
+            .collect()
     }
 
     /// Whether this is only the beginning of a form. The rest may name anything, and the last value may be

@@ -4,7 +4,7 @@ use http::header::ACCEPT;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::class::Class;
-use crate::classification::{Read, Representation, SharingScope, StreamReason};
+use crate::classification::{Read, Representation, SharingScope, StreamReason, TokenDependence};
 use crate::path::{MAX_TARGET_BYTES, canonical};
 use crate::plex::query::{self, AmbiguousQuery, PlexQueryPair};
 use crate::plex::route::{ImagePlan, ReadRoute};
@@ -12,7 +12,7 @@ use crate::plex::vary::{VaryBy, VaryValues};
 use crate::plex::{filter, image, representation};
 use crate::redact;
 use crate::request::ServerKind;
-use crate::tag::Tag;
+use crate::tag::{Tag, TagGroup};
 
 const DAY_S: u32 = 24 * 60 * 60;
 
@@ -33,12 +33,21 @@ pub(super) fn text(parts: &[&str], mut route: ReadRoute, raw: &str, headers: &He
     if route.personal {
         tags.push(Tag::user_state());
     }
+    tags.extend(of_section(parts, &tags));
     let mut lifetime = route.class.lifetime(ServerKind::Plex);
     lifetime.user_state = route.personal;
     if !route.personal {
         lifetime.fresh_s = lifetime.fresh_s.max(lifetime.fresh_with_signal_s);
     }
     Ok(request.read(route.class, tags, sharing, lifetime))
+}
+
+/// The tags of a list of one section, narrowed to it.
+fn of_section(parts: &[&str], tags: &[Tag]) -> Vec<Tag> {
+    let ["library" | "hubs", "sections", id, ..] = parts else { return Vec::new() };
+    let group = TagGroup::Of((*id).to_owned());
+    let lists = [Tag::libraries(), Tag::watch_lists()];
+    lists.iter().filter(|tag| tags.contains(tag)).map(|tag| tag.narrowed(&group)).collect()
 }
 
 /// A read of a picture by its own path.
@@ -124,6 +133,8 @@ impl CanonicalRequest {
             tags,
             representation: self.representation,
             sharing,
+            // A Plex server names no token's account, so that no two tokens share anything.
+            token_dependence: TokenDependence::Nothing,
             lifetime,
         }
     }

@@ -2,13 +2,13 @@
 //! sections.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use crate::class::Class;
 use crate::classification::Read;
 use crate::plex::page::{RequestedPage, ReturnedPage};
-use crate::response_facts::{MAX_TAGGED_ROWS, ResponseFacts, UnsharedReason, has_meaningful_total};
-use crate::tag::Tag;
+use crate::response_facts::{ItemFacts, MAX_TAGGED_ROWS, ResponseFacts, UnsharedReason, has_meaningful_total};
+use crate::tag::{Tag, TagGroup};
 
 /// Max parent links reported; missing links are treated as the worst case.
 const MAX_PARENTS: usize = 10_000;
@@ -118,7 +118,11 @@ impl<'a> PlexRow<'a> {
 pub(super) struct PlexRows {
     items: HashSet<Tag>,
     has_too_many: bool,
-    sections: HashSet<Box<str>>,
+    sections: BTreeSet<Box<str>>,
+    /// Items, and the sections that their rows name.
+    placed: Vec<(String, Option<String>)>,
+    /// The section of all rows, if the container states it.
+    section: Option<String>,
     parents: Vec<(String, Option<String>)>,
     has_branch: bool,
     /// Whether a playlist or collection is smart, if stated.
@@ -134,6 +138,7 @@ impl PlexRows {
     /// Sets the facts of the container itself.
     pub(super) fn set_container(&mut self, container: &PlexRow<'_>) {
         self.total = container.total.or(container.size);
+        self.section = id(container.section.as_deref()).map(str::to_owned);
         self.page = ReturnedPage { offset: container.offset, rows: container.size };
         self.add(container);
     }
@@ -163,6 +168,9 @@ impl PlexRows {
         let (parent, grandparent) = (id(row.parent.as_deref()), id(row.grandparent.as_deref()));
         match id(Some(item)) {
             Some(item) => {
+                if self.placed.len() < MAX_PARENTS {
+                    self.placed.push((item.to_owned(), id(row.section.as_deref()).map(str::to_owned)));
+                }
                 self.tag(Tag::item(item));
                 self.link(item, parent, grandparent, row.kind.as_deref().unwrap_or(""));
             }
@@ -176,16 +184,19 @@ impl PlexRows {
     /// The facts of all rows together for a response to `read`.
     pub(super) fn facts(self, read: &Read) -> ResponseFacts {
         let mut tags = Vec::new();
+        let groups = self.groups(read);
         if shows_items(read.class) {
             if self.has_too_many || (read.class == Class::Item && self.sections.is_empty()) {
                 tags.push(Tag::many_items());
+                tags.extend(self.in_sections(&Tag::many_items()));
             }
             if !self.has_too_many {
-                tags.extend(self.items);
+                tags.extend(self.items.iter().cloned());
                 tags.sort();
             }
             if self.has_branch {
                 tags.push(Tag::branch());
+                tags.extend(self.in_sections(&Tag::branch()));
             }
             let mut sections: Vec<_> = self.sections.iter().map(|id| Tag::inside(id)).collect();
             sections.sort();
@@ -199,9 +210,39 @@ impl PlexRows {
         let max_fresh_s = (read.class == Class::Sections && self.refreshing).then_some(SCANNING_FRESH_S);
         let total = self.total.filter(|_| has_meaningful_total(read.class));
         let scanning = (read.class == Class::Sections).then_some(self.refreshing);
+        let items = ItemFacts { groups, ..ItemFacts::default() };
         let is_page = RequestedPage::from_read(read).matches(self.page);
         let unshared = (!is_page).then_some(UnsharedReason::OtherPage);
-        ResponseFacts { tags, parents: self.parents, max_fresh_s, total, scanning, unshared, own_user: None }
+        ResponseFacts {
+            tags,
+            parents: self.parents,
+            max_fresh_s,
+            total,
+            scanning,
+            unshared,
+            items,
+            ..ResponseFacts::default()
+        }
+    }
+
+    /// The sections of items, as far as the response tells them.
+    fn groups(&self, read: &Read) -> Vec<(String, String)> {
+        let of_path = read.target.strip_prefix("/library/sections/").and_then(|rest| rest.split(['/', '?']).next());
+        let of_all = self.section.as_deref().or(of_path);
+        let place = |(item, section): &(String, Option<String>)| {
+            Some((item.clone(), section.as_deref().or(of_all)?.to_owned()))
+        };
+        self.placed.iter().filter_map(place).collect()
+    }
+
+    /// `tag` narrowed to the sections of all rows, if each is known.
+    fn in_sections(&self, tag: &Tag) -> Vec<Tag> {
+        let is_placed = self.section.is_some() || self.placed.iter().all(|(_, section)| section.is_some());
+        let is_whole = self.sections.len() < MAX_SECTIONS && self.placed.len() < MAX_PARENTS;
+        if !is_placed || !is_whole || self.sections.is_empty() {
+            return Vec::new();
+        }
+        self.sections.iter().map(|section| tag.narrowed(&TagGroup::Of(section.to_string()))).collect()
     }
 
     fn tag(&mut self, tag: Tag) {
@@ -216,7 +257,8 @@ impl PlexRows {
         }
     }
 
-    /// Records an item's parent. A row without one counts as a root only if its kind never has a parent.
+    /// Records an item's parent. Marking a collection or a playlist concerns items that nothing leads to, so their place
+    /// counts as unknown. A row without a parent counts as a root only if its kind never has a parent.
     fn link(&mut self, item: &str, parent: Option<&str>, grandparent: Option<&str>, kind: &str) {
         if let Some(parent) = parent {
             self.push(item, Some(parent));
@@ -226,7 +268,7 @@ impl PlexRows {
             } else if matches!(kind, "season" | "album") {
                 self.push(parent, None);
             }
-        } else if matches!(kind, "movie" | "show" | "artist" | "collection" | "playlist") {
+        } else if matches!(kind, "movie" | "show" | "artist") {
             self.push(item, None);
         }
     }

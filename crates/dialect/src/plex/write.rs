@@ -3,7 +3,7 @@
 
 use http::Method;
 
-use crate::classification::{ThrottledInvalidation, TokenRevocation, Write};
+use crate::classification::{ReportedProgress, ThrottledInvalidation, TokenRevocation, Write};
 use crate::plex::invalidation;
 use crate::plex::library_write;
 use crate::plex::params::WriteParams;
@@ -12,7 +12,7 @@ use crate::tag::{Tag, TagInvalidation};
 
 /// A write with this name that revokes no token.
 pub(super) fn named(name: &'static str, stale: Vec<TagInvalidation>) -> Write {
-    Write { name, invalidations: stale, throttled: None, revokes: TokenRevocation::Nothing }
+    Write { name, invalidations: stale, throttled: None, revokes: TokenRevocation::Nothing, edit: None }
 }
 
 /// The write of this request. `parts` are in lower case. A GET or HEAD that is in no table is none; any other
@@ -73,10 +73,23 @@ fn progress(name: &'static str, params: &WriteParams<'_>) -> Write {
     let is_playing = !states.is_empty() && states.iter().all(|state| matches!(state.as_str(), "playing" | "buffering"));
     match ids.first() {
         Some(item) if is_playing => {
-            let slow = ThrottledInvalidation { item: item.clone(), invalidations: reported(&ids) };
+            let slow = ThrottledInvalidation {
+                item: item.clone(),
+                progress: progress_of(params),
+                invalidations: reported(&ids),
+            };
             Write { throttled: Some(slow), ..named(name, invalidation::plays(&ids, TagInvalidation::account)) }
         }
         _ => named(name, reported(&ids)),
+    }
+}
+
+/// How far the item was played. The server decides by percentages of the running time.
+fn progress_of(params: &WriteParams<'_>) -> ReportedProgress {
+    let number = |name: &str| params.all(name).first().and_then(|text| text.parse().ok());
+    match number("time") {
+        Some(position) => ReportedProgress::At { position, run_time: number("duration") },
+        None => ReportedProgress::Untold,
     }
 }
 

@@ -23,7 +23,7 @@ fn tags(target: &str, body: &str) -> Vec<String> {
 fn rows_become_tags_and_parents() {
     let body = r#"{"Items":[
         {"Name":"a","Id":"e1","Type":"Episode","SeasonId":"s1","SeriesId":"t1","UserData":{"ItemId":"0"}},
-        {"Name":"b","Id":"m1","Type":"Movie","People":[{"Id":"p1"}]}],"TotalRecordCount":2,"StartIndex":0}"#;
+        {"Name":"b","Id":"m1","Type":"Movie","UserData":{},"People":[{"Id":"p1"}]}],"TotalRecordCount":2,"StartIndex":0}"#;
     assert_eq!(tags("/Items", body), ["item:e1", "item:m1", "under:s1", "under:t1"]);
     let facts = inspected("/Items", JSON, body).unwrap();
     let links = [("e1", Some("s1")), ("s1", Some("t1")), ("t1", None), ("m1", None)];
@@ -44,19 +44,27 @@ fn both_json_profiles_yield_the_same_rows() {
 #[test]
 fn containers_get_the_branch_tag_and_mixed_lists_are_covered_by_every_invalidation() {
     for (kind, expected) in [
-        ("Series", &["branch", "item:x", "under:p"][..]),
-        ("Season", &["branch", "item:x", "under:p"]),
-        ("MusicAlbum", &["branch", "item:x", "under:p"]),
-        ("MusicArtist", &["branch", "item:x", "under:p", "watch-lists"]),
-        ("BoxSet", &["branch", "item:x", "under:p", "watch-lists"]),
-        ("Folder", &["branch", "item:x", "playlist-names", "under:p", "watch-lists"]),
-        ("CollectionFolder", &["item:x", "playlist-names", "under:p", "watch-lists"]),
-        ("Playlist", &["item:x", "under:p", "watch-lists"]),
-        ("Movie", &["item:x", "under:p"]),
+        ("Series", &["branch", "branch~shows", "counted:x", "item:x", "under:p"][..]),
+        ("Season", &["branch", "branch~shows", "counted:x", "item:x", "under:p"]),
+        ("MusicAlbum", &["branch", "branch~music", "counted:x", "item:x", "under:p"]),
+        ("MusicArtist", &["branch", "branch~music", "counted:x", "counts", "item:x", "under:p"]),
+        ("BoxSet", &["branch", "branch~collections", "counted:x", "counts", "item:x", "under:p"]),
+        (
+            "Folder",
+            &["branch", "branch~*", "collections", "counted:x", "counts", "item:x", "playlist-names", "under:p"],
+        ),
+        ("CollectionFolder", &["collections", "counted:x", "counts", "item:x", "playlist-names", "under:p"]),
+        ("Playlist", &["counted:x", "counts", "item:x", "under:p"]),
+        ("Movie", &["counted:x", "item:x", "under:p"]),
     ] {
-        let body = format!(r#"[{{"Id":"x","Type":"{kind}","ParentId":"p"}}]"#);
+        let body = format!(r#"[{{"Id":"x","Type":"{kind}","ParentId":"p","UserData":{{"UnplayedItemCount":2}}}}]"#);
         assert_eq!(tags("/Items/Latest", &body), expected, "{kind}");
     }
+    // Only an item whose user state counts others follows these.
+    let body = r#"[{"Id":"x","Type":"BoxSet","ParentId":"p","UserData":{"Played":false}}]"#;
+    assert_eq!(tags("/Items/Latest", body), ["branch", "branch~collections", "item:x", "under:p"]);
+    let hint = r#"[{"Id":"x","Type":"BoxSet","ParentId":"p"}]"#;
+    assert_eq!(tags("/Items/Latest", hint), ["about:x", "branch", "branch~collections", "under:p"]);
 }
 
 #[test]
@@ -65,8 +73,8 @@ fn too_many_rows_are_not_tagged_one_by_one() {
         let rows: Vec<String> = (0..count).map(|id| format!(r#"{{"Id":"{id}","Type":"Series"}}"#)).collect();
         format!(r#"{{"Items":[{}]}}"#, rows.join(","))
     };
-    assert_eq!(tags("/Items", &rows(256)).len(), 257);
-    assert_eq!(tags("/Items", &rows(257)), ["branch", "items"]);
+    assert_eq!(tags("/Items", &rows(256)).len(), 258);
+    assert_eq!(tags("/Items", &rows(257)), ["branch", "branch~shows", "items", "items~shows"]);
     assert_eq!(inspected("/Items", JSON, &rows(257)).unwrap().parents.len(), 257);
 }
 
@@ -76,18 +84,21 @@ fn a_row_is_tagged_with_all_its_ancestors() {
     for (body, expected) in [
         (
             r#"{"Id":"e","Type":"Episode","SeasonId":"s","SeriesId":"t","ParentId":"f"}"#,
-            &["item:e", "under:f", "under:s", "under:t"][..],
+            &["about:e", "under:f", "under:s", "under:t"][..],
         ),
-        (r#"{"id":"s","type":"Season","seriesId":"t","parentId":"t"}"#, &["branch", "item:s", "under:t"]),
+        (
+            r#"{"id":"s","type":"Season","seriesId":"t","parentId":"t"}"#,
+            &["about:s", "branch", "branch~shows", "under:t"],
+        ),
         (
             r#"{"Id":"a","Type":"Audio","AlbumId":"b","ArtistItems":[{"Name":"x","Id":"c"}],"AlbumArtists":[{"Id":"d"}]}"#,
-            &["item:a", "under:b", "under:c", "under:d"],
+            &["about:a", "under:b", "under:c", "under:d"],
         ),
         (
             r#"{"Id":"m","Type":"Movie","ParentId":"7A2175BC-CB1F-1A94-152C-BD2B2BAE8F6D"}"#,
-            &["item:m", "under:7a2175bccb1f1a94152cbd2b2bae8f6d"],
+            &["about:m", "under:7a2175bccb1f1a94152cbd2b2bae8f6d"],
         ),
-        (r#"{"Id":"m","Type":"Movie","ParentId":"m"}"#, &["item:m"]),
+        (r#"{"Id":"m","Type":"Movie","ParentId":"m"}"#, &["about:m"]),
     ] {
         assert_eq!(tags("/Items/{item}", body), expected, "{body}");
         assert_eq!(tags("/Items?ids={item}", &format!("[{body}]")), expected, "{body}");
@@ -117,7 +128,7 @@ fn too_many_places_are_not_tagged_one_by_one() {
     assert_eq!(tags("/Items", &rows(255)).len(), 255 + 256);
     assert!(!tags("/Items", &rows(255)).contains(&"items".to_owned()));
     let many = tags("/Items", &rows(256));
-    assert_eq!(many.len(), 257);
+    assert_eq!(many.len(), 258);
     assert!(many.contains(&"items".to_owned()));
 }
 

@@ -1,9 +1,11 @@
 //! Events from frames of the notification socket.
 
 use greenroom_dialect::crawl::ChangeHint;
+use greenroom_dialect::reach;
 use greenroom_dialect::request::ServerKind;
 use greenroom_dialect::server_event::ServerEvent;
-use greenroom_dialect::tag::{Tag, TagInvalidation};
+use greenroom_dialect::tag::{Tag, TagInvalidation, UserState};
+use greenroom_library::lineage::Lineage;
 use proptest::prelude::*;
 
 use super::{ITEM, ME, PARENT, filled, read};
@@ -14,6 +16,15 @@ fn stale(frame: &str) -> Vec<TagInvalidation> {
         [ServerEvent::Stale(stale)] => stale.clone(),
         other => panic!("{frame} says {other:?}"),
     }
+}
+
+/// With what is known of items: nothing.
+fn expanded(stale: &[TagInvalidation]) -> Vec<TagInvalidation> {
+    reach::expanded(&Lineage::new(1), stale)
+}
+
+fn plain(invalidation: TagInvalidation) -> TagInvalidation {
+    TagInvalidation { with_ancestors: false, ..invalidation }
 }
 
 #[test]
@@ -27,10 +38,16 @@ fn a_changed_library_invalidates_lists_and_items_for_everyone() {
             TagInvalidation::everyone(Tag::item(ITEM)).with_ancestors(),
             TagInvalidation::everyone(Tag::unversioned_image(ITEM)),
             TagInvalidation::everyone(Tag::section(PARENT)),
-            TagInvalidation::everyone(Tag::libraries()),
+            TagInvalidation::everyone(if field == "ItemsUpdated" { Tag::listings() } else { Tag::libraries() }),
             TagInvalidation::everyone(Tag::many_items()),
         ] {
-            assert!(stale.contains(&expected), "{field}: {expected:?}");
+            let is_new = field == "ItemsAdded" && expected.tag.as_str() != "items";
+            // A new item has neither known ancestors nor an image that was cached.
+            let is_of_known = expected.with_ancestors || expected.tag == Tag::unversioned_image(ITEM);
+            assert!(
+                is_new && is_of_known || expanded(&stale).contains(&plain(expected.clone())),
+                "{field}: {expected:?}"
+            );
         }
     }
 }
@@ -63,7 +80,7 @@ fn a_change_of_many_items_means_the_whole_library() {
     let stale = stale(&frame);
     assert!(stale.contains(&TagInvalidation::everyone(Tag::libraries())));
     assert!(stale.contains(&TagInvalidation::everyone(Tag::many_items())));
-    assert!(stale.len() < 10);
+    assert!(stale.len() < 12);
 }
 
 #[test]
@@ -90,16 +107,17 @@ fn segments_are_asked_for_again_when_their_task_has_ended() {
 fn changed_user_data_is_that_users() {
     let frame = r#"{"MessageType":"UserDataChanged","MessageId":"x","Data":{"UserId":"08CA909F-6D10-44AA-9930-BE392943948F","UserDataList":[{"PlayCount":7,"Played":true,"Key":"k","ItemId":"{item}"},{"UnplayedItemCount":105,"ItemId":"{parent}"}]}}"#;
     let invalidations = stale(frame);
-    for expected in [
-        TagInvalidation::user(Tag::item(ITEM), ME).with_ancestors(),
-        TagInvalidation::user(Tag::item(PARENT), ME).with_ancestors(),
-        TagInvalidation::user(Tag::under(ITEM), ME),
-        TagInvalidation::user(Tag::under(PARENT), ME),
-        TagInvalidation::user(Tag::watch_lists(), ME),
-        TagInvalidation::user(Tag::many_items(), ME),
-    ] {
-        assert!(invalidations.contains(&expected), "{expected:?}");
+    let counted = TagInvalidation::user(Tag::counted(ITEM), ME).with_ancestors();
+    assert!(invalidations.contains(&counted));
+    for expected in [Tag::item(ITEM), Tag::item(PARENT), Tag::under(ITEM), Tag::many_items()]
+        .into_iter()
+        .chain(UserState::EVERY.map(Tag::selected_by))
+    {
+        assert!(expanded(&invalidations).contains(&TagInvalidation::user(expected.clone(), ME)), "{expected}");
     }
+    // Folders alone were marked with all that is in them.
+    let folder = r#"{"MessageType":"UserDataChanged","Data":{"UserId":"{me}","UserDataList":[{"UnplayedItemCount":0,"ItemId":"{parent}"}]}}"#;
+    assert!(stale(folder).contains(&TagInvalidation::user(Tag::under(PARENT), ME)));
     assert!(
         invalidations
             .iter()
@@ -176,5 +194,24 @@ proptest! {
     #[test]
     fn any_frame_is_read_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
         let _ = ServerKind::Jellyfin.parse_frame(&bytes);
+    }
+}
+
+#[test]
+fn an_event_about_one_film_leaves_music_and_shows_alone() {
+    let mut lineage = Lineage::new(10);
+    lineage.record_group(ITEM, "films");
+    let changed = stale(r#"{"MessageType":"LibraryChanged","Data":{"ItemsUpdated":["{item}"]}}"#);
+    let reaches = |target: &str| {
+        let tags = reach::resolved(&lineage, read(target).tags);
+        reach::expanded(&lineage, &changed).iter().any(|stale| tags.contains(&stale.tag))
+    };
+    for target in ["/Items?includeItemTypes=Movie", "/Items", "/Items/{item}", "/Search/Hints?searchTerm=x", "/Genres"]
+    {
+        assert!(reaches(target), "{target}");
+    }
+    for target in ["/Items?includeItemTypes=Audio,MusicAlbum", "/Artists", "/Shows/NextUp", "/Shows/{parent}/Episodes"]
+    {
+        assert!(!reaches(target), "{target}");
     }
 }

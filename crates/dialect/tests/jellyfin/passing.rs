@@ -1,6 +1,8 @@
 //! Pass-through and rejected requests.
 
-use greenroom_dialect::classification::StreamReason::{self, Account, Media, Moment, Odd, Socket, Unknown};
+use greenroom_dialect::classification::StreamReason::{
+    self, Account, Asset, Media, Moment, Odd, Socket, Unknown, Upgrade,
+};
 use greenroom_dialect::classification::{Classification, RejectionReason};
 use http::Method;
 
@@ -42,7 +44,8 @@ fn uncacheable_requests_pass_through() {
         ("/Items?sortBy=SortName,random", Moment),
         ("/socket?api_key=x&deviceId=y", Socket),
         ("/", Unknown),
-        ("/web/index.html", Unknown),
+        ("/web/index.html", Asset),
+        ("/web/", Unknown),
         ("/SomePlugin/Reads", Unknown),
         ("/Items/{item}/SomethingNew", Unknown),
         ("/Items/{item}/Images/Unheard", Unknown),
@@ -108,10 +111,12 @@ fn a_range_changes_the_meaning_of_no_request() {
 }
 
 #[test]
-fn an_upgrade_is_a_socket_on_any_path() {
+fn an_upgrade_is_no_read_and_a_socket_on_its_own_path() {
     let upgrade = headers(&[("connection", "Upgrade"), ("upgrade", "websocket")]);
-    for target in ["/Items", "/socket", "/anything"] {
-        assert_eq!(streamed(&classify(&Method::GET, target, &upgrade, &[], None)), Some(Socket), "{target}");
+    for (target, reason) in
+        [("/Items", Upgrade), ("/socket", Socket), ("/embywebsocket", Socket), ("/anything", Upgrade)]
+    {
+        assert_eq!(streamed(&classify(&Method::GET, target, &upgrade, &[], None)), Some(reason), "{target}");
     }
 }
 

@@ -1,9 +1,11 @@
 //! Writes and events about images, playlists and libraries invalidate the right reads and no others.
 
 use greenroom_dialect::classification::{Read, Write};
+use greenroom_dialect::reach;
 use greenroom_dialect::request::ServerKind;
 use greenroom_dialect::server_event::ServerEvent;
 use greenroom_dialect::tag::{Audience, Tag, TagInvalidation};
+use greenroom_library::lineage::Lineage;
 use http::{HeaderMap, HeaderValue};
 
 use super::{filled, headers, read, written};
@@ -26,8 +28,11 @@ const PICTURES_BY_NAME: [&str; 5] = [
 
 /// Whether all who may have this response see it invalidated.
 fn hits(stale: &[TagInvalidation], read: &Read) -> bool {
-    let everyone = stale.iter().filter(|one| one.audience == Audience::Everyone);
-    everyone.into_iter().any(|one| one.tag == Tag::all() || read.tags.contains(&one.tag))
+    let lineage = Lineage::new(1);
+    let tags = reach::resolved(&lineage, read.tags.clone());
+    let stale = reach::expanded(&lineage, stale);
+    let mut everyone = stale.iter().filter(|one| one.audience == Audience::Everyone);
+    everyone.any(|one| one.tag == Tag::all() || tags.contains(&one.tag))
 }
 
 fn told(frame: &str) -> Vec<TagInvalidation> {

@@ -13,12 +13,49 @@ type Row = (&'static str, Class, &'static str, &'static str);
 const LIST: &str = "collections libraries playlists user-state";
 const COMPOSED: &str = "libraries user-state watch-lists";
 
+/// Whether the tag only says which part of what another tag means can concern the read.
+fn is_narrower(tag: &str) -> bool {
+    tag.contains('~') || tag == "listings" || tag.starts_with("listed-by-") || tag.starts_with("by-")
+}
+
+/// Tags of a read that say what its rows are, and by what they are chosen.
+fn narrower(target: &str) -> String {
+    let tags: Vec<String> = read(target).tags.iter().map(ToString::to_string).filter(|tag| tag.contains('~')).collect();
+    tags.join(" ")
+}
+
+#[test]
+fn a_list_tells_which_items_it_can_hold_and_by_what_they_are_chosen() {
+    for (target, expected) in [
+        ("/Items?includeItemTypes=Movie&filters=IsUnplayed", "by-played~films libraries~films listings~films"),
+        ("/Items?includeItemTypes=Movie,Audio", "libraries~films libraries~music listings~films listings~music"),
+        ("/Items?includeItemTypes=Movie,Video&isFavorite=true", "by-favorite~* libraries~* listings~*"),
+        (
+            "/Items?includeItemTypes=Audio&genres=Jazz&sortBy=PlayCount&limit=9",
+            "by-played~music \
+          libraries~music listed-by-genres~music listings~music",
+        ),
+        (
+            "/UserItems/Resume?mediaTypes=Video",
+            "by-played~films by-played~shows by-position~films by-position~shows \
+          libraries~films libraries~shows listings~films listings~shows",
+        ),
+    ] {
+        let expected: Vec<&str> = expected.split_whitespace().collect();
+        assert_eq!(narrower(target), expected.join(" "), "{target}");
+    }
+    // Whatever an unknown filter or order depends on.
+    for state in ["by-played~*", "by-position~*", "by-favorite~*", "by-rating~*"] {
+        assert!(narrower("/Items?filters=SomethingNew").contains(state), "{state}");
+    }
+}
+
 fn check(rows: &[Row]) {
     for (target, class, key, tags) in rows {
         let read = read(target);
         assert_eq!(read.class, *class, "{target}");
         assert_eq!(read.key, filled(&format!("{key} json")), "{target}");
-        let mut found: Vec<&str> = read.tags.iter().map(Tag::as_str).collect();
+        let mut found: Vec<&str> = read.tags.iter().map(Tag::as_str).filter(|tag| !is_narrower(tag)).collect();
         found.sort_unstable();
         let tags = filled(tags);
         let mut expected: Vec<&str> = tags.split_whitespace().collect();
@@ -89,7 +126,7 @@ fn users_and_their_views() {
             "/DisplayPreferences/usersettings?client=emby&userId={me}",
             Class::Users,
             "/DisplayPreferences/usersettings?client=emby&userid=~",
-            "users",
+            "display",
         ),
     ]);
 }
@@ -102,7 +139,7 @@ fn lists_over_the_library() {
             "/Items?ParentId={parent}&IncludeItemTypes=Movie&Recursive=True",
             Class::Lists,
             "/Items?includeitemtypes=Movie&parentid={parent}&recursive=true&userid=~",
-            "item:{parent} libraries section:{parent} user-state",
+            "about:{parent} libraries section:{parent} user-state",
         ),
         (
             "/Items?includeItemTypes=Movie&enableUserData=false",
@@ -171,13 +208,13 @@ fn lists_of_genres_years_and_the_like() {
             "/Shows/{item}/Seasons",
             Class::Lists,
             "/Shows/{item}/Seasons?userid=~",
-            "item:{item} libraries section:{item} user-state",
+            "about:{item} libraries section:{item} user-state",
         ),
         (
             "/Shows/{item}/Episodes?seasonId={parent}",
             Class::Lists,
             "/Shows/{item}/Episodes?seasonid={parent}&userid=~",
-            "item:{item} item:{parent} libraries section:{item} user-state",
+            "about:{item} about:{parent} libraries section:{item} user-state",
         ),
         ("/Items/Filters", Class::Lists, "/Items/Filters?userid=~", "libraries"),
         ("/Items/Filters2", Class::Lists, "/Items/Filters2?userid=~", "libraries"),
@@ -201,30 +238,30 @@ fn an_item_and_its_parts() {
     check(&[
         ("/Items/{item}", Class::Item, "/Items/{item}?userid=~", "item:{item} user-state"),
         ("/Items/Root", Class::Item, "/Items/Root?userid=~", "libraries user-state"),
-        ("/Items/{item}/Ancestors", Class::Item, "/Items/{item}/Ancestors?userid=~", "item:{item} user-state"),
-        ("/Items/{item}/ThemeSongs", Class::Item, "/Items/{item}/ThemeSongs?userid=~", "item:{item} user-state"),
-        ("/Items/{item}/ThemeVideos", Class::Item, "/Items/{item}/ThemeVideos?userid=~", "item:{item} user-state"),
-        ("/Items/{item}/ThemeMedia", Class::Item, "/Items/{item}/ThemeMedia?userid=~", "item:{item} user-state"),
-        ("/Items/{item}/Intros", Class::Item, "/Items/{item}/Intros?userid=~", "item:{item} user-state"),
-        ("/Users/{me}/Items/{item}/Intros", Class::Item, "/Items/{item}/Intros?userid=~", "item:{item} user-state"),
-        ("/Items/{item}/LocalTrailers", Class::Item, "/Items/{item}/LocalTrailers?userid=~", "item:{item} user-state"),
+        ("/Items/{item}/Ancestors", Class::Item, "/Items/{item}/Ancestors?userid=~", "about:{item} user-state"),
+        ("/Items/{item}/ThemeSongs", Class::Item, "/Items/{item}/ThemeSongs?userid=~", "about:{item} user-state"),
+        ("/Items/{item}/ThemeVideos", Class::Item, "/Items/{item}/ThemeVideos?userid=~", "about:{item} user-state"),
+        ("/Items/{item}/ThemeMedia", Class::Item, "/Items/{item}/ThemeMedia?userid=~", "about:{item} user-state"),
+        ("/Items/{item}/Intros", Class::Item, "/Items/{item}/Intros?userid=~", "about:{item} user-state"),
+        ("/Users/{me}/Items/{item}/Intros", Class::Item, "/Items/{item}/Intros?userid=~", "about:{item} user-state"),
+        ("/Items/{item}/LocalTrailers", Class::Item, "/Items/{item}/LocalTrailers?userid=~", "about:{item} user-state"),
         (
             "/Items/{item}/SpecialFeatures",
             Class::Item,
             "/Items/{item}/SpecialFeatures?userid=~",
-            "item:{item} user-state",
+            "about:{item} user-state",
         ),
-        ("/Items/{item}/CriticReviews", Class::Item, "/Items/{item}/CriticReviews", "item:{item}"),
-        ("/Items/{item}/ExternalIdInfos", Class::Item, "/Items/{item}/ExternalIdInfos", "item:{item}"),
-        ("/Items/{item}/Images", Class::Item, "/Items/{item}/Images", "image:{item} item:{item}"),
+        ("/Items/{item}/CriticReviews", Class::Item, "/Items/{item}/CriticReviews", "about:{item}"),
+        ("/Items/{item}/ExternalIdInfos", Class::Item, "/Items/{item}/ExternalIdInfos", "about:{item}"),
+        ("/Items/{item}/Images", Class::Item, "/Items/{item}/Images", "image:{item} about:{item}"),
         (
             "/UserItems/{item}/UserData",
             Class::Item,
             "/UserItems/{item}/UserData?userid=~",
-            "item:{item} items user-state",
+            "above:{item} item:{item} user-state",
         ),
-        ("/MediaSegments/{item}", Class::Item, "/MediaSegments/{item}", "item:{item} segments"),
-        ("/Audio/{item}/Lyrics", Class::Item, "/Audio/{item}/Lyrics", "item:{item}"),
+        ("/MediaSegments/{item}", Class::Item, "/MediaSegments/{item}", "about:{item} segments"),
+        ("/Audio/{item}/Lyrics", Class::Item, "/Audio/{item}/Lyrics", "about:{item}"),
         ("/Artists/AC%20DC", Class::Item, "/Artists/AC%20DC?userid=~", "libraries user-state"),
         ("/Years/1999", Class::Item, "/Years/1999?userid=~", "libraries user-state"),
     ]);
@@ -237,7 +274,7 @@ fn what_a_dashboard_reads_has_a_class() {
             "/Items/{item}/Collections?fields=Path",
             Class::Collections,
             "/Items/{item}/Collections?fields=Path&userid=~",
-            "collections item:{item} user-state",
+            "about:{item} collections user-state",
         ),
         ("/Plugins", Class::Server, "/Plugins", "server"),
         ("/Packages", Class::Server, "/Packages", "server"),
@@ -274,19 +311,19 @@ fn what_a_dashboard_reads_has_a_class() {
 #[test]
 fn playlists() {
     check(&[
-        ("/Playlists/{item}", Class::Playlists, "/Playlists/{item}", "item:{item} playlist:{item}"),
+        ("/Playlists/{item}", Class::Playlists, "/Playlists/{item}", "about:{item} playlist:{item}"),
         (
             "/Playlists/{item}/Items?limit=100&startIndex=0",
             Class::Playlists,
             "/Playlists/{item}/Items?limit=100&startindex=0&userid=~",
-            "item:{item} playlist:{item} user-state",
+            "about:{item} playlist:{item} user-state",
         ),
-        ("/Playlists/{item}/Users", Class::Playlists, "/Playlists/{item}/Users", "item:{item} playlist:{item}"),
+        ("/Playlists/{item}/Users", Class::Playlists, "/Playlists/{item}/Users", "about:{item} playlist:{item}"),
         (
             "/Playlists/{item}/Users/{other}",
             Class::Playlists,
             "/Playlists/{item}/Users/{other}",
-            "item:{item} playlist:{item}",
+            "about:{item} playlist:{item}",
         ),
     ]);
 }

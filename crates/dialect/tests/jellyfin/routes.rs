@@ -1,9 +1,12 @@
 //! Every GET route of the server, 10.10 to 12, and what becomes of it: its request type, or in brackets why it passes
 //! through.
 
-use greenroom_dialect::classification::Classification;
+use std::sync::Arc;
 
-use super::got;
+use greenroom_dialect::classification::{Classification, Read, SharingScope, TokenDependence};
+use http::Method;
+
+use super::{ME, classify, got, headers};
 
 /// A route with a value of its kind for each parameter.
 fn filled_route(route: &str) -> String {
@@ -40,6 +43,90 @@ fn every_route_of_the_server_has_its_place() {
         }
     }
     assert_eq!(others, Vec::<String>::new());
+}
+
+/// The routes whose rows have counts by the name of the client's app (up to 10.11). The server takes the name from the
+/// token where the request names none, and from an API key in any case. Of all others, and where the request names its
+/// app and device, tokens of one account get the same: what depends on the device beside this is in the query or the
+/// path (`client` of display preferences, `deviceId` of sessions), in the key (the device of `/Users/Public`, the counts
+/// of rows by app), or passes through (playback information, capabilities, live television, SyncPlay, instant mixes).
+const BY_APP: [&str; 47] = [
+    "/Artists",
+    "/Artists/AlbumArtists",
+    "/Artists/{name}",
+    "/Channels",
+    "/Channels/{channelId}/Items",
+    "/Channels/Items/Latest",
+    "/Genres",
+    "/Genres/{genreName}",
+    "/Items",
+    "/Users/{userId}/Items",
+    "/UserItems/Resume",
+    "/Users/{userId}/Items/Resume",
+    "/UserItems/{itemId}/UserData",
+    "/Users/{userId}/Items/{itemId}/UserData",
+    "/Items/{itemId}/ThemeSongs",
+    "/Items/{itemId}/ThemeVideos",
+    "/Items/{itemId}/ThemeMedia",
+    "/Items/{itemId}/Ancestors",
+    "/Items/{itemId}/Collections",
+    "/MusicGenres",
+    "/MusicGenres/{genreName}",
+    "/Persons",
+    "/Persons/{name}",
+    "/Playlists/{playlistId}/Items",
+    "/Studios",
+    "/Studios/{name}",
+    "/Trailers",
+    "/Shows/NextUp",
+    "/Shows/Upcoming",
+    "/Shows/{seriesId}/Episodes",
+    "/Shows/{seriesId}/Seasons",
+    "/Items/{itemId}",
+    "/Users/{userId}/Items/{itemId}",
+    "/Items/Root",
+    "/Users/{userId}/Items/Root",
+    "/Items/{itemId}/Intros",
+    "/Users/{userId}/Items/{itemId}/Intros",
+    "/Items/{itemId}/LocalTrailers",
+    "/Users/{userId}/Items/{itemId}/LocalTrailers",
+    "/Items/{itemId}/SpecialFeatures",
+    "/Users/{userId}/Items/{itemId}/SpecialFeatures",
+    "/Items/Latest",
+    "/Users/{userId}/Items/Latest",
+    "/UserViews",
+    "/Users/{userId}/Views",
+    "/Years",
+    "/Years/{year}",
+];
+
+#[test]
+fn tokens_of_one_account_share_what_does_not_depend_on_their_device() {
+    let said = |text: &str| headers(&[("authorization", &format!("MediaBrowser {text}"))]);
+    let of = |route: &str, text: &str| -> Option<Arc<Read>> {
+        let target = filled_route(route);
+        match classify(&Method::GET, &target, &said(text), &[], Some(ME)) {
+            Classification::Read(read) if read.sharing == SharingScope::Identity => Some(read),
+            _ => None,
+        }
+    };
+    let mut by_app = Vec::new();
+    for (route, _) in ROUTES {
+        let (Some(named), Some(nameless)) = (of(route, "Client=\"App\", DeviceId=\"d\""), of(route, "Version=\"1\""))
+        else {
+            continue;
+        };
+        match (named.token_dependence, nameless.token_dependence) {
+            (TokenDependence::Nothing, TokenDependence::Nothing) => {}
+            (TokenDependence::KeyName, TokenDependence::Device) => by_app.push(route),
+            (TokenDependence::Nothing, TokenDependence::Device) => {
+                assert_eq!(route, "/Users/Public", "its users depend on the device");
+                assert!(named.key.contains("@d"), "{}", named.key);
+            }
+            other => panic!("{route}: {other:?}"),
+        }
+    }
+    assert_eq!(by_app, BY_APP);
 }
 
 const ROUTES: [(&str, &str); 215] = [

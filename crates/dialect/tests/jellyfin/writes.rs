@@ -2,8 +2,10 @@
 
 use greenroom_dialect::classification::TokenRevocation::{Caller, Everyone, Nothing};
 use greenroom_dialect::classification::{Classification, TokenRevocation};
+use greenroom_dialect::reach;
 use greenroom_dialect::request::{BodyUse, RequestView, ServerKind};
 use greenroom_dialect::tag::{Audience, Tag, TagInvalidation};
+use greenroom_library::lineage::Lineage;
 use http::{HeaderMap, Method};
 
 use super::{ITEM, ME, OTHER, classify, filled, headers, read, written};
@@ -80,23 +82,26 @@ fn what_could_make_a_missing_image_lyrics_or_segments_ends_the_memory_of_their_a
 
 #[test]
 fn lists_of_user_marks() {
-    let entry = "item:{item}^ items sessions watch-lists";
-    let played = "history item:{item}^ items members:{item} sessions under:{item} watch-lists";
-    let changed = "item:{item}^ items sessions under:{item} watch-lists";
-    let changed_both = "item:{item}^ item:{item}^={other} items items={other} sessions sessions={other} \
-                        under:{item} under:{item}={other} watch-lists watch-lists={other}";
-    let both = "item:{item}^ item:{item}^={other} items items={other} sessions sessions={other} watch-lists watch-lists={other}";
+    let favorite = "by-favorite item:{item} items";
+    let rating = "by-rating item:{item} items";
+    let played =
+        "by-played by-position counted:{item}^ counts history item:{item} items members:{item}@{me} under:{item}";
+    let changed = "by-favorite by-played by-position by-rating counted:{item}^ counts item:{item} items under:{item}";
+    let changed_both = "by-favorite by-favorite={other} by-played by-played={other} by-position by-position={other} \
+        by-rating by-rating={other} counted:{item}^ counted:{item}^={other} counts counts={other} item:{item} \
+        item:{item}={other} items items={other} under:{item} under:{item}={other}";
+    let both = "by-favorite by-favorite={other} item:{item} item:{item}={other} items items={other}";
     check(&[
         ("POST /UserPlayedItems/{item}", "played", Nothing, played),
         ("DELETE /UserPlayedItems/{item}?userId={me}", "played", Nothing, played),
         ("POST /Users/{me}/PlayedItems/{item}", "played", Nothing, played),
         ("DELETE /emby/users/{me}/playeditems/{item}", "played", Nothing, played),
-        ("POST /UserFavoriteItems/{item}", "favorite", Nothing, entry),
-        ("DELETE /Users/{me}/FavoriteItems/{item}", "favorite", Nothing, entry),
+        ("POST /UserFavoriteItems/{item}", "favorite", Nothing, favorite),
+        ("DELETE /Users/{me}/FavoriteItems/{item}", "favorite", Nothing, favorite),
         ("POST /UserFavoriteItems/{item}?userId={other}", "favorite", Nothing, both),
         ("POST /Users/{other}/FavoriteItems/{item}", "favorite", Nothing, both),
-        ("POST /UserItems/{item}/Rating?likes=true", "rating", Nothing, entry),
-        ("DELETE /Users/{me}/Items/{item}/Rating", "rating", Nothing, entry),
+        ("POST /UserItems/{item}/Rating?likes=true", "rating", Nothing, rating),
+        ("DELETE /Users/{me}/Items/{item}/Rating", "rating", Nothing, rating),
         ("POST /UserItems/{item}/UserData", "user-data", Nothing, changed),
         ("POST /UserItems/{item}/UserData?userId={other}", "user-data", Nothing, changed_both),
         ("POST /Users/{me}/Items/{item}/UserData", "user-data", Nothing, changed),
@@ -106,7 +111,7 @@ fn lists_of_user_marks() {
 /// The writer sees the effect of a mark on the descendants of a show, season or album.
 #[test]
 fn invalidating_an_item_covers_its_descendants() {
-    let episode = r#"{"Id":"{other}","Type":"Episode","SeasonId":"{parent}","SeriesId":"{item}"}"#;
+    let episode = r#"{"Id":"{other}","Type":"Episode","SeasonId":"{parent}","SeriesId":"{item}","UserData":{}}"#;
     let season = r#"{"Id":"{parent}","Type":"Season","SeriesId":"{item}"}"#;
     let track = r#"{"Id":"{other}","Type":"Audio","AlbumId":"{item}"}"#;
     for (target, body) in [
@@ -114,13 +119,12 @@ fn invalidating_an_item_covers_its_descendants() {
         ("/Items/{parent}", season),
         ("/Items?ids={other},{parent}", episode),
         ("/Items?includeItemTypes=Audio", track),
-        ("/UserItems/{other}/UserData", r#"{"Played":false,"ItemId":"{other}","Key":"k"}"#),
     ] {
         let read = read(target);
         let body = if target.contains('?') { format!(r#"{{"Items":[{body}]}}"#) } else { body.to_owned() };
         let sent = headers(&[("content-type", "application/json")]);
         let facts = ServerKind::Jellyfin.inspect(&read, &sent, &filled(&body).into()).expect("the body fits");
-        let tags = [read.tags, facts.tags].concat();
+        let tags = reach::resolved(&Lineage::new(1), [read.tags, facts.tags].concat());
         for (method, write) in [
             ("POST", "/UserPlayedItems/{item}"),
             ("DELETE", "/UserPlayedItems/{item}"),
@@ -167,12 +171,12 @@ fn the_server_logs_the_start_of_playback() {
 fn playback_progress_invalidates_lists_once_a_minute() {
     let body = r#"{"CanSeek":true,"ItemId":"{item}","PositionTicks":10}"#;
     for (request, body, name, at_once) in [
-        ("POST /Sessions/Playing", body, "playback-start", "history! item:{item} sessions!"),
-        ("POST /Sessions/Playing/Progress", body, "progress", "item:{item} sessions"),
-        ("POST /PlayingItems/{item}", "", "playback-start", "history! item:{item} sessions!"),
-        ("POST /Users/{me}/PlayingItems/{item}", "", "playback-start", "history! item:{item} sessions!"),
-        ("POST /PlayingItems/{item}/Progress", "", "progress", "item:{item} sessions"),
-        ("POST /Users/{me}/PlayingItems/{item}/Progress", "", "progress", "item:{item} sessions"),
+        ("POST /Sessions/Playing", body, "playback-start", "companions history! item:{item} sessions!"),
+        ("POST /Sessions/Playing/Progress", body, "progress", "companions item:{item} sessions"),
+        ("POST /PlayingItems/{item}", "", "playback-start", "companions history! item:{item} sessions!"),
+        ("POST /Users/{me}/PlayingItems/{item}", "", "playback-start", "companions history! item:{item} sessions!"),
+        ("POST /PlayingItems/{item}/Progress", "", "progress", "companions item:{item} sessions"),
+        ("POST /Users/{me}/PlayingItems/{item}/Progress", "", "progress", "companions item:{item} sessions"),
     ] {
         let (method, target) = split(request);
         let write = written(method, target, body);
@@ -180,13 +184,14 @@ fn playback_progress_invalidates_lists_once_a_minute() {
         assert_eq!(describe(&write.invalidations).join(" "), filled(at_once), "{request}");
         let minutely = write.throttled.unwrap();
         assert_eq!(minutely.item, ITEM);
-        assert_eq!(describe(&minutely.invalidations).join(" "), filled("item:{item}^ items watch-lists"), "{request}");
+        let lists = "by-played by-position companions counted:{item}^ counts item:{item} items";
+        assert_eq!(describe(&minutely.invalidations).join(" "), filled(lists), "{request}");
     }
 }
 
 #[test]
 fn a_pause_or_stop_invalidates_lists_at_once() {
-    let stopped = "history! item:{item}^ items sessions! user-state watch-lists";
+    let stopped = "by-played by-position companions counted:{item}^ counts history! item:{item} items sessions!";
     let body = r#"{"ItemId":"{item}","PositionTicks":10,"NowPlayingQueue":[{"Id":"cut o"#;
     for (request, body, expected) in [
         ("POST /Sessions/Playing/Stopped", body, stopped),
@@ -195,7 +200,7 @@ fn a_pause_or_stop_invalidates_lists_at_once() {
         (
             "POST /Sessions/Playing/Progress",
             r#"{"ItemId":"{item}","EventName":"pause"}"#,
-            "item:{item}^ items sessions! watch-lists",
+            "by-played by-position companions counted:{item}^ counts item:{item} items sessions!",
         ),
     ] {
         let (method, target) = split(request);
@@ -212,7 +217,7 @@ fn a_report_without_an_item_may_concern_any() {
             let write = written("POST", target, body);
             assert_eq!(
                 describe(&write.invalidations).join(" "),
-                "history! sessions! user-state watch-lists",
+                "companions history! sessions! user-state watch-lists",
                 "{target} {body}"
             );
         }
@@ -221,19 +226,23 @@ fn a_report_without_an_item_may_concern_any() {
 
 #[test]
 fn edited_or_deleted_items() {
-    let edited = "item:{item}^! items! libraries! playlist:{item}! under:{item}!";
-    let pictured = "image:{item}! images-by-name! item:{item}^! items! libraries! playlist:{item}! under:{item}!";
-    let deleted = "collections! image:{item}! images-by-name! item:{item}^! items! libraries! playlist-names! \
-         playlist:{item}! playlists! under:{item}! watch-lists!";
+    let edited = "about:{item}! item:{item}^! items! listings! playlist:{item}! under:{item}!";
+    let pictured =
+        "about:{item}! image:{item}! images-by-name! item:{item}^! items! listings! playlist:{item}! under:{item}!";
+    let images = "about:{item}! image:{item}! images-by-name! item:{item}^! items! listed-by-images! playlist:{item}! \
+        under:{item}!";
+    let deleted = "about:{item}! by-favorite! by-played! by-position! by-rating! collections! counts! image:{item}! \
+        images-by-name! item:{item}^! items! libraries! listings! playlist-names! playlist:{item}! playlists! \
+        under:{item}!";
     check(&[
         ("POST /Items/{item}", "edit", Nothing, edited),
         ("POST /Items/{item}/Refresh?recursive=true", "edit", Nothing, pictured),
         ("POST /Items/{item}/ContentType?contentType=x", "edit", Nothing, edited),
         ("POST /Items/RemoteSearch/Apply/{item}", "edit", Nothing, pictured),
         ("POST /Items/{item}/RemoteSearch/Subtitles/1", "edit", Nothing, edited),
-        ("POST /Items/{item}/Images/Primary", "image", Nothing, pictured),
-        ("DELETE /Items/{item}/Images/Primary/0", "image", Nothing, pictured),
-        ("POST /Items/{item}/RemoteImages/Download?type=Primary", "image", Nothing, pictured),
+        ("POST /Items/{item}/Images/Primary", "image", Nothing, images),
+        ("DELETE /Items/{item}/Images/Primary/0", "image", Nothing, images),
+        ("POST /Items/{item}/RemoteImages/Download?type=Primary", "image", Nothing, images),
         ("POST /Videos/{item}/Subtitles", "edit", Nothing, edited),
         ("DELETE /Videos/{item}/Subtitles/3", "edit", Nothing, edited),
         ("POST /Audio/{item}/Lyrics", "edit", Nothing, edited),
@@ -258,23 +267,31 @@ fn too_many_ids_invalidate_everything() {
 
 #[test]
 fn playlists_and_collections_are_everybodys() {
-    let playlist = "item:{item}! playlist:{item}! playlists! section:{item}!";
-    let renamed = "item:{item}! playlist-names! playlist:{item}! playlists! section:{item}!";
-    let collection = "collections! item:{item}! items! libraries! section:{item}! watch-lists!";
+    let playlist = "about:{item}! item:{item}! playlist:{item}! playlists~*! playlists~playlists! section:{item}!";
+    let renamed = "about:{item}! item:{item}! playlist-names! playlist:{item}! playlists~*! playlists~playlists! \
+        section:{item}!";
+    let collection = "about:{item}! collections! counts! item:{item}! items! libraries! listings~*! \
+        listings~collections! section:{item}! watch-lists!";
     check(&[
-        ("POST /Playlists?name=x", "playlist", Nothing, "playlist-names! playlists!"),
+        ("POST /Playlists?name=x", "playlist", Nothing, "playlist-names! playlists~*! playlists~playlists!"),
         ("POST /Playlists/{item}", "playlist", Nothing, renamed),
         ("POST /Playlists/{item}/Items?ids=1,2", "playlist", Nothing, playlist),
         ("DELETE /Playlists/{item}/Items?entryIds=1", "playlist", Nothing, playlist),
         ("POST /Playlists/{item}/Items/1/Move/3", "playlist", Nothing, playlist),
         ("POST /Playlists/{item}/Users/{other}", "playlist", Nothing, renamed),
         ("DELETE /Playlists/{item}/Users/{other}", "playlist", Nothing, renamed),
-        ("POST /Collections?name=x", "collection", Nothing, "collections! items! libraries! watch-lists!"),
+        (
+            "POST /Collections?name=x",
+            "collection",
+            Nothing,
+            "collections! counts! items! libraries! libraries~*! libraries~collections! watch-lists!",
+        ),
         (
             "POST /Collections/{item}/Items?ids={parent}",
             "collection",
             Nothing,
-            "collections! item:{item}! item:{parent}! items! libraries! section:{item}! watch-lists!",
+            "about:{item}! about:{parent}! collections! counts! item:{item}! item:{parent}! items! listings~*! \
+             listings~collections! section:{item}!",
         ),
         ("DELETE /Collections/{item}/Items", "collection", Nothing, collection),
     ]);
@@ -283,7 +300,7 @@ fn playlists_and_collections_are_everybodys() {
 #[test]
 fn scans_and_tasks() {
     let scan = "activities! items! libraries!";
-    let folders = "activities! items! libraries! server! watch-lists!";
+    let folders = "activities! collections! counts! items! libraries! server! watch-lists!";
     check(&[
         ("POST /Library/Refresh", "scan", Nothing, scan),
         ("POST /Library/Media/Updated", "scan", Nothing, scan),
@@ -316,7 +333,7 @@ fn users_rights_and_tokens() {
         ("POST /Users/Configuration", "user", Nothing, own),
         ("POST /UserImage", "user", Nothing, own),
         ("POST /Users/{other}/Images/Primary", "user", Nothing, of_other),
-        ("POST /DisplayPreferences/usersettings?client=emby", "display", Nothing, "users"),
+        ("POST /DisplayPreferences/usersettings?client=emby", "display", Nothing, "display"),
         ("DELETE /Devices?id=x", "device", Everyone, "sessions! users!"),
         ("POST /Devices/Options?id=x", "device", Nothing, "sessions! users!"),
         ("POST /Auth/Keys?app=x", "key", Nothing, "users!"),
@@ -367,13 +384,13 @@ fn an_unverified_writer_may_be_the_named_user() {
     let classification = classify(&Method::POST, "/Users/{me}/PlayedItems/{item}", &HeaderMap::new(), &[], None);
     let Classification::Write(write) = classification else { panic!("{classification:?}") };
     let item = Tag::item(ITEM);
-    assert!(write.invalidations.contains(&TagInvalidation::account(item.clone()).with_ancestors()));
-    assert!(write.invalidations.contains(&TagInvalidation::user(item.clone(), ME).with_ancestors()));
-    assert!(!write.invalidations.contains(&TagInvalidation::user(item, OTHER).with_ancestors()));
+    assert!(write.invalidations.contains(&TagInvalidation::account(item.clone())));
+    assert!(write.invalidations.contains(&TagInvalidation::user(item.clone(), ME)));
+    assert!(!write.invalidations.contains(&TagInvalidation::user(item, OTHER)));
 }
 
 #[test]
-fn only_the_bodies_of_playback_reports_are_read() {
+fn only_the_bodies_of_playback_reports_and_documents_are_read() {
     let body = filled(r#"{"ItemId":"{item}","EventName":"pause","key":"5"}"#);
     let of = |request: &str, body: &[u8]| {
         let (method, target) = split(request);
@@ -386,11 +403,13 @@ fn only_the_bodies_of_playback_reports_are_read() {
         assert_eq!(of(&request, b"").0, BodyUse::Read, "{report}");
         assert_ne!(of(&request, b"").1, of(&request, body.as_bytes()).1, "{report}");
     }
+    for document in ["POST /Items/{item}", "POST /Users/Configuration", "POST /Users/{me}/Configuration"] {
+        assert_eq!(of(&filled(document), b"").0, BodyUse::Helpful, "{document}");
+    }
     for other in [
         "POST /Sessions/Playing/Ping",
         "POST /UserPlayedItems/5",
         "POST /PlayingItems/5/Progress",
-        "POST /Items/5",
         "POST /Items/5/Images/Primary",
         "POST /Playlists",
         "POST /Playlists/5/Items",

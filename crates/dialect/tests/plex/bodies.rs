@@ -49,6 +49,18 @@ fn a_row_that_is_its_own_parent_yields_no_lineage() {
 }
 
 #[test]
+fn a_body_that_names_several_sections_always_says_the_same() {
+    let rows: Vec<String> = (0..8)
+        .map(|section| format!(r#"{{"ratingKey":"1{section}","type":"movie","librarySectionID":"{section}"}}"#))
+        .collect();
+    let body = format!(r#"{{"MediaContainer":{{"size":8,"Metadata":[{}]}}}}"#, rows.join(","));
+    let first = json("/library/sections/1/all?type=4", &body).unwrap();
+    for _ in 0..20 {
+        assert_eq!(json("/library/sections/1/all?type=4", &body).unwrap(), first);
+    }
+}
+
+#[test]
 fn the_rows_of_both_forms_say_the_same() {
     let target = "/library/metadata/582/children";
     let facts = xml(target, EPISODES_XML).unwrap();
@@ -64,7 +76,8 @@ fn rows_of_containers_carry_the_branch_tag() {
             r#"<MediaContainer><Directory ratingKey="1" type="{kind}" librarySectionID="3"/></MediaContainer>"#
         );
         let facts = xml("/library/sections/3/all", &body).unwrap();
-        assert_eq!(tag_names(&facts.tags), ["item:1", "branch", "inside:3"], "{kind}");
+        assert_eq!(tag_names(&facts.tags), ["item:1", "branch", "branch~3", "inside:3"], "{kind}");
+        assert_eq!(facts.items.groups, [("1".to_owned(), "3".to_owned())]);
     }
     let movie = r#"<MediaContainer><Video ratingKey="1" type="movie" librarySectionID="3"/></MediaContainer>"#;
     let facts = xml("/library/sections/3/all", movie).unwrap();
@@ -97,7 +110,7 @@ fn too_many_rows_get_one_tag_for_all() {
     let facts = xml("/library/sections/1/all", &rows(MAX_TAGGED_ROWS)).unwrap();
     assert_eq!(facts.tags.len(), MAX_TAGGED_ROWS + 1);
     let facts = xml("/library/sections/1/all", &rows(MAX_TAGGED_ROWS + 1)).unwrap();
-    assert_eq!(tag_names(&facts.tags), ["items", "inside:1"]);
+    assert_eq!(tag_names(&facts.tags), ["items", "items~1", "inside:1"]);
     assert_eq!(facts.parents.len(), MAX_TAGGED_ROWS + 1);
 }
 

@@ -2,10 +2,12 @@
 
 mod bodies;
 mod crawl;
+mod devices;
 mod hazards;
 mod keys;
 mod reaches;
 mod reads;
+mod sections;
 mod signals;
 mod test_request;
 mod writes;

@@ -210,13 +210,14 @@ fn other_notifications_invalidate_what_they_concern() {
 fn playback_is_identified_by_session_item_and_state() {
     for (word, state) in [
         ("playing", PlaybackState::Playing),
-        ("buffering", PlaybackState::Playing),
+        ("buffering", PlaybackState::Buffering),
         ("paused", PlaybackState::Paused),
         ("stopped", PlaybackState::Stopped),
         ("error", PlaybackState::Stopped),
     ] {
-        let entry = json!({ "sessionKey": "7", "ratingKey": "2174", "key": "/library/metadata/2174", "state": word });
-        let said = ServerEvent::Playback { session: "7".into(), item: "2174".into(), state };
+        let entry = json!({ "sessionKey": "7", "ratingKey": "2174", "key": "/library/metadata/2174", "state": word, "viewOffset": 61_000 });
+        let position_ms = Some(61_000);
+        let said = ServerEvent::Playback { session: "7".into(), item: "2174".into(), state, position_ms };
         assert_eq!(frame(&wrapped("playing", "PlaySessionStateNotification", &entry)), std::slice::from_ref(&said));
         assert_eq!(frame(&json!({ "PlaySessionStateNotification": entry })), [said], "without a wrapper");
     }
@@ -226,7 +227,7 @@ fn playback_is_identified_by_session_item_and_state() {
 fn a_pause_or_stop_invalidates_lists_for_everyone_and_playing_only_the_item() {
     let invalidations_of = |state| describe(&ServerKind::Plex.playback_invalidations("583", state));
     assert_eq!(invalidations_of(PlaybackState::Playing), "item:583* players* sessions*");
-    let all = "history* item:583^* items* sessions* under:583* watch-lists*";
+    let all = "history* item:583^* items* members:583* sessions* under:583* watch-lists*";
     assert_eq!(invalidations_of(PlaybackState::Paused), all);
     assert_eq!(invalidations_of(PlaybackState::Stopped), all);
     assert_eq!(
@@ -256,7 +257,7 @@ fn webhooks_only_invalidate() {
                           "grandparentRatingKey": "581", "librarySectionID": 2, "type": "episode" } });
         describe(&webhook(payload.to_string().as_bytes()))
     };
-    let all = "history* item:583^* items* sessions* under:583* watch-lists*";
+    let all = "history* item:583^* items* members:583* sessions* under:583* watch-lists*";
     for (event, stale) in [
         ("library.new", MOVED),
         ("library.on.deck", "across* watch-lists*"),

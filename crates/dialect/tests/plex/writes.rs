@@ -172,8 +172,8 @@ const TABLE: &[(&str, &str, &str, &str)] = &[
     ("DELETE", "/", "unknown", "all*"),
 ];
 
-const WATCHED: &str = "history* item:583^ items sessions* under:583 watch-lists";
-const REPORTED: &str = "history* item:583^ items players* sessions* under:583 watch-lists";
+const WATCHED: &str = "history* item:583^ items members:583 sessions* under:583 watch-lists";
+const REPORTED: &str = "history* item:583^ items members:583 players* sessions* under:583 watch-lists";
 const PICTURED: &str = "history* image:7* item:7^* items* sections* sessions* under:7*";
 const EDITED: &str = "across* collections* history* item:7^* items* libraries* sections* sessions* under:7*";
 const MATCHED: &str = "across* collections* history* image:7* item:7^* items* libraries* sections* sessions* \

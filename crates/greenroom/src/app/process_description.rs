@@ -6,7 +6,7 @@ use std::sync::{Arc, Weak};
 use parking_lot::Mutex;
 
 use greenroom_config::Fingerprint;
-use greenroom_proxy::http::server_certificate::ServerCertificate;
+use greenroom_http_server::server_certificate::ServerCertificate;
 use greenroom_state::file_watch::FileReloader;
 use greenroom_state::ownership::{self, Ownership};
 

@@ -13,13 +13,13 @@ use crate::takeover::listening::{address_of, bind};
 use crate::takeover::{InheritedListeners, ListenerHandover};
 use greenroom_config::Settings;
 use greenroom_config::certificate_files::CertificateFiles;
+use greenroom_http_server::byte_budget::BytePool;
+use greenroom_http_server::server_certificate::ServerCertificate;
 use greenroom_origin::system_event::SystemEventListener;
 use greenroom_origin::{Origin, prober};
-use greenroom_proxy::http::byte_budget::BytePool;
-use greenroom_proxy::http::server_certificate::ServerCertificate;
 use greenroom_proxy::server::Server;
 use greenroom_proxy::shadow::spot_checks::SpotChecker;
-use greenroom_proxy::{accept, events, prefetch_worker, ttl_overrides, warm_restart};
+use greenroom_proxy::{accept, feed_worker, prefetch_worker, ttl_overrides, warm_restart};
 use greenroom_sync::index;
 use greenroom_sync::index::Libraries;
 
@@ -89,7 +89,7 @@ impl ProcessContext {
         self.tasks.spawn(listen(Arc::clone(&server), listener, certificate, self.draining.clone()));
         self.tasks.spawn(prefetch_worker::run(Arc::clone(&server)));
         self.tasks.spawn(index::run(Arc::clone(&server), Arc::clone(libraries)));
-        self.tasks.spawn(events::subscribe(server));
+        self.tasks.spawn(feed_worker::run(server));
     }
 }
 

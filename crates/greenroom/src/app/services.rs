@@ -10,7 +10,7 @@ use greenroom_control::jobs::{self, Jobs};
 use greenroom_control::recommendations::Recommender;
 use greenroom_proxy::internal_client::InternalClient;
 use greenroom_proxy::server::Server;
-use greenroom_proxy::statistics::{self, Statistics};
+use greenroom_statistics::Statistics;
 use greenroom_sync::history::PlaybackHistory;
 use greenroom_sync::index::Libraries;
 use greenroom_sync::matching::Matcher;
@@ -55,7 +55,7 @@ impl ProcessContext {
         let kept = (without_addresses(servers), self.clock.clone());
         let statistics = Statistics::open(dir, &settings.statistics, kept, Arc::clone(&self.warnings));
         let statistics = Arc::new(statistics);
-        tasks.spawn(statistics::run_writer(Arc::clone(&statistics), stop.clone()));
+        tasks.spawn(greenroom_statistics::run_writer(Arc::clone(&statistics), stop.clone()));
         jobs::statistics::add(&jobs, &statistics);
         let internal_client = Arc::new(InternalClient::new(without_addresses(servers)));
         let dashboard = Dashboard::new(Arc::clone(&internal_client), Arc::clone(&libraries), self.clock.clone());

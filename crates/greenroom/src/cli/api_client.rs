@@ -40,16 +40,16 @@ const MAX_RESPONSE_BYTES: usize = 1024 * 1024 * 1024;
 #[derive(Debug, Args, Default)]
 pub(super) struct GatewayArgs {
     /// Configuration file of the running gateway
-    #[arg(long, short, value_name = "FILE", env = "GREENROOM_CONFIG")]
+    #[arg(long, short, value_name = "FILE", env = "GREENROOM_CONFIG", global = true)]
     pub(super) config: Option<PathBuf>,
     /// Data directory of the running gateway, which contains the control token
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", global = true)]
     pub(super) data_dir: Option<PathBuf>,
     /// Address of the gateway's control plane [default: as configured, else 127.0.0.1:8710]
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", global = true)]
     pub(super) control: Option<String>,
     /// File with the control token [default: the one in the data directory]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", global = true)]
     control_token_file: Option<PathBuf>,
 }
 

@@ -228,7 +228,7 @@ fn account_token_warning(server_endpoint: Option<&Endpoint>) -> String {
 fn describe_permissions(endpoint: &Endpoint, permissions: &Result<Permissions, ProbeError>) -> String {
     let url = endpoint.url();
     match permissions {
-        Ok(Permissions::Owner) => format!("{url} accepts the token, with the owner's rights"),
+        Ok(Permissions::Owner | Permissions::App) => format!("{url} accepts the token, with the owner's rights"),
         Ok(Permissions::Member | Permissions::Key) => {
             format!("{url} accepts the token, without the owner's rights, so its events cannot be received")
         }
@@ -283,10 +283,8 @@ impl TokenOutputArgs {
             eprintln!("greenroom: {reason}");
             return Err(USAGE_ERROR);
         }
-        // Without a data directory this login appears as one more device: no reason not to log in.
-        let identifier = data_dir.and_then(|dir| dir.device_id()).unwrap_or_else(|_| new_token());
         let device = LoginDevice {
-            identifier,
+            identifier: new_token(),
             name: format!("Greenroom on {}", machine_name()),
             version: env!("CARGO_PKG_VERSION").into(),
         };

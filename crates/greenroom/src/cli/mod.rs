@@ -348,3 +348,26 @@ fn listen_for(kind: SignalKind) -> impl Future<Output = ()> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::Cli;
+
+    #[test]
+    fn where_the_gateway_is_can_be_said_behind_a_subcommand() {
+        let lines = [
+            "policies set sessions --fresh-s 5 -c greenroom.toml --data-dir data --control http://[::1]:1",
+            "policies -c greenroom.toml reset sessions",
+            "jobs run crawl --config greenroom.toml",
+            "cache vacuum -c greenroom.toml",
+            "match tracks.csv -c greenroom.toml",
+        ];
+        for line in lines {
+            let arguments = std::iter::once("greenroom").chain(line.split(' '));
+            let parsed = Cli::try_parse_from(arguments);
+            assert!(parsed.is_ok(), "{line}: {}", parsed.err().map(|error| error.to_string()).unwrap_or_default());
+        }
+    }
+}

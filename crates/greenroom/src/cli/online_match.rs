@@ -10,7 +10,8 @@ use serde_json::{Map, Value, json};
 
 use super::api_client::{ApiClient, GatewayArgs};
 use super::modes::with_gateway;
-use super::{SUCCESS, USAGE_ERROR, fail};
+use super::{FAILURE, SUCCESS, USAGE_ERROR, fail};
+use greenroom_sync::track_list::TrackList;
 
 /// Largest file of paths, in bytes.
 const MAX_PATHS_BYTES: u64 = 64 * 1024 * 1024;
@@ -21,8 +22,8 @@ const PATHS_PER_REQUEST: usize = 10_000;
 #[derive(Debug, Args)]
 #[group(id = "online", multiple = true)]
 pub(super) struct OnlineMatchArgs {
-    /// Tracks to find in the library of the running gateway, each as "Artist - Title", or as an id such as
-    /// spotify:track:…
+    /// Tracks to find in the library of the running gateway, each as "Artist - Title", as an id such as
+    /// spotify:track:…, or many in a CSV file: title, artist, and if known qid, artists, album, duration_s
     #[arg(value_name = "TRACK", conflicts_with_all = ["paths", "path", "ids"])]
     tracks: Vec<String>,
     /// File with a path on each line; "-" reads standard input
@@ -71,7 +72,13 @@ pub(super) fn run(options: &OnlineMatchArgs, library: Option<&str>, policy: &str
         Ok(paths) => paths,
         Err(problem) => return fail(&problem),
     };
-    let tracks: Vec<Value> = options.tracks.iter().map(|text| track(text)).collect();
+    let TrackList { names, tracks, bad_rows } = match TrackList::from_arguments(&options.tracks) {
+        Ok(list) => list,
+        Err(problem) => return fail(&problem),
+    };
+    for bad in &bad_rows {
+        eprintln!("{bad}");
+    }
     with_gateway(&options.gateway, async |client| {
         if let Some(key) = options.pin.as_ref().or(options.reject.as_ref()) {
             let subject = match (tracks.as_slice(), options.path.as_slice(), options.ids.as_slice()) {
@@ -121,8 +128,8 @@ pub(super) fn run(options: &OnlineMatchArgs, library: Option<&str>, policy: &str
             query["live"] = json!(limit);
         }
         let response = client.send(Method::POST, "api/v1/match/tracks", Some(&query)).await?;
-        show(&response, as_json, |response| render_tracks(&options.tracks, response));
-        Ok(SUCCESS)
+        show(&response, as_json, |response| render_tracks(&names, response));
+        Ok(if bad_rows.is_empty() { SUCCESS } else { FAILURE })
     })
 }
 
@@ -233,17 +240,6 @@ fn show(response: &Value, as_json: bool, render: impl FnOnce(&Value) -> String) 
     }
 }
 
-/// A typed track: `Artist - Title`, or an id.
-fn track(text: &str) -> Value {
-    if greenroom_library::external_id::canonical(text).is_some() {
-        return json!({ "ids": [text] });
-    }
-    match text.split_once(" - ") {
-        Some((artist, title)) => json!({ "artist": artist.trim(), "title": title.trim() }),
-        None => json!({ "title": text.trim() }),
-    }
-}
-
 fn read_paths(file: &Path) -> Result<Vec<String>, String> {
     let mut bytes = Vec::new();
     let source: Box<dyn std::io::Read> = if file == Path::new("-") {
@@ -350,13 +346,6 @@ fn render_override(match_override: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_track_is_given_as_artist_and_title_or_as_an_id() {
-        assert_eq!(track("Jay-Z - 99 Problems - Live"), json!({"artist": "Jay-Z", "title": "99 Problems - Live"}));
-        assert_eq!(track("Creep"), json!({"title": "Creep"}));
-        assert_eq!(track("USUM71703861"), json!({"ids": ["USUM71703861"]}));
-    }
 
     #[test]
     fn each_result_is_printed_on_a_line() {

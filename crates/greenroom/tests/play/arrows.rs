@@ -8,7 +8,7 @@ use serde_json::Value;
 
 /// Allowed dependencies: the program may use everything, each other crate only the crates below it. A crate that is not
 /// named here may not exist.
-const ALLOWED: [(&str, &[&str]); 14] = [
+const ALLOWED: [(&str, &[&str]); 18] = [
     (
         "greenroom",
         &[
@@ -17,11 +17,15 @@ const ALLOWED: [(&str, &[&str]); 14] = [
             "greenroom-control",
             "greenroom-demo",
             "greenroom-dialect",
+            "greenroom-http-server",
             "greenroom-library",
             "greenroom-origin",
+            "greenroom-prefetch",
             "greenroom-proxy",
+            "greenroom-request-log",
             "greenroom-simulator",
             "greenroom-state",
+            "greenroom-statistics",
             "greenroom-sync",
         ],
     ),
@@ -34,10 +38,13 @@ const ALLOWED: [(&str, &[&str]); 14] = [
             "greenroom-cache",
             "greenroom-config",
             "greenroom-dialect",
+            "greenroom-http-server",
             "greenroom-library",
             "greenroom-origin",
             "greenroom-proxy",
+            "greenroom-request-log",
             "greenroom-state",
+            "greenroom-statistics",
             "greenroom-sync",
         ],
     ),
@@ -53,22 +60,40 @@ const ALLOWED: [(&str, &[&str]); 14] = [
         ],
     ),
     ("greenroom-dialect", &["greenroom-library"]),
+    ("greenroom-http-server", &["greenroom-cache", "greenroom-config", "greenroom-origin", "greenroom-state"]),
     ("greenroom-library", &[]),
     ("greenroom-origin", &["greenroom-cache", "greenroom-config", "greenroom-dialect", "greenroom-state"]),
+    ("greenroom-prefetch", &["greenroom-config", "greenroom-dialect"]),
     (
         "greenroom-proxy",
         &[
             "greenroom-cache",
             "greenroom-config",
             "greenroom-dialect",
+            "greenroom-http-server",
             "greenroom-library",
             "greenroom-origin",
+            "greenroom-prefetch",
+            "greenroom-request-log",
             "greenroom-state",
         ],
     ),
+    ("greenroom-request-log", &["greenroom-cache", "greenroom-dialect", "greenroom-origin"]),
     ("greenroom-simulator", &["greenroom-simulator-backend"]),
     ("greenroom-simulator-backend", &[]),
     ("greenroom-state", &["greenroom-cache", "greenroom-config", "greenroom-dialect"]),
+    (
+        "greenroom-statistics",
+        &[
+            "greenroom-cache",
+            "greenroom-config",
+            "greenroom-dialect",
+            "greenroom-origin",
+            "greenroom-proxy",
+            "greenroom-request-log",
+            "greenroom-state",
+        ],
+    ),
     (
         "greenroom-sync",
         &[
@@ -96,16 +121,20 @@ const OF_THE_ENGINE: [(&str, &[&str]); 3] = [
 const BANNED: [&str; 6] = ["common", "core", "utils", "types", "helpers", "prelude"];
 
 /// Crates that may never become a dependency, with the reason.
-const FORBIDDEN: [(&str, &[&str]); 10] = [
+const FORBIDDEN: [(&str, &[&str]); 14] = [
     ("greenroom-cache", &["http", "hyper", "axum"]),
     ("greenroom-config", &["tokio", "hyper", "axum", "rusqlite"]),
     ("greenroom-dialect", &["axum", "hyper", "tokio", "rusqlite"]),
+    ("greenroom-http-server", &["hyper", "axum", "rusqlite"]),
     ("greenroom-library", &["tokio", "http", "hyper", "axum", "rusqlite"]),
     ("greenroom-origin", &["axum", "rusqlite"]),
+    ("greenroom-prefetch", &["hyper", "axum", "rusqlite"]),
     ("greenroom-proxy", &["axum"]),
+    ("greenroom-request-log", &["http", "hyper", "axum", "rusqlite"]),
     ("greenroom-simulator", &["axum"]),
     ("greenroom-simulator-backend", &["axum"]),
     ("greenroom-state", &["http", "hyper", "axum"]),
+    ("greenroom-statistics", &["hyper", "axum"]),
     ("greenroom-sync", &["hyper", "axum"]),
 ];
 

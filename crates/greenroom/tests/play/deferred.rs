@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 
 use crate::fixture::scripted::{ReceivedRequest, ScriptedReply, ScriptedServer, answer, container};
-use crate::fixture::waiting::until_async;
+use crate::fixture::waiting::{until, until_async};
 use crate::fixture::{GatewayConfigBuilder, GatewayFixture, TestClient};
 use crate::outages::json;
 
@@ -55,7 +55,7 @@ async fn until_written(stage: &GatewayFixture) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_response_read_before_a_restart_is_a_hit_after_it() {
+async fn a_response_without_user_state_read_before_a_restart_is_a_hit_after_it() {
     let (server, folder, clock) = (plex().await, tempfile::tempdir().expect("a folder"), Clock::system());
     let reads = ["/library/sections", "/library/sections/1/all", "/hubs", "/"];
     let stage = before(&server.url(), folder.path(), &clock).await;
@@ -69,10 +69,12 @@ async fn a_response_read_before_a_restart_is_a_hit_after_it() {
     let client = json(&stage, server.tokens().owner_a());
     for (target, body) in reads.into_iter().zip(bodies) {
         let answer = client.get(target).await;
-        assert!(answer.was_hit(), "{target}: {}", answer.header("cache-status"));
+        let is_unconfirmed = answer.header("cache-status").contains("detail=unconfirmed");
+        let has_user_state = matches!(target, "/library/sections/1/all" | "/hubs");
+        assert_eq!((answer.was_hit(), is_unconfirmed), (!has_user_state, has_user_state), "{target}");
         assert_eq!(answer.body, body);
     }
-    assert_eq!(server.request_log().total(), asked, "the server was asked for nothing");
+    assert_eq!(server.request_log().total(), asked + 2, "the server was asked for what has user state");
     assert!(!json(&stage, server.tokens().sam()).get("/hubs").await.was_hit(), "nobody else gets it");
     stage.stop().await;
     server.stop().await;
@@ -164,7 +166,7 @@ async fn browse(client: &TestClient) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn after_a_restart_an_evening_of_two_thousand_items_costs_the_server_nothing_while_it_is_fresh() {
+async fn after_a_restart_an_evening_of_two_thousand_items_costs_the_server_a_few_small_requests() {
     let size = CatalogueSize { shows: 50, seasons_per_show: 4, episodes_per_season: 10, ..CatalogueSize::tiny() };
     let anywhere = "127.0.0.1:0".parse().expect("an address");
     let server = Jellyfin::new(SimulatorOptions { size, ..SimulatorOptions::quick() })
@@ -174,9 +176,12 @@ async fn after_a_restart_an_evening_of_two_thousand_items_costs_the_server_nothi
     // However slow this machine is, all of it happens while it is fresh.
     let clock = Clock::scaled(0.05);
     let open = async || {
-        let script = GatewayConfigBuilder::new().table(PATIENT).server("den", "jellyfin", &server.url(), "");
-        let stage = script.data_dir(folder.path()).start_at(clock.clone()).await;
         let token = server.tokens().sam();
+        let more = format!("token = \"{token}\"\n");
+        let script = GatewayConfigBuilder::new().table(PATIENT).server("den", "jellyfin", &server.url(), &more);
+        let stage = script.data_dir(folder.path()).start_at(clock.clone()).await;
+        let home = Arc::clone(&stage.process.servers[0].0);
+        until(|| home.feed.is_whole()).await;
         let said = format!("MediaBrowser Client=\"K\", Device=\"K\", DeviceId=\"k\", Version=\"1\", Token=\"{token}\"");
         let client = stage.client().with("authorization", &said);
         (stage, client)
@@ -187,10 +192,13 @@ async fn after_a_restart_an_evening_of_two_thousand_items_costs_the_server_nothi
     assert!(asked > 250, "{asked}");
     stage.stop().await;
     let (stage, client) = open().await;
+    let before = server.request_log().total();
     assert_eq!(browse(&client).await, 2_000);
-    assert_eq!(server.request_log().total(), asked);
+    let more = server.request_log().total() - before;
+    // What is loaded before an account's first fingerprint is taken, some ten reads, is loaded again.
+    assert!(more < 40, "{more} requests: the menus, the fingerprint, what changed in the library");
     let first = disk(&stage);
-    assert!(first.hits >= asked, "all of it came from the disk: {first:?}");
+    assert!(first.hits > 250, "the rest came from the disk: {first:?}");
     stage.stop().await;
     server.stop().await;
 }

@@ -141,7 +141,7 @@ async fn a_login_writes_over_nothing_but_a_token() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_same_device_logs_in_again_as_the_same_device() {
+async fn a_second_log_in_under_the_same_name_leaves_the_first_token_alone() {
     let tasks = TaskTracker::new();
     let (server, folder) = (plex(&tasks).await, folder());
     let url = server.url();
@@ -152,7 +152,20 @@ async fn the_same_device_logs_in_again_as_the_same_device() {
     let arguments = ["login", "plex", "--plex-tv", &url];
     let (_, first, _) = agreed(&folder, &arguments, &server, "owner-a").await;
     let (_, second, _) = agreed(&folder, &arguments, &server, "owner-a").await;
-    assert_eq!(client_of(&first), client_of(&second));
+    assert_ne!(client_of(&first), client_of(&second));
+    server.stop().await;
+    let server = jellyfin(&tasks, |_| ()).await;
+    let url = server.url();
+    let mut tokens = Vec::new();
+    for _ in 0..2 {
+        agreed(&folder, &["login", "jellyfin", "--url", &url], &server, "owner-a").await;
+        tokens.push(written(&folder, ".local/state/greenroom/jellyfin.token").0);
+    }
+    for token in tokens {
+        let client = TestClient::new(server.address());
+        let me = client.with("authorization", &format!("MediaBrowser Token=\"{token}\"")).get("/Users/Me").await;
+        assert_eq!(me.status, 200);
+    }
     server.stop().await;
 }
 

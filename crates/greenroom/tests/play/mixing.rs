@@ -36,7 +36,7 @@ impl XorShiftRng {
 }
 
 /// Three users, two tokens each, called `ann-1`, `ann-2` …
-fn users() -> UserRegistry {
+pub(crate) fn users() -> UserRegistry {
     let numbered = || NAMES.iter().zip(1_u32..);
     UserRegistry {
         users: numbered()
@@ -62,7 +62,10 @@ fn users() -> UserRegistry {
 /// Items that are read and written.
 const ITEMS: usize = 7;
 
-/// State of one user: confirmed writes, and their number at the last write of each item.
+/// State of one user: confirmed writes, and the least number that the last write of each item can have at the server.
+///
+/// Two concurrent writes can be confirmed in another order than the server made them, so a write counts only those that
+/// were confirmed before it was sent.
 #[derive(Default)]
 struct ConfirmedWrites {
     confirmed: AtomicU64,
@@ -80,6 +83,8 @@ enum RequestSubject {
     Page(usize),
     /// A list that depends on the user's state: it has to show every write.
     StateList,
+    /// A list that depends on how far items were played: it has to show every write to the items on it.
+    PlayedList,
 }
 
 /// One request of one user.
@@ -95,12 +100,13 @@ struct UserRequest {
 
 async fn make(play: &UserRequest, known: &[ConfirmedWrites], items: &[String]) {
     let mine = &known[play.user];
+    let confirmed_before = mine.confirmed.load(Ordering::SeqCst);
     let before: Vec<u64> = mine.at_least.iter().map(|writes| writes.load(Ordering::SeqCst)).collect();
     let answer = play.client.send(play.method.clone(), &play.target, "").await;
     assert!(answer.status.is_success(), "{} {}: {} {}", play.method, play.target, answer.status, answer.text());
     if let RequestSubject::Write(item) = play.about {
-        let confirmed = mine.confirmed.fetch_add(1, Ordering::SeqCst) + 1;
-        mine.at_least[item].fetch_max(confirmed, Ordering::SeqCst);
+        mine.confirmed.fetch_add(1, Ordering::SeqCst);
+        mine.at_least[item].fetch_max(confirmed_before + 1, Ordering::SeqCst);
         return;
     }
     let (user, writes, start) = if play.xml { read_xml(&answer) } else { read_json(&answer, play.camel) };
@@ -112,7 +118,9 @@ async fn make(play: &UserRequest, known: &[ConfirmedWrites], items: &[String]) {
     };
     let expected = match play.about {
         RequestSubject::Item(item) | RequestSubject::Write(item) => before[item],
-        RequestSubject::Page(_) => (0..ITEMS).filter(|item| shows(*item)).map(|item| before[item]).max().unwrap_or(0),
+        RequestSubject::Page(_) | RequestSubject::PlayedList => {
+            (0..ITEMS).filter(|item| shows(*item)).map(|item| before[item]).max().unwrap_or(0)
+        }
         RequestSubject::StateList => before.iter().copied().max().unwrap_or(0),
     };
     assert!(writes >= expected, "{}: {writes} writes seen, {expected} were confirmed", play.target);
@@ -304,7 +312,7 @@ fn jellyfin_move(dice: &mut XorShiftRng, client: &TestClient, user: usize, id: &
         7..=10 => simple(Method::GET, format!("/Users/{id}/Items/{key}"), RequestSubject::Item(item)),
         11..=14 => simple(Method::GET, format!("/Items?{list}&startIndex={start}"), page),
         15..=18 => simple(Method::GET, format!("/Users/{id}/Items?{list}&StartIndex={start}"), page),
-        19..=21 => simple(Method::GET, "/UserItems/Resume".into(), RequestSubject::StateList),
-        _ => simple(Method::GET, "/Items?recursive=true&isPlayed=false&limit=5".into(), RequestSubject::StateList),
+        19..=21 => simple(Method::GET, "/UserItems/Resume".into(), RequestSubject::PlayedList),
+        _ => simple(Method::GET, "/Items?recursive=true&isPlayed=false&limit=5".into(), RequestSubject::PlayedList),
     }
 }

@@ -210,6 +210,8 @@ async fn a_write_passes_a_queue_full_of_reads_that_hang() {
 async fn a_class_that_hangs_does_not_stop_another() {
     let (server, stage) = plex(SimulatorOptions::quick()).await;
     let client = app_called(&stage, "Remote").with("x-plex-token", server.tokens().owner_a());
+    assert_eq!(client.get(PROOF).await.status, 200);
+    server.request_log().reset();
     server.faults().set_for("/library/metadata", Fault::Hang);
     let tasks = TaskTracker::new();
     let hung: Vec<JoinHandle<TestResponse>> = (1..=30)
@@ -298,15 +300,16 @@ async fn a_server_that_hangs_never_has_more_than_twice_the_places_under_way() {
 async fn made_up_tokens_wait_behind_everybody() {
     let held = BlockingServer::play("upstream_concurrency = 4").await;
     let mut asked = held.strangers("/library/metadata/1", 20);
-    held.until_waiting(18).await;
+    held.until_waiting(19).await;
     let strangers = held.tallies()[Priority::Stranger as usize];
-    assert_eq!((strangers.in_flight, strangers.waiting), (2, 18), "one of the reads is for others");
+    assert_eq!((strangers.in_flight, strangers.waiting), (1, 19), "one read of each type is for others");
     let targets = ["/library/sections/7/all", "/hubs/sections/7", "/playlists/7/items", "/status/sessions"];
     asked.extend(targets.map(|target| held.ask("Remote", target.to_owned())));
+    // All reads together may have three of the four places.
     held.until_waiting(21).await;
     let control = TestClient::new(held.stage.process.control);
     let metrics = control.get("/metrics").await.text();
-    let line = "greenroom_queue_waiting{server=\"home\",rank=\"stranger\"} 18";
+    let line = "greenroom_queue_waiting{server=\"home\",rank=\"stranger\"} 19";
     assert!(metrics.lines().any(|other| other == line), "{metrics}");
     // One grant in eight goes to a stranger.
     let mut turns = 0;
@@ -364,13 +367,13 @@ async fn a_log_in_is_answered_while_made_up_tokens_wait() {
     .await;
     let url = format!("http://{}", server.address);
     let stage = GatewayConfigBuilder::new().server("home", "jellyfin", &url, "upstream_concurrency = 4").start().await;
-    let strangers = (0..20).map(|number| {
+    let strangers = (1..=20).map(|number| {
         let client = stage.client().with("x-emby-token", &format!("made-up-{number}"));
         tasks.spawn(async move { client.get(&format!("/Items?limit={number}")).await })
     });
     let strangers: Vec<_> = strangers.collect();
     let queue = Arc::clone(&stage.process.servers[0].0.origin.queue);
-    until(|| queue.snapshot().priorities[Priority::Stranger as usize].waiting == 18).await;
+    until(|| queue.snapshot().priorities[Priority::Stranger as usize].waiting == 19).await;
     let log_in = stage.client().with("content-type", "application/json");
     let log_in = log_in.send(Method::POST, "/Users/AuthenticateByName", "{\"Username\":\"a\",\"Pw\":\"b\"}");
     assert_eq!(with_deadline("a log-in waits for no stranger", log_in).await.status, 200);
@@ -516,6 +519,46 @@ async fn streams_have_a_bound_of_their_own() {
         assert_eq!(played.await.expect("it did not panic").status, 200);
     }
     until(|| limits.streams.in_use() + limits.unproven_streams.in_use() == 0).await;
+    server.stop();
+    stage.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_does_not_read_gives_its_permit_back_though_there_is_no_place_for_a_stream() {
+    let (tasks, go) = (TaskTracker::new(), Arc::new(Notify::new()));
+    let held = Arc::clone(&go);
+    let server = ScriptedServer::start(&tasks, move |request| match request.target.as_str() {
+        "/library/parts/1/1/film.mp4" => ScriptedReply::Held(Arc::clone(&held), answer("200 OK", "video/mp4", "film")),
+        "/nonsense/long" => {
+            let length = 1_u64 << 30;
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {length}\r\n\r\n");
+            ScriptedReply::Flood(head.into_bytes(), length)
+        }
+        _ => ScriptedReply::Bytes(container(1)),
+    })
+    .await;
+    let url = format!("http://{}", server.address);
+    let bounds = "max_streams = 1\nload_timeout_s = 1";
+    let stage = GatewayConfigBuilder::new().server("home", "plex", &url, bounds).start().await;
+    let gateway = Arc::clone(&stage.process.servers[0].0);
+    let busy = || gateway.origin.queue.snapshot().priorities.iter().map(|tally| tally.in_flight).sum::<usize>();
+    let client = app_called(&stage, "Remote");
+    assert_eq!(client.get("/library/sections").await.status, 200);
+    let film = tasks.spawn(async move { client.get("/library/parts/1/1/film.mp4").await });
+    until(|| gateway.limits.streams.in_use() == 1).await;
+    let mut raw = stage.raw().await;
+    raw.send("GET /nonsense/long HTTP/1.1\r\nHost: x\r\nX-Plex-Token: token\r\n\r\n").await;
+    assert!(raw.some(1).await > 0, "it begins");
+    until(|| busy() == 0).await;
+    let reached = gateway.limits.counters.counts();
+    assert!(reached.contains(&("streams", 1)), "it ended because there is no place, not because the client is slow");
+    assert_eq!(gateway.limits.streams.in_use(), 1, "the film goes on");
+    while !film.is_finished() {
+        go.notify_waiters();
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(film.await.expect("it did not panic").status, 200);
+    drop(raw);
     server.stop();
     stage.stop().await;
 }

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use futures_util::StreamExt;
+use futures_util::{SinkExt, StreamExt};
 use greenroom_simulator::jellyfin::Jellyfin;
 use greenroom_simulator::options::SimulatorOptions;
 use greenroom_simulator::plex::Plex;
@@ -28,7 +28,7 @@ async fn plex(more: &str) -> (SimulatedServer, GatewayFixture) {
     (server, stage)
 }
 
-async fn socket(address: SocketAddr, path: &str, headers: &[(&'static str, &str)]) -> WebSocketStream<TcpStream> {
+pub async fn socket(address: SocketAddr, path: &str, headers: &[(&'static str, &str)]) -> WebSocketStream<TcpStream> {
     let mut request = format!("ws://{address}{path}").into_client_request().expect("a request");
     for (name, value) in headers {
         request.headers_mut().insert(*name, value.parse().expect("a header value"));
@@ -155,6 +155,35 @@ async fn a_jellyfin_client_that_refetches_on_a_frame_sees_what_was_played_behind
     frame_with(&mut frames, &["UserDataChanged", &id]).await;
     assert_eq!(played().await, true);
     drop(frames);
+    stage.stop().await;
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clients_ping_gets_one_pong_and_its_handshake_says_that_it_was_passed_on() {
+    let (server, stage) = plex("").await;
+    let token = server.tokens().owner_a().to_owned();
+    let address = stage.address(0);
+    let request = format!("ws://{address}/:/websockets/notifications?X-Plex-Token={token}");
+    let stream = TcpStream::connect(address).await.expect("it listens");
+    let (mut client, handshake) = tokio_tungstenite::client_async(request, stream).await.expect("it is a socket");
+    let said = handshake.headers().get("cache-status").expect("the header").to_str().expect("text");
+    assert_eq!(said, "Greenroom; fwd=bypass; detail=socket");
+    let pongs = async {
+        for round in ["1", "2", "3"] {
+            client.send(Message::Ping(round.into())).await.expect("it stays open");
+            let pong = client.next().await.expect("it stays open").expect("it is no error");
+            assert_eq!(pong, Message::Pong(round.into()));
+        }
+        let film = first_film(&reader(&stage, &token)).await.0;
+        let film = greenroom_simulator::catalogue::ItemId(film.parse().expect("a number"));
+        assert!(server.edit_item(film, |record| record.title = "Renamed".into()));
+        // Whatever the server answered to the pings came before this.
+        let message = client.next().await.expect("it stays open").expect("it is no error");
+        assert!(matches!(&message, Message::Text(text) if text.contains("timeline")), "{message:?}");
+    };
+    with_deadline("a pong of each ping".to_owned(), pongs).await;
+    drop(client);
     stage.stop().await;
     server.stop().await;
 }

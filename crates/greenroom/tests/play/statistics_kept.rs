@@ -4,10 +4,10 @@
 use std::path::Path;
 
 use futures_util::future::join_all;
-use greenroom_proxy::record::counts::RequestCounter;
-use greenroom_proxy::record::minute_bucket::RowKind;
-use greenroom_proxy::record::time_series::TimeStep;
-use greenroom_proxy::statistics::db::{StatisticsDb, TimeRange};
+use greenroom_request_log::counts::RequestCounter;
+use greenroom_request_log::minute_bucket::RowKind;
+use greenroom_request_log::time_series::TimeStep;
+use greenroom_statistics::db::{StatisticsDb, TimeRange};
 use serde_json::Value;
 use tokio::process::Child;
 use tokio_util::task::TaskTracker;

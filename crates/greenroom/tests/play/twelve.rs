@@ -143,7 +143,7 @@ async fn nothing_old_reaches_the_server() {
         old.send(method, target, "").await;
     }
     let arrived = server.received();
-    assert_eq!(arrived.len(), 3, "{arrived:?}");
+    assert_eq!(arrived.len(), 4, "these, and whose token it is: {arrived:?}");
     for request in &arrived {
         let head = request.head.to_ascii_lowercase();
         assert!(!head.contains("api_key") && !head.contains("x-emby"), "{head}");

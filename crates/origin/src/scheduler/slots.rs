@@ -4,7 +4,8 @@
 //!
 //! 1. The number of slots is limited. All reads together leave a quarter of them (at least one) to writes; one request
 //!    type, all writes together, and all uncached requests together hold at most half. So no single request type that
-//!    hangs stops the others. Strangers leave one of the slots for reads to everyone else.
+//!    hangs stops the others. Strangers leave one of the slots for reads to everyone else, and one of those of each
+//!    type, unless it has only one.
 //! 2. Of the eligible waiters, the most urgent priority is next; within a priority the app whose last grant is longest
 //!    ago; within an app the oldest request.
 //! 3. One grant in [`SHARE`] goes to the priority that has gone longest without one, so none starves.
@@ -32,6 +33,8 @@ pub struct SlotLimits {
     pub per_kind: usize,
     /// Of them, requests of strangers.
     pub strangers: usize,
+    /// A stranger gets a slot only while fewer than this are in use for its [`SlotKind`].
+    pub strangers_per_kind: usize,
     /// Max waiting requests.
     pub max_waiting: usize,
 }
@@ -42,7 +45,9 @@ impl SlotLimits {
         let slots = slots.max(2);
         let write_slots = (slots / WRITE_SLOT_DIVISOR).max(1);
         let reads = slots - write_slots;
-        Self { slots, reads, per_kind: slots / 2, strangers: (reads - 1).max(1), max_waiting }
+        let per_kind = slots / 2;
+        let (strangers, strangers_per_kind) = ((reads - 1).max(1), (per_kind - 1).max(1));
+        Self { slots, reads, per_kind, strangers, strangers_per_kind, max_waiting }
     }
 }
 
@@ -272,8 +277,12 @@ impl Slots {
         self.held < self.limits.slots
             && (!kind.is_read() || self.held_reads < self.limits.reads)
             && self.held_by_kind[kind.index()] < self.limits.per_kind
-            && (priority != Priority::Stranger
-                || self.counters[Priority::Stranger as usize].in_flight < self.limits.strangers)
+            && (priority != Priority::Stranger || self.has_room_for_stranger(kind))
+    }
+
+    fn has_room_for_stranger(&self, kind: SlotKind) -> bool {
+        self.counters[Priority::Stranger as usize].in_flight < self.limits.strangers
+            && self.held_by_kind[kind.index()] < self.limits.strangers_per_kind
     }
 
     fn occupy(&mut self, request: SlotRequest) -> HeldSlot {

@@ -10,13 +10,11 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use greenroom_cache::Partition;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Request, Response, StatusCode, request};
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Incoming;
 
-use crate::http::concurrency_limit::ConcurrencyPermit;
 use crate::proxy_request::ProxyRequest;
 use crate::request::headers;
 use crate::response;
@@ -26,7 +24,7 @@ use greenroom_origin::body::Body;
 use greenroom_origin::breaker;
 use greenroom_origin::client::{UpstreamError, UpstreamErrorStage, UpstreamRequestKind};
 use sse::SseTap;
-use upstream_slot::UpstreamSlot;
+use upstream_slot::{SocketPermit, UpstreamSlot};
 
 /// Timeout for the response head; a transcode may need a while to start.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(180);
@@ -132,11 +130,7 @@ pub fn is_event_stream(response: &Response<Incoming>) -> bool {
         .is_some_and(|value| value.starts_with("text/event-stream"))
 }
 
-fn with_sse_tap(
-    request: &ProxyRequest,
-    response: Response<Incoming>,
-    permit: ConcurrencyPermit<Partition>,
-) -> Response<Body> {
+fn with_sse_tap(request: &ProxyRequest, response: Response<Incoming>, permit: SocketPermit) -> Response<Body> {
     response.map(|body| {
         let tap = SseTap::new(Arc::clone(&request.server), Arc::clone(&request.classified.identity), body, permit);
         Body::Boxed(UnsyncBoxBody::new(tap))

@@ -7,18 +7,19 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
-use greenroom_cache::Partition;
 use greenroom_dialect::request::ServerKind;
 use greenroom_dialect::server_event::ServerEvent;
+use greenroom_dialect::tag::{Tag, TagInvalidation};
 use greenroom_origin::body::BodyError;
 use http_body::{Body as HttpBody, Frame};
 use hyper::body::Incoming;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
-use crate::http::concurrency_limit::ConcurrencyPermit;
+use crate::forward::upstream_slot::SocketPermit;
 use crate::identity::Identity;
 use crate::invalidate;
 use crate::invalidate::InvalidationSource;
+use crate::invalidation_state::{PlayerChange, PlayerReport};
 use crate::server::Server;
 
 /// Longest event that is parsed. A longer one passes unread and invalidates everything.
@@ -30,13 +31,17 @@ pub fn apply_frame(server: &Server, frame: &[u8], source: InvalidationSource<'_>
     for event in server.origin.settings.kind.parse_frame(frame) {
         match event {
             ServerEvent::Stale(invalidations) => invalidate::apply(server, &invalidations, source),
-            ServerEvent::Playback { session, item, state } => {
-                if server.invalidation.player_states.changed(identity, &session, &item, state) {
-                    invalidate::apply(
-                        server,
-                        &server.origin.settings.kind.playback_invalidations(&item, state),
-                        source,
-                    );
+            ServerEvent::Playback { session, item, state, position_ms } => {
+                let report = PlayerReport { state, position_ms, at_ms: server.origin.clock.now_ms() };
+                match server.invalidation.player_states.record(identity, &session, &item, report) {
+                    PlayerChange::Nothing => {}
+                    PlayerChange::Position => {
+                        invalidate::apply(server, &[TagInvalidation::everyone(Tag::sessions())], source);
+                    }
+                    PlayerChange::State => {
+                        let concerned = server.origin.settings.kind.playback_invalidations(&item, state);
+                        invalidate::apply(server, &concerned, source);
+                    }
                 }
             }
             ServerEvent::Restarting => {
@@ -53,6 +58,8 @@ pub fn apply_frame(server: &Server, frame: &[u8], source: InvalidationSource<'_>
 pub struct LiveSignalGuard {
     server: Arc<Server>,
     identity: Arc<Identity>,
+    /// The socket is Greenroom's own.
+    is_own_feed: bool,
 }
 
 impl LiveSignalGuard {
@@ -63,13 +70,23 @@ impl LiveSignalGuard {
             return None;
         }
         identity.socket_opened(server.origin.clock.now_ms());
-        Some(Self { server: Arc::clone(server), identity: Arc::clone(identity) })
+        Some(Self { server: Arc::clone(server), identity: Arc::clone(identity), is_own_feed: false })
+    }
+
+    /// Like [`Self::start`], for Greenroom's own subscription. Its end invalidates nothing: see
+    /// [`crate::confirmation::Confirmation::feed_lost`].
+    pub fn start_own_feed(server: &Arc<Server>, identity: &Arc<Identity>) -> Option<Self> {
+        let mut guard = Self::start(server, identity)?;
+        guard.is_own_feed = true;
+        Some(guard)
     }
 }
 
 impl Drop for LiveSignalGuard {
     fn drop(&mut self) {
-        if self.identity.socket_closed() {
+        // After a restart entries are unconfirmed; after a gap of Greenroom's own subscription, too.
+        let is_covered = self.server.origin.stop.is_cancelled() || self.is_own_feed;
+        if self.identity.socket_closed() && !is_covered {
             invalidate::invalidate_after_signal_loss(&self.server, &self.identity);
         }
     }
@@ -88,17 +105,12 @@ pub struct SseTap {
     ended: bool,
     /// Ends the stream when the process shuts down, because it has no end of its own; clients reconnect.
     stopped: Pin<Box<WaitForCancellationFutureOwned>>,
-    _permit: ConcurrencyPermit<Partition>,
+    _permit: SocketPermit,
 }
 
 impl SseTap {
     /// Reads `body`, which belongs to `identity`, as it passes.
-    pub fn new(
-        server: Arc<Server>,
-        identity: Arc<Identity>,
-        body: Incoming,
-        permit: ConcurrencyPermit<Partition>,
-    ) -> Self {
+    pub fn new(server: Arc<Server>, identity: Arc<Identity>, body: Incoming, permit: SocketPermit) -> Self {
         let (partial, ready) = (BytesMut::new(), VecDeque::new());
         let stopped = Box::pin(server.origin.stop.clone().cancelled_owned());
         Self { server, identity, body, partial, ready, ended: false, stopped, _permit: permit }

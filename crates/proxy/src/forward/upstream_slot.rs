@@ -1,13 +1,15 @@
 //! What a pass-through request holds while the media server works for it: a permit of the request queue, or one of the
 //! limited places for media, sockets and event streams.
 //!
-//! A permit of the queue is held until the response has ended. A response that is long, or takes long, becomes a stream
-//! instead, as soon as there is a place for one: its pace is the client's, and slow clients would hold every permit.
+//! A permit of the queue is held until the response has ended. A response that is long becomes a stream instead, as soon
+//! as there is a place for one: its pace is the client's, and slow clients would hold every permit. So does one that
+//! takes longer than `load_timeout`; if there is no place then, it ends.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use greenroom_cache::Partition;
@@ -15,13 +17,16 @@ use greenroom_dialect::classification::StreamReason;
 use http::{Method, Response, StatusCode};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::combinators::UnsyncBoxBody;
+use parking_lot::Mutex;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::forward::outage;
-use crate::http::concurrency_limit::{ConcurrencyLimitError, ConcurrencyPermit};
-use crate::http::limits::LimitKind;
 use crate::proxy_request::ProxyRequest;
+use crate::request::client_ip::client_network;
 use crate::response;
 use crate::server::Server;
+use greenroom_http_server::concurrency_limit::{ConcurrencyLimitError, ConcurrencyPermit};
+use greenroom_http_server::limits::LimitKind;
 use greenroom_origin::body::{Body, BodyError};
 use greenroom_origin::scheduler::{DetachedPermit, QueuePermit, QueueRequest};
 
@@ -41,14 +46,21 @@ pub enum UpstreamSlot {
     /// A place among the media streams.
     Stream(StreamPermit),
     /// A place among the sockets and event streams.
-    Socket(ConcurrencyPermit<Partition>),
+    Socket(SocketPermit),
 }
 
 /// A place among the media streams and other long responses.
 #[derive(Debug)]
 pub struct StreamPermit {
     _permit: ConcurrencyPermit<Partition>,
-    _unproven: Option<ConcurrencyPermit<Partition>>,
+    _unproven: Option<ConcurrencyPermit<IpAddr>>,
+}
+
+/// A place among the sockets and event streams.
+#[derive(Debug)]
+pub struct SocketPermit {
+    _permit: ConcurrencyPermit<Partition>,
+    _unproven: Option<ConcurrencyPermit<IpAddr>>,
 }
 
 impl UpstreamSlot {
@@ -61,7 +73,12 @@ impl UpstreamSlot {
         match reason {
             StreamReason::Media => acquire_stream_permit(request).map(Self::Stream),
             StreamReason::Socket | StreamReason::Events => acquire_socket_permit(request).map(Self::Socket),
-            StreamReason::Account | StreamReason::Moment | StreamReason::Odd | StreamReason::Unknown => {
+            StreamReason::Account
+            | StreamReason::Moment
+            | StreamReason::Asset
+            | StreamReason::Odd
+            | StreamReason::Unknown
+            | StreamReason::Upgrade => {
                 let path = target.split('?').next().unwrap_or_default();
                 let now_ms = request.server.origin.clock.now_ms();
                 let queue_request = QueueRequest::uncached(&request.classified.app, path, now_ms);
@@ -109,68 +126,97 @@ impl UpstreamSlot {
         if body.is_end_stream() {
             return body;
         }
-        let clock = request.server.origin.clock.clone();
-        let overdue = matches!(self, Self::Queued(_) | Self::Detached { .. }).then(
-            || -> Pin<Box<dyn Future<Output = ()> + Send>> {
-                let limit = request.server.origin.settings.load_timeout;
-                Box::pin(async move { clock.sleep(limit).await })
-            },
-        );
-        let mut held = SlottedBody {
-            body,
+        let server = &request.server;
+        let is_long = body.size_hint().lower() > MAX_QUEUED_BYTES;
+        let mut held = HeldBody {
+            body: Some(body),
             slot: Some(self),
             passed: 0,
-            overdue,
-            server: Arc::clone(&request.server),
-            is_proven: request.classified.identity.was_authorized(),
+            waker: None,
+            client: StreamClient::of(request),
+            server: Arc::clone(server),
         };
-        if held.body.size_hint().lower() > MAX_QUEUED_BYTES {
+        if is_long {
             held.become_stream();
         }
-        Body::Boxed(UnsyncBoxBody::new(held))
+        let is_queued = held.is_queued();
+        let held = Arc::new(Mutex::new(held));
+        let ended = CancellationToken::new();
+        if is_queued {
+            let (held, ended, clock) = (Arc::clone(&held), ended.clone(), server.origin.clock.clone());
+            let limit = server.origin.settings.load_timeout;
+            server.origin.tasks.spawn(async move {
+                tokio::select! {
+                    () = ended.cancelled() => {}
+                    () = clock.sleep(limit) => held.lock().end_queueing(),
+                }
+            });
+        }
+        Body::Boxed(UnsyncBoxBody::new(SlottedBody { held, _ended: ended.drop_guard() }))
+    }
+
+    fn is_queued(&self) -> bool {
+        matches!(self, Self::Queued(_) | Self::Detached { .. })
     }
 }
 
-/// A response's body, with what its request holds.
+/// A response's body, with what its request holds. Its client may stop to read, so the time after which a permit of the
+/// queue is given back does not depend on that.
+#[derive(Debug)]
 struct SlottedBody {
-    body: Body,
+    held: Arc<Mutex<HeldBody>>,
+    _ended: DropGuard,
+}
+
+struct HeldBody {
+    /// `None` once it was given up.
+    body: Option<Body>,
     /// `None` once the server has sent everything.
     slot: Option<UpstreamSlot>,
     passed: u64,
-    /// The end of the time after which a permit of the queue should be given back.
-    overdue: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    waker: Option<Waker>,
+    client: StreamClient,
     server: Arc<Server>,
-    is_proven: bool,
 }
 
-impl SlottedBody {
-    /// Exchanges a permit of the queue for a place among the streams, if there is one.
-    fn become_stream(&mut self) {
-        if matches!(self.slot, Some(UpstreamSlot::Queued(_) | UpstreamSlot::Detached { .. }))
-            && let Ok(permit) = StreamPermit::try_acquire(&self.server, self.is_proven)
-        {
-            self.slot = Some(UpstreamSlot::Stream(permit));
+impl HeldBody {
+    fn is_queued(&self) -> bool {
+        self.slot.as_ref().is_some_and(UpstreamSlot::is_queued)
+    }
+
+    /// Exchanges a permit of the queue for a place among the streams. Returns the limit that is reached if there is none;
+    /// then the permit stays.
+    fn become_stream(&mut self) -> Option<LimitKind> {
+        if !self.is_queued() {
+            return None;
+        }
+        match StreamPermit::try_acquire(&self.server, &self.client) {
+            Ok(permit) => {
+                self.slot = Some(UpstreamSlot::Stream(permit));
+                None
+            }
+            Err(limit) => Some(limit),
         }
     }
-}
 
-impl fmt::Debug for SlottedBody {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SlottedBody").field("body", &self.body).field("slot", &self.slot).finish_non_exhaustive()
+    /// The time for a permit of the queue is over: the response becomes a stream, or ends if there are too many.
+    fn end_queueing(&mut self) {
+        let Some(limit) = self.become_stream() else { return };
+        self.server.limits.counters.record(limit);
+        self.body = None;
+        self.slot = None;
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
+        }
     }
-}
 
-impl HttpBody for SlottedBody {
-    type Data = Bytes;
-    type Error = BodyError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let polled = Pin::new(&mut self.body).poll_frame(context);
+    fn poll_frame(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let Some(body) = &mut self.body else {
+            return Poll::Ready(Some(Err(BodyError::CutOff)));
+        };
+        let polled = Pin::new(&mut *body).poll_frame(context);
         match &polled {
-            Poll::Ready(Some(Ok(_))) if self.body.is_end_stream() => self.slot = None,
+            Poll::Ready(Some(Ok(_))) if body.is_end_stream() => self.slot = None,
             Poll::Ready(Some(Ok(frame))) => {
                 self.passed += frame.data_ref().map_or(0, Bytes::len) as u64;
                 if self.passed > MAX_QUEUED_BYTES {
@@ -178,54 +224,92 @@ impl HttpBody for SlottedBody {
                 }
             }
             Poll::Ready(_) => self.slot = None,
-            Poll::Pending => {
-                if self.overdue.as_mut().is_some_and(|overdue| overdue.as_mut().poll(context).is_ready()) {
-                    self.overdue = None;
-                    self.become_stream();
-                }
-            }
+            Poll::Pending => self.waker = Some(context.waker().clone()),
         }
         polled
     }
+}
+
+impl fmt::Debug for HeldBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HeldBody").field("body", &self.body).field("slot", &self.slot).finish_non_exhaustive()
+    }
+}
+
+impl HttpBody for SlottedBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        self.held.lock().poll_frame(context)
+    }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.held.lock().body.as_ref().is_some_and(HttpBody::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        self.held.lock().body.as_ref().map(HttpBody::size_hint).unwrap_or_default()
+    }
+}
+
+/// The client of a stream.
+struct StreamClient {
+    partition: Partition,
+    /// Its address, if the server has not accepted its token.
+    unproven: Option<IpAddr>,
+}
+
+impl StreamClient {
+    fn of(request: &ProxyRequest) -> Self {
+        Self { partition: request.classified.identity.token().clone(), unproven: unproven_address(request) }
     }
 }
 
 impl StreamPermit {
     /// A place among the streams, if there is one.
-    fn try_acquire(server: &Server, is_proven: bool) -> Result<Self, LimitKind> {
-        let unproven = (!is_proven).then(|| server.limits.unproven_streams.try_acquire(None)).transpose();
-        let unproven = unproven.map_err(|_| LimitKind::StreamsUnproven)?;
-        let permit = server.limits.streams.try_acquire(None).map_err(|_| LimitKind::Streams)?;
+    fn try_acquire(server: &Server, client: &StreamClient) -> Result<Self, LimitKind> {
+        let unproven = acquire_unproven(server, client.unproven)?;
+        let permit = server.limits.streams.try_acquire(Some(client.partition.clone())).map_err(|full| match full {
+            ConcurrencyLimitError::Total => LimitKind::Streams,
+            ConcurrencyLimitError::PerClient => LimitKind::StreamsPerIdentity,
+        })?;
         Ok(Self { _permit: permit, _unproven: unproven })
     }
 }
 
+/// The place of a client without an accepted token, among all such clients and those of its address.
+fn acquire_unproven(server: &Server, unproven: Option<IpAddr>) -> Result<Option<ConcurrencyPermit<IpAddr>>, LimitKind> {
+    let acquire = |address| server.limits.unproven_streams.try_acquire(Some(address));
+    unproven.map(acquire).transpose().map_err(|_| LimitKind::StreamsUnproven)
+}
+
+/// The address of a client whose token the server has not accepted.
+fn unproven_address(request: &ProxyRequest) -> Option<IpAddr> {
+    (!request.classified.identity.was_authorized()).then(|| client_network(request.client))
+}
+
 fn acquire_stream_permit(request: &ProxyRequest) -> Result<StreamPermit, Box<Response<Body>>> {
-    let is_proven = request.classified.identity.was_authorized();
-    StreamPermit::try_acquire(&request.server, is_proven).map_err(|limit| {
-        request.server.limits.counters.record(limit);
-        let message = "there are too many streams";
-        Box::new(response::problem(request, StatusCode::SERVICE_UNAVAILABLE, message))
-    })
+    StreamPermit::try_acquire(&request.server, &StreamClient::of(request))
+        .map_err(|limit| refuse(request, limit, "there are too many streams"))
 }
 
 /// Acquires a permit for a notification socket or an event stream.
-pub fn acquire_socket_permit(request: &ProxyRequest) -> Result<ConcurrencyPermit<Partition>, Box<Response<Body>>> {
-    request.server.limits.sockets.try_acquire(Some(request.classified.identity.partition().clone())).map_err(|full| {
-        let (limit, message) = match full {
-            ConcurrencyLimitError::Total => (LimitKind::Sockets, "there are too many notification sockets"),
-            ConcurrencyLimitError::PerClient => {
-                (LimitKind::SocketsPerIdentity, "this token has too many notification sockets")
-            }
-        };
-        request.server.limits.counters.record(limit);
-        Box::new(response::problem(request, StatusCode::SERVICE_UNAVAILABLE, message))
-    })
+pub fn acquire_socket_permit(request: &ProxyRequest) -> Result<SocketPermit, Box<Response<Body>>> {
+    let too_many = "there are too many notification sockets";
+    let unproven = acquire_unproven(&request.server, unproven_address(request))
+        .map_err(|limit| refuse(request, limit, too_many))?;
+    let partition = request.classified.identity.token().clone();
+    let permit = request.server.limits.sockets.try_acquire(Some(partition)).map_err(|full| match full {
+        ConcurrencyLimitError::Total => refuse(request, LimitKind::Sockets, too_many),
+        ConcurrencyLimitError::PerClient => {
+            refuse(request, LimitKind::SocketsPerIdentity, "this token has too many notification sockets")
+        }
+    })?;
+    Ok(SocketPermit { _permit: permit, _unproven: unproven })
+}
+
+fn refuse(request: &ProxyRequest, limit: LimitKind, message: &'static str) -> Box<Response<Body>> {
+    request.server.limits.counters.record(limit);
+    Box::new(response::problem(request, StatusCode::SERVICE_UNAVAILABLE, message))
 }

@@ -43,7 +43,7 @@ impl PendingGrant {
             None => 0,
             Some((at_ms, generation)) => (self.identity.generation() == generation).then_some(at_ms)?,
         };
-        Some(ImageGrant { partition: self.identity.partition.as_str().to_owned(), item: self.item, at_ms })
+        Some(ImageGrant { partition: self.identity.token.as_str().to_owned(), item: self.item, at_ms })
     }
 }
 
@@ -88,7 +88,7 @@ impl ImageGrants {
             }
         }
         let (item, granted) = (hash_subject(subject), (now_ms, generation));
-        let before = self.granted.insert((identity.partition.clone(), item), granted);
+        let before = self.granted.insert((identity.token.clone(), item), granted);
         let is_renewal = before.is_some_and(|(at_ms, before)| {
             before == generation && now_ms.saturating_sub(at_ms) < IMAGE_GRANT_PRECISION_MS
         });
@@ -103,19 +103,19 @@ impl ImageGrants {
         let item = hash_subject(subject);
         // Pushed even if no grant is known: the file may not be read yet.
         self.push_pending(PendingGrant { identity: Arc::clone(identity), item, granted: None });
-        self.granted.remove(&(identity.partition.clone(), item)).is_some()
+        self.granted.remove(&(identity.token.clone(), item)).is_some()
     }
 
     /// Whether the identity has a grant for the image within `ttl`, not revoked since.
     pub(super) fn is_accepted(&self, identity: &Identity, subject: &ImageSubject, now_ms: u64, ttl: Duration) -> bool {
         self.granted
-            .get(&(identity.partition.clone(), hash_subject(subject)))
+            .get(&(identity.token.clone(), hash_subject(subject)))
             .is_some_and(|(at_ms, generation)| within(*at_ms, now_ms, ttl) && *generation == identity.generation())
     }
 
     fn push_pending(&mut self, pending: PendingGrant) {
         if self.pending.len() < MAX_IMAGE_GRANTS {
-            self.pending.insert((pending.identity.partition.clone(), pending.item), pending);
+            self.pending.insert((pending.identity.token.clone(), pending.item), pending);
         } else {
             self.has_overflowed = true;
         }
@@ -127,7 +127,7 @@ impl ImageGrants {
         if !std::mem::take(&mut self.has_overflowed) && !all {
             return (pending.into_values().collect(), false);
         }
-        let by_partition: HashMap<_, _> = identities.iter().map(|identity| (&identity.partition, identity)).collect();
+        let by_partition: HashMap<_, _> = identities.iter().map(|identity| (&identity.token, identity)).collect();
         let all_grants = self.granted.iter().filter_map(|((partition, item), granted)| {
             let identity = Arc::clone(by_partition.get(partition)?);
             Some(PendingGrant { identity, item: *item, granted: Some(*granted) })

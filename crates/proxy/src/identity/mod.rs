@@ -2,9 +2,10 @@
 //! token.
 //!
 //! Tokens are not stored. A keyed hash of server and full token stands for each; the key lives in the data directory,
-//! so a hash is useless elsewhere. A hit needs proof that *this very token* was accepted by
-//! *this server* for *this class* of reads within the last `auth_ttl`; for an image, that the server showed it this
-//! item's image of this kind within [`greenroom_state::grants::IMAGE_GRANT_TTL`].
+//! so a hash is useless elsewhere. Tokens that are proven to belong to one account share that account's partition
+//! ([`token_account`]); every other token has its own. Rights are never shared: a hit needs proof that *this very token*
+//! was accepted by *this server* for *this class* of reads within the last `auth_ttl`; for an image, that the server
+//! showed it this item's image of this kind within [`greenroom_state::grants::IMAGE_GRANT_TTL`].
 //!
 //! Grants survive a restart: [`greenroom_state`] collects new ones from time to time, and is notified of a revocation
 //! at once.
@@ -13,10 +14,14 @@
 //! within `auth_ttl` before the last contact with the server, or if such a grant let a read in within that time. It
 //! gets the classes that it was granted before.
 
+mod account_sharing;
+mod expiry;
 mod image_grants;
+mod live_signal;
 mod path_rights;
 mod registry;
 mod shared_partitions;
+mod token_account;
 mod token_hash;
 
 use std::sync::Arc;
@@ -26,15 +31,18 @@ use std::time::Duration;
 use greenroom_cache::Partition;
 use greenroom_dialect::class::Class;
 use greenroom_dialect::classification::Read;
-use parking_lot::{Mutex, RwLock};
+use parking_lot::Mutex;
 
 use greenroom_origin::breaker::Outage;
 use greenroom_state::grants::IdentityGrant;
 use greenroom_state::revocations::Revocations;
 pub use path_rights::PathHash;
 use path_rights::PathRights;
+use registry::IdentityContext;
 pub use registry::IdentityRegistry;
 pub use shared_partitions::SharedPartitions;
+pub use token_account::OutdatedPartitions;
+use token_account::TokenAccount;
 
 /// Classes that some servers give to any token, so that success proves nothing.
 const SHOWN_TO_ANYONE: [Class; 5] = [Class::Identity, Class::Server, Class::Users, Class::Images, Class::Assets];
@@ -45,7 +53,9 @@ pub(crate) const GRANT_PRECISION_MS: u64 = 120_000;
 /// One identity of one server, known by its token.
 #[derive(Debug)]
 pub struct Identity {
-    partition: Partition,
+    /// Hash of the token, which is also the partition of its responses while it shares no account's.
+    token: Partition,
+    account: TokenAccount,
     anonymous: bool,
     /// When the server last accepted the token, per class, in milliseconds; 0 is never.
     accepted_ms: [AtomicU64; Class::EVERY.len()],
@@ -54,7 +64,6 @@ pub struct Identity {
     proven_ms: AtomicU64,
     /// When a valid grant last let a read in, in milliseconds; 0 is never.
     authorized_ms: AtomicU64,
-    account: RwLock<Option<Arc<str>>>,
     /// Number of revocations of this token; earlier grants do not count.
     revocation_count: AtomicU64,
     /// Open sockets of this identity that pass through and report changes.
@@ -78,19 +87,19 @@ pub struct Identity {
     is_renewed: AtomicBool,
     /// Time of the last stored proof of the token.
     persisted_proven_ms: AtomicU64,
-    revocations: Arc<Revocations>,
+    context: Arc<IdentityContext>,
 }
 
 impl Identity {
-    fn new(partition: &str, anonymous: bool, revocations: &Arc<Revocations>) -> Self {
+    fn new(token: &str, anonymous: bool, context: &Arc<IdentityContext>) -> Self {
         Self {
-            partition: Partition::new(partition),
+            token: Partition::new(token),
+            account: TokenAccount::default(),
             anonymous,
             accepted_ms: [const { AtomicU64::new(0) }; Class::EVERY.len()],
             paths: PathRights::default(),
             proven_ms: AtomicU64::new(0),
             authorized_ms: AtomicU64::new(0),
-            account: RwLock::new(None),
             revocation_count: AtomicU64::new(0),
             sockets: AtomicUsize::new(0),
             signal_since_ms: AtomicU64::new(0),
@@ -103,13 +112,18 @@ impl Identity {
             is_changed: AtomicBool::new(false),
             is_renewed: AtomicBool::new(false),
             persisted_proven_ms: AtomicU64::new(0),
-            revocations: Arc::clone(revocations),
+            context: Arc::clone(context),
         }
     }
 
-    /// Partition of this identity's cached responses.
+    /// Partition of this identity's cached responses: the account's while it is proven, else the token's own.
     pub fn partition(&self) -> &Partition {
-        &self.partition
+        self.account.partition().unwrap_or(&self.token)
+    }
+
+    /// Hash of the token, and its own partition.
+    pub fn token(&self) -> &Partition {
+        &self.token
     }
 
     /// Whether the request had no token.
@@ -183,7 +197,7 @@ impl Identity {
     /// Marks grants for writing; the writer is notified once until it drains them.
     fn mark_changed(&self) {
         if !self.is_changed.swap(true, Ordering::AcqRel) {
-            self.revocations.mark_dirty();
+            self.context.revocations.mark_dirty();
         }
     }
 
@@ -220,15 +234,16 @@ impl Identity {
         self.accepted_ms[class as usize].load(Ordering::Acquire) > 0
     }
 
-    /// Revokes the token: no grant is valid any more, and none comes back after a crash. The caller purges the
-    /// partition.
+    /// Revokes the token: no grant is valid any more, and none comes back after a crash. It shares no account's partition
+    /// until its account is proven again. The caller purges its own partition.
     pub fn refuse(&self) {
         self.clear_grants();
-        self.revocations.record(self.partition.as_str());
+        self.context.revocations.record(self.token.as_str());
     }
 
     fn clear_grants(&self) {
         let _guard = self.grant_lock.lock();
+        self.account.stop_sharing();
         self.revocation_count.fetch_add(1, Ordering::AcqRel);
         for accepted in &self.accepted_ms {
             accepted.store(0, Ordering::Release);
@@ -244,7 +259,7 @@ impl Identity {
 
     /// Revocations not written yet.
     pub fn revocations(&self) -> &Revocations {
-        &self.revocations
+        &self.context.revocations
     }
 
     /// Whether the identity was unknown before now; true once.
@@ -267,8 +282,8 @@ impl Identity {
             .map(|class| (*class, self.accepted_ms[*class as usize].load(Ordering::Acquire)))
             .filter(|(_, at_ms)| *at_ms > 0)
             .collect();
-        let account = self.account().map(|account| account.to_string());
-        Some(IdentityGrant { partition: self.partition.as_str().to_owned(), account, granted_ms: proven_ms, accepted })
+        let account = self.account.stored();
+        Some(IdentityGrant { partition: self.token.as_str().to_owned(), account, granted_ms: proven_ms, accepted })
     }
 
     fn restore(&self, grant: &IdentityGrant) {
@@ -277,7 +292,7 @@ impl Identity {
         }
         self.proven_ms.store(grant.granted_ms, Ordering::Release);
         self.persisted_proven_ms.store(grant.granted_ms, Ordering::Release);
-        *self.account.write() = grant.account.as_deref().map(Into::into);
+        self.restore_account(grant);
         let last_ms = grant.accepted.iter().map(|(_, at_ms)| *at_ms).max().unwrap_or(0);
         self.last_seen_ms.store(last_ms, Ordering::Relaxed);
         // A row without a grant comes from a backup: later processes may not have known the identity.
@@ -294,9 +309,15 @@ impl Identity {
             self.accepted_ms[*class as usize].fetch_max(*at_ms, Ordering::AcqRel);
         }
         self.proven_ms.fetch_max(grant.granted_ms, Ordering::AcqRel);
-        let mut account = self.account.write();
-        if account.is_none() {
-            *account = grant.account.as_deref().map(Into::into);
+        self.restore_account(grant);
+    }
+
+    /// Restores the stored account, unless one was proven since.
+    fn restore_account(&self, grant: &IdentityGrant) {
+        if let Some(stored) = grant.account.as_deref()
+            && self.account.state() == 0
+        {
+            self.account.restore(stored, |owner| self.context.hasher.account(owner), &self.token);
         }
     }
 
@@ -346,44 +367,6 @@ impl Identity {
         self.is_forgotten.load(Ordering::Acquire)
     }
 
-    /// Account this token is proven to belong to.
-    pub fn account(&self) -> Option<Arc<str>> {
-        self.account.read().clone()
-    }
-
-    /// Records the token's account, as named by the server.
-    pub fn set_account(&self, account: &str) {
-        if self.account.read().as_deref() != Some(account) {
-            *self.account.write() = Some(account.into());
-            self.mark_changed();
-        }
-    }
-
-    /// Whether a live signal reports changes for this identity.
-    pub fn has_signal(&self) -> bool {
-        self.signal_since_ms().is_some()
-    }
-
-    /// Since when a live signal reports changes for this identity. Entries loaded earlier may have missed one, if only
-    /// while the process was not running.
-    pub fn signal_since_ms(&self) -> Option<u64> {
-        let is_open = self.sockets.load(Ordering::Acquire) > 0;
-        is_open.then(|| self.signal_since_ms.load(Ordering::Acquire))
-    }
-
-    /// A socket of this identity was opened through the gateway.
-    pub fn socket_opened(&self, now_ms: u64) {
-        if self.sockets.load(Ordering::Acquire) == 0 {
-            self.signal_since_ms.store(now_ms, Ordering::Release);
-        }
-        self.sockets.fetch_add(1, Ordering::AcqRel);
-    }
-
-    /// A socket was closed. Returns whether it was the last one.
-    pub fn socket_closed(&self) -> bool {
-        self.sockets.fetch_sub(1, Ordering::AcqRel) == 1
-    }
-
     fn was_ever_accepted(&self) -> bool {
         self.accepted_ms.iter().any(|at| at.load(Ordering::Relaxed) > 0)
     }
@@ -399,9 +382,13 @@ mod tests {
 
     const TTL: Duration = Duration::from_secs(300);
 
+    fn context() -> Arc<IdentityContext> {
+        IdentityContext::new("home", greenroom_state::secrets::HashKey([7; 32]))
+    }
+
     #[test]
     fn a_grant_is_valid_for_its_class_and_ttl_only() {
-        let identity = Identity::new("x", false, &Arc::default());
+        let identity = Identity::new("x", false, &context());
         assert!(!identity.is_accepted(Class::Lists, 0, TTL));
         identity.accept(Class::Lists, 1_000, 0);
         assert!(identity.is_accepted(Class::Lists, 301_000, TTL));
@@ -411,7 +398,7 @@ mod tests {
 
     #[test]
     fn a_token_is_authorised_once_it_got_a_response_for_valid_tokens_only() {
-        let identity = Identity::new("x", false, &Arc::default());
+        let identity = Identity::new("x", false, &context());
         identity.mark_proven(1_000, 0);
         for class in SHOWN_TO_ANYONE {
             identity.accept(class, 1_000, 0);
@@ -427,7 +414,7 @@ mod tests {
 
     #[test]
     fn a_steadily_renewed_grant_is_written_every_two_minutes_and_at_shutdown() {
-        let identity = Identity::new("x", false, &Arc::default());
+        let identity = Identity::new("x", false, &context());
         let start_ms = 1_000_000;
         let (mut stored, mut last_ms) = (Vec::new(), 0);
         for now_ms in (start_ms..start_ms + 3_600_000).step_by(5_000) {
@@ -451,7 +438,7 @@ mod tests {
     #[test]
     fn offline_a_token_is_valid_if_it_was_proven_at_the_last_contact() {
         let (day, minute) = (Duration::from_secs(86_400), 60_000);
-        let identity = Identity::new("x", false, &Arc::default());
+        let identity = Identity::new("x", false, &context());
         let outage = Outage { since_ms: 21 * minute, last_response_ms: 20 * minute, next_probe_ms: 0, cause: None };
         let is_valid = |at_min: u64| identity.is_proven_offline(&outage, at_min * minute, TTL, day);
         assert!(!is_valid(21), "never proven");
@@ -467,7 +454,7 @@ mod tests {
     #[test]
     fn offline_a_token_in_use_is_valid_although_its_grant_expired_between_reads() {
         let (day, minute) = (Duration::from_secs(86_400), 60_000);
-        let identity = Identity::new("x", false, &Arc::default());
+        let identity = Identity::new("x", false, &context());
         let outage =
             |last_response_ms| Outage { since_ms: last_response_ms, last_response_ms, next_probe_ms: 0, cause: None };
         let is_valid = |last_response_min: u64| {

@@ -9,13 +9,14 @@ use data_encoding::HEXLOWER;
 use greenroom_cache::Partition;
 use greenroom_dialect::classification::ImageSubject;
 use greenroom_dialect::credential::Credential;
+use greenroom_dialect::own_user::TokenOwner;
 use parking_lot::{Mutex, RwLock};
 
 use super::Identity;
 use crate::identity::image_grants::{ImageGrants, PendingGrant};
-use crate::identity::token_hash;
-use crate::identity::token_hash::unhex;
-use crate::record::UserHash;
+use crate::identity::token_account::OutdatedPartitions;
+use crate::identity::token_hash::{TokenHasher, unhex};
+use greenroom_request_log::UserHash;
 use greenroom_state::grants::MAX_IDENTITIES;
 use greenroom_state::grants::{GrantChanges, IdentityGrant, ImageGrant};
 use greenroom_state::revocations::Revocations;
@@ -24,21 +25,36 @@ use greenroom_state::secrets::HashKey;
 /// The identities of one server.
 #[derive(Debug)]
 pub struct IdentityRegistry {
-    server: String,
-    key: HashKey,
+    context: Arc<IdentityContext>,
     by_hash: RwLock<HashMap<[u8; 16], Arc<Identity>>>,
     anonymous: Arc<Identity>,
     images: Mutex<ImageGrants>,
     revocations: Arc<Revocations>,
 }
 
+/// What all identities of one server have in common.
+#[derive(Debug)]
+pub(super) struct IdentityContext {
+    pub(super) hasher: TokenHasher,
+    pub(super) revocations: Arc<Revocations>,
+    pub(super) outdated: OutdatedPartitions,
+}
+
+impl IdentityContext {
+    pub(super) fn new(server: &str, key: HashKey) -> Arc<Self> {
+        let hasher = TokenHasher { key, server: server.to_owned() };
+        Arc::new(Self { hasher, revocations: Arc::default(), outdated: OutdatedPartitions::default() })
+    }
+}
+
 impl IdentityRegistry {
     /// An empty registry. `key` hides the tokens.
     pub fn new(server: &str, key: HashKey) -> Self {
-        let revocations = Arc::<Revocations>::default();
-        let anonymous = Arc::new(Identity::new("anonymous", true, &revocations));
+        let context = IdentityContext::new(server, key);
+        let anonymous = Arc::new(Identity::new("anonymous", true, &context));
         let (by_hash, images) = (RwLock::default(), Mutex::default());
-        Self { server: server.to_owned(), key, by_hash, anonymous, images, revocations }
+        let revocations = Arc::clone(&context.revocations);
+        Self { context, by_hash, anonymous, images, revocations }
     }
 
     /// Revocations not written yet.
@@ -50,27 +66,27 @@ impl IdentityRegistry {
     pub fn restore(&self, identities: &[IdentityGrant], images: &[ImageGrant]) {
         let mut by_hash = self.by_hash.write();
         for grant in identities.iter().take(MAX_IDENTITIES) {
-            if grant.partition == self.anonymous.partition.as_str() {
+            if grant.partition == self.anonymous.token.as_str() {
                 self.anonymous.restore(grant);
             } else if let Some(hash) = unhex(&grant.partition) {
-                let identity = Identity::new(&grant.partition, false, &self.revocations);
+                let identity = Identity::new(&grant.partition, false, &self.context);
                 identity.restore(grant);
                 by_hash.insert(hash, Arc::new(identity));
             }
         }
-        self.images.lock().restore(images, &self.anonymous.partition);
+        self.images.lock().restore(images, &self.anonymous.token);
     }
 
     /// Merges stored grants after tokens were resolved, because the file could not be read before.
     pub fn merge(&self, identities: &[IdentityGrant], images: &[ImageGrant]) {
         let mut by_hash = self.by_hash.write();
         for grant in identities.iter().filter(|grant| !self.revocations.is_pending(&grant.partition)) {
-            if grant.partition == self.anonymous.partition.as_str() {
+            if grant.partition == self.anonymous.token.as_str() {
                 self.anonymous.merge(grant);
             } else if let Some(hash) = unhex(&grant.partition)
                 && (by_hash.len() < MAX_IDENTITIES || by_hash.contains_key(&hash))
             {
-                let new_identity = || Arc::new(Identity::new(&grant.partition, false, &self.revocations));
+                let new_identity = || Arc::new(Identity::new(&grant.partition, false, &self.context));
                 by_hash.entry(hash).or_insert_with(new_identity).merge(grant);
             }
         }
@@ -110,8 +126,8 @@ impl IdentityRegistry {
         self.all().iter().chain([&self.anonymous]).for_each(|identity| identity.clear_grants());
     }
 
-    /// The identity of this credential, and the one evicted for it, if any: the caller must purge that one's partition,
-    /// because no write will reach it any more.
+    /// The identity of this credential, and the one evicted for it, if any: the caller must purge that token's own
+    /// partition, because no write will reach it any more.
     pub fn resolve(&self, credential: &Credential, now_ms: u64) -> (Arc<Identity>, Option<Arc<Identity>>) {
         let Some(token) = &credential.token else { return (Arc::clone(&self.anonymous), None) };
         let hash = self.hash(token.expose());
@@ -123,7 +139,7 @@ impl IdentityRegistry {
         let evicted = if by_hash.len() >= MAX_IDENTITIES { evict_one(&mut by_hash) } else { None };
         let identity = by_hash
             .entry(hash)
-            .or_insert_with(|| Arc::new(Identity::new(&HEXLOWER.encode(&hash), false, &self.revocations)));
+            .or_insert_with(|| Arc::new(Identity::new(&HEXLOWER.encode(&hash), false, &self.context)));
         identity.last_seen_ms.store(now_ms, Ordering::Relaxed);
         (Arc::clone(identity), evicted)
     }
@@ -175,9 +191,24 @@ impl IdentityRegistry {
         &self.anonymous
     }
 
-    /// The partition of a token.
+    /// The partition of a token that shares no account's.
     pub fn partition_of(&self, token: &str) -> Partition {
         Partition::new(HEXLOWER.encode(&self.hash(token)))
+    }
+
+    /// The id by which this installation is known to the server: random once per data directory, as the key is.
+    pub fn device_id(&self) -> String {
+        HEXLOWER.encode(&self.context.hasher.device())
+    }
+
+    /// The partition of an account.
+    pub fn account_partition(&self, owner: &TokenOwner) -> Partition {
+        self.context.hasher.account(owner)
+    }
+
+    /// Partitions that tokens have left.
+    pub fn outdated(&self) -> &OutdatedPartitions {
+        &self.context.outdated
     }
 
     /// User in statistics: the account where it is proven, so that several tokens of one person are one user.
@@ -185,12 +216,12 @@ impl IdentityRegistry {
         if identity.is_anonymous() {
             return None;
         }
-        let Some(account) = identity.account() else { return UserHash::parse(identity.partition.as_str()) };
-        Some(token_hash::user_of(&self.key, &self.server, &account))
+        let Some(account) = identity.account() else { return UserHash::parse(identity.token.as_str()) };
+        Some(self.context.hasher.user(&account))
     }
 
     fn hash(&self, token: &str) -> [u8; 16] {
-        token_hash::token_hash(&self.key, &self.server, token)
+        self.context.hasher.token(token)
     }
 }
 
@@ -248,6 +279,31 @@ mod tests {
         identity.accept(Class::Lists, 1_000, before);
         assert!(!identity.is_accepted(Class::Lists, 1_000, TTL));
         assert!(!identities.is_image_accepted(&identity, &image, 1_000, TTL));
+    }
+
+    #[test]
+    fn an_account_is_known_again_after_a_restart_unless_the_token_was_revoked() {
+        let before = IdentityRegistry::new("home", HashKey([7; 32]));
+        let owners = [("anna", TokenOwner::User("1".into())), ("key", TokenOwner::ApiKeys)];
+        for (token, owner) in owners.iter().chain([&("revoked", TokenOwner::User("1".into()))]) {
+            let (identity, _) = before.resolve(&credential(token), 1);
+            identity.prove_owner(owner);
+            if *token == "revoked" {
+                identity.refuse();
+            }
+            identity.accept(Class::Lists, 1_000, identity.generation());
+        }
+        let stored = before.drain_changes(false, None, true).identities;
+        let after = IdentityRegistry::new("home", HashKey([7; 32]));
+        after.restore(&stored, &[]);
+        for (token, owner) in owners {
+            let (identity, _) = after.resolve(&credential(token), 1);
+            assert_eq!(identity.partition(), &before.account_partition(&owner), "{token}");
+            assert_eq!(identity.account().as_deref(), (token == "anna").then_some("1"));
+        }
+        let (revoked, _) = after.resolve(&credential("revoked"), 1);
+        assert_eq!(revoked.partition(), revoked.token());
+        assert!(!format!("{stored:?}").contains("\"anna\""), "no token is stored");
     }
 
     #[test]

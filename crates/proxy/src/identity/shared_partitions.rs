@@ -4,6 +4,7 @@ use greenroom_cache::Partition;
 use greenroom_dialect::classification::{Read, SharingScope};
 
 use super::Identity;
+use crate::sabotage;
 
 /// The shared partitions of one server.
 #[derive(Debug)]
@@ -24,6 +25,7 @@ impl SharedPartitions {
     /// The partition for this identity's read.
     pub fn partition_for<'a>(&'a self, identity: &'a Identity, read: &Read) -> &'a Partition {
         match read.sharing {
+            SharingScope::Identity if sabotage::is_disabled("proof") => &self.public,
             SharingScope::Identity => identity.partition(),
             SharingScope::Public => &self.public,
             SharingScope::Image(_) => &self.images,

@@ -197,8 +197,7 @@ impl InternalClient {
         let Classification::Read(read) = server.origin.settings.kind.classify(&view, account.as_deref()) else {
             return None;
         };
-        let partition = server.partition_of(&identity, &read);
-        let entry = server.cache.peek(&greenroom_cache::Key::new(server.name(), partition, &read.key))?;
+        let entry = server.cache.peek(&server.key_of(&identity, &read))?;
         let now_ms = server.origin.clock.now_ms();
         let age = Duration::from_millis(now_ms.saturating_sub(entry.created_ms()));
         let is_fresh = now_ms < entry.deadlines().fresh_until_ms;

@@ -19,8 +19,8 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::record::Decision;
 use greenroom_origin::Origin;
+use greenroom_request_log::Decision;
 use span::OtlpSpan;
 use traceparent::TraceParent;
 

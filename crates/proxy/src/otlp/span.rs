@@ -4,8 +4,8 @@ use data_encoding::HEXLOWER;
 use serde_json::{Value, json};
 
 use crate::otlp::traceparent::TraceParent;
-use crate::record::Decision;
 use greenroom_origin::Origin;
+use greenroom_request_log::Decision;
 
 /// Span kind: server.
 const KIND_SERVER: u8 = 2;
@@ -46,7 +46,7 @@ impl OtlpSpan {
             kind: origin.settings.kind.name(),
             class: decision.category.name(),
             result: decision.outcome.result.name(),
-            reason: decision.outcome.reason.map(crate::record::DecisionReason::name),
+            reason: decision.outcome.reason.map(greenroom_request_log::DecisionReason::name),
             status: decision.status,
             started_us: ended_us.saturating_sub(decision.elapsed_us),
             ended_us,

@@ -111,7 +111,7 @@ impl StatePersistence {
         let mut opened = self.opened.lock();
         let Some(opened) = opened.as_mut() else { return };
         let Some(db) = &opened.db else { return };
-        let StoredGrants { last_contact, is_new, identities, images, warm } =
+        let StoredGrants { last_contact, is_new, identities, images, warm, confirmations } =
             match db.read(server.name(), server.origin.clock.now_ms()) {
                 Ok(stored) => stored,
                 Err(error) => {
@@ -127,6 +127,7 @@ impl StatePersistence {
         }
         server.identities.restore(&identities, &images);
         *server.warm_keys.resumed.lock() = warm;
+        server.confirmation.restore(&confirmations);
         // Entries on disk without a row in the state come from processes about which nothing is known.
         if last_contact.is_partially_invalidated || (is_new && has_store) {
             server.invalidation.partial_invalidation.set_persisted();

@@ -126,8 +126,11 @@ impl ServerEntry {
                         >= LAST_CONTACT_PRECISION_MS));
         let last_contact = (is_contact_due || all).then_some(contact);
         let warm = self.warm(&server, all, now_ms);
-        let is_empty = revoked.is_empty() && !has_changes && last_contact.is_none() && warm.is_none();
-        (!is_empty).then(|| ServerRows { server: server.name().to_owned(), revoked, changes, last_contact, warm })
+        let confirmations = server.confirmation.drain_changes(all);
+        let is_empty =
+            revoked.is_empty() && !has_changes && last_contact.is_none() && warm.is_none() && confirmations.is_none();
+        let server = server.name().to_owned();
+        (!is_empty).then(|| ServerRows { server, revoked, changes, last_contact, warm, confirmations })
     }
 }
 

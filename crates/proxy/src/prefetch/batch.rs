@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use greenroom_dialect::prediction::model::Prediction;
+use greenroom_prefetch::prediction::model::Prediction;
 
 use crate::prefetch::clients::ClientId;
 use crate::request::classified_request::ClassifiedRequest;

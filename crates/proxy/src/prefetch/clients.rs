@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use greenroom_cache::Partition;
-use greenroom_dialect::prediction::model::PredictionModel;
+use greenroom_prefetch::prediction::model::PredictionModel;
 use parking_lot::Mutex;
 
 use crate::request::classified_request::ClassifiedRequest;
@@ -16,14 +16,14 @@ const IDLE_MS: u64 = 30 * 60 * 1000;
 /// One app with one identity.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ClientId {
-    partition: Partition,
+    token: Partition,
     app: usize,
 }
 
 impl ClientId {
     /// The client of a request.
     pub fn new(classified: &ClassifiedRequest) -> Self {
-        Self { partition: classified.identity.partition().clone(), app: classified.app.number }
+        Self { token: classified.identity.token().clone(), app: classified.app.number }
     }
 }
 
@@ -75,7 +75,7 @@ mod tests {
     #[test]
     fn clients_are_bounded_and_the_one_idle_for_longest_is_evicted() {
         let clients = ClientTable::default();
-        let client = |app| ClientId { partition: Partition::new("anna"), app };
+        let client = |app| ClientId { token: Partition::new("anna"), app };
         for app in 0..3 * MAX_CLIENTS {
             clients.with(&client(app), app as u64, |_| ());
             clients.with(&client(0), app as u64, |_| ());

@@ -1,22 +1,17 @@
 //! Prefetch: after a response is sent, loads what its client is likely to request next, if conditions allow.
 //!
-//! State of one server: [`queue`] (bounded queues), [`clients`] (models by client), [`batch`] (predictions after one
-//! response), [`policy`] (whether one may be loaded, and why not), [`budget`] and [`backoff`] (rate and pauses),
-//! [`counters`]. [`crate::read::prefetch_trigger`] notices that a response is sent; [`crate::prefetch_worker`] makes
+//! State of one server: [`queue`](greenroom_prefetch::queue) (bounded queues), [`clients`] (models by client), [`batch`] (predictions after one
+//! response), [`policy`](greenroom_prefetch::policy) (whether one may be loaded, and why not), [`budget`](greenroom_prefetch::budget) and [`backoff`](greenroom_prefetch::backoff) (rate and pauses),
+//! [`counters`](greenroom_prefetch::counters). [`crate::read::prefetch_trigger`] notices that a response is sent; [`crate::prefetch_worker`] makes
 //! the loads.
 //!
-//! The dialects make the predictions: [`greenroom_dialect::prediction`]. Nothing here delays a response or a client's
+//! The dialects make the predictions: [`greenroom_prefetch::prediction`]. Nothing here delays a response or a client's
 //! load: a task of the server reads responses after their last byte is sent; a load starts only with a spare permit of
 //! the request queue, and leaves one free. In every other respect it is the client's own load: its token, its
 //! partition, its grant. The credential is held for the batch only.
 
-pub mod backoff;
 pub mod batch;
-pub mod budget;
 pub mod clients;
-pub mod counters;
-pub mod policy;
-pub mod queue;
 
 use std::sync::Arc;
 
@@ -25,12 +20,12 @@ use greenroom_dialect::classification::Read;
 use parking_lot::Mutex;
 
 use crate::request::classified_request::ClassifiedRequest;
-use backoff::PrefetchBackoff;
 use batch::PrefetchBatch;
-use budget::PrefetchBudget;
 use clients::ClientTable;
-use counters::PrefetchCounters;
-use queue::BoundedQueue;
+use greenroom_prefetch::backoff::PrefetchBackoff;
+use greenroom_prefetch::budget::PrefetchBudget;
+use greenroom_prefetch::counters::PrefetchCounters;
+use greenroom_prefetch::queue::BoundedQueue;
 
 /// Max queued responses; beyond it the oldest is dropped.
 const MAX_SENT_RESPONSES: usize = 64;

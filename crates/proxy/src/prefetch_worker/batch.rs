@@ -10,8 +10,8 @@ use parking_lot::Mutex;
 
 use super::load::{PrefetchLoadResult, load};
 use crate::prefetch::batch::PrefetchBatch;
-use crate::prefetch::policy::SkipReason;
 use crate::server::Server;
+use greenroom_prefetch::policy::SkipReason;
 
 /// Concurrent loads of a batch. Batches of a server run one after another, so this is the server's total.
 const AT_A_TIME: usize = 2;

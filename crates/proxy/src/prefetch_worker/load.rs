@@ -8,7 +8,6 @@ use greenroom_dialect::classification::{Read, SharingScope};
 use http::Response;
 use parking_lot::Mutex;
 
-use crate::prefetch::policy::{PrefetchConditions, SkipReason, check};
 use crate::read::image::ImageLoader;
 use crate::read::origin_loader::{ReadLoader, absence_tags};
 use crate::read::{AuthorizationStatus, check_authorization};
@@ -16,6 +15,7 @@ use crate::request::classified_request::ClassifiedRequest;
 use crate::server::Server;
 use greenroom_origin::body::Body;
 use greenroom_origin::scheduler::{QueuePermit, QueueRequest};
+use greenroom_prefetch::policy::{PrefetchConditions, SkipReason, check};
 
 /// Result of one prefetch load.
 #[derive(Debug)]
@@ -64,7 +64,7 @@ async fn try_load(
     })?;
     let identity = &classified.identity;
     let policy = Policy { warm: false, ..server.policy(read, identity) };
-    let key = Key::new(server.name(), server.partition_of(identity, read), &read.key);
+    let key = server.key_of(identity, read);
     // An image cached for others still needs this token's grant.
     let is_image = matches!(read.sharing, SharingScope::Image(_));
     let is_known = !is_image || check_authorization(server, identity, read, now_ms) == AuthorizationStatus::Valid;
@@ -78,27 +78,28 @@ async fn try_load(
     }
     server.prefetch.counters.record_started();
     let loader =
-        || PermitLoader { inner: loader(server, classified, read), permit: Arc::new(Mutex::new(Some(permit))) };
+        || PermitLoader { inner: loader(server, classified, read, &key), permit: Arc::new(Mutex::new(Some(permit))) };
     if !is_image {
         return Ok(server.cache.prefetch(&key, &policy, loader).await);
     }
-    let own_key = Key::new(server.name(), identity.partition(), &read.key);
+    let own_key = server.token_key_of(identity, read);
     let image_loader = || ImageLoader {
         inner: loader(),
         cache: server.cache.clone(),
-        shared: key,
+        shared: key.clone(),
         policy,
         absence_tags: absence_tags(read),
     };
     Ok(server.cache.prefetch(&own_key, &policy, image_loader).await)
 }
 
-fn loader(server: &Arc<Server>, classified: &ClassifiedRequest, read: &Arc<Read>) -> ReadLoader {
+fn loader(server: &Arc<Server>, classified: &ClassifiedRequest, read: &Arc<Read>, key: &Key) -> ReadLoader {
     let settings = &server.origin.settings;
     let credential = settings.kind.credential_headers(&classified.credential, settings.translate_legacy_auth);
     ReadLoader {
         server: Arc::clone(server),
         identity: Arc::clone(&classified.identity),
+        partition: key.partition().clone(),
         credential: Arc::new(credential),
         app: Arc::clone(&classified.app),
         read: Arc::clone(read),

@@ -7,14 +7,14 @@ mod load;
 use std::sync::Arc;
 
 use greenroom_dialect::credential::Secret;
-use greenroom_dialect::prediction::ClientContext;
-use greenroom_dialect::prediction::model::PredictionLimits;
+use greenroom_prefetch::prediction::ClientContext;
+use greenroom_prefetch::prediction::model::PredictionLimits;
 
 use crate::prefetch::SentResponse;
 use crate::prefetch::batch::PrefetchBatch;
 use crate::prefetch::clients::ClientId;
-use crate::prefetch::policy::SkipReason;
 use crate::server::Server;
+use greenroom_prefetch::policy::SkipReason;
 
 /// Reads sent responses and runs the resulting batches until shutdown. Does nothing where prefetch is off.
 pub async fn run(server: Arc<Server>) {

@@ -27,6 +27,9 @@ pub fn classify(server: &Server, view: &RequestView<'_>, now_ms: u64) -> Arc<Cla
 fn classify_uncached(server: &Server, view: &RequestView<'_>, now_ms: u64) -> ClassifiedRequest {
     let credential = server.origin.settings.kind.credential(view);
     let identity = server.identify(&credential);
+    if let (ServerKind::Jellyfin, Some(device)) = (server.origin.settings.kind, &credential.device_id) {
+        server.feed.sessions.record_device(device, &identity);
+    }
     let app = app_of(server, client_name(&credential, view.headers, |word| server.is_token(word)), &identity, now_ms);
     build(server, view, (credential, identity), app)
 }
@@ -64,19 +67,21 @@ fn build(
     (app, client_name): (Arc<ClientApp>, Option<String>),
 ) -> ClassifiedRequest {
     let kind = server.origin.settings.kind;
-    let account = identity.account();
-    let classification = classification_of(server, view, account.as_deref());
-    let key = match &classification {
-        Classification::Read(read) => Some(Key::new(server.name(), server.partition_of(&identity, read), &read.key)),
-        _ => None,
-    };
-    let request_hash = match &classification {
-        Classification::Read(read) => {
-            let partition = server.partition_of(&identity, read).as_str();
-            Some(xxh3_64_with_seed(read.key.as_bytes(), xxh3_64(partition.as_bytes())))
+    let (account_state, classification, key) = loop {
+        let account_state = identity.account_state();
+        let classification = classification_of(server, view, identity.account().as_deref());
+        let key = match &classification {
+            Classification::Read(read) => Some(server.key_of(&identity, read)),
+            _ => None,
+        };
+        // Key and target name the account, so they must be of one.
+        if identity.account_state() == account_state {
+            break (account_state, classification, key);
         }
-        _ => None,
     };
+    let request_hash = key
+        .as_ref()
+        .map(|key: &Key| xxh3_64_with_seed(key.text().as_bytes(), xxh3_64(key.partition().as_str().as_bytes())));
     let anonymous_access = kind.anonymous_access(view);
     let has_token = credential.token.is_some();
     ClassifiedRequest {
@@ -93,7 +98,7 @@ fn build(
         },
         needs_token: has_token && anonymous_access == AnonymousAccess::Denied,
         identity,
-        account,
+        account_state,
         credential: Arc::new(credential),
         app,
         client_name,

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use greenroom_dialect::classification::Read;
 use http::header::{ACCEPT_ENCODING, HeaderValue};
-use http::{Response, StatusCode, request};
+use http::{Response, request};
 use hyper::body::Incoming;
 
 use crate::forward;
@@ -62,8 +62,8 @@ pub async fn send(
         &request.server,
         &request.classified.identity,
         read,
-        status,
-        status == StatusCode::FORBIDDEN && was_cached(),
+        (status, sent.0.headers()),
+        status.is_client_error() && was_cached(),
     );
     Ok(sent)
 }

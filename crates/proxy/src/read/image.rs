@@ -8,7 +8,8 @@ use greenroom_cache::{
     Loader, Policy, PrefetchResult, Tag, Value,
 };
 
-/// Fails as the load before it did, so that the engine serves its own entry instead, where it may.
+/// Fails as the load before it did, so that the engine serves its own entry instead, where it may. Under a key of
+/// several identities the failure must not hold the server's response, because callers of others may join.
 #[derive(Debug)]
 pub struct FailedLoader<P> {
     /// The failure.

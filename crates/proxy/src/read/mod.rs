@@ -2,6 +2,7 @@
 
 pub mod bypass_read;
 mod cacheability;
+mod identity_snapshot;
 pub mod image;
 pub mod internal;
 pub mod miss_reason;
@@ -10,7 +11,9 @@ pub mod origin_loader;
 mod plausibility;
 pub mod prefetch_trigger;
 pub mod refusal;
+mod sessions;
 pub mod shadow_read;
+mod shared_read;
 pub mod spot_check;
 
 use std::marker::PhantomData;
@@ -27,19 +30,21 @@ use http::header::CACHE_CONTROL;
 use http::{HeaderMap, Method, Response, StatusCode, request};
 
 use crate::access_log::{is_saved, record_saved};
-use crate::http::on_sent;
+use crate::confirmation_check;
 use crate::identity::Identity;
 use crate::proxy_request::ProxyRequest;
 use crate::read::image::{FailedLoader, ImageLoader};
 use crate::read::miss_reason::MissReason;
 use crate::read::origin_loader::{ReadLoader, absence_tags};
-use crate::record::{CacheResult, DecisionOutcome, DecisionReason};
+use crate::read::shared_read::SharedRead;
 use crate::response;
 use crate::response::base_url;
 use crate::response::server_timing::ReadStopwatch;
 use crate::response::{CacheHitDetails, ResponseOptions};
 use crate::server::Server;
+use greenroom_http_server::on_sent;
 use greenroom_origin::body::Body;
+use greenroom_request_log::{CacheResult, DecisionOutcome, DecisionReason};
 use greenroom_state::grants::IMAGE_GRANT_TTL;
 
 /// Answers a read.
@@ -50,6 +55,9 @@ pub async fn answer(
 ) -> (Response<Body>, DecisionOutcome) {
     if let Some(outage) = request.server.origin.breaker.outage() {
         return offline::read(&request, &read, parts, &outage).await;
+    }
+    if let Some(answer) = sessions::answer(&request, &read, parts).await {
+        return answer;
     }
     let stopwatch = ReadStopwatch::start(&request);
     let miss_reason = MissReason::default();
@@ -84,6 +92,13 @@ pub async fn answer(
             response::forwarded(response, reason.name())
         }
         Err(failure) => {
+            let now_ms = request.server.origin.clock.now_ms();
+            let reason = CacheStatusReason::Failed(failure.kind);
+            if failure.kind.allows_stale()
+                && let Some(answer) = sessions::last_told(&request, &read, parts, 0, now_ms, reason)
+            {
+                return answer;
+            }
             tracing::debug!(server = request.server.name(), class = read.class.name(), %failure, "read failed");
             response::failed(&request, &failure, options)
         }
@@ -95,7 +110,7 @@ pub async fn answer(
 fn record_listing(request: &ProxyRequest, read: &Read, value: &Value, (method, status): (&Method, StatusCode)) {
     if *method == Method::GET && matches!(status, StatusCode::OK | StatusCode::NOT_MODIFIED) {
         let (server, partition) = (&request.server, request.classified.identity.partition());
-        let now_ms = server.origin.clock.now_ms();
+        let now_ms = || server.origin.clock.now_ms();
         server.listing_watch.record(server.origin.settings.kind, read, partition, &value.body, now_ms);
     }
 }
@@ -156,6 +171,9 @@ pub(crate) async fn consult<L: Loader + Clone>(
         check_authorization(&request.server, &request.classified.identity, read, request.server.origin.clock.now_ms())
     };
     let authorization = authorize();
+    if matches!(read.sharing, SharingScope::Image(_)) {
+        confirmation_check::confirm_images(&request.server).await;
+    }
     let mut policy = request.server.policy(read, &request.classified.identity);
     if authorization != AuthorizationStatus::Valid {
         // Without a grant, an expired entry may be served only if the server fails, not if it is slow.
@@ -177,17 +195,21 @@ pub(crate) async fn consult<L: Loader + Clone>(
             );
         }
         let key = key(request, read);
-        match cache.get_or_load(&key, &policy, directive, &loader).await {
-            // An entry loaded a moment ago counts as a load, unless an earlier process loaded it: the server may have
-            // revoked the token since.
-            Ok(CacheResponse::Cached { served: CacheStatus::Hit, entry, .. })
-                if directive == CacheDirective::ReloadStrict
-                    && entry.created_ms() < request.server.origin.started_ms
-                    && authorize() != AuthorizationStatus::Valid =>
-            {
-                cache.get_or_load(&key, &policy, CacheDirective::LoadUnshared, loader).await
+        if read.sharing == SharingScope::Identity && key.partition() != request.classified.identity.token() {
+            SharedRead { cache, request, read, policy: &policy }.consult(&key, directive, loader).await
+        } else {
+            match cache.get_or_load(&key, &policy, directive, &loader).await {
+                // An entry loaded a moment ago counts as a load, unless an earlier process loaded it: the server may have
+                // revoked the token since.
+                Ok(CacheResponse::Cached { served: CacheStatus::Hit, entry, .. })
+                    if directive == CacheDirective::ReloadStrict
+                        && entry.created_ms() < request.server.origin.started_ms
+                        && authorize() != AuthorizationStatus::Valid =>
+                {
+                    cache.get_or_load(&key, &policy, CacheDirective::LoadUnshared, loader).await
+                }
+                outcome => outcome,
             }
-            outcome => outcome,
         }
     };
     match outcome {
@@ -203,9 +225,7 @@ pub(crate) async fn consult<L: Loader + Clone>(
 
 /// Cache key of a read.
 pub fn key(request: &ProxyRequest, read: &Read) -> Key {
-    let build =
-        || Key::new(request.server.name(), request.server.partition_of(&request.classified.identity, read), &read.key);
-    request.classified.key.clone().unwrap_or_else(build)
+    request.classified.key.clone().unwrap_or_else(|| request.server.key_of(&request.classified.identity, read))
 }
 
 /// What the response depends on beyond its content.
@@ -241,6 +261,8 @@ pub(crate) fn loader(request: &ProxyRequest, read: &Arc<Read>) -> ReadLoader {
     ReadLoader {
         server: Arc::clone(&request.server),
         identity: Arc::clone(&request.classified.identity),
+        // That of the key, which may be from before the token's account was proven.
+        partition: key(request, read).partition().clone(),
         credential: Arc::new(credential),
         app: Arc::clone(&request.classified.app),
         read: Arc::clone(read),
@@ -267,7 +289,7 @@ async fn image<L: Loader + Clone>(
             outcome => return outcome,
         }
     }
-    let own_key = Key::new(request.server.name(), request.classified.identity.partition(), &read.key);
+    let own_key = request.server.token_key_of(&request.classified.identity, read);
     let own_policy = Policy { warm: false, ..*policy };
     let image_loader = || {
         let policy = request.server.policy(read, &request.classified.identity);
@@ -287,8 +309,10 @@ async fn image<L: Loader + Clone>(
         Ok(CacheResponse::Shared { served: CacheStatus::Joined, .. }) => cache.record_read(&shared_key),
         // The shared entry is as good as one of its own, for a token with a grant.
         Err(failure) if failure.kind.allows_stale() && authorization == AuthorizationStatus::Valid => {
-            let repeat = || FailedLoader { failure, pass: PhantomData };
-            return cache.get_or_load(&shared_key, policy, CacheDirective::Reload, repeat).await;
+            let without_response = LoadError::new(failure.kind, Arc::clone(&failure.message));
+            let repeat = || FailedLoader { failure: without_response, pass: PhantomData };
+            let shared = cache.get_or_load(&shared_key, policy, CacheDirective::Reload, repeat).await;
+            return shared.map_err(|_| failure);
         }
         _ => {}
     }

@@ -1,4 +1,5 @@
-//! Offline responses to reads: from the cache at once, or a quick error. Nothing here asks the server.
+//! Offline responses to reads: from the cache, or of what the server told last, at once; or a quick error. Nothing here
+//! asks the server.
 
 use std::sync::Arc;
 
@@ -8,15 +9,16 @@ use greenroom_dialect::classification::{Read, SharingScope};
 use http::header::{CACHE_CONTROL, HeaderValue};
 use http::{Response, StatusCode, request};
 
+use crate::access_log::GeneratedResponse;
 use crate::forward::outage::{may_open_socket, record_offline_response, refuse};
 use crate::identity::within;
 use crate::proxy_request::ProxyRequest;
-use crate::read::AuthorizationStatus;
-use crate::record::{CacheResult, DecisionOutcome, DecisionReason};
+use crate::read::{AuthorizationStatus, sessions};
 use crate::response::complete;
 use crate::{read, response};
 use greenroom_origin::body::Body;
 use greenroom_origin::breaker::Outage;
+use greenroom_request_log::{CacheResult, DecisionOutcome, DecisionReason};
 
 /// Answers a read with a usable entry of any age, for tokens that were authorised at the last contact with the server.
 pub async fn read(
@@ -25,7 +27,19 @@ pub async fn read(
     parts: &request::Parts,
     outage: &Outage,
 ) -> (Response<Body>, DecisionOutcome) {
-    match consult(&request.server.cache, request, read, outage, || read::loader(request, read)).await {
+    let result = consult(&request.server.cache, request, read, outage, || read::loader(request, read)).await;
+    let cached_ms = match &result {
+        Ok(CacheResponse::Cached { entry, .. }) => entry.created_ms(),
+        _ => 0,
+    };
+    if may_open_socket(request, outage)
+        && let Some((mut response, outcome)) =
+            sessions::last_told(request, read, parts, cached_ms, outage.last_response_ms, CacheStatusReason::Offline)
+    {
+        response.extensions_mut().insert(GeneratedResponse::WhileOffline);
+        return (response, outcome);
+    }
+    match result {
         Ok(CacheResponse::Cached { entry, served, tier, age, left_ms, reason, .. }) => {
             let hit = response::CacheHitDetails { served, tier, age, left_ms, reason };
             let response =

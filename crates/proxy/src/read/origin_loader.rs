@@ -10,28 +10,33 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use greenroom_cache::{
-    AbsentValue, Entry, LoadError, LoadErrorKind, LoadReason, LoadResult, LoadedValue, Loader, Policy, Tag, Value,
+    AbsentValue, Entry, LoadError, LoadErrorKind, LoadReason, LoadResult, LoadedValue, Loader, Partition, Policy, Tag,
+    Value,
 };
 use greenroom_dialect::class::Class;
 use greenroom_dialect::classification::{Read, SharingScope};
-use greenroom_dialect::response_facts::{ResponseFacts, UnusableResponse};
+use greenroom_dialect::own_user::TokenOwner;
+use greenroom_dialect::reach;
+use greenroom_dialect::response_facts::{ResponseFacts, UnsharedReason, UnusableResponse};
 use http::header::{ACCEPT_ENCODING, HeaderValue, USER_AGENT};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 
+use crate::confirmation_check::ConfirmableLoad;
 use crate::identity::{Identity, PathHash};
 use crate::read::cacheability::{failure_of, is_cacheable, is_plain};
+use crate::read::identity_snapshot::IdentitySnapshot;
 use crate::read::plausibility::is_suspiciously_short;
 use crate::read::refusal::apply_refusal;
-use crate::record::RequestCategory;
-use crate::record::minute_bucket::RequestSource;
 use crate::server::Server;
-use crate::{access_log, response};
+use crate::{access_log, account_request, confirmation_check, response};
 use greenroom_origin::body::{Body, CollectedBody, collect};
 use greenroom_origin::breaker;
 use greenroom_origin::client::UpstreamRequestKind;
 use greenroom_origin::client_apps::ClientApp;
 use greenroom_origin::scheduler::{QueuePermit, QueueRequest};
+use greenroom_request_log::RequestCategory;
+use greenroom_request_log::minute_bucket::RequestSource;
 
 /// Loads one read for one client.
 #[derive(Debug, Clone)]
@@ -40,6 +45,8 @@ pub struct ReadLoader {
     pub server: Arc<Server>,
     /// The client's identity.
     pub identity: Arc<Identity>,
+    /// The partition that the response is for.
+    pub partition: Partition,
     /// Headers with the client's credential.
     pub credential: Arc<Vec<(http::HeaderName, HeaderValue)>>,
     /// The app that caused the load.
@@ -55,10 +62,16 @@ impl Loader for ReadLoader {
         if !self.server.origin.breaker.allows_requests() {
             return Err(offline());
         }
-        if self.server.own_partition().as_ref() == Some(self.identity.partition())
-            && self.server.policy(&self.read, &self.identity).warm
-        {
+        if self.server.is_own_token(&self.identity) && self.server.policy(&self.read, &self.identity).warm {
             self.server.warm_keys.own_reads.record(&self.read);
+        }
+        if !self.server.is_account_current(&self.identity) {
+            account_request::send(&self.server, &self.identity, &self.credential, &self.app).await;
+        }
+        if let Some(old) = &old
+            && let Some(confirmed) = confirmation_check::confirm(self.confirmable(), reason, old).await
+        {
+            return Ok(LoadResult::Confirmed(confirmed));
         }
         let Ok(permit) = self.server.origin.queue.acquire(self.queue_request(reason)).await else {
             return Err(LoadError::new(LoadErrorKind::Overloaded, "too many requests wait for the server"));
@@ -68,6 +81,11 @@ impl Loader for ReadLoader {
 }
 
 impl ReadLoader {
+    fn confirmable(&self) -> ConfirmableLoad<'_> {
+        let Self { server, identity, credential, read, .. } = self;
+        ConfirmableLoad { server, identity, credential, read }
+    }
+
     /// Loads with a permit that was granted already.
     pub(crate) async fn load_with_permit(
         &self,
@@ -144,7 +162,7 @@ impl ReadLoader {
         old: Option<Arc<Entry>>,
         is_timeout_handled: &AtomicBool,
     ) -> Result<LoadResult<Response<Body>>, LoadError> {
-        let generation = self.identity.generation();
+        let sent_by = IdentitySnapshot::of(&self.server, &self.identity);
         let response = self.send(is_timeout_handled).await?;
         let (parts, body) = response.into_parts();
         if !is_cacheable(parts.status, &parts.headers) {
@@ -163,7 +181,7 @@ impl ReadLoader {
             };
         }
         match collect(body, self.server.origin.settings.max_body_bytes).await {
-            CollectedBody::Whole(bytes) => self.store(&parts.headers, bytes, generation, old.as_deref()),
+            CollectedBody::Whole(bytes) => self.store(&parts.headers, bytes, &sent_by, old.as_deref()),
             CollectedBody::TooLong(read, rest) => {
                 Ok(LoadResult::Pass(Response::from_parts(parts, Body::Resumed { read, rest })))
             }
@@ -185,7 +203,9 @@ impl ReadLoader {
         self.server.origin.record_failure();
         let mut failure = LoadError::new(kind, "the server's response is no answer to the request");
         if let CollectedBody::Whole(bytes) = collect(body, self.server.origin.settings.max_body_bytes).await {
-            failure.response = Some(response::to_whole_value(parts.status, &parts.headers, bytes));
+            let mut headers = parts.headers.clone();
+            response::base_url::redirect(&self.server, &mut headers);
+            failure.response = Some(response::to_whole_value(parts.status, &headers, bytes));
         }
         failure
     }
@@ -245,21 +265,25 @@ impl ReadLoader {
         &self,
         headers: &HeaderMap,
         body: Bytes,
-        generation: u64,
+        sent_by: &IdentitySnapshot,
         old: Option<&Entry>,
     ) -> Result<LoadResult<Response<Body>>, LoadError> {
         match self.server.origin.settings.kind.inspect(&self.read, headers, &body) {
             Ok(facts) => {
                 self.server.origin.record_success();
-                self.apply_facts(&facts, generation);
-                if let Some(reason) = facts.unshared {
+                self.apply_facts(&facts, sent_by);
+                let may_store =
+                    self.server.may_store(&self.identity, &self.read, &self.partition, sent_by.proof.as_ref());
+                let uncertain = (!may_store).then_some(UnsharedReason::UncertainAccount);
+                if let Some(reason) = facts.unshared.or(uncertain) {
                     return Ok(LoadResult::Pass(response::uncached::unshared(headers, body, reason)));
                 }
-                if is_suspiciously_short(&self.server, self.identity.partition(), &self.read, &facts, old) {
+                if is_suspiciously_short(&self.server, &self.partition, &self.read, &facts, old) {
                     let value = response::to_cached_value(StatusCode::OK, headers, body);
                     let reason = "the list is far shorter than it was";
                     return Err(error_with_response(LoadErrorKind::Implausible, reason, value));
                 }
+                confirmation_check::record_load(self.confirmable());
                 Ok(LoadResult::Store(self.loaded_value(headers, body, &facts)))
             }
             Err(unusable) => {
@@ -279,8 +303,9 @@ impl ReadLoader {
         }
     }
 
-    /// `generation` is the identity's at the time of the request: the response grants nothing to a token revoked since.
-    fn apply_facts(&self, facts: &ResponseFacts, generation: u64) {
+    /// The response grants nothing to a token revoked since the request.
+    fn apply_facts(&self, facts: &ResponseFacts, sent_by: &IdentitySnapshot) {
+        let generation = sent_by.generation;
         let now_ms = self.server.origin.clock.now_ms();
         match &self.read.sharing {
             SharingScope::Identity => {
@@ -296,18 +321,17 @@ impl ReadLoader {
             self.server.shrink_guard.set_scanning(is_scanning, now_ms);
         }
         if let Some(user) = &facts.own_user {
-            self.identity.set_account(user);
+            self.server.prove_owner(&self.identity, &TokenOwner::User(user.clone()));
         }
-        if !facts.parents.is_empty() {
-            let mut lineage = self.server.invalidation.lineage.lock();
-            for (item, parent) in &facts.parents {
-                lineage.record_parent(item, parent.as_deref());
-            }
+        if facts.tells_of_items() {
+            facts.record(&mut self.server.invalidation.lineage.lock(), sent_by.sets);
         }
     }
 
     fn loaded_value(&self, headers: &HeaderMap, body: Bytes, facts: &ResponseFacts) -> LoadedValue {
-        let read_tags = self.read.tags.iter().chain(&facts.tags).map(|tag| tag.as_str().into());
+        let read_tags = self.read.tags.iter().chain(&facts.tags).cloned();
+        let read_tags = reach::resolved(&self.server.invalidation.lineage.lock(), read_tags);
+        let read_tags = read_tags.iter().map(|tag| tag.as_str().into());
         let tags = read_tags.chain([class_tag(self.read.class)]).collect();
         // Else the policy at the time of the read, so that a TTL shortened before a restart applies at once.
         let policy = facts.max_fresh_s.map(|max_s| {
@@ -326,7 +350,7 @@ impl ReadLoader {
         was_cached: bool,
     ) -> Result<LoadResult<Response<Body>>, LoadError> {
         let value = response::to_cached_value(status, headers, body);
-        apply_refusal(&self.server, &self.identity, &self.read, status, was_cached);
+        apply_refusal(&self.server, &self.identity, &self.read, (status, headers), was_cached);
         match status.as_u16() {
             401 | 403 | 498 => {
                 self.server.origin.record_success();

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use greenroom_cache::{HybridTimestamp, Value};
 use greenroom_dialect::classification::Read;
-use greenroom_dialect::prediction::{self, MAX_BODY_BYTES};
+use greenroom_prefetch::prediction::{self, MAX_BODY_BYTES};
 use http::{Method, Response, StatusCode};
 
-use crate::http::on_sent;
 use crate::prefetch::SentResponse;
 use crate::proxy_request::ProxyRequest;
 use crate::request::classified_request::ClassifiedRequest;
 use crate::server::Server;
+use greenroom_http_server::on_sent;
 use greenroom_origin::body::Body;
 
 /// Queues the value for prefetch once the response is sent, where prefetch applies. `created` is the stamp of a value
@@ -67,9 +67,9 @@ mod tests {
     use tokio_util::task::TaskTracker;
 
     use super::*;
-    use crate::http::connection::{ClientConnection, ClientStream};
     use crate::proxy_request::classify;
     use greenroom_config::{ConfigSource, Settings};
+    use greenroom_http_server::connection::{ClientConnection, ClientStream};
     use greenroom_state::secrets::HashKey;
 
     const BODY: &[u8] = &[b' '; 1000];

@@ -23,6 +23,7 @@ use crate::forward;
 use crate::proxy_request::ProxyRequest;
 use crate::read::bypass_read;
 use crate::read::cacheability::{failure_of, is_cacheable};
+use crate::read::identity_snapshot::IdentitySnapshot;
 use crate::read::origin_loader::ReadLoader;
 use crate::read::{consult, loader};
 use crate::response;
@@ -67,7 +68,11 @@ pub async fn answer(
         request_hash: request_hash(target, &forward::headers_for_server(&request, &parts.headers)),
         headers: parts.headers.clone(),
         has_body: parts.method != Method::HEAD,
-        generation: request.classified.identity.generation(),
+        // What a shadow loads tells nothing new of items: its response may be an older one.
+        sent_by: IdentitySnapshot {
+            sets: u64::MAX,
+            ..IdentitySnapshot::of(&request.server, &request.classified.identity)
+        },
         response: response_receiver,
     };
     let comparison = ComparisonTask {
@@ -158,7 +163,7 @@ struct ShadowRequest {
     request_hash: u64,
     headers: HeaderMap,
     has_body: bool,
-    generation: u64,
+    sent_by: IdentitySnapshot,
     response: watch::Receiver<Option<Arc<ObservedResponse>>>,
 }
 
@@ -315,9 +320,7 @@ impl ShadowLoader {
         let load = match status {
             StatusCode::NOT_MODIFIED => self.load_without_body(shadow_request, headers, old),
             StatusCode::OK if !shadow_request.has_body => self.load_without_body(shadow_request, headers, old),
-            _ if is_cacheable(status, headers) => {
-                self.inner.store(headers, body.clone(), shadow_request.generation, old)
-            }
+            _ if is_cacheable(status, headers) => self.inner.store(headers, body.clone(), &shadow_request.sent_by, old),
             _ if status.is_client_error() || status.is_server_error() => {
                 self.inner.handle_error_status(status, headers, body.clone(), old.is_some())
             }
@@ -330,6 +333,7 @@ impl ShadowLoader {
             LoadResult::Store(loaded_value) => {
                 LoadResult::Store(with_request_hash(loaded_value, shadow_request.request_hash))
             }
+            LoadResult::Confirmed(confirmed) => LoadResult::Confirmed(confirmed),
             LoadResult::Share(value) => LoadResult::Share(value),
             LoadResult::NotFound(value) => LoadResult::NotFound(value),
             LoadResult::Absent(absent) => LoadResult::Absent(absent),
@@ -346,7 +350,7 @@ impl ShadowLoader {
     ) -> Result<LoadResult<Response<Body>>, LoadError> {
         if let Some(old) = old.filter(|old| is_known_to_client(old, &shadow_request.headers)) {
             let (_, headers) = response::parse_head(old.meta());
-            return self.inner.store(&headers, old.body().clone(), shadow_request.generation, Some(old));
+            return self.inner.store(&headers, old.body().clone(), &shadow_request.sent_by, Some(old));
         }
         let tags = self.inner.read.tags.iter().map(|tag| tag.as_str().into()).collect();
         let value = response::to_cached_value(StatusCode::NOT_MODIFIED, headers, Bytes::new());

@@ -17,7 +17,6 @@ use crate::forward;
 use crate::proxy_request::ProxyRequest;
 use crate::read::loader;
 use crate::read::refusal;
-use crate::record::RequestCategory;
 use crate::request::base_path::target_from_uri;
 use crate::response::CacheHitDetails;
 use crate::shadow::comparison::PredictedResponse;
@@ -26,6 +25,7 @@ use greenroom_origin::body::{Body, CollectedBody, collect};
 use greenroom_origin::breaker;
 use greenroom_origin::client::UpstreamRequestKind;
 use greenroom_origin::scheduler::QueueRequest;
+use greenroom_request_log::RequestCategory;
 
 /// Headers that request less than the whole response.
 const CONDITIONS: [HeaderName; 6] = [IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE];
@@ -149,7 +149,13 @@ impl SpotCheck {
         let server = &self.request.server;
         let status = response.status();
         // A rejected token is revoked, whatever the reason of the request. Only cached responses are compared.
-        refusal::apply_refusal(server, &self.request.classified.identity, &self.read, status, true);
+        refusal::apply_refusal(
+            server,
+            &self.request.classified.identity,
+            &self.read,
+            (status, response.headers()),
+            true,
+        );
         let body = collect(response.into_body(), server.origin.settings.max_body_bytes);
         match server.origin.clock.timeout(server.origin.settings.load_timeout, body).await {
             Ok(CollectedBody::Whole(body)) => Some(OriginResponse { status, body }),

@@ -2,7 +2,7 @@
 //!
 //! Identity, app and target follow from method, target and headers, and from the account the token is proven to belong
 //! to. So the classification of a read is stored under the whole head, compared byte by byte, and is valid only while
-//! the identity is current and its account unchanged. Whether the response may be served is not part of it: grants,
+//! the identity is current, and its account and partition unchanged. Whether the response may be served is not part of it: grants,
 //! modes and limits are checked for every request. A head holds a token, so it is dropped on a revocation, and after a
 //! short idle time.
 
@@ -21,8 +21,8 @@ use quick_cache::sync::Cache;
 use super::cached_headers::CachedHeaders;
 use super::last_seen_response::LastSeenResponse;
 use crate::identity::Identity;
-use crate::record::UserHash;
 use greenroom_origin::client_apps::ClientApp;
+use greenroom_request_log::UserHash;
 
 /// Max heads per server.
 const MAX_HEADS: usize = 2048;
@@ -40,8 +40,8 @@ const SWEEP_MS: u64 = 60 * 1000;
 pub struct ClassifiedRequest {
     /// Identity of the token.
     pub identity: Arc<Identity>,
-    /// The identity's proven account at the time of classification.
-    pub account: Option<Arc<str>>,
+    /// Number of the identity's account and partition at the time of classification.
+    pub account_state: u8,
     /// User in statistics.
     pub user: Option<UserHash>,
     /// Hash of the request, if its response is cacheable.
@@ -166,7 +166,7 @@ impl CachedClassification {
             && self.generation == identity.generation()
             && !identity.is_forgotten()
             && !self.classified.app.needs_lookup()
-            && self.classified.account == identity.account()
+            && self.classified.account_state == identity.account_state()
     }
 }
 

@@ -24,7 +24,7 @@ use crate::request::cached_headers::CachedHeaders;
 use crate::request::headers;
 use greenroom_origin::body::Body;
 
-const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
+pub(crate) const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 const REFERRER_POLICY: HeaderName = HeaderName::from_static("referrer-policy");
 /// `Cache-Control` of API responses: a client's own cache would go stale unnoticed, so only Greenroom caches.
 const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-cache");
@@ -231,6 +231,9 @@ fn cache_status(hit: CacheHitDetails) -> HeaderValue {
         (CacheStatus::Loaded, _) => format!("Greenroom; fwd=uri-miss; stored; ttl={ttl}"),
         (CacheStatus::Refreshed, Some(CacheStatusReason::NotStored(_))) => {
             format!("Greenroom; fwd=stale; detail={detail}")
+        }
+        (CacheStatus::Refreshed, Some(CacheStatusReason::Unconfirmed)) => {
+            format!("Greenroom; fwd=stale; stored; ttl={ttl}; detail={detail}")
         }
         (CacheStatus::Refreshed, _) => format!("Greenroom; fwd=stale; stored; ttl={ttl}"),
     };

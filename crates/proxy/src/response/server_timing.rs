@@ -5,9 +5,9 @@ use greenroom_cache::{Clock, Entry, Tier};
 use greenroom_dialect::classification::Read;
 use http::Response;
 
-use crate::http::on_sent;
 use crate::proxy_request::ProxyRequest;
 use crate::response::CacheHitDetails;
+use greenroom_http_server::on_sent;
 use greenroom_origin::body::Body;
 
 /// Log target of the events.

@@ -5,7 +5,7 @@ use greenroom_dialect::response_facts::UnsharedReason;
 use greenroom_origin::body::Body;
 use http::{HeaderMap, Response};
 
-use crate::record::PassReason;
+use greenroom_request_log::PassReason;
 
 /// A response with status 200, for the one client that asked.
 pub fn response(from_server: &HeaderMap, body: Bytes) -> Response<Body> {
@@ -25,7 +25,7 @@ pub fn unshared(from_server: &HeaderMap, body: Bytes, reason: UnsharedReason) ->
 pub fn reason(response: &Response<Body>) -> PassReason {
     match response.extensions().get() {
         Some(UnsharedReason::OtherPage) => PassReason::OtherPage,
-        Some(UnsharedReason::HoldsToken) => PassReason::Account,
+        Some(UnsharedReason::HoldsToken | UnsharedReason::UncertainAccount) => PassReason::Account,
         None => PassReason::Forbidden,
     }
 }

@@ -1,6 +1,9 @@
 //! One media server with all of its state.
 
 mod counters;
+#[cfg(test)]
+pub(crate) mod fixture;
+mod partitions;
 mod recorders;
 
 use std::sync::Arc;
@@ -14,9 +17,8 @@ use greenroom_dialect::credential::{Credential, Secret};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::change_feed::{ChangeFeed, EventStreamState};
-use crate::http::byte_budget::{ByteBudget, BytePool};
-use crate::http::client_limits::ClientLimits;
+use crate::confirmation::Confirmation;
+use crate::feed::{EventFeed, EventStreamState};
 use crate::identity::{Identity, IdentityRegistry, SharedPartitions};
 use crate::invalidation_state::InvalidationState;
 use crate::listing_watch::ListingWatch;
@@ -28,6 +30,8 @@ use crate::ttl_overrides::TtlOverrides;
 use crate::warm_keys::WarmKeys;
 pub use counters::ServerCounters;
 use greenroom_config::CacheMode;
+use greenroom_http_server::byte_budget::{ByteBudget, BytePool};
+use greenroom_http_server::client_limits::ClientLimits;
 use greenroom_origin::Origin;
 use greenroom_origin::client_apps::{ClientApp, ClientApps};
 use greenroom_origin::scheduler::QueueRequest;
@@ -37,6 +41,7 @@ use greenroom_origin::trusted_proxies::ProxyTrustState;
 use greenroom_state::grants::StoredWarmKey;
 use greenroom_state::known_tokens::KnownTokens;
 use greenroom_state::secrets::HashKey;
+pub use partitions::AccountProof;
 pub use recorders::RequestRecorders;
 
 /// After this time an expired entry is served instead of waiting on.
@@ -58,7 +63,9 @@ pub struct Server {
     /// Memoised classifications.
     pub classifications: ClassificationCache,
     /// The server's own events.
-    pub change_feed: ChangeFeed,
+    pub feed: EventFeed,
+    /// What confirms entries from before a gap.
+    pub confirmation: Confirmation,
     /// Listings of whole video libraries by apps.
     pub listing_watch: ListingWatch,
     /// Known apps.
@@ -110,14 +117,17 @@ impl Server {
     }
 
     /// A server for this origin, without state.
-    pub fn with_origin(origin: Origin, cache: Cache, secrets: (HashKey, Secret)) -> Self {
+    pub fn with_origin(mut origin: Origin, cache: Cache, secrets: (HashKey, Secret)) -> Self {
+        let identities = IdentityRegistry::new(&origin.settings.name, secrets.0);
+        origin.set_device_id(identities.device_id());
         let settings = &origin.settings;
         Self {
             shrink_guard: ShrinkGuard::default(),
-            identities: IdentityRegistry::new(&settings.name, secrets.0),
+            identities,
             partitions: SharedPartitions::default(),
             classifications: ClassificationCache::default(),
-            change_feed: ChangeFeed::default(),
+            feed: EventFeed::default(),
+            confirmation: Confirmation::default(),
             listing_watch: ListingWatch::default(),
             apps: ClientApps::default(),
             own_app: Arc::default(),
@@ -193,15 +203,6 @@ impl Server {
         }
     }
 
-    /// Purges an identity's partition.
-    pub fn purge_partition(&self, identity: &Identity) {
-        self.classifications.forget(identity);
-        let scope = Scope::Partition { namespace: self.name().into(), partition: identity.partition().clone() };
-        let invalidation =
-            Invalidation { mode: greenroom_cache::InvalidationMode::Purge, grace_period: None, unstorable_for: None };
-        self.invalidate(&scope, &invalidation);
-    }
-
     /// TTL policy of a class: `base`, overridden by the configuration, then by the TTL override.
     pub fn lifetime(&self, class: Class, base: Lifetime) -> Lifetime {
         let class_default = self.origin.settings.lifetime(class, class.lifetime(self.origin.settings.kind));
@@ -212,14 +213,26 @@ impl Server {
     /// TTL policy of a read, before the response is known.
     pub fn policy(&self, read: &Read, identity: &Identity) -> Policy {
         let lifetime = self.lifetime(read.class, read.lifetime);
-        let fresh = Duration::from_secs(lifetime.fresh_s.into());
-        let fresh_with_signal = Duration::from_secs(lifetime.fresh_with_signal_s.into());
-        let since_ms = if lifetime.user_state { identity.signal_since_ms() } else { Some(0) };
+        // Nothing tells of changes to user state at the moment.
+        let is_unheard = lifetime.user_state && self.confirmation.is_feed_lost();
+        let longest = if is_unheard { self.origin.settings.feed_lost_fresh } else { Duration::MAX };
+        let fresh = Duration::from_secs(lifetime.fresh_s.into()).min(longest);
+        let fresh_with_signal = Duration::from_secs(lifetime.fresh_with_signal_s.into()).min(longest);
+        let since_ms = match read.class {
+            Class::Sessions => self.feed.sessions_since_ms(self.origin.settings.kind),
+            _ if lifetime.user_state => identity.signal_since_ms(),
+            _ => Some(0),
+        };
+        let bound = FreshnessBound {
+            loaded_before_ms: since_ms.unwrap_or(0),
+            max_fresh: fresh,
+            unconfirmed_before_ms: self.unconfirmed_before_ms(read.class, lifetime),
+        };
         Policy {
             class: read.class.name(),
             fresh: if since_ms.is_some() { fresh_with_signal } else { fresh },
-            freshness_bound: since_ms.map(|loaded_before_ms| FreshnessBound { loaded_before_ms, max_fresh: fresh }),
-            stale: Duration::from_secs(lifetime.stale_s.into()),
+            freshness_bound: Some(bound),
+            stale: if is_unheard { Duration::ZERO } else { Duration::from_secs(lifetime.stale_s.into()) },
             stale_on_error: Duration::from_secs(lifetime.stale_on_error_s.into()),
             // With a stale window, the read that finds a stale entry is served at once and starts a refresh;
             // refresh-ahead as well would only add requests to the server.
@@ -230,29 +243,52 @@ impl Server {
         }
     }
 
-    /// The identity of this credential. Purges the partition of an identity that is evicted for it. Also purges that of
-    /// a new identity if an invalidation covered only known partitions, in this process or an earlier one, because the
-    /// disk may hold entries of it.
+    /// What was loaded before this moment may have missed a change, in milliseconds; zero if nothing. Without a token
+    /// the server's events are never heard: then a restart loses nothing but the live signals of users.
+    fn unconfirmed_before_ms(&self, class: Class, lifetime: Lifetime) -> u64 {
+        let gap_end_ms = self.confirmation.gap_end_ms(self.origin.started_ms, self.origin.clock.last_leap_ms());
+        match class {
+            _ if self.origin.settings.token.is_none() && !lifetime.user_state => 0,
+            Class::Images => self.confirmation.images_unconfirmed_before_ms(gap_end_ms),
+            _ => gap_end_ms,
+        }
+    }
+
+    /// The identity of this credential. Purges the own partition of a token that is evicted for it, and partitions that
+    /// tokens have left. Also purges the own partition of a new token if an invalidation covered only known partitions,
+    /// in this process or an earlier one, because the disk may hold entries of it.
     pub fn identify(&self, credential: &Credential) -> Arc<Identity> {
         let (identity, evicted) = self.identities.resolve(credential, self.origin.clock.now_ms());
         if let Some(evicted) = evicted {
-            self.purge_partition(&evicted);
+            self.forget_token(&evicted);
         }
+        self.purge_outdated();
         let is_new = !identity.is_anonymous() && identity.take_is_new();
         if is_new && self.invalidation.partial_invalidation.is_persisted() && self.cache.disk_stats().is_some() {
-            self.purge_partition(&identity);
+            self.forget_token(&identity);
         }
         identity
     }
 
     /// Whether its events arrive.
     pub fn events_state(&self) -> EventStreamState {
-        self.change_feed.events_state()
+        self.feed.events_state()
     }
 
     /// Sets the result of the last event subscription.
     pub fn set_events_state(&self, events: EventStreamState) {
-        self.change_feed.set_events_state(events);
+        let now_ms = self.origin.clock.now_ms();
+        let was_whole = self.feed.is_whole();
+        self.feed.set_events_state(events, now_ms);
+        match (was_whole, self.feed.is_whole()) {
+            (false, true) => {
+                // Members of sets, and documents, may have changed unheard.
+                self.invalidation.lineage.lock().forget_all_changeable();
+                self.confirmation.feed_started(now_ms);
+            }
+            (true, false) => self.confirmation.feed_lost(),
+            _ => {}
+        }
     }
 
     /// Whether this text is a token that was configured or that a client has sent.
@@ -264,12 +300,17 @@ impl Server {
 
     /// Records that the server rejected this identity's token; it may be the configured one.
     pub fn record_refused(&self, identity: &Identity) {
-        if self.own_partition().is_some_and(|own| own == *identity.partition()) {
+        if self.is_own_token(identity) {
             self.origin.record_own_token(false);
         }
     }
 
-    /// Partition of the configured token.
+    /// Whether it is the identity of the configured token.
+    pub fn is_own_token(&self, identity: &Identity) -> bool {
+        self.own_partition().is_some_and(|own| own == *identity.token())
+    }
+
+    /// The configured token's own partition, which also stands for the token.
     pub fn own_partition(&self) -> Option<Partition> {
         let token = self.origin.settings.token.as_ref();
         token.map(|token| self.identities.partition_of(token.expose()))
@@ -284,18 +325,13 @@ impl Server {
 
     /// This identity's request with the priority that its token deserves: made-up tokens come last.
     pub fn ranked(&self, identity: &Identity, request: QueueRequest) -> QueueRequest {
-        let is_own = || self.own_partition().is_some_and(|own| own == *identity.partition());
-        if identity.is_stranger() && !is_own() { request.of_stranger() } else { request }
-    }
-
-    /// The partition for this identity's read.
-    pub fn partition_of<'a>(&'a self, identity: &'a Identity, read: &Read) -> &'a Partition {
-        self.partitions.partition_for(identity, read)
+        if identity.is_stranger() && !self.is_own_token(identity) { request.of_stranger() } else { request }
     }
 
     /// Current warm keys of the configured token, in order of their keys.
     pub fn warm_reads(&self) -> Vec<StoredWarmKey> {
-        let Some(own) = self.own_partition() else { return Vec::new() };
-        self.warm_keys.own_reads.warm_reads(&self.cache, self.name(), &own)
+        let Some(credential) = self.origin.own_credential() else { return Vec::new() };
+        let Some(own) = self.identities.lookup(&credential) else { return Vec::new() };
+        self.warm_keys.own_reads.warm_reads(&self.cache, self.name(), own.partition())
     }
 }

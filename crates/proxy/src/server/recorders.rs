@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::otlp::OtlpExporter;
-use crate::record::RequestRecorder;
 use crate::shadow::spot_checks::SpotChecker;
+use greenroom_request_log::RequestRecorder;
 
 /// Recorders of a server's requests.
 #[derive(Debug, Default)]

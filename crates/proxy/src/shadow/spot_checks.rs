@@ -14,9 +14,9 @@ use http::StatusCode;
 use parking_lot::Mutex;
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::record::counts::RequestCounter;
-use crate::record::time_series::MINUTE_MS;
 use crate::shadow::comparison::{CacheCorrectness, PredictedResponse};
+use greenroom_request_log::counts::RequestCounter;
+use greenroom_request_log::time_series::MINUTE_MS;
 
 /// Younger entries are not checked.
 const LEAST_AGE_MS: u64 = 1_000;

@@ -41,7 +41,7 @@ pub fn plan(facts: BodyFacts, lengths: BodyLengthLimits) -> BodyPlan {
         _ if facts.declared == Some(0) => BodyPlan::Nothing,
         _ if length <= whole => BodyPlan::Whole,
         BodyUse::Read if !facts.is_proven => BodyPlan::TooLongUnproven,
-        BodyUse::Read | BodyUse::Unread => BodyPlan::Streamed,
+        BodyUse::Read | BodyUse::Helpful | BodyUse::Unread => BodyPlan::Streamed,
     }
 }
 
@@ -57,7 +57,7 @@ mod tests {
 
     #[test]
     fn short_bodies_are_read_whole_and_long_ones_are_passed_on() {
-        for body_use in [BodyUse::Read, BodyUse::Unread] {
+        for body_use in [BodyUse::Read, BodyUse::Helpful, BodyUse::Unread] {
             assert_eq!(of(Some(0), 0, body_use, false), BodyPlan::Nothing);
             assert_eq!(of(Some(100), 0, body_use, true), BodyPlan::Whole);
             assert_eq!(of(Some(101), 0, body_use, true), BodyPlan::Streamed);
@@ -70,6 +70,7 @@ mod tests {
     #[test]
     fn a_token_that_was_never_accepted_has_little_held_for_it() {
         assert_eq!(of(Some(11), 0, BodyUse::Unread, false), BodyPlan::Streamed);
+        assert_eq!(of(Some(11), 0, BodyUse::Helpful, false), BodyPlan::Streamed);
         assert_eq!(of(Some(11), 0, BodyUse::Read, false), BodyPlan::TooLongUnproven);
     }
 

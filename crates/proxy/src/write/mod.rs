@@ -7,19 +7,20 @@ pub mod upload;
 use std::sync::atomic::Ordering;
 
 use greenroom_dialect::classification::{Classification, TokenRevocation, Write};
+use greenroom_dialect::playback_stage::PlaybackStage;
 use greenroom_dialect::request::RequestView;
-use greenroom_dialect::tag::{Tag, TagInvalidation};
+use greenroom_dialect::tag::{Audience, Tag, TagInvalidation};
 use http::header::HeaderValue;
-use http::{Method, Request, Response, StatusCode, request};
+use http::{HeaderMap, Method, Request, Response, StatusCode, request};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use tokio::sync::oneshot;
 
+use crate::feed::EchoWatch;
 use crate::forward;
 use crate::forward::outage;
 use crate::invalidate::InvalidationSource;
 use crate::proxy_request::ProxyRequest;
-use crate::request::headers;
 use crate::shadow::stats;
 use crate::{access_log, invalidate, response};
 use greenroom_origin::body::{Body, CollectedBody, collect};
@@ -52,6 +53,7 @@ pub async fn pass(request: ProxyRequest, target: &str, parts: request::Parts, bo
             invalidations: vec![TagInvalidation::everyone(Tag::all())],
             throttled: None,
             revokes: TokenRevocation::Nothing,
+            edit: None,
         },
     };
     let (body, upload_handle) = received.into_body();
@@ -115,7 +117,10 @@ async fn send_once(
     let key = breaker::key_of(upstream_request.uri().path());
     match server.origin.clock.timeout(limit, send_and_read(request, upstream_request, key)).await {
         Ok(Ok((response, status))) => {
-            apply_result(request, &write, status);
+            apply_result(request, &write, status, response.headers());
+            if status.is_success() {
+                record_for_feed(request, &write, response.body());
+            }
             response
         }
         Ok(Err(error)) => handle_upstream_error(request, &write, &error, upload_handle.as_ref()),
@@ -178,8 +183,7 @@ async fn send_and_read(
     key: u64,
 ) -> Result<(Response<Body>, StatusCode), UpstreamError> {
     let response = request.server.origin.send(upstream_request, UpstreamRequestKind::Write, key).await?;
-    let (mut parts, body) = response.into_parts();
-    parts.headers = headers::for_client(&parts.headers);
+    let (parts, body) = response.into_parts();
     let status = parts.status;
     let body = match collect(body, MAX_RESPONSE_BYTES).await {
         CollectedBody::Whole(bytes) => bytes.into(),
@@ -188,23 +192,46 @@ async fn send_and_read(
             return Err(UpstreamError::from_reason(&"the response ended early"));
         }
     };
-    Ok((Response::from_parts(parts, body), status))
+    Ok((response::forwarded(Response::from_parts(parts, body), "write"), status))
 }
 
 /// Invalidates according to the response's status.
-fn apply_result(request: &ProxyRequest, write: &Write, status: StatusCode) {
+fn apply_result(request: &ProxyRequest, write: &Write, status: StatusCode, headers: &HeaderMap) {
     match status.as_u16() {
         200..=399 => {
             request.server.origin.record_success();
             apply_invalidations(request, write, confirmed_source(request, write));
             apply_revocation(request, write.revokes);
         }
-        401 | 498 => invalidate::apply_token_rejection(request, status),
-        400..=499 => {}
+        400..=499 => invalidate::apply_token_rejection(request, status, headers),
         _ => {
             request.server.origin.record_failure();
             apply_invalidations(request, write, InvalidationSource::UnconfirmedWrite(&request.classified.identity));
         }
+    }
+}
+
+/// The feed must hear a write of its own user, and tell sessions no older than a write about them.
+fn record_for_feed(request: &ProxyRequest, write: &Write, response: &Body) {
+    let (server, identity) = (&request.server, &request.classified.identity);
+    let is_own = server.feed.own_account().is_some_and(|own| identity.account() == Some(own));
+    let is_of_other = write.invalidations.iter().any(
+        |stale| matches!(&stale.audience, Audience::User(user) if identity.account().as_deref() != Some(user.as_str())),
+    );
+    if is_own && !is_of_other && EchoWatch::is_echoed(write.name, whole(response)) {
+        server.feed.echo.expect(server.origin.clock.now_ms());
+    } else if EchoWatch::is_echoed(write.name, &[]) {
+        server.feed.echo.postpone(server.origin.clock.now_ms());
+    }
+    if write.invalidations.iter().any(|stale| stale.tag == Tag::sessions()) {
+        server.feed.sessions.record_write(identity, server.origin.clock.now_us());
+    }
+}
+
+fn whole(body: &Body) -> &[u8] {
+    match body {
+        Body::Whole(Some(bytes)) => bytes,
+        _ => &[],
     }
 }
 
@@ -218,11 +245,17 @@ fn confirmed_source<'a>(request: &'a ProxyRequest, write: &Write) -> Invalidatio
 
 fn apply_invalidations(request: &ProxyRequest, write: &Write, source: InvalidationSource<'_>) {
     let server = &request.server;
-    invalidate::apply(server, &write.invalidations, source);
+    let narrowed = write.edit.as_ref().filter(|_| matches!(source, InvalidationSource::ConfirmedWrite(_)));
+    let narrowed = narrowed.and_then(|edit| {
+        let lineage = server.invalidation.lineage.lock();
+        edit.narrowed(lineage.document(&edit.document.key())?)
+    });
+    invalidate::apply(server, narrowed.as_deref().unwrap_or(&write.invalidations), source);
     if let Some(throttled) = &write.throttled
         && server.invalidation.progress_throttle.is_due(
             &request.classified.identity,
             &throttled.item,
+            PlaybackStage::of(throttled, &server.invalidation.lineage.lock()),
             server.origin.clock.now_ms(),
         )
     {
@@ -236,7 +269,7 @@ fn apply_revocation(request: &ProxyRequest, revocation: TokenRevocation) {
         TokenRevocation::Caller if request.classified.identity.is_anonymous() => {}
         TokenRevocation::Caller => {
             request.classified.identity.refuse();
-            request.server.purge_partition(&request.classified.identity);
+            request.server.forget_token(&request.classified.identity);
         }
         TokenRevocation::Everyone => {
             request.server.identities.refuse_all();

@@ -21,12 +21,12 @@ use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Incoming;
 
 use super::body_plan::{BodyFacts, BodyPlan, plan};
-use crate::http::byte_budget::{ByteBudgetError, ByteReservation};
-use crate::http::concurrency_limit::{ConcurrencyLimitError, ConcurrencyPermit};
-use crate::http::limits::LimitKind;
 use crate::proxy_request::ProxyRequest;
 use crate::request::client_ip;
 use crate::response;
+use greenroom_http_server::byte_budget::{ByteBudgetError, ByteReservation};
+use greenroom_http_server::concurrency_limit::{ConcurrencyLimitError, ConcurrencyPermit};
+use greenroom_http_server::limits::LimitKind;
 use greenroom_origin::body::{Body, BodyError};
 
 /// Timeout for a write's body.
@@ -155,7 +155,7 @@ async fn read(request: &ProxyRequest, body_use: BodyUse, mut body: Incoming) -> 
         // The declared length is reserved at once, so that a body that does not fit is rejected before it is sent.
         match buffer.reserve(needed) {
             Ok(()) => {}
-            Err(_) if body_use == BodyUse::Unread => return start_upload(buffer.parts(), facts.arrived, body),
+            Err(_) if body_use != BodyUse::Read => return start_upload(buffer.parts(), facts.arrived, body),
             Err(exhausted) => return Err(UploadError::OverBudget(exhausted)),
         }
         let Some(frame) = body.frame().await else { return Ok(ReceivedBody::Whole(buffer.whole())) };
@@ -165,7 +165,7 @@ async fn read(request: &ProxyRequest, body_use: BodyUse, mut body: Incoming) -> 
         let capacity = if is_declared { facts.arrived } else { facts.arrived.next_multiple_of(STEP_BYTES) };
         match buffer.reserve(capacity) {
             Ok(()) => buffer.bytes.extend_from_slice(&data),
-            Err(_) if body_use == BodyUse::Unread => {
+            Err(_) if body_use != BodyUse::Read => {
                 let mut parts = buffer.parts();
                 parts.push_back(data);
                 return start_upload(parts, facts.arrived, body);

@@ -1,5 +1,6 @@
 //! Change notifications to followers.
 
+use super::playlist::PlaylistAudience;
 use super::watch::PlayerState;
 use crate::catalogue::{ItemId, MediaKind, Section};
 use crate::users::UserId;
@@ -30,8 +31,10 @@ pub enum StateChange {
         playlist: ItemId,
         /// Its title.
         title: String,
-        /// Whether it was deleted.
-        deleted: bool,
+        /// What happened to it.
+        cause: PlaylistChangeCause,
+        /// The users who see it, or saw it.
+        audience: PlaylistAudience,
         /// Added items.
         added: Vec<ItemId>,
     },
@@ -56,6 +59,8 @@ pub enum StateChange {
     Scanned(Section),
     /// The server's settings, users or devices changed.
     Server,
+    /// Users were added, limited or removed. No client is told.
+    UsersChanged,
     /// The server is about to shut down.
     ShuttingDown,
 }
@@ -73,6 +78,19 @@ pub enum WatchChangeCause {
     Favourite,
     /// The position advanced during playback.
     Progress,
+    /// A playback started, where that changes the state.
+    Started,
+}
+
+/// What happened to a playlist.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PlaylistChangeCause {
+    /// It was created.
+    Created,
+    /// Its entries, its title or its sharing changed.
+    Changed,
+    /// It was deleted.
+    Deleted,
 }
 
 /// An added, changed or deleted item, with its parents.

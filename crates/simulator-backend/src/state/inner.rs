@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use parking_lot::Mutex;
 
 use super::overlay::CatalogueOverlay;
+use super::play_rules::PlayRules;
 use super::playlist::PlaylistRecord;
 use super::watch::{PlayRecord, PlayerDevice, SimulatedSession, WatchState};
 use crate::catalogue::{ItemId, MediaKind, Section, SortKey, SortedIds};
@@ -38,6 +39,9 @@ pub(super) struct StateData {
     pub(super) devices: Vec<PlayerDevice>,
     pub(super) settings: BTreeMap<String, String>,
     pub(super) overlay: CatalogueOverlay,
+    /// Times of the last changes to items and playlists, in milliseconds.
+    pub(super) saved_ms: HashMap<ItemId, u64>,
+    pub(super) rules: PlayRules,
     pub(super) next_item: u32,
     pub(super) next_entry: u64,
     pub(super) next_play: u64,

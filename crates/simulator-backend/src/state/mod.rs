@@ -4,8 +4,10 @@
 mod change;
 mod inner;
 mod overlay;
+mod play_rules;
 mod playlist;
 mod seeded;
+mod user_directory;
 mod view;
 mod watch;
 mod write;
@@ -15,16 +17,18 @@ use std::sync::Arc;
 use parking_lot::{RwLock, RwLockReadGuard};
 use tokio::sync::broadcast;
 
-pub use change::{ItemChange, SimulatedActivity, StateChange, WatchChangeCause};
-pub use playlist::{PlaylistEntryRecord, PlaylistRecord};
+pub use change::{ItemChange, PlaylistChangeCause, SimulatedActivity, StateChange, WatchChangeCause};
+pub use play_rules::PlayRules;
+pub use playlist::{PlaylistAudience, PlaylistEntryRecord, PlaylistRecord};
 pub use view::{SectionTimestamps, StateView, WatchSummary};
 pub use watch::{PlayRecord, PlaybackUpdate, PlayerDevice, PlayerState, SimulatedSession, WatchState};
 pub use write::StateWrite;
 
 use crate::catalogue::{Catalogue, SortIndex};
 use crate::clock::SimulatedClock;
-use crate::users::{UserId, UserRegistry};
+use crate::users::{SimulatedUser, UserId, UserRegistry};
 use inner::StateData;
+use user_directory::UserDirectory;
 
 /// Changes that a slow follower may lag behind before it misses some.
 const CHANGES_KEPT: usize = 4_096;
@@ -34,6 +38,7 @@ const CHANGES_KEPT: usize = 4_096;
 pub struct SimulatedState {
     catalogue: Arc<Catalogue>,
     users: Arc<UserRegistry>,
+    directory: RwLock<UserDirectory>,
     orders: SortIndex,
     clock: SimulatedClock,
     inner: RwLock<StateData>,
@@ -50,7 +55,8 @@ impl SimulatedState {
     ) -> Self {
         let inner = RwLock::new(seeded::seed_state(&catalogue, &users, plays_per_user));
         let (changes, _) = broadcast::channel(CHANGES_KEPT);
-        Self { catalogue, users, orders: SortIndex::default(), clock, inner, changes }
+        let directory = RwLock::new(UserDirectory::new(&users));
+        Self { catalogue, users, directory, orders: SortIndex::default(), clock, inner, changes }
     }
 
     /// The catalogue below it.
@@ -58,9 +64,34 @@ impl SimulatedState {
         &self.catalogue
     }
 
-    /// Users and tokens.
+    /// Users and tokens at the start.
     pub fn users(&self) -> &UserRegistry {
         &self.users
+    }
+
+    /// The user with this number, as long as there is one.
+    pub fn user(&self, id: UserId) -> Option<Arc<SimulatedUser>> {
+        self.directory.read().user(id)
+    }
+
+    /// The current users.
+    pub fn current_users(&self) -> Vec<Arc<SimulatedUser>> {
+        self.directory.read().all()
+    }
+
+    /// Whether a user may no longer log in.
+    pub fn is_disabled(&self, id: UserId) -> bool {
+        self.directory.read().is_disabled(id)
+    }
+
+    /// Greatest age of which a user may see content, if there is one.
+    pub fn rating_limit(&self, id: UserId) -> Option<u32> {
+        self.directory.read().rating_limit(id)
+    }
+
+    /// Sets what a player's report does to a user's state.
+    pub fn set_play_rules(&self, rules: PlayRules) {
+        self.inner.write().rules = rules;
     }
 
     /// Simulated clock.

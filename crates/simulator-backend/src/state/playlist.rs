@@ -39,9 +39,47 @@ pub struct PlaylistEntryRecord {
     pub item: ItemId,
 }
 
+/// The users who may see a playlist.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PlaylistAudience {
+    /// All users.
+    Everybody,
+    /// These.
+    Users(Vec<UserId>),
+}
+
+impl PlaylistAudience {
+    /// Whether `user` is one of them.
+    pub fn includes(&self, user: UserId) -> bool {
+        match self {
+            Self::Everybody => true,
+            Self::Users(users) => users.contains(&user),
+        }
+    }
+}
+
 impl PlaylistRecord {
+    /// Its items, each once.
+    pub fn items(&self) -> Vec<ItemId> {
+        let mut items: Vec<ItemId> = Vec::new();
+        for entry in &self.entries {
+            if !items.contains(&entry.item) {
+                items.push(entry.item);
+            }
+        }
+        items
+    }
+
     /// Whether `user` may see it.
     pub fn is_visible_to(&self, user: UserId) -> bool {
-        self.public || self.owner == user || self.shared_with.contains(&user)
+        self.audience().includes(user)
+    }
+
+    /// The users who may see it.
+    pub fn audience(&self) -> PlaylistAudience {
+        if self.public {
+            return PlaylistAudience::Everybody;
+        }
+        PlaylistAudience::Users(std::iter::once(self.owner).chain(self.shared_with.iter().copied()).collect())
     }
 }

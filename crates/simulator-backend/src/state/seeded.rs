@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::inner::{SectionTimestamps, StateData};
 use super::overlay::CatalogueOverlay;
+use super::play_rules::PlayRules;
 use super::playlist::{PlaylistEntryRecord, PlaylistRecord};
 use super::watch::{PlayRecord, PlayerDevice, WatchState};
 use crate::catalogue::{Catalogue, ItemId, MediaKind, Section};
@@ -33,6 +34,8 @@ pub(super) fn seed_state(catalogue: &Catalogue, users: &UserRegistry, plays_per_
         devices: Vec::new(),
         settings: BTreeMap::new(),
         overlay: CatalogueOverlay::default(),
+        saved_ms: HashMap::new(),
+        rules: PlayRules::default(),
         next_item: (catalogue.end().0 / ID_GAP + 1) * ID_GAP,
         next_entry: 0,
         next_play: 0,

@@ -64,14 +64,14 @@ impl<'a> StateView<'a> {
         self.state.catalogue()
     }
 
-    /// The user with this number.
-    pub fn user(&self, id: UserId) -> Option<&'a SimulatedUser> {
-        self.state.users().user(id)
+    /// The user with this number, as long as there is one.
+    pub fn user(&self, id: UserId) -> Option<Arc<SimulatedUser>> {
+        self.state.user(id)
     }
 
-    /// Every user.
-    pub fn users(&self) -> &'a [SimulatedUser] {
-        &self.state.users().users
+    /// The current users.
+    pub fn users(&self) -> Vec<Arc<SimulatedUser>> {
+        self.state.current_users()
     }
 
     /// The number of writes so far.
@@ -150,6 +150,14 @@ impl<'a> StateView<'a> {
         self.exists(id).then(|| (catalogue.added_at(id), catalogue.updated_at(id)))
     }
 
+    /// Time of the last change to an item or a playlist itself, in milliseconds: not of its user state, nor of the
+    /// members of a collection.
+    pub fn saved_ms(&self, id: ItemId) -> u64 {
+        let known = self.inner.saved_ms.get(&id).copied();
+        let playlist = || self.playlist(id).map(|playlist| playlist.updated_at * 1_000);
+        known.or_else(playlist).or_else(|| self.times(id).map(|(_, updated_at)| updated_at * 1_000)).unwrap_or(0)
+    }
+
     /// The title of an item.
     pub fn title(&self, id: ItemId) -> Option<String> {
         match self.inner.overlay.records.get(&id) {
@@ -184,10 +192,10 @@ impl<'a> StateView<'a> {
         ids
     }
 
-    /// All playable items below an item; the item itself if it is playable.
+    /// All playable items below an item or in a playlist; the item itself if it is playable.
     pub fn leaves(&self, id: ItemId) -> Vec<ItemId> {
         match self.kind(id) {
-            None => Vec::new(),
+            None => self.playlist(id).map(PlaylistRecord::items).unwrap_or_default(),
             Some(kind) if kind.is_playable() => vec![id],
             Some(_) => self.children(id).into_iter().flat_map(|child| self.leaves(child)).collect(),
         }

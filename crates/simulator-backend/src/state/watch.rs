@@ -22,12 +22,14 @@ pub struct WatchState {
     pub skips: u32,
     /// Whether the user removed it from the list of items to resume.
     pub hidden_from_resume: bool,
+    /// Whether it counts as not played in spite of its plays, as after a start.
+    pub not_played: bool,
 }
 
 impl WatchState {
     /// Whether it was played completely at least once.
     pub fn played(&self) -> bool {
-        self.views > 0
+        self.views > 0 && !self.not_played
     }
 }
 

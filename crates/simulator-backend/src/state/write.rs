@@ -11,9 +11,8 @@ use crate::users::UserId;
 mod library;
 mod moves;
 mod playlists;
+mod users;
 
-/// Percentage of the duration that counts as a complete play.
-const PLAYED_PERCENT: u64 = 90;
 /// Max devices stored one by one.
 const MAX_DEVICES: usize = 1_000;
 /// Max stored settings.
@@ -77,7 +76,7 @@ impl<'a> StateWrite<'a> {
         let device = self.inner.devices.first().map_or(1, |device| device.id);
         let leaves = self.view().leaves(item);
         for leaf in leaves {
-            self.play(leaf, at, device);
+            self.play(leaf, at, device, false);
         }
         self.changes.push(StateChange::Watched { user: self.user, item, cause: WatchChangeCause::Played });
     }
@@ -88,6 +87,7 @@ impl<'a> StateWrite<'a> {
         for leaf in leaves {
             let watch = self.inner.watch_mut(self.user, leaf);
             (watch.views, watch.offset_ms, watch.last_viewed_at) = (0, 0, None);
+            watch.not_played = false;
         }
         self.changes.push(StateChange::Watched { user: self.user, item, cause: WatchChangeCause::Unplayed });
     }
@@ -126,10 +126,9 @@ impl<'a> StateWrite<'a> {
     /// Sets the position of `item` at the end of a playback: far enough counts as played.
     pub fn leave_at(&mut self, item: ItemId, offset_ms: u64) {
         let duration = self.view().record(item).and_then(|record| record.duration_ms).unwrap_or(u64::MAX);
-        if offset_ms.saturating_mul(100) / duration.max(1) >= PLAYED_PERCENT {
-            self.mark_played(item);
-        } else {
-            self.set_offset(item, offset_ms);
+        match self.inner.rules.kept_position(offset_ms, duration) {
+            None => self.mark_played(item),
+            Some(kept_ms) => self.set_offset(item, kept_ms),
         }
     }
 
@@ -152,10 +151,14 @@ impl<'a> StateWrite<'a> {
             Some(at) => self.inner.sessions.remove(at),
             None => self.session(playing, now),
         };
+        let starts = known.is_none() || session.item != playing.item;
         session.device = PlayerDevice { id: device, ..playing.device.clone() };
         (session.item, session.progress, session.offset_ms) = (playing.item, playing.progress, playing.offset_ms);
         let key = session.key.clone();
-        self.follow_up(playing, now, device);
+        if starts && playing.progress != PlayerState::Stopped {
+            self.start(playing.item, now);
+        }
+        self.follow_up(playing, now, device, starts);
         if playing.progress != PlayerState::Stopped {
             let at = known.unwrap_or(self.inner.sessions.len()).min(self.inner.sessions.len());
             self.inner.sessions.insert(at, session);
@@ -246,12 +249,14 @@ impl<'a> StateWrite<'a> {
     }
 
     /// Applies a report to the user's state on the item.
-    fn follow_up(&mut self, playing: &PlaybackUpdate, now: u64, device: u32) {
+    fn follow_up(&mut self, playing: &PlaybackUpdate, now: u64, device: u32, starts: bool) {
         let record = self.view().record(playing.item);
         let duration = record.and_then(|record| record.duration_ms).unwrap_or(u64::MAX);
-        let played = playing.offset_ms.saturating_mul(100) / duration.max(1) >= PLAYED_PERCENT;
-        if played && playing.progress == PlayerState::Stopped {
-            self.play(playing.item, now, device);
+        let rules = self.inner.rules;
+        let kept_ms = rules.kept_position(playing.offset_ms, duration);
+        if kept_ms.is_none() && playing.progress == PlayerState::Stopped {
+            let counted = rules.counts_at_start && !starts;
+            self.play(playing.item, now, device, counted);
             self.changes.push(StateChange::Watched {
                 user: self.user,
                 item: playing.item,
@@ -260,8 +265,11 @@ impl<'a> StateWrite<'a> {
             return;
         }
         let watch = self.inner.watch_mut(self.user, playing.item);
-        watch.offset_ms = playing.offset_ms;
-        watch.last_viewed_at = Some(now);
+        watch.offset_ms = kept_ms.unwrap_or(if rules.counts_at_start { 0 } else { playing.offset_ms });
+        watch.not_played &= !(kept_ms.is_none() && rules.completes(playing.progress));
+        if starts || !rules.counts_at_start {
+            watch.last_viewed_at = Some(now);
+        }
         watch.hidden_from_resume = false;
         self.changes.push(StateChange::Watched {
             user: self.user,
@@ -270,11 +278,28 @@ impl<'a> StateWrite<'a> {
         });
     }
 
-    fn play(&mut self, leaf: ItemId, at: u64, device: u32) {
+    /// Applies the start of a playback.
+    fn start(&mut self, item: ItemId, now: u64) {
+        let rules = self.inner.rules;
+        if !rules.counts_at_start {
+            return;
+        }
+        let is_music = self.view().kind(item).is_some_and(|kind| kind.section() == Section::Music);
+        rules.start(self.inner.watch_mut(self.user, item), now, is_music);
+        self.changes.push(StateChange::Watched { user: self.user, item, cause: WatchChangeCause::Started });
+    }
+
+    /// Stores a complete play; `counted` if its start has counted it already.
+    fn play(&mut self, leaf: ItemId, at: u64, device: u32, counted: bool) {
         let watch = self.inner.watch_mut(self.user, leaf);
-        watch.views += 1;
+        if !counted || watch.views == 0 {
+            watch.views += 1;
+        }
+        watch.not_played = false;
         watch.offset_ms = 0;
-        watch.last_viewed_at = Some(at);
+        if !counted {
+            watch.last_viewed_at = Some(at);
+        }
         self.inner.next_play += 1;
         let play = PlayRecord { id: self.inner.next_play, item: leaf, user: self.user, viewed_at: at, device };
         if self.inner.plays.len() >= MAX_PLAYS {

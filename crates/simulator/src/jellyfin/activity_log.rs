@@ -80,7 +80,7 @@ impl ActivityLog {
         let plays = view.plays();
         for play in &plays[plays.len().saturating_sub(PAST_PLAYS)..] {
             let (Some(kind), Some(title)) = (view.kind(play.item), view.title(play.item)) else { continue };
-            let user = view.user(play.user).map_or("", |user| user.name.as_str());
+            let user = view.user(play.user).map(|user| user.name.clone()).unwrap_or_default();
             let name = format!("{user} has finished playing {title}");
             journal.record(play.viewed_at * 1_000, ActivityEvent::Stopped(kind), &name, play.user, Some(play.item));
         }

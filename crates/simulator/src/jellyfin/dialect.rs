@@ -17,12 +17,16 @@ use super::error::JellyfinError;
 use super::params::JellyfinParams;
 use super::request::{Caller, JellyfinRequest};
 use super::response::{JellyfinBody, JellyfinResponse, ResponseMarkers};
-use super::server::JellyfinServer;
+use super::server::{JellyfinServer, SocketEvent};
+use super::socket::SessionKey;
 use super::{routes, socket};
 use crate::class::RequestClass;
 use crate::media;
 use crate::serve::{Dialect, SimulatedRequest, SimulatedResponse, SimulatorContext, decoded};
 use crate::users::UserId;
+
+/// Requests of a session within this time of its last one are no news about sessions.
+const ACTIVITY_TOLD_EVERY_MS: u64 = 10_000;
 
 /// Smaller bodies are not worth compressing.
 const LEAST_COMPRESSED_BYTES: usize = 256;
@@ -85,9 +89,15 @@ impl JellyfinDialect {
         if ground.is_revoked(&known.label) {
             return None;
         }
+        if known.user.is_some_and(|user| ground.state.is_disabled(user)) {
+            return None;
+        }
         self.server.tokens.record_use(secret, says, &asked.peer.ip().to_string(), now_ms);
+        if known.user.is_some() && now_ms.saturating_sub(known.active_ms) > ACTIVITY_TOLD_EVERY_MS {
+            self.server.notify(SocketEvent::SessionsChanged { at_once: known.active_ms == 0 });
+        }
         let grant = self.server.tokens.find(secret)?;
-        let user = grant.user.map(|user| ground.state.users().user(user));
+        let user = grant.user.map(|user| ground.state.user(user));
         match user {
             None => Some(Caller { grant, admin: true }),
             Some(user) => user.map(|user| Caller { grant, admin: user.admin }),
@@ -105,7 +115,10 @@ impl JellyfinDialect {
         let caller = self.caller(&says, asked, ground, now_ms);
         if socket::is_upgrade(asked) {
             return match caller {
-                Some(caller) => socket::open(asked, ground, &self.server, caller),
+                Some(caller) => {
+                    let session = SessionKey::of_request(&says, &caller.grant);
+                    socket::open(asked, ground, &self.server, caller, session)
+                }
                 None => self.leave(
                     JellyfinResponse::from_error(&JellyfinError::Unauthorized),
                     asked,
@@ -278,7 +291,7 @@ fn first_marks(caller: Option<&Caller>, ground: &SimulatorContext) -> ResponseMa
     let name = match (caller, user) {
         (None, _) => "nobody".to_owned(),
         (Some(_), None) => "key".to_owned(),
-        (Some(_), Some(user)) => ground.state.users().user(user).map(|user| user.name.clone()).unwrap_or_default(),
+        (Some(_), Some(user)) => ground.state.user(user).map(|user| user.name.clone()).unwrap_or_default(),
     };
     ResponseMarkers {
         user: name,

@@ -23,7 +23,6 @@ mod ident;
 mod library;
 mod options;
 mod params;
-mod picture;
 mod quick_connect;
 mod request;
 mod response;

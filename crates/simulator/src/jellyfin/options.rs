@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::options::DialectSwitches;
+
 /// Behaviour that differs between versions or is not known for sure. Every combination of switches is a server that may
 /// exist.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,12 +51,26 @@ pub struct JellyfinSwitches {
     pub marks: bool,
     /// Base path of everything, such as `/jellyfin`; empty for none.
     pub base_url: String,
-    /// Quiet time before changes of the library are announced.
+    /// Messages to a session go to one of its sockets, the last active one; else to all.
+    pub one_socket_per_session: bool,
+    /// A play counts at its start, and positions are kept within the shipped limits; else as a Plex does.
+    pub jellyfin_play_rules: bool,
+    /// Quiet time before changes of the library are announced (`LibraryUpdateDuration`). Every change restarts it.
     pub library_changed_delay: Duration,
     /// Quiet time before changes of user data are announced.
     pub user_data_changed_delay: Duration,
     /// Time that a socket may be silent.
     pub keep_alive: Duration,
+}
+
+impl DialectSwitches for JellyfinSwitches {
+    fn quick() -> Self {
+        Self {
+            library_changed_delay: Duration::from_millis(100),
+            user_data_changed_delay: Duration::ZERO,
+            ..Self::default()
+        }
+    }
 }
 
 impl Default for JellyfinSwitches {
@@ -81,8 +97,10 @@ impl Default for JellyfinSwitches {
             quick_connect: true,
             marks: true,
             base_url: String::new(),
-            library_changed_delay: Duration::from_millis(100),
-            user_data_changed_delay: Duration::ZERO,
+            one_socket_per_session: true,
+            jellyfin_play_rules: true,
+            library_changed_delay: Duration::from_secs(30),
+            user_data_changed_delay: Duration::from_millis(500),
             keep_alive: Duration::from_mins(1),
         }
     }

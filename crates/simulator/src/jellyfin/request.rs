@@ -107,7 +107,7 @@ impl JellyfinRequest<'_> {
         let number =
             JellyfinId::parse(text).and_then(|id| id.within(IdNamespace::User)).ok_or(JellyfinError::NotFound)?;
         let id = UserId(u32::try_from(number).map_err(|_| JellyfinError::NotFound)?);
-        self.context.state.users().user(id).map(|user| user.id).ok_or(JellyfinError::NotFound)
+        self.context.state.user(id).map(|user| user.id).ok_or(JellyfinError::NotFound)
     }
 
     /// The id in a path segment.
@@ -152,6 +152,7 @@ impl JellyfinRequest<'_> {
         ResponseContext {
             view,
             user,
+            rating_limit: user.and_then(|user| self.context.state.rating_limit(user)),
             now_ms: self.now_ms,
             draw: self.server.next_draw(),
             starting: self.starting,

@@ -1,6 +1,7 @@
 //! Context of a response: one moment of the state, and the user whose view it shows.
 
 use super::dto::ImageStore;
+use super::fixtures::rated_age;
 use super::ident::{IdNamespace, JellyfinId};
 use super::options::JellyfinSwitches;
 use super::server::RemovedSections;
@@ -15,6 +16,8 @@ pub(crate) struct ResponseContext<'a> {
     pub(crate) view: &'a StateView<'a>,
     /// User whose state and rights apply; `None` for an API key that names no user.
     pub(crate) user: Option<UserId>,
+    /// Age up to which the user sees rated content.
+    pub(crate) rating_limit: Option<u32>,
     /// Time of the request's arrival, in milliseconds.
     pub(crate) now_ms: u64,
     /// Number of the draw for what is random in this response.
@@ -47,7 +50,17 @@ impl ResponseContext<'_> {
     /// The item, if it exists and is visible.
     pub(crate) fn record(&self, id: ItemId) -> Option<ItemRecord> {
         let shown = self.view.kind(id).is_some_and(|kind: MediaKind| self.sees(kind.section()));
-        if shown { self.view.record(id) } else { None }
+        if shown { self.view.record(id).filter(|record| self.is_old_enough_for(record)) } else { None }
+    }
+
+    /// Whether the user sees only what is rated for an age.
+    pub(crate) fn is_limited(&self) -> bool {
+        self.rating_limit.is_some()
+    }
+
+    fn is_old_enough_for(&self, record: &ItemRecord) -> bool {
+        let age = || record.content_rating.as_deref().and_then(rated_age);
+        self.rating_limit.is_none_or(|limit| age().is_none_or(|age| age <= limit))
     }
 
     /// The id of an item on the wire.

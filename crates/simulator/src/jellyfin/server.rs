@@ -11,14 +11,16 @@ use tokio::sync::broadcast;
 
 use super::activity_log::ActivityLog;
 use super::dto::ImageStore;
-use super::ident::digest;
+use super::ident::{JellyfinId, digest};
+use super::library::JellyfinLibrary;
 use super::options::JellyfinSwitches;
 use super::quick_connect::QuickConnect;
+use super::socket::SocketRegistry;
 use super::tasks::{self, ScheduledTasks};
 use super::tokens::TokenTable;
 use crate::catalogue::Section;
 use crate::serve::SimulatorContext;
-use crate::state::SimulatedState;
+use crate::state::{PlayRules, SimulatedState};
 use crate::users::UserId;
 
 /// Reported version.
@@ -41,8 +43,11 @@ pub(crate) enum SocketEvent {
     Revoked(String),
     /// A library was added or removed. Its items are not named.
     LibrariesChanged,
-    /// A user changed: the user as written, for that user's sockets.
-    UserUpdated(UserId, Value),
+    /// Sessions changed: told at once, or with the next interval.
+    SessionsChanged {
+        /// Whether it is more than another request of a known session.
+        at_once: bool,
+    },
 }
 
 /// State of this server.
@@ -66,6 +71,8 @@ pub(crate) struct JellyfinServer {
     pub(crate) activity_log: ActivityLog,
     /// Events for sockets.
     pub(crate) events: broadcast::Sender<SocketEvent>,
+    /// Open sockets.
+    pub(crate) sockets: SocketRegistry,
     /// Capabilities of devices, by token.
     pub(crate) capabilities: Mutex<HashMap<String, Value>>,
     /// The removed libraries.
@@ -103,6 +110,9 @@ fn bit(section: Section) -> u32 {
 impl JellyfinServer {
     /// A server on `state`.
     pub(crate) fn new(state: &SimulatedState, seed: u64, switches: JellyfinSwitches) -> Self {
+        if switches.jellyfin_play_rules {
+            state.set_play_rules(PlayRules::JELLYFIN);
+        }
         let now_ms = state.clock().now_ms();
         let (notices, _) = broadcast::channel(NOTICES_KEPT);
         Self {
@@ -115,6 +125,7 @@ impl JellyfinServer {
             tasks: ScheduledTasks::new(now_ms),
             activity_log: ActivityLog::with_history(state),
             events: notices,
+            sockets: SocketRegistry::default(),
             capabilities: Mutex::default(),
             removed_sections: RemovedSections::default(),
             draws: AtomicU64::new(0),
@@ -136,6 +147,13 @@ impl JellyfinServer {
             self.notify(SocketEvent::Revoked(secret.to_owned()));
         }
         ended
+    }
+
+    /// Revokes all tokens of a user.
+    pub(crate) fn revoke_user(&self, user: UserId) {
+        for grant in self.tokens.all().into_iter().filter(|grant| grant.user == Some(user)) {
+            self.revoke(&grant.secret);
+        }
     }
 
     /// Notifies every socket. It is no failure to have none.
@@ -174,6 +192,9 @@ pub(crate) fn run_task(house: &Arc<JellyfinServer>, ground: &Arc<SimulatorContex
     let scans = key == tasks::SCAN;
     if scans {
         mark_sections(&ground.state, true);
+        for library in JellyfinLibrary::EVERY {
+            tell_progress(house, library.id());
+        }
     }
     let (house, held, key) = (Arc::clone(house), Arc::clone(ground), key.to_owned());
     ground.spawn(async move {
@@ -185,6 +206,13 @@ pub(crate) fn run_task(house: &Arc<JellyfinServer>, ground: &Arc<SimulatorContex
             house.notify(SocketEvent::TaskEnded(result));
         }
     });
+}
+
+/// Tells administrators of the refresh of a library. Nothing is told of a refresh of one item.
+pub(crate) fn tell_progress(server: &JellyfinServer, library: JellyfinId) {
+    for percent in ["0", "100"] {
+        server.notify(SocketEvent::Refreshing(library.hex(), percent));
+    }
 }
 
 fn mark_sections(state: &SimulatedState, running: bool) {

@@ -65,7 +65,7 @@ impl TokenTable {
             user: token.user,
             client: if token.user.is_some() { "Greenroom Test" } else { "Greenroom Key" }.into(),
             device: format!("{} device", token.label),
-            device_id: digest(&[seed, token.label.bytes().map(u64::from).sum()]),
+            device_id: digest(&[seed, xxhash_rust::xxh3::xxh3_64(token.label.as_bytes())]),
             version: "1.0.0".into(),
             created_ms: now_ms,
             seen_ms: now_ms,
@@ -102,8 +102,8 @@ impl TokenTable {
         changed
     }
 
-    /// Issues a token to `user` on the device described by `says`. Revokes the device's earlier token.
-    pub(crate) fn issue(&self, user: UserId, says: &ClientCredential, now_ms: u64) -> TokenGrant {
+    /// Issues a token to `user` on the device described by `says`. Revokes and returns the user's earlier tokens there.
+    pub(crate) fn issue(&self, user: UserId, says: &ClientCredential, now_ms: u64) -> (TokenGrant, Vec<TokenGrant>) {
         let number = self.issued.fetch_add(1, Ordering::Relaxed) + 1;
         let word = |word: &Option<String>, other: &str| word.clone().unwrap_or_else(|| other.to_owned());
         let device_id = says.device_id.clone().unwrap_or_else(|| digest(&[self.seed, number, 1]));
@@ -121,14 +121,15 @@ impl TokenTable {
             peer: String::new(),
         };
         let mut held = self.held.write();
-        held.retain(|old| old.user != Some(user) || old.device_id != grant.device_id);
+        let is_ended = |old: &mut TokenGrant| old.user == Some(user) && old.device_id == grant.device_id;
+        let ended: Vec<TokenGrant> = held.extract_if(.., is_ended).collect();
         if held.len() >= MAX_TOKENS
             && let Some(oldest) = held.iter().position(|old| old.label.starts_with("issued-"))
         {
             held.remove(oldest);
         }
         held.push(grant.clone());
-        grant
+        (grant, ended)
     }
 
     /// Revokes a token. False if there was none.
@@ -165,9 +166,10 @@ mod tests {
     #[test]
     fn a_new_login_on_a_device_ends_its_old_token() {
         let tokens = TokenTable::new(&UserRegistry::standard("t"), 1, 0);
-        let first = tokens.issue(UserId(2), &says("phone"), 5);
-        let other = tokens.issue(UserId(3), &says("phone"), 6);
-        let second = tokens.issue(UserId(2), &says("phone"), 7);
+        let (first, _) = tokens.issue(UserId(2), &says("phone"), 5);
+        let (other, _) = tokens.issue(UserId(3), &says("phone"), 6);
+        let (second, ended) = tokens.issue(UserId(2), &says("phone"), 7);
+        assert_eq!(ended, std::slice::from_ref(&first));
         assert!(tokens.find(&first.secret).is_none());
         assert_eq!(tokens.find(&second.secret).and_then(|grant| grant.user), Some(UserId(2)));
         assert!(tokens.find(&other.secret).is_some());
@@ -177,7 +179,7 @@ mod tests {
     #[test]
     fn a_revoked_token_is_not_found() {
         let tokens = TokenTable::new(&UserRegistry::standard("t"), 1, 0);
-        let grant = tokens.issue(UserId(2), &says("tv"), 5);
+        let (grant, _) = tokens.issue(UserId(2), &says("tv"), 5);
         assert!(tokens.revoke_device("tv"));
         assert!(tokens.find(&grant.secret).is_none());
         assert!(!tokens.revoke(&grant.secret));

@@ -6,7 +6,9 @@ use super::kind;
 use super::server::LIBRARY;
 use super::switches::PlexSwitches;
 use crate::catalogue::{ItemId, Section};
-use crate::state::{ItemChange, SimulatedActivity, SimulatedSession, StateChange, WatchChangeCause};
+use crate::state::{
+    ItemChange, PlaylistChangeCause, SimulatedActivity, SimulatedSession, StateChange, WatchChangeCause,
+};
 use crate::users::SimulatedUser;
 
 /// A frame before encoding.
@@ -49,8 +51,8 @@ pub(super) fn frames_for(
         }
         StateChange::Edited(moved) if user.sees(moved.section) => vec![timeline(moved, PROCESSED, "")],
         StateChange::Deleted(moved) if user.sees(moved.section) => vec![timeline(moved, DELETED, "deleted")],
-        StateChange::Playlist { owner, playlist, title, deleted, .. } if *owner == user.id => {
-            let state = if *deleted { DELETED } else { PROCESSED };
+        StateChange::Playlist { owner, playlist, title, cause, .. } if *owner == user.id => {
+            let state = if *cause == PlaylistChangeCause::Deleted { DELETED } else { PROCESSED };
             vec![playlist_entry(*playlist, title, state)]
         }
         StateChange::Playing { session, user: player, item, progress, offset_ms, client }

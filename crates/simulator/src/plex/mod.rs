@@ -136,7 +136,7 @@ impl PlexDialect {
             return account::answer(asked, &path, self.secret(asked).as_deref(), &self.server, ground);
         }
         let user = match self.user(asked, ground) {
-            Ok(user) => user.clone(),
+            Ok(user) => user,
             Err(status) => return response::error(status),
         };
         if path.contains(&"") {
@@ -157,16 +157,16 @@ impl PlexDialect {
     }
 
     /// The caller; otherwise the error status.
-    fn user<'a>(&self, asked: &SimulatedRequest, ground: &'a SimulatorContext) -> Result<&'a SimulatedUser, u16> {
+    fn user(&self, asked: &SimulatedRequest, ground: &SimulatorContext) -> Result<Arc<SimulatedUser>, u16> {
         let Some(secret) = self.secret(asked) else {
             let neighbour = self.server.switches.trusts_neighbours.then_some(UserId::OWNER);
-            return neighbour.and_then(|id| ground.state.users().user(id)).ok_or(401);
+            return neighbour.and_then(|id| ground.state.user(id)).ok_or(401);
         };
         if secret == EXPIRED_TOKEN {
             return Err(498);
         }
         let token = ground.token(&secret).ok_or(401_u16)?;
-        token.user.and_then(|id| ground.state.users().user(id)).ok_or(401)
+        token.user.and_then(|id| ground.state.user(id)).ok_or(401)
     }
 }
 

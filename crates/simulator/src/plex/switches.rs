@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::options::DialectSwitches;
+
 /// Response to a request for sessions by a user who is not the owner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum SharedSessionsPolicy {
@@ -60,11 +62,13 @@ pub struct PlexSwitches {
     pub scan_takes: Duration,
 }
 
+impl DialectSwitches for PlexSwitches {}
+
 impl Default for PlexSwitches {
     fn default() -> Self {
         Self {
             scrobble_announced: false,
-            content_changed_by_edits: false,
+            content_changed_by_edits: true,
             shared_sessions: SharedSessionsPolicy::Forbidden,
             sockets_for_owner_only: false,
             playing_every_second: false,

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use greenroom_simulator::catalogue::MediaKind;
-use greenroom_simulator::jellyfin::{item_id, user_id};
+use greenroom_simulator::catalogue::{MediaKind, Section};
+use greenroom_simulator::jellyfin::{item_id, library_id, user_id};
 use greenroom_simulator::users::UserId;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
@@ -19,8 +19,13 @@ pub(crate) struct FrameClient(WebSocketStream<MaybeTlsStream<TcpStream>>);
 impl FrameClient {
     /// Opens a socket with the token of `label` in the query, past the greeting.
     pub(crate) async fn open(server: &JellyfinFixture, label: &str) -> Self {
+        Self::open_with(server, &server.token(label)).await
+    }
+
+    /// The same with any token.
+    pub(crate) async fn open_with(server: &JellyfinFixture, token: &str) -> Self {
         let address = server.running().address();
-        let url = format!("ws://{address}/socket?api_key={}&deviceId=test", server.token(label));
+        let url = format!("ws://{address}/socket?api_key={token}&deviceId=test");
         let (socket, _) = connect_async(url).await.expect("a socket");
         let mut line = Self(socket);
         let greeting = line.next().await;
@@ -28,11 +33,11 @@ impl FrameClient {
         line
     }
 
-    async fn say(&mut self, frame: &Value) {
+    pub(crate) async fn say(&mut self, frame: &Value) {
         self.0.send(Message::text(frame.to_string())).await.expect("an open socket");
     }
 
-    async fn next(&mut self) -> Value {
+    pub(crate) async fn next(&mut self) -> Value {
         let text = async {
             loop {
                 if let Message::Text(text) = self.0.next().await.expect("an open socket").expect("a frame") {
@@ -44,7 +49,7 @@ impl FrameClient {
     }
 
     /// Every frame that was on its way: what comes before the echo of a keep-alive.
-    async fn rest(&mut self) -> Vec<Value> {
+    pub(crate) async fn rest(&mut self) -> Vec<Value> {
         self.say(&json!({"MessageType": "KeepAlive"})).await;
         let before = async {
             let mut frames = Vec::new();
@@ -57,6 +62,19 @@ impl FrameClient {
             }
         };
         patiently("the echo of a keep-alive", before).await
+    }
+
+    /// Whether the server ends it, whatever it says before.
+    pub(crate) async fn is_ended(&mut self) -> bool {
+        let end = async {
+            while let Some(Ok(message)) = self.0.next().await {
+                if matches!(message, Message::Close(_)) {
+                    break;
+                }
+            }
+            true
+        };
+        patiently("the end of the socket", end).await
     }
 
     pub(crate) async fn until(&mut self, kind: &str) -> Value {
@@ -104,7 +122,7 @@ async fn user_data_goes_to_all_sessions_of_that_user_and_to_nobody_else() {
 }
 
 #[tokio::test]
-async fn progress_is_silent_and_a_stop_is_told() {
+async fn progress_is_silent_and_a_start_and_a_stop_are_told() {
     let server = JellyfinFixture::start().await;
     let mut line = FrameClient::open(&server, "sam").await;
     let film = server.first(MediaKind::Film);
@@ -113,6 +131,8 @@ async fn progress_is_silent_and_a_stop_is_told() {
         server.post(&format!("/Sessions/Playing{path}")).by("sam").json(&body)
     };
     report("").expect(204).await;
+    let told = line.next().await["Data"]["UserDataList"].clone();
+    assert_eq!((&told[0]["ItemId"], &told[1]["ItemId"]), (&json!(film), &json!(library_id(Section::Films))));
     report("/Progress").expect(204).await;
     assert!(line.rest().await.is_empty());
     report("/Stopped").expect(204).await;
@@ -181,7 +201,7 @@ async fn a_private_playlist_is_told_to_its_owner_alone() {
     let mut kim = FrameClient::open(&server, "kim").await;
     let body = json!({"Name": "Mine", "Ids": [], "IsPublic": false});
     let made = server.post("/Playlists").by("sam").json(&body).value().await;
-    assert_eq!(sam.next().await["Data"]["ItemsUpdated"], json!([made["Id"]]));
+    assert_eq!(sam.next().await["Data"]["ItemsAdded"], json!([made["Id"]]));
     assert!(kim.rest().await.is_empty());
     server.leave().await;
 }
@@ -222,7 +242,10 @@ async fn a_refresh_and_the_end_of_a_task_are_told_to_administrators() {
     let mut sam = FrameClient::open(&server, "sam").await;
     let film = server.first(MediaKind::Film);
     server.post(&format!("/Items/{film}/Refresh")).by("owner-a").expect(204).await;
-    assert_eq!(owner.until("RefreshProgress").await["Data"], json!({"ItemId": film, "Progress": "0"}));
+    assert!(!types(&owner.rest().await).contains(&"RefreshProgress"), "one item is no library");
+    let films = library_id(Section::Films);
+    server.post(&format!("/Items/{films}/Refresh")).by("owner-a").expect(204).await;
+    assert_eq!(owner.until("RefreshProgress").await["Data"], json!({"ItemId": films, "Progress": "0"}));
     assert!(!types(&sam.rest().await).contains(&"RefreshProgress"));
     server.leave().await;
 }

@@ -2,6 +2,7 @@
 
 mod authorization;
 mod bound;
+mod changed_since;
 mod configuration;
 mod faults;
 mod frames;
@@ -10,10 +11,13 @@ mod lists;
 mod media;
 mod people;
 mod playlists;
+mod recorded;
 mod routes;
 mod server;
 mod sessions;
 mod switches;
 mod system;
+mod told_sessions;
 mod upheaval;
+mod user_rights;
 mod writes;

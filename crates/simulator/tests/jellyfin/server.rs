@@ -68,7 +68,7 @@ impl JellyfinFixture {
         Self::with_options(|options| options.size = size).await
     }
 
-    async fn with_options(set: impl FnOnce(&mut JellyfinOptions)) -> Self {
+    pub(crate) async fn with_options(set: impl FnOnce(&mut JellyfinOptions)) -> Self {
         let mut options = JellyfinOptions::quick();
         options.switches.library_changed_delay = Duration::ZERO;
         set(&mut options);

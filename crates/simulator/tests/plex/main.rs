@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 
 mod account;
+mod changed_since;
 mod edits;
 mod faults;
 mod forms;

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use greenroom_dialect::class::Class;
 use greenroom_dialect::crawl::{CrawlPage, ItemContainer, LibraryInfo};
 use greenroom_dialect::credential::Credential;
+use greenroom_dialect::own_user::TokenOwner;
 use greenroom_dialect::request::ServerKind;
 use greenroom_library::item::ItemKind;
 use http::header::DATE;
@@ -155,7 +156,7 @@ impl LibraryClient {
             match self.get("/Users/Me", Class::Users).await {
                 Ok(response) => {
                     if let Some(user) = greenroom_dialect::own_user::own_user(&response.value) {
-                        self.shared.identity.set_account(&user);
+                        self.shared.server.prove_owner(&self.shared.identity, &TokenOwner::User(user));
                     }
                 }
                 // An API key has no user, so this request fails with it.

@@ -14,7 +14,7 @@ use super::{Generation, IndexError, Libraries, Library, LibraryId};
 use crate::index::client::LibraryClient;
 use crate::index::scheduler::LibraryWorker;
 use greenroom_origin::own_read::OwnReadError;
-use greenroom_proxy::change_feed::LibraryChanges;
+use greenroom_proxy::feed::LibraryChanges;
 use greenroom_proxy::server::Server;
 
 /// Poll interval while clients are active.
@@ -34,7 +34,7 @@ const MAX_NAMED_CHANGES: usize = 20_000;
 pub async fn run(server: Arc<Server>, libraries: Arc<Libraries>) {
     let Some(source) = LibraryClient::new(&server) else { return };
     let stop = server.origin.stop.clone();
-    server.change_feed.pending.set_has_consumer();
+    server.feed.pending.set_has_consumer();
     server.listing_watch.set_has_consumer();
     let mut discovery = LibraryDiscovery { server, libraries, source, missing: HashMap::new(), ended: BTreeSet::new() };
     tokio::select! {
@@ -235,7 +235,7 @@ impl LibraryDiscovery {
         let mut due = std::pin::pin!(server.origin.clock.sleep(rest));
         loop {
             tokio::select! {
-                changes = server.change_feed.pending.recv() => {
+                changes = server.feed.pending.recv() => {
                     if self.dispatch_changes(changes) {
                         return;
                     }

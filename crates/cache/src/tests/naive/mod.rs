@@ -98,6 +98,8 @@ struct NaiveFlight {
     load_alone: bool,
     /// Order number of the entry it refreshes.
     refreshes: Option<u64>,
+    /// The entry that its end will confirm, or did confirm.
+    confirms: Option<NaiveEntry>,
 }
 
 #[derive(Debug, Clone)]
@@ -151,6 +153,8 @@ pub(crate) struct NaiveCache {
     /// An invalidation that happens while a caller waits.
     pub(crate) next_hold_end: Option<(u64, NaiveInvalidation)>,
     pub(crate) loads: usize,
+    /// Entries from before this are unconfirmed.
+    pub(crate) unconfirmed_before_ms: u64,
     /// Two events in one millisecond have different results depending on their order, which is not specified, so the
     /// history ends here.
     pub(crate) same_time: bool,
@@ -188,7 +192,14 @@ impl NaiveCache {
                 (Some(next), _) if next.due_ms <= until_ms => {
                     self.now_ms = next.due_ms.max(self.now_ms);
                     self.flights.retain(|flight| flight.order != next.order);
-                    self.finish_load(&next);
+                    match &next.confirms {
+                        Some(old) if !self.confirm(&next, old) => {
+                            self.load_instead(&next);
+                            continue;
+                        }
+                        Some(_) => {}
+                        None => self.finish_load(&next),
+                    }
                     if flight == Some(next.order) {
                         return Some(next);
                     }
@@ -213,10 +224,52 @@ impl NaiveCache {
         self.run(self.now_ms + millis, None);
     }
 
+    /// Stores an entry again, unless it was invalidated since its load, was loaded while a write settled, or is not the
+    /// newest.
+    fn confirm(&mut self, flight: &NaiveFlight, old: &NaiveEntry) -> bool {
+        let mut covering = self.invalidations.iter().filter(|one| one.covers(old.key, Some(old.tags)));
+        let is_forbidden = covering.any(|one| {
+            let is_settling = one.has_grace_period && old.began_ms < one.at_ms + SETTLE_MS;
+            let is_held = one.hold_until_ms().is_some_and(|until| old.began_ms <= until);
+            one.order > old.order || is_settling || is_held
+        });
+        if is_forbidden || self.entries.iter().any(|entry| entry.key == old.key && entry.order > flight.order) {
+            return false;
+        }
+        self.entries.retain(|entry| entry.key != old.key);
+        self.negatives.retain(|negative| negative.who() != old.key);
+        let began_ms = flight.began_ms;
+        self.entries.push(NaiveEntry {
+            order: flight.order,
+            began_ms,
+            fresh_until_ms: began_ms + 100_000,
+            stale_until_ms: began_ms + 150_000,
+            error_until_ms: began_ms + 1_150_000,
+            ..old.clone()
+        });
+        true
+    }
+
+    /// The load of a flight that may not confirm its entry.
+    fn load_instead(&mut self, flight: &NaiveFlight) {
+        self.loads += 1;
+        let script = self.scripts[flight.key.1].clone();
+        self.flights.push(NaiveFlight {
+            due_ms: self.now_ms + script.takes_ms,
+            script,
+            confirms: None,
+            ..flight.clone()
+        });
+    }
+
+    fn is_unconfirmed(&self, entry: &NaiveEntry) -> bool {
+        entry.began_ms < self.unconfirmed_before_ms
+    }
+
     fn finish_load(&mut self, flight: &NaiveFlight) {
         let key = flight.key;
         match flight.script.response {
-            LoadScript::Value => self.store(flight),
+            LoadScript::Value | LoadScript::Confirm => self.store(flight),
             LoadScript::Share => {
                 let is_absence = |negative: &NaiveNegativeEntry| matches!(negative, NaiveNegativeEntry::Absent { .. });
                 self.negatives.retain(|negative| negative.who() != key || !is_absence(negative));
@@ -316,7 +369,8 @@ impl NaiveCache {
         holds.then(|| negative.clone())
     }
 
-    fn start(&mut self, key: KeyIndex, open: bool, refreshes: Option<u64>) -> NaiveFlight {
+    /// Starts a load. `old` is the entry that it may confirm.
+    fn start(&mut self, key: KeyIndex, open: bool, refreshes: Option<u64>, old: Option<NaiveEntry>) -> NaiveFlight {
         let script = self.scripts[key.1].clone();
         let (order, began_ms) = (self.next(), self.now_ms);
         self.loads += 1;
@@ -328,6 +382,7 @@ impl NaiveCache {
             order,
             began_ms,
             due_ms: began_ms + script.takes_ms,
+            confirms: old.filter(|_| matches!(script.response, LoadScript::Confirm)),
             script,
             open,
             load_alone: !open,
@@ -349,7 +404,8 @@ impl NaiveCache {
 
     /// Whether a flight's result is valid for that caller.
     fn serves(&self, flight: &NaiveFlight, caller: &Caller) -> bool {
-        let tags = matches!(flight.script.response, LoadScript::Value).then_some(flight.script.tags);
+        let loaded = matches!(flight.script.response, LoadScript::Value | LoadScript::Confirm);
+        let tags = flight.confirms.as_ref().map(|old| old.tags).or(loaded.then_some(flight.script.tags));
         caller.order < flight.order
             || !self.invalidations.iter().any(|one| {
                 let between = flight.order < one.order && one.order < caller.order;

@@ -28,7 +28,7 @@ impl NaiveCache {
                 return answer;
             }
         }
-        self.load_alone(&caller)
+        self.load_alone(&caller, false)
     }
 
     fn round(
@@ -39,13 +39,16 @@ impl NaiveCache {
     ) -> Option<ExpectedResponse> {
         let (key, directive, now_ms) = (caller.key, caller.directive, self.now_ms);
         if directive == CacheDirective::LoadUnshared {
-            return Some(self.load_alone(caller));
+            return Some(self.load_alone(caller, false));
         }
         if directive == CacheDirective::Offline {
             return Some(self.offline(seen));
         }
+        let is_invalidated = seen.is_some_and(|(_, validity)| *validity != NaiveValidity::Clear);
         let mut soft = false;
-        if let Some((entry, NaiveValidity::Clear)) = seen {
+        if let Some((entry, NaiveValidity::Clear)) = seen
+            && !self.is_unconfirmed(entry)
+        {
             let (fresh, stale) = (now_ms < entry.fresh_until_ms, now_ms < entry.stale_until_ms);
             if directive == CacheDirective::Reload && fresh && now_ms - entry.began_ms <= 2000 {
                 return Some(ExpectedResponse::Value(CacheStatus::Hit, Self::text(entry)));
@@ -71,22 +74,24 @@ impl NaiveCache {
                 return Some(ExpectedResponse::Value(CacheStatus::Hit, "absent".into()));
             }
             Some(NaiveNegativeEntry::Absent { .. }) => self.negatives.retain(|negative| negative.who() != key),
-            Some(NaiveNegativeEntry::Uncacheable { .. }) => return Some(self.load_alone(caller)),
+            Some(NaiveNegativeEntry::Uncacheable { .. }) => return Some(self.load_alone(caller, is_invalidated)),
             None => {}
         }
         let entry = seen.map(|(entry, _)| entry);
         let joined = self.joinable(key, entry);
         let replaces = seen.is_some_and(|(entry, validity)| self.is_usable(entry, *validity));
         let own = joined.is_none();
-        let flight = joined.unwrap_or_else(|| self.start(key, true, None));
-        self.wait(caller, &flight, soft, own, replaces)
+        let old = entry.filter(|_| !is_invalidated).cloned();
+        let flight = joined.unwrap_or_else(|| self.start(key, true, None, old));
+        self.wait(caller, &flight, (soft, is_invalidated), own, replaces)
     }
 
     /// Any usable entry, at once.
     fn offline(&self, seen: Option<&(NaiveEntry, NaiveValidity)>) -> ExpectedResponse {
         match seen.filter(|(entry, validity)| self.is_usable(entry, *validity)) {
             Some((entry, validity)) => {
-                let fresh = *validity == NaiveValidity::Clear && self.now_ms < entry.fresh_until_ms;
+                let is_clear = *validity == NaiveValidity::Clear && !self.is_unconfirmed(entry);
+                let fresh = is_clear && self.now_ms < entry.fresh_until_ms;
                 let served = if fresh { CacheStatus::Hit } else { CacheStatus::StaleOnError };
                 ExpectedResponse::Value(served, Self::text(entry))
             }
@@ -97,22 +102,24 @@ impl NaiveCache {
     fn refresh(&mut self, entry: &NaiveEntry) {
         let running = self.flights.iter().any(|flight| flight.refreshes == Some(entry.order));
         if !running && self.negative(entry.key).is_none() && self.joinable(entry.key, Some(entry)).is_none() {
-            self.start(entry.key, true, Some(entry.order));
+            self.start(entry.key, true, Some(entry.order), Some(entry.clone()));
         }
     }
 
-    fn load_alone(&mut self, caller: &Caller) -> ExpectedResponse {
+    /// `is_invalidated`: its entry is known to be invalid, so that the load does not try to confirm it.
+    fn load_alone(&mut self, caller: &Caller, is_invalidated: bool) -> ExpectedResponse {
         let seen = self.cached(caller.key).filter(|(_, validity)| *validity != NaiveValidity::Purged);
-        let replaces = seen.is_some_and(|(entry, _)| self.is_usable(&entry, NaiveValidity::Clear));
-        let flight = self.start(caller.key, false, None);
-        self.wait(caller, &flight, false, true, replaces).expect("his own load is for him")
+        let replaces = seen.as_ref().is_some_and(|(entry, _)| self.is_usable(entry, NaiveValidity::Clear));
+        let old = seen.filter(|_| !is_invalidated).map(|(entry, _)| entry);
+        let flight = self.start(caller.key, false, None, old);
+        self.wait(caller, &flight, (false, is_invalidated), true, replaces).expect("his own load is for him")
     }
 
     fn wait(
         &mut self,
         caller: &Caller,
         flight: &NaiveFlight,
-        soft: bool,
+        (soft, is_invalidated): (bool, bool),
         own: bool,
         replaces: bool,
     ) -> Option<ExpectedResponse> {
@@ -138,15 +145,18 @@ impl NaiveCache {
             (true, true) => CacheStatus::Refreshed,
             (true, false) => CacheStatus::Loaded,
         };
+        if let Some(old) = &finished.confirms {
+            return Some(ExpectedResponse::Value(CacheStatus::Hit, Self::text(old)));
+        }
         let version = finished.script.version;
         Some(match finished.script.response {
-            LoadScript::Value | LoadScript::Share => {
+            LoadScript::Value | LoadScript::Confirm | LoadScript::Share => {
                 ExpectedResponse::Value(served, format!("{} v{version}", PARTITIONS[caller.key.0]))
             }
             LoadScript::Gone => ExpectedResponse::Value(served, "gone".into()),
             LoadScript::Absent => ExpectedResponse::Value(served, "absent".into()),
             LoadScript::Pass if own => ExpectedResponse::Passed(version),
-            LoadScript::Pass => self.load_alone(caller),
+            LoadScript::Pass => self.load_alone(caller, is_invalidated),
             LoadScript::Fail(kind) => self.failed(caller, kind),
             LoadScript::Panic => self.failed(caller, LoadErrorKind::Panicked),
         })
@@ -156,7 +166,8 @@ impl NaiveCache {
         let seen = self.cached(caller.key).filter(|(entry, validity)| self.is_usable(entry, *validity));
         match seen {
             Some((entry, validity)) if kind.allows_stale() && caller.directive != CacheDirective::LoadUnshared => {
-                let fresh = validity == NaiveValidity::Clear && self.now_ms < entry.fresh_until_ms;
+                let is_clear = validity == NaiveValidity::Clear && !self.is_unconfirmed(&entry);
+                let fresh = is_clear && self.now_ms < entry.fresh_until_ms;
                 let hit = fresh && caller.directive == CacheDirective::Any;
                 let served = if hit { CacheStatus::Hit } else { CacheStatus::StaleOnError };
                 ExpectedResponse::Value(served, Self::text(&entry))

@@ -38,9 +38,9 @@ pub(super) fn find(lowercase: &[&str], raw: &[&str]) -> Option<JellyfinRoute> {
         ["playlists", id, "users"] => Some(playlist(id, &["Users"])),
         ["playlists", id, "users", user] => Some(playlist(id, &["Users", &guid::normalize(user)])),
         ["mediasegments", id] => {
-            Some(item(&["MediaSegments"], id, &[]).with_tags([Tag::segments()]).usable_for(class::DAY))
+            Some(part(&["MediaSegments"], id, &[]).with_tags([Tag::segments()]).usable_for(class::DAY))
         }
-        ["audio", id, "lyrics"] => Some(item(&["Audio"], id, &["Lyrics"])),
+        ["audio", id, "lyrics"] => Some(part(&["Audio"], id, &["Lyrics"])),
         _ => None,
     }
 }
@@ -57,20 +57,20 @@ pub(super) fn of_items(lowercase: &[&str], raw: &[&str]) -> Option<JellyfinRoute
         ["filters2"] => filters("Filters2"),
         ["root"] => JellyfinRoute::new(&["Items", "Root"], Class::Item).personal().with_tags([Tag::libraries()]),
         [id] => item(&["Items"], id, &[]).personal(),
-        [id, "images"] => item(&["Items"], id, &["Images"]).with_tags([Tag::image(&guid::normalize(id))]),
+        [id, "images"] => part(&["Items"], id, &["Images"]).with_tags([Tag::image(&guid::normalize(id))]),
         [id, "images", ..] => image(&["Items", &guid::normalize(id)], &guid::normalize(id), &raw[1..])?,
-        [id, "ancestors"] => item(&["Items"], id, &["Ancestors"]).personal(),
-        [id, "themesongs"] => item(&["Items"], id, &["ThemeSongs"]).personal(),
-        [id, "themevideos"] => item(&["Items"], id, &["ThemeVideos"]).personal(),
-        [id, "thememedia"] => item(&["Items"], id, &["ThemeMedia"]).personal(),
-        [id, "intros"] => item(&["Items"], id, &["Intros"]).personal().usable_for(INTROS_USABLE_S),
-        [id, "localtrailers"] => item(&["Items"], id, &["LocalTrailers"]).personal(),
-        [id, "specialfeatures"] => item(&["Items"], id, &["SpecialFeatures"]).personal(),
-        [id, "collections"] => JellyfinRoute { class: Class::Collections, ..item(&["Items"], id, &["Collections"]) }
+        [id, "ancestors"] => part(&["Items"], id, &["Ancestors"]).personal(),
+        [id, "themesongs"] => part(&["Items"], id, &["ThemeSongs"]).personal(),
+        [id, "themevideos"] => part(&["Items"], id, &["ThemeVideos"]).personal(),
+        [id, "thememedia"] => part(&["Items"], id, &["ThemeMedia"]).personal(),
+        [id, "intros"] => part(&["Items"], id, &["Intros"]).personal().usable_for(INTROS_USABLE_S),
+        [id, "localtrailers"] => part(&["Items"], id, &["LocalTrailers"]).personal(),
+        [id, "specialfeatures"] => part(&["Items"], id, &["SpecialFeatures"]).personal(),
+        [id, "collections"] => JellyfinRoute { class: Class::Collections, ..part(&["Items"], id, &["Collections"]) }
             .personal()
             .with_tags([Tag::collections()]),
-        [id, "criticreviews"] => item(&["Items"], id, &["CriticReviews"]),
-        [id, "externalidinfos"] => item(&["Items"], id, &["ExternalIdInfos"]),
+        [id, "criticreviews"] => part(&["Items"], id, &["CriticReviews"]),
+        [id, "externalidinfos"] => part(&["Items"], id, &["ExternalIdInfos"]),
         _ => return None,
     })
 }
@@ -83,7 +83,7 @@ pub(super) fn resume() -> JellyfinRoute {
 /// User state of one item. The response does not name the item's ancestors, and marking one of them may mark
 /// the item.
 pub(super) fn user_data(id: &str) -> JellyfinRoute {
-    item(&["UserItems"], id, &["UserData"]).personal().with_tags([Tag::many_items()])
+    item(&["UserItems"], id, &["UserData"]).personal().with_tags([Tag::above(&guid::normalize(id))])
 }
 
 /// A list the server composes for a user.
@@ -117,10 +117,17 @@ fn item(before: &[&str], id: &str, after: &[&str]) -> JellyfinRoute {
     JellyfinRoute::new(&segments, Class::Item).with_tags([Tag::item(&id)])
 }
 
+/// What belongs to an item and shows no state of it.
+fn part(before: &[&str], id: &str, after: &[&str]) -> JellyfinRoute {
+    let id: Cow<'_, str> = guid::normalize(id);
+    let segments = [before, &[&*id], after].concat();
+    JellyfinRoute::new(&segments, Class::Item).with_tags([Tag::about(&id)])
+}
+
 fn playlist(id: &str, after: &[&str]) -> JellyfinRoute {
     let id = guid::normalize(id);
     let segments = [&["Playlists", &*id], after].concat();
-    JellyfinRoute::new(&segments, Class::Playlists).with_tags([Tag::playlist(&id), Tag::item(&id)])
+    JellyfinRoute::new(&segments, Class::Playlists).with_tags([Tag::playlist(&id), Tag::about(&id)])
 }
 
 fn filters(name: &str) -> JellyfinRoute {

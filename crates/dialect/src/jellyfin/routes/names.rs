@@ -55,7 +55,7 @@ fn of_show(id: &str, what: &str) -> JellyfinRoute {
     let id = guid::normalize(id);
     JellyfinRoute::new(&["Shows", &id, what], Class::Lists).personal().with_tags([
         Tag::libraries(),
-        Tag::item(&id),
+        Tag::about(&id),
         Tag::section(&id),
     ])
 }

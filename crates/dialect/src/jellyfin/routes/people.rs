@@ -28,7 +28,7 @@ pub(super) fn find(lowercase: &[&str], raw: &[&str]) -> Option<JellyfinRoute> {
         ["userviews", "groupingoptions"] => groupings(),
         ["userimage"] => JellyfinRoute::new(&["UserImage"], Class::Images).with_body(RouteBody::Image(None)),
         ["displaypreferences", _] => {
-            JellyfinRoute::new(&["DisplayPreferences", raw[1]], Class::Users).for_user().with_tags([Tag::users()])
+            JellyfinRoute::new(&["DisplayPreferences", raw[1]], Class::Users).for_user().with_tags([Tag::display()])
         }
         _ => return None,
     })

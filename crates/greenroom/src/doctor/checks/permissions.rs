@@ -33,6 +33,11 @@ pub fn check(facts: &ServerFacts) -> Option<Finding> {
     };
     Some(match rights {
         Permissions::Owner => Finding::ok(CHECK, "the token has the owner's rights: the server's events are followed"),
+        Permissions::App => Finding::warning(
+            CHECK,
+            "the token was copied from an app: events go to whichever of the two connected last",
+            format!("give Greenroom a token of its own: {login}"),
+        ),
         Permissions::Member => Finding::warning(
             CHECK,
             "the token is valid, but not the owner's: the server's events do not come, changes are noticed later",

@@ -31,6 +31,8 @@ use report::{ComparisonReport, ComparisonResult};
 
 /// Time limit of the whole comparison.
 const PATIENCE: Duration = Duration::from_secs(1_800);
+/// Direct reads to learn what differs by itself.
+const MAX_DRAWS: usize = 4;
 /// Max consecutive failed reads.
 const MAX_UNANSWERED: usize = 10;
 
@@ -124,11 +126,19 @@ impl ProxyComparison<'_> {
         if !found.is_unexplained() {
             return Ok(ComparisonResult::from_equal(direct.status, &found));
         }
-        // The response may have changed on the server since the first read.
-        let direct_again = self.fetch_direct(probe).await?;
-        let server_change = difference(&direct_again);
-        if found.is_within(&server_change) {
-            return Ok(ComparisonResult::Explained("the server itself changed it meanwhile"));
+        // The response may have changed on the server since the first read, or be drawn anew for each.
+        let mut direct_again = self.fetch_direct(probe).await?;
+        let mut server_change = difference(&direct_again);
+        let is_cached = matches!(self.classified(probe), classified::Classification::Read(_));
+        for _ in 0..MAX_DRAWS {
+            if found.is_within(&server_change) || (server_change.is_unexplained() && !is_cached) {
+                return Ok(ComparisonResult::Explained("the server itself changed it meanwhile"));
+            }
+            if !server_change.is_unexplained() {
+                break;
+            }
+            direct_again = self.fetch_direct(probe).await?;
+            server_change = server_change.merge(difference(&direct_again));
         }
         // The cached response may be older than the change, within its TTL: then a reload shows no difference.
         let fresh = self.fetch_proxied(probe, true).await?;

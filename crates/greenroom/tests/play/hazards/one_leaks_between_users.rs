@@ -30,6 +30,10 @@ async fn one_a_crowd_of_many_tokens_gets_each_its_own_answer() {
         let (holding, answer) = (Arc::clone(&held), echo(kind));
         let (server, stage) = play(kind, "upstream_concurrency = 100", move |request: &ReceivedRequest| {
             let ScriptedReply::Bytes(bytes) = answer(request) else { return ScriptedReply::Close };
+            // Whose token it is, Greenroom asks for itself.
+            if request.target == "/Users/Me" && request.header("user-agent").is_empty() {
+                return ScriptedReply::Bytes(bytes);
+            }
             let go = Arc::new(Notify::new());
             holding.lock().push(Arc::clone(&go));
             ScriptedReply::Held(go, bytes)
@@ -46,7 +50,7 @@ async fn one_a_crowd_of_many_tokens_gets_each_its_own_answer() {
         });
         let asked = &stage.process.servers[0].0.counters.requests;
         let waking = async {
-            server.until(|server| server.received().len() == 20).await;
+            server.until(|_| held.lock().len() == 20).await;
             until(|| asked.load(Ordering::Relaxed) >= 100 && held.lock().len() >= 20).await;
             held.lock().iter().for_each(|go| go.notify_one());
         };
@@ -55,7 +59,7 @@ async fn one_a_crowd_of_many_tokens_gets_each_its_own_answer() {
             assert_eq!(answer.status, 200, "{target}: {}", answer.text());
             assert!(asked_for(&answer).contains(token.as_str()), "{target}: somebody else's answer");
         }
-        assert_eq!(server.received().len(), 20, "{target}: once for each token");
+        assert_eq!(held.lock().len(), 20, "{target}: once for each token");
         end(server, stage).await;
     }
 }

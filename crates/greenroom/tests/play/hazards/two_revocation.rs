@@ -69,6 +69,30 @@ async fn two_a_401_or_an_expired_token_ends_all_that_was_kept() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn two_a_library_refused_with_a_sentence_says_nothing_of_the_token() {
+    let echo = echo(ServerKind::Jellyfin);
+    let (server, stage) = play(ServerKind::Jellyfin, "", move |request: &ReceivedRequest| {
+        if request.target.starts_with("/Items?parentId=f1") {
+            let sentence = "\"kid is not permitted to access Library Films.\"";
+            ScriptedReply::Bytes(answer("401 Unauthorized", "application/json; charset=utf-8", sentence))
+        } else {
+            echo(request)
+        }
+    })
+    .await;
+    let client = client(&stage, ServerKind::Jellyfin, "token-of-kid");
+    for target in JELLYFIN {
+        client.get(target).await;
+    }
+    assert_eq!(client.get("/Items?parentId=f1").await.status, 401);
+    for target in JELLYFIN {
+        assert!(client.get(target).await.was_hit(), "{target}: the token is as good as it was");
+    }
+    assert_eq!(client.get("/Items?parentId=f1").await.status, 401, "and the library as closed");
+    end(server, stage).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn two_logging_out_ends_all_that_was_kept_before_it_is_answered() {
     let ended = Arc::new(AtomicBool::new(false));
     let (server, stage) =

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use greenroom_cache::Clock;
 use greenroom_simulator::catalogue::{CatalogueSize, ItemId, MediaKind, Section, SortKey};
 use greenroom_simulator::jellyfin::{Jellyfin, JellyfinSwitches, item_id};
+use greenroom_simulator::options::DialectSwitches;
 use greenroom_simulator::options::SimulatorOptions;
 use greenroom_simulator::plex::{Plex, PlexSwitches};
 use greenroom_simulator::simulated_server::SimulatedServer;
@@ -76,7 +77,7 @@ impl LibraryFixture {
             let options = SimulatorOptions { size, now: None, switches, ..SimulatorOptions::quick() };
             Plex::new(options).start(address, &tasks).await
         } else {
-            let switches = JellyfinSwitches { shows_without_episodes: true, ..JellyfinSwitches::default() };
+            let switches = JellyfinSwitches { shows_without_episodes: true, ..JellyfinSwitches::quick() };
             let options = SimulatorOptions { size, now: None, switches, ..SimulatorOptions::quick() };
             Jellyfin::new(options).start(address, &tasks).await
         };

@@ -36,7 +36,8 @@ impl SchedulerModel {
             && (request.kind == SlotKind::Write || in_progress(&|one| one.kind != SlotKind::Write) < self.limits.reads)
             && in_progress(&|one| one.kind == request.kind) < self.limits.per_kind
             && (request.priority != Priority::Stranger
-                || in_progress(&|one| one.priority == Priority::Stranger) < self.limits.strangers)
+                || in_progress(&|one| one.priority == Priority::Stranger) < self.limits.strangers
+                    && in_progress(&|one| one.kind == request.kind) < self.limits.strangers_per_kind)
     }
 
     fn last_turn(&self, is: impl Fn(&(Priority, usize)) -> bool) -> Option<usize> {
@@ -166,7 +167,7 @@ impl ModelComparison {
     }
 
     fn check(&self) {
-        let SlotLimits { slots, reads, per_kind, strangers, max_waiting } = self.model.limits;
+        let SlotLimits { slots, reads, per_kind, strangers, max_waiting, .. } = self.model.limits;
         let in_progress = &self.model.in_progress;
         assert!(in_progress.len() <= slots);
         assert!(in_progress.iter().filter(|one| one.request.kind != SlotKind::Write).count() <= reads);

@@ -220,13 +220,27 @@ fn strangers_that_hang_leave_slots_to_everyone_else() {
 }
 
 #[test]
+fn strangers_that_hang_leave_a_slot_of_their_type_to_everyone_else() {
+    for count in 4..20 {
+        let mut slots = Slots::new(limits(count));
+        let _hung: Vec<HeldSlot> = (0..2 * count)
+            .filter_map(|_| match slots.request(read(Priority::Stranger, Class::Item, 1), 0) {
+                Admission::Granted(slot) => Some(slot),
+                _ => None,
+            })
+            .collect();
+        let _same_type = granted(&mut slots, read(Priority::Own, Class::Item, 2));
+    }
+}
+
+#[test]
 fn strangers_are_served_after_everyone_else_and_refused_first() {
     let mut slots = Slots::new(SlotLimits::new(8, 4));
     let held: Vec<HeldSlot> = (0..6)
         .map(|at| if at % 2 == 0 { Class::Item } else { Class::Lists })
         .map(|class| granted(&mut slots, read(Priority::Interactive, class, 1)))
         .collect();
-    let strangers = [1, 2].map(|app| waits(&mut slots, read(Priority::Stranger, Class::Search, app)));
+    let strangers = [1, 2].map(|app| waits(&mut slots, read(Priority::Stranger, Class::Recent, app)));
     let own = [1, 2].map(|app| waits(&mut slots, read(Priority::Own, Class::Search, app)));
     let admission = slots.request(read(Priority::Own, Class::Search, 3), 0);
     let Admission::Waits { waiter_id, displaced: Some(displaced) } = admission else { panic!("{admission:?}") };
@@ -235,14 +249,28 @@ fn strangers_are_served_after_everyone_else_and_refused_first() {
 }
 
 #[test]
-fn one_slot_of_a_stranger_may_make_room_for_two() {
+fn the_slot_of_a_stranger_goes_to_everyone_else_first() {
     let mut slots = Slots::new(limits(8));
     let mut items: Vec<HeldSlot> =
-        (0..4).map(|_| granted(&mut slots, read(Priority::Stranger, Class::Item, 1))).collect();
-    let _list = granted(&mut slots, read(Priority::Stranger, Class::Lists, 1));
+        (0..3).map(|_| granted(&mut slots, read(Priority::Stranger, Class::Item, 1))).collect();
+    let _item = granted(&mut slots, read(Priority::Interactive, Class::Item, 2));
+    let _lists = [1, 2].map(|app| granted(&mut slots, read(Priority::Stranger, Class::Lists, app)));
     let stranger = waits(&mut slots, read(Priority::Stranger, Class::Lists, 1));
     let item = waits(&mut slots, read(Priority::Interactive, Class::Item, 2));
-    let first = slots.release(items.remove(0), 0).expect("there is room for an item");
+    let (first, _held) = slots.release(items.remove(0), 0).expect("there is room for an item");
+    assert_eq!(first, item);
+    assert!(slots.grant_next(0).is_none());
+    let (second, _held) = slots.release(items.remove(0), 0).expect("there is room for a stranger");
+    assert_eq!(second, stranger);
+}
+
+#[test]
+fn one_slot_of_a_stranger_may_make_room_for_two() {
+    let mut slots = Slots::new(limits(3));
+    let held = granted(&mut slots, read(Priority::Stranger, Class::Item, 1));
+    let stranger = waits(&mut slots, read(Priority::Stranger, Class::Lists, 1));
+    let item = waits(&mut slots, read(Priority::Interactive, Class::Item, 2));
+    let first = slots.release(held, 0).expect("there is room for an item");
     let second = slots.grant_next(0).expect("there is room for a stranger");
     assert_eq!((first.0, second.0), (item, stranger));
     assert!(slots.grant_next(0).is_none());

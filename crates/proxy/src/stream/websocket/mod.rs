@@ -6,6 +6,7 @@
 //! during an outage, if its token was valid at the last contact with the server.
 
 mod idle_timeout;
+mod pongs;
 mod reconnects;
 mod relay;
 
@@ -27,9 +28,11 @@ use crate::forward::{headers_for_server, outage};
 use crate::invalidate;
 use crate::proxy_request::ProxyRequest;
 use crate::request::headers;
+use crate::response::CACHE_STATUS;
 use crate::server::Server;
 use crate::shadow::stats;
 use crate::{access_log, forward, response};
+use greenroom_dialect::classification::StreamReason;
 use greenroom_origin::body::Body;
 use greenroom_origin::breaker;
 use greenroom_origin::client::UpstreamRequestKind;
@@ -40,8 +43,14 @@ const MAX_MESSAGE_BYTES: usize = 4 * 1024 * 1024;
 
 type Socket = WebSocketStream<TokioIo<Upgraded>>;
 
-/// Passes a socket through.
-pub async fn pass(request: ProxyRequest, target: &str, mut parts: request::Parts, _body: Incoming) -> Response<Body> {
+/// Passes a socket through. A handshake on a path that is not known to have one waits in the request queue.
+pub async fn pass(
+    request: ProxyRequest,
+    reason: StreamReason,
+    target: &str,
+    mut parts: request::Parts,
+    _body: Incoming,
+) -> Response<Body> {
     let client_upgrade = parts.extensions.remove::<hyper::upgrade::OnUpgrade>();
     let client_upgrade = client_upgrade.filter(|_| parts.method == Method::GET);
     let handshake = Handshake {
@@ -71,6 +80,13 @@ pub async fn pass(request: ProxyRequest, target: &str, mut parts: request::Parts
         });
         return response;
     }
+    let slot = match reason {
+        StreamReason::Socket => None,
+        _ => match UpstreamSlot::acquire(&request, reason, (&parts.method, target)).await {
+            Ok(slot) => Some(slot),
+            Err(rejection) => return *rejection,
+        },
+    };
     request.classified.app.upstream_requests.fetch_add(1, Ordering::Relaxed);
     access_log::record_reached(&request);
     request.server.record_passed(stats::STREAMS, &request.classified.app);
@@ -84,8 +100,9 @@ pub async fn pass(request: ProxyRequest, target: &str, mut parts: request::Parts
         return response::problem(&request, StatusCode::SERVICE_UNAVAILABLE, message);
     };
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-        invalidate::apply_token_rejection(&request, response.status());
-        return response::forwarded(forward::open(&request, response, UpstreamSlot::Socket(permit)), "socket");
+        invalidate::apply_token_rejection(&request, response.status(), response.headers());
+        let slot = slot.unwrap_or(UpstreamSlot::Socket(permit));
+        return response::forwarded(forward::open(&request, response, slot), reason.name());
     }
     let server_upgrade = hyper::upgrade::on(&mut response);
     let relay = Relay::new(request, handshake, permit);
@@ -134,7 +151,9 @@ fn handshake_headers(request: &ProxyRequest, parts: &request::Parts) -> HeaderMa
 }
 
 fn switching_from_server(from_server: &Response<Incoming>) -> Response<Body> {
-    switching(headers::for_client(from_server.headers()))
+    let mut headers = headers::for_client(from_server.headers());
+    headers.append(CACHE_STATUS, HeaderValue::from_static("Greenroom; fwd=bypass; detail=socket"));
+    switching(headers)
 }
 
 /// Greenroom's own response to a handshake; `None` if it is invalid, or requests a protocol that only the server can
@@ -142,6 +161,7 @@ fn switching_from_server(from_server: &Response<Incoming>) -> Response<Body> {
 fn accept(client: &HeaderMap) -> Option<Response<Body>> {
     let key = client.get(SEC_WEBSOCKET_KEY).filter(|_| !client.contains_key(SEC_WEBSOCKET_PROTOCOL))?;
     let mut headers = HeaderMap::new();
+    headers.insert(CACHE_STATUS, HeaderValue::from_static("Greenroom; detail=offline"));
     headers.insert(SEC_WEBSOCKET_ACCEPT, derive_accept_key(key.as_bytes()).parse().ok()?);
     Some(switching(headers))
 }

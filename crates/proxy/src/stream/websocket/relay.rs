@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
-use greenroom_cache::Partition;
 use http::StatusCode;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
@@ -13,11 +12,12 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role};
 
 use super::{Handshake, Socket, open};
 use crate::forward::sse::{LiveSignalGuard, apply_frame};
-use crate::http::concurrency_limit::ConcurrencyPermit;
+use crate::forward::upstream_slot::SocketPermit;
 use crate::invalidate;
 use crate::invalidate::InvalidationSource;
 use crate::proxy_request::ProxyRequest;
 use crate::stream::websocket::idle_timeout::IdleTimer;
+use crate::stream::websocket::pongs::PongFilter;
 use crate::stream::websocket::reconnects::{RETRY_PAUSE, ReconnectHistory};
 use greenroom_origin::breaker::ReattachGuard;
 use greenroom_origin::client::UpstreamRequestKind;
@@ -48,7 +48,7 @@ pub(super) struct Relay {
     handshake: Handshake,
     idle_timer: IdleTimer,
     /// Permit of the socket, released on drop.
-    _permit: ConcurrencyPermit<Partition>,
+    _permit: SocketPermit,
 }
 
 /// The client's side.
@@ -61,7 +61,7 @@ struct ClientSide {
 
 impl Relay {
     /// A relay for a client with this handshake and permit.
-    pub(super) fn new(request: ProxyRequest, handshake: Handshake, permit: ConcurrencyPermit<Partition>) -> Self {
+    pub(super) fn new(request: ProxyRequest, handshake: Handshake, permit: SocketPermit) -> Self {
         let idle_timer = IdleTimer::start(request.server.origin.clock.clone());
         Self { request, handshake, idle_timer, _permit: permit }
     }
@@ -111,6 +111,7 @@ impl Relay {
         self.mark_proven(generation);
         let signal = LiveSignalGuard::start(&request.server, &request.classified.identity);
         let (mut to_server, mut from_server) = socket.split();
+        let (mut pongs_for_client, mut pongs_for_server) = (PongFilter::default(), PongFilter::default());
         let mut down = std::pin::pin!(request.server.origin.breaker.wait_down());
         let end = loop {
             tokio::select! {
@@ -125,6 +126,10 @@ impl Relay {
                     Some(Ok(message)) => {
                         self.idle_timer.reset();
                         self.apply(&message);
+                        pongs_for_server.record_sent(&message);
+                        if pongs_for_client.is_answered(&message) {
+                            continue;
+                        }
                         if client.to.send(message).await.is_err() {
                             break RelayEnd::Done;
                         }
@@ -136,6 +141,10 @@ impl Relay {
                     Some(Ok(message)) => {
                         self.idle_timer.reset();
                         self.record_subscription(client, &message);
+                        pongs_for_client.record_sent(&message);
+                        if pongs_for_server.is_answered(&message) {
+                            continue;
+                        }
                         if to_server.send(message).await.is_err() {
                             break RelayEnd::ServerLost;
                         }
@@ -242,7 +251,7 @@ impl Relay {
             },
             status if status.is_server_error() => AttachResult::Unreachable,
             status => {
-                invalidate::apply_token_rejection(&self.request, status);
+                invalidate::apply_token_rejection(&self.request, status, response.headers());
                 AttachResult::Refused
             }
         }

@@ -39,8 +39,12 @@ impl StateWrite<'_> {
 
     /// Sets the members of a collection.
     pub fn set_members(&mut self, collection: ItemId, members: Vec<ItemId>) {
+        // Who is in a collection is no change of the collection itself.
+        let saved_ms = self.view().saved_ms(collection);
         self.inner.overlay.members.insert(collection, members);
-        self.edit(collection, |_| {});
+        if self.edit(collection, |_| {}) {
+            self.inner.saved_ms.insert(collection, saved_ms);
+        }
     }
 
     /// Edits an item. False if there is none.
@@ -114,6 +118,7 @@ impl StateWrite<'_> {
         };
         self.inner.overlay.records.insert(id, record);
         self.inner.overlay.added.insert(id);
+        self.saved(id);
         self.touched(new.kind.section(), true);
         if let Some(moved) = self.moved(id) {
             self.changes.push(StateChange::Added(moved));
@@ -143,7 +148,14 @@ impl StateWrite<'_> {
         record.updated_at = self.now_s().max(record.updated_at + 1);
         self.inner.overlay.records.insert(id, record);
         self.inner.merged.lock().clear();
+        self.saved(id);
         true
+    }
+
+    /// Notes that an item or a playlist changed now.
+    pub(super) fn saved(&mut self, id: ItemId) {
+        let now_ms = self.state.clock().now_ms();
+        self.inner.saved_ms.insert(id, now_ms);
     }
 
     pub(super) fn touched(&mut self, section: Section, moved: bool) {

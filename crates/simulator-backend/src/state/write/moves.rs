@@ -27,6 +27,7 @@ impl StateWrite<'_> {
         let (id, section) = (record.id, record.section);
         self.inner.overlay.records.insert(id, record);
         self.inner.overlay.added.insert(id);
+        self.saved(id);
         self.touched(section, true);
         let moved = self.moved(id)?;
         self.changes.push(StateChange::Added(moved));

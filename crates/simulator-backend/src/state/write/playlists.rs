@@ -2,11 +2,22 @@
 
 use super::StateWrite;
 use crate::catalogue::ItemId;
-use crate::state::{PlaylistEntryRecord, PlaylistRecord, StateChange};
+use crate::state::{PlaylistAudience, PlaylistChangeCause, PlaylistEntryRecord, PlaylistRecord, StateChange};
 
 impl StateWrite<'_> {
-    /// Creates a playlist of this write's user. `medium` is `audio` or `video`.
+    /// Creates a playlist of this write's user, which nobody else sees. `medium` is `audio` or `video`.
     pub fn create_playlist(&mut self, title: &str, medium: &'static str, items: &[ItemId]) -> ItemId {
+        self.create_shared_playlist(title, medium, items, PlaylistAudience::Users(Vec::new()))
+    }
+
+    /// Creates a playlist of this write's user that these users see, too.
+    pub fn create_shared_playlist(
+        &mut self,
+        title: &str,
+        medium: &'static str,
+        items: &[ItemId],
+        audience: PlaylistAudience,
+    ) -> ItemId {
         let now = self.now_s();
         let id = self.inner.new_item();
         let entries =
@@ -14,8 +25,11 @@ impl StateWrite<'_> {
         let playlist = PlaylistRecord {
             id,
             owner: self.user,
-            shared_with: Vec::new(),
-            public: false,
+            public: audience == PlaylistAudience::Everybody,
+            shared_with: match audience {
+                PlaylistAudience::Users(users) => users,
+                PlaylistAudience::Everybody => Vec::new(),
+            },
             title: title.into(),
             summary: String::new(),
             medium,
@@ -25,7 +39,7 @@ impl StateWrite<'_> {
             smart: None,
         };
         self.inner.playlists.insert(id, playlist);
-        self.playlist_changed(id, items.to_vec());
+        self.playlist_changed(id, items.to_vec(), PlaylistChangeCause::Created);
         id
     }
 
@@ -84,11 +98,13 @@ impl StateWrite<'_> {
     /// Deletes a playlist. False if there is none.
     pub fn delete_playlist(&mut self, id: ItemId) -> bool {
         let Some(playlist) = self.inner.playlists.remove(&id) else { return false };
+        self.inner.saved_ms.remove(&id);
         self.changes.push(StateChange::Playlist {
             owner: playlist.owner,
             playlist: id,
+            audience: playlist.audience(),
             title: playlist.title,
-            deleted: true,
+            cause: PlaylistChangeCause::Deleted,
             added: Vec::new(),
         });
         true
@@ -106,17 +122,24 @@ impl StateWrite<'_> {
             return false;
         }
         playlist.updated_at = now.max(playlist.updated_at + 1);
-        self.playlist_changed(id, added);
+        self.playlist_changed(id, added, PlaylistChangeCause::Changed);
         true
     }
 
-    fn playlist_changed(&mut self, id: ItemId, added: Vec<ItemId>) {
+    /// Changes the picture of a playlist. False if there is none.
+    pub fn change_playlist_picture(&mut self, id: ItemId) -> bool {
+        self.change_playlist(id, Vec::new(), |_| true)
+    }
+
+    fn playlist_changed(&mut self, id: ItemId, added: Vec<ItemId>, cause: PlaylistChangeCause) {
+        self.saved(id);
         if let Some(playlist) = self.inner.playlists.get(&id) {
             self.changes.push(StateChange::Playlist {
                 owner: playlist.owner,
                 playlist: id,
+                audience: playlist.audience(),
                 title: playlist.title.clone(),
-                deleted: false,
+                cause,
                 added,
             });
         }

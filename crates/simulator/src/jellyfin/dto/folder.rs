@@ -24,7 +24,7 @@ pub(crate) fn library(
     let id = library.id();
     let mut fields = folder(scene, name, &id.hex(), "CollectionFolder");
     put(&mut fields, "CollectionType", library.collection_type());
-    let stamp = library.section().map_or(0, |section| scene.view.stamps(section).updated_at);
+    let stamp = library.section().map_or(0, |_| scene.view.catalogue().newest_at());
     optional(&mut fields, shape, &id.hex(), stamp);
     if shape.has("ParentId") {
         put(&mut fields, "ParentId", JellyfinId::new(IdNamespace::Root, 1_u64).hex());

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::{FieldSelection, JsonFields};
 use crate::catalogue::MediaKind;
 use crate::jellyfin::ident::{JellyfinId, digest};
-use crate::jellyfin::picture::Colour;
+use crate::picture::Colour;
 
 /// Max stored uploads; beyond it a replacement only changes the colour.
 const MAX_UPLOADED: usize = 256;

@@ -14,7 +14,7 @@ pub(crate) use folder::{library, playlist, root};
 pub(crate) use images::{ImageKind, ImageStore, ItemImage};
 pub(crate) use item::{brief, item, kind_name, media_type};
 pub(crate) use media::{sources, ticks};
-pub(crate) use user_data::{plain as plain_user_data, user_data};
+pub(crate) use user_data::{of_library as library_user_data, plain as plain_user_data, user_data};
 
 use serde_json::{Map, Value, json};
 

@@ -3,8 +3,9 @@
 use serde_json::{Value, json};
 
 use super::{JsonFields, put};
-use crate::catalogue::{ItemId, ItemRecord, MediaKind};
+use crate::catalogue::{ItemId, ItemRecord, MediaKind, SortKey};
 use crate::jellyfin::ident::{IdNamespace, JellyfinId};
+use crate::jellyfin::library::JellyfinLibrary;
 use crate::state::{StateView, WatchSummary};
 use crate::timestamp::{TICKS_PER_MS, written_s};
 use crate::users::UserId;
@@ -46,6 +47,33 @@ pub(crate) fn plain(view: &StateView<'_>, user: UserId, item: ItemId) -> Value {
         "Key": id,
         "ItemId": id,
     })
+}
+
+/// The user data of the folder of a library. Those of films and shows have sums.
+pub(crate) fn of_library(view: &StateView<'_>, user: UserId, library: JellyfinLibrary) -> Value {
+    let id = library.id().hex();
+    let mut data = json!({
+        "PlaybackPositionTicks": 0,
+        "PlayCount": 0,
+        "IsFavorite": false,
+        "Played": false,
+        "Key": id,
+        "ItemId": id,
+    });
+    if let Some(kind) = library.top().filter(|kind| matches!(kind, MediaKind::Film | MediaKind::Show)) {
+        let is_played = |item: &ItemId| {
+            let watched = view.watched(user, *item);
+            watched.leaves > 0 && watched.viewed == watched.leaves
+        };
+        let (all, touched) = (view.count(kind), view.watches(user).into_iter().map(|(item, _)| item));
+        let played = match kind {
+            MediaKind::Film => touched.filter(|item| view.kind(*item) == Some(kind) && is_played(item)).count(),
+            _ => view.list(kind, SortKey::Added).iter().filter(|item| is_played(item)).count(),
+        };
+        data["UnplayedItemCount"] = json!(all.saturating_sub(played));
+        data["PlayedPercentage"] = json!(played as f64 * 100.0 / all.max(1) as f64);
+    }
+    data
 }
 
 /// Adds the sums of a folder; music folders only say whether everything was played.

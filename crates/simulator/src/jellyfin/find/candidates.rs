@@ -26,7 +26,7 @@ pub(super) struct SortedCandidates {
 /// The whole of a kind, if the query has no filters.
 pub(super) fn whole(scene: &ResponseContext<'_>, asked: &ItemQuery) -> Option<SortedCandidates> {
     let library = asked.parent.and_then(JellyfinLibrary::from_id).filter(|library| library.is_visible(scene))?;
-    if !asked.recursive || asked.ids.is_some() || !filter::lets_all(asked) {
+    if !asked.recursive || asked.ids.is_some() || scene.is_limited() || !filter::lets_all(asked) {
         return None;
     }
     let mut kinds = library.kinds().into_iter().filter(|kind| asked.wants(ItemType::Item(*kind)));
@@ -92,7 +92,7 @@ fn everywhere(scene: &ResponseContext<'_>, asked: &ItemQuery) -> CandidatePool {
     let kinds =
         MediaKind::EVERY.into_iter().filter(|kind| scene.sees(kind.section()) && asked.wants(ItemType::Item(*kind)));
     let mut pool = by_kinds(scene, asked, &kinds.collect::<Vec<_>>());
-    if asked.types.contains(&ItemType::Playlist) {
+    if asked.wants(ItemType::Playlist) && filter::may_be_a_playlist(asked) {
         pool.things.extend(playlists(scene));
         pool.ordered_by = None;
     }
@@ -108,7 +108,10 @@ fn playlists(scene: &ResponseContext<'_>) -> Vec<ListItem> {
 /// user's states.
 fn by_kinds(scene: &ResponseContext<'_>, asked: &ItemQuery, kinds: &[MediaKind]) -> CandidatePool {
     let leaves_only = kinds.iter().all(|kind| kind.is_playable());
-    let needs_state = asked.favourite == Some(true) || asked.resumable || (asked.played == Some(true) && leaves_only);
+    let needs_state = asked.favourite == Some(true)
+        || asked.resumable
+        || asked.liked.is_some()
+        || (asked.played == Some(true) && leaves_only);
     if let Some(user) = scene.user.filter(|_| needs_state) {
         let of_kinds = |id: &ItemId| scene.view.kind(*id).is_some_and(|kind| kinds.contains(&kind));
         let touched = scene.view.watches(user).into_iter().map(|(id, _)| id).filter(of_kinds);

@@ -2,7 +2,7 @@
 
 use super::ListItem;
 use super::item_query::{ItemQuery, ItemType};
-use crate::catalogue::{AncestorItem, ItemRecord, MediaKind};
+use crate::catalogue::{AncestorItem, ItemId, ItemRecord, MediaKind};
 use crate::jellyfin::by_name::ByNameKind;
 use crate::jellyfin::dto::media_type;
 use crate::jellyfin::ident::{IdNamespace, JellyfinId};
@@ -24,15 +24,31 @@ pub(super) fn fits(scene: &ResponseContext<'_>, asked: &ItemQuery, thing: ListIt
         && !excluded(asked, thing)
         && match thing {
             ListItem::Item(id) => {
-                !asks_for_records(asked)
-                    || scene.view.record(id).is_some_and(|record| record_fits(scene, asked, &record))
+                !(asks_for_records(asked) || scene.is_limited())
+                    || scene.record(id).is_some_and(|record| record_fits(scene, asked, &record))
             }
-            ListItem::Playlist(id) => {
-                let favourite = scene.user.is_some_and(|user| scene.view.watch(user, id).favourite);
-                asked.favourite.is_none_or(|wanted| wanted == favourite)
-            }
-            ListItem::Library(_) => asked.favourite != Some(true),
+            ListItem::Playlist(id) => playlist_fits(scene, asked, id),
+            ListItem::Library(_) => asked.favourite != Some(true) && asked.saved_since_ms.is_none(),
         }
+}
+
+fn playlist_fits(scene: &ResponseContext<'_>, asked: &ItemQuery, id: ItemId) -> bool {
+    let watch = scene.user.map(|user| scene.view.watch(user, id)).unwrap_or_default();
+    let sum = || scene.user.map(|user| scene.view.watched(user, id)).unwrap_or_default();
+    asked.favourite.is_none_or(|wanted| wanted == watch.favourite)
+        && asked.liked.is_none_or(|wanted| watch.rating.map(likes) == Some(wanted))
+        && asked.saved_since_ms.is_none_or(|since| scene.view.saved_ms(id) >= since)
+        && asked.played.is_none_or(|wanted| wanted == (sum().leaves > 0 && sum().viewed == sum().leaves))
+}
+
+/// Whether a query of any types may find playlists: they have none of what the other filters are about.
+pub(super) fn may_be_a_playlist(asked: &ItemQuery) -> bool {
+    let of_items = ItemQuery { favourite: None, liked: None, saved_since_ms: None, played: None, ..asked.clone() };
+    asked.types.contains(&ItemType::Playlist) || !asks_for_records(&of_items)
+}
+
+fn likes(tenths: u16) -> bool {
+    tenths >= 65
 }
 
 /// Whether a query has no filters but the type.
@@ -108,9 +124,8 @@ fn record_fits(scene: &ResponseContext<'_>, asked: &ItemQuery, record: &ItemReco
 
 fn user_fits(scene: &ResponseContext<'_>, asked: &ItemQuery, record: &ItemRecord) -> bool {
     let watch = scene.user.map(|user| scene.view.watch(user, record.id)).unwrap_or_default();
-    let likes = watch.rating.map(|tenths| tenths >= 65);
     asked.favourite.is_none_or(|wanted| wanted == watch.favourite)
-        && asked.liked.is_none_or(|wanted| likes == Some(wanted))
+        && asked.liked.is_none_or(|wanted| watch.rating.map(likes) == Some(wanted))
         && (!asked.resumable || (watch.offset_ms > 0 && !watch.hidden_from_resume))
         && asked.played.is_none_or(|wanted| wanted == played(scene, record))
 }
@@ -173,7 +188,7 @@ fn times_fit(scene: &ResponseContext<'_>, asked: &ItemQuery, record: &ItemRecord
         let watch = scene.user.map(|user| scene.view.watch(user, record.id)).unwrap_or_default();
         watch.last_viewed_at.max(watch.rated_at).unwrap_or(0).max(record.updated_at) * 1_000
     };
-    asked.saved_since_ms.is_none_or(|since| record.updated_at * 1_000 >= since)
+    asked.saved_since_ms.is_none_or(|since| scene.view.saved_ms(record.id) >= since)
         && asked.user_saved_since_ms.is_none_or(|since| touched() >= since)
         && asked.premiered.0.is_none_or(|from| premiere.is_some_and(|at| at >= from))
         && asked.premiered.1.is_none_or(|to| premiere.is_some_and(|at| at <= to))

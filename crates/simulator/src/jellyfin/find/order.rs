@@ -223,7 +223,7 @@ impl Row {
 
 fn value(scene: &ResponseContext<'_>, by: SortBy, row: &Row) -> SortKeyValue {
     let text = |text: Option<String>| SortKeyValue::Text(text.unwrap_or_default().to_lowercase());
-    let Some(record) = &row.record else { return SortKeyValue::Text(row.name.clone()) };
+    let Some(record) = &row.record else { return folder_value(scene, by, row) };
     let number = |number: Option<u64>| SortKeyValue::Number(number.unwrap_or(0));
     match by {
         SortBy::Name => SortKeyValue::Text(row.name.clone()),
@@ -249,6 +249,18 @@ fn value(scene: &ResponseContext<'_>, by: SortBy, row: &Row) -> SortKeyValue {
         SortBy::Favourite | SortBy::LastPlayed | SortBy::PlayCount | SortBy::Played | SortBy::Unplayed => {
             SortKeyValue::Number(user_value(scene, by, record))
         }
+    }
+}
+
+/// The value of a playlist or a library: a number where items have one.
+fn folder_value(scene: &ResponseContext<'_>, by: SortBy, row: &Row) -> SortKeyValue {
+    match by {
+        SortBy::Added => SortKeyValue::Number(scene.view.playlist(row.id).map_or(0, |playlist| playlist.added_at)),
+        SortBy::Name | SortBy::Place | SortBy::Random => SortKeyValue::Text(row.name.clone()),
+        SortBy::Album | SortBy::Artist | SortBy::AgeRating | SortBy::Premiere | SortBy::Series | SortBy::Studio => {
+            SortKeyValue::Text(String::new())
+        }
+        _ => SortKeyValue::Number(0),
     }
 }
 

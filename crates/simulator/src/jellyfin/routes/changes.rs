@@ -10,7 +10,7 @@ use crate::jellyfin::ident::{IdNamespace, JellyfinId};
 use crate::jellyfin::request::{JellyfinRequest, field, text, texts};
 use crate::jellyfin::response::JellyfinResponse;
 use crate::jellyfin::response_context::{ResponseContext, item_id_of};
-use crate::jellyfin::server::SocketEvent;
+use crate::jellyfin::server::tell_progress;
 use crate::users::UserId;
 
 /// `POST /Items/{id}`: replaces the whole item.
@@ -95,8 +95,8 @@ pub(super) fn refresh(ask: &JellyfinRequest<'_>, id: &str) -> RouteResult {
         let kind = item_id_of(id).and_then(|item| ask.context.state.view().kind(item));
         ask.server.images.renew(id, kind);
     }
-    for percent in ["0", "100"] {
-        ask.server.notify(SocketEvent::Refreshing(id.hex(), percent));
+    if id.space == IdNamespace::Library {
+        tell_progress(ask.server, id);
     }
     Ok(JellyfinResponse::no_content())
 }

@@ -46,7 +46,7 @@ pub(super) fn answer(ask: &JellyfinRequest<'_>, rest: &[&str]) -> RouteResult {
 }
 
 fn row(ask: &JellyfinRequest<'_>, grant: &TokenGrant) -> Value {
-    let user = grant.user.and_then(|user| ask.context.state.users().user(user));
+    let user = grant.user.and_then(|user| ask.context.state.user(user));
     let nothing = || {
         json!({"PlayableMediaTypes": [], "SupportedCommands": [], "SupportsMediaControl": false,
         "SupportsPersistentIdentifier": true})

@@ -14,10 +14,10 @@ use crate::jellyfin::by_name::ByNameKind;
 use crate::jellyfin::dto::{ImageKind, ItemImage};
 use crate::jellyfin::error::JellyfinError;
 use crate::jellyfin::ident::{IdNamespace, JellyfinId};
-use crate::jellyfin::picture::{ImageFormat, painted};
 use crate::jellyfin::request::JellyfinRequest;
 use crate::jellyfin::response::{JellyfinBody, JellyfinResponse};
 use crate::jellyfin::response_context::item_id_of;
+use crate::picture::{ImageFormat, painted};
 use crate::timestamp;
 
 /// Age of every image, in seconds before the newest addition.
@@ -204,7 +204,7 @@ fn touch(ask: &JellyfinRequest<'_>, id: JellyfinId) -> RouteResult {
     let user = ask.caller()?.grant.user;
     ask.write(user, |write| {
         if let Some(item) = item_id_of(id) {
-            write.edit(item, |_| ());
+            let _ = write.edit(item, |_| ()) || write.change_playlist_picture(item);
         }
     });
     Ok(JellyfinResponse::no_content())

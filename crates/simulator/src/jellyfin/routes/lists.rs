@@ -69,7 +69,7 @@ fn allowed(ask: &JellyfinRequest<'_>, scene: &ResponseContext<'_>, asked: &ItemQ
     if !ask.server.switches.denied_library_is_401 {
         return Err(JellyfinError::NotFound);
     }
-    let name = scene.user.and_then(|user| scene.view.user(user)).map(|user| user.name.as_str()).unwrap_or_default();
+    let name = scene.user.and_then(|user| scene.view.user(user)).map(|user| user.name.clone()).unwrap_or_default();
     Err(JellyfinError::NotPermitted(format!("{name} is not permitted to access Library {}.", library.name())))
 }
 

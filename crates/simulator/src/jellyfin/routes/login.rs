@@ -12,6 +12,7 @@ use crate::jellyfin::error::JellyfinError;
 use crate::jellyfin::quick_connect::QuickConnectRequest;
 use crate::jellyfin::request::{JellyfinRequest, text};
 use crate::jellyfin::response::JellyfinResponse;
+use crate::jellyfin::server::SocketEvent;
 use crate::timestamp::written;
 use crate::users::UserId;
 
@@ -20,9 +21,10 @@ pub(super) fn by_name(ask: &JellyfinRequest<'_>) -> RouteResult {
     let body = ask.json()?;
     let name = text(&body, "username").ok_or_else(|| JellyfinError::invalid("Username"))?;
     let password = text(&body, "pw").or(text(&body, "password")).unwrap_or_default();
-    let users = &ask.context.state.users().users;
+    let users = ask.context.state.current_users();
     let user = users.iter().find(|user| user.name.eq_ignore_ascii_case(name));
-    if let Some(user) = user.filter(|user| password.is_empty() || password == user.name) {
+    let may_enter = |id| !ask.context.state.is_disabled(id);
+    if let Some(user) = user.filter(|user| may_enter(user.id) && (password.is_empty() || password == user.name)) {
         return logged_in(ask, user.id, &ask.client_credential());
     }
     ask.server.activity_log.record(ask.now_ms, ActivityEvent::FailedLogin, "Failed login attempt", UserId(0), None);
@@ -69,14 +71,18 @@ pub(super) fn logout(ask: &JellyfinRequest<'_>) -> RouteResult {
 }
 
 fn logged_in(ask: &JellyfinRequest<'_>, user: UserId, says: &ClientCredential) -> RouteResult {
-    let user = ask.context.state.users().user(user).ok_or(JellyfinError::NotFound)?;
-    let grant = ask.server.tokens.issue(user.id, says, ask.now_ms);
+    let user = ask.context.state.user(user).ok_or(JellyfinError::NotFound)?;
+    let (grant, ended) = ask.server.tokens.issue(user.id, says, ask.now_ms);
+    for old in ended {
+        ask.server.notify(SocketEvent::Revoked(old.secret));
+    }
+    ask.server.notify(SocketEvent::SessionsChanged { at_once: true });
     let sentence = format!("{} successfully authenticated", user.name);
     ask.server.activity_log.record(ask.now_ms, ActivityEvent::LoggedIn, &sentence, user.id, None);
     let view = ask.context.state.view();
     let scene = ask.response_context(&view, Some(user.id));
     Ok(JellyfinResponse::json(json!({
-        "User": users::written_user(ask, user),
+        "User": users::written_user(ask, &user),
         "SessionInfo": super::sessions::session_of_grant(ask.server, &scene, &grant, &ask.peer),
         "AccessToken": grant.secret,
         "ServerId": ask.server.server_id,

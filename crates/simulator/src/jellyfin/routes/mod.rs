@@ -26,6 +26,7 @@ mod system;
 mod tasks;
 mod user_configuration;
 mod user_items;
+mod user_policy;
 mod users;
 
 use http::Method;

@@ -7,9 +7,9 @@ use serde_json::json;
 use super::RouteResult;
 use crate::jellyfin::error::JellyfinError;
 use crate::jellyfin::fixtures;
-use crate::jellyfin::picture::{Colour, ImageFormat, painted};
 use crate::jellyfin::request::JellyfinRequest;
 use crate::jellyfin::response::JellyfinResponse;
+use crate::picture::{Colour, ImageFormat, painted};
 
 const STYLE: &str = ":root { --accent: #2f6f4f; }\n";
 const WEB_PAGE: &str = "<!DOCTYPE html><html><head><title>Green Jellyfin</title></head><body></body></html>";

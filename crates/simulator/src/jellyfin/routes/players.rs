@@ -12,6 +12,7 @@ use crate::jellyfin::ident::JellyfinId;
 use crate::jellyfin::request::{JellyfinRequest, field, text, texts};
 use crate::jellyfin::response::JellyfinResponse;
 use crate::jellyfin::response_context::item_id_of;
+use crate::jellyfin::server::SocketEvent;
 use crate::state::{PlaybackUpdate, PlayerDevice, PlayerState};
 use crate::timestamp::TICKS_PER_MS;
 
@@ -42,7 +43,7 @@ fn list(ask: &JellyfinRequest<'_>) -> RouteResult {
     let controllable = match ask.params.text("controllablebyuserid") {
         Some(user) => {
             let user = ask.user_named(user)?;
-            let admin = ask.context.state.users().user(user).is_some_and(|user| user.admin);
+            let admin = ask.context.state.user(user).is_some_and(|user| user.admin);
             (!admin).then_some(user)
         }
         None => None,
@@ -116,7 +117,7 @@ fn take_in(
         (_, false) => PlayerState::Playing,
     };
     ask.write(Some(user), |write| write.report(&PlaybackUpdate { item, progress, offset_ms, device }));
-    let name = ask.context.state.users().user(user).map_or("", |user| user.name.as_str());
+    let name = ask.context.state.user(user).map(|user| user.name.clone()).unwrap_or_default();
     match what {
         PlaybackReportKind::Start => {
             ask.server.activity_log.record(
@@ -155,5 +156,6 @@ fn capabilities(ask: &JellyfinRequest<'_>, body: &Value) -> RouteResult {
     });
     ask.write(ask.own_user().ok(), |_| ());
     ask.server.capabilities.lock().insert(secret, can);
+    ask.server.notify(SocketEvent::SessionsChanged { at_once: true });
     Ok(JellyfinResponse::no_content())
 }

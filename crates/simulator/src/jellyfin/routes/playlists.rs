@@ -12,7 +12,7 @@ use crate::jellyfin::ident::{IdNamespace, JellyfinId};
 use crate::jellyfin::request::{JellyfinRequest, NOBODY, field, text, texts};
 use crate::jellyfin::response::JellyfinResponse;
 use crate::jellyfin::response_context::{ResponseContext, item_id_of};
-use crate::state::{PlaylistEntryRecord, PlaylistRecord, StateView};
+use crate::state::{PlaylistAudience, PlaylistEntryRecord, PlaylistRecord, StateView};
 use crate::users::UserId;
 
 /// Everything below `/Playlists`.
@@ -51,12 +51,9 @@ fn create(ask: &JellyfinRequest<'_>) -> RouteResult {
         let first_kind = ids.first().and_then(|id| write.view().kind(*id));
         let video =
             medium.map_or(matches!(first_kind, Some(MediaKind::Film | MediaKind::Episode)), |medium| medium == "video");
-        let id = write.create_playlist(&name, if video { "video" } else { "audio" }, &ids);
-        write.edit_playlist(id, |playlist| {
-            playlist.public = public;
-            playlist.shared_with = shared.unwrap_or_default();
-        });
-        id
+        let audience =
+            if public { PlaylistAudience::Everybody } else { PlaylistAudience::Users(shared.unwrap_or_default()) };
+        write.create_shared_playlist(&name, if video { "video" } else { "audio" }, &ids, audience)
     });
     Ok(JellyfinResponse::json(json!({"Id": ResponseContext::hex(id)})))
 }

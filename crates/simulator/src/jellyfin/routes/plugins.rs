@@ -6,9 +6,9 @@ use serde_json::json;
 
 use super::{RouteResult, lists};
 use crate::jellyfin::error::JellyfinError;
-use crate::jellyfin::picture::{Colour, ImageFormat, painted};
 use crate::jellyfin::request::JellyfinRequest;
 use crate::jellyfin::response::JellyfinResponse;
+use crate::picture::{Colour, ImageFormat, painted};
 
 /// Id of the plugin.
 const PLUGIN: &str = "a629c0dafac54c7e931a7174223f14c8";

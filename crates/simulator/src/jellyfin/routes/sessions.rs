@@ -110,7 +110,7 @@ fn row(
     put(&mut fields, "RemoteEndPoint", seat.peer);
     put(&mut fields, "Id", session_id(seat.user, &seat.device.client));
     put(&mut fields, "UserId", JellyfinId::new(IdNamespace::User, seat.user.map_or(0, |user| user.0)).hex());
-    put(&mut fields, "UserName", user.map(|user| user.name.as_str()));
+    put(&mut fields, "UserName", user.map(|user| user.name.clone()));
     put(&mut fields, "Client", seat.device.product.as_str());
     put(&mut fields, "DeviceName", seat.device.name.as_str());
     put(&mut fields, "DeviceId", seat.device.client.as_str());

@@ -2,14 +2,13 @@
 
 use serde_json::Value;
 
-use super::{RouteResult, users};
+use super::RouteResult;
 use crate::jellyfin::error::JellyfinError;
 use crate::jellyfin::fixtures::configuration;
 use crate::jellyfin::ident::JellyfinId;
 use crate::jellyfin::library::JellyfinLibrary;
 use crate::jellyfin::request::{JellyfinRequest, field};
 use crate::jellyfin::response::JellyfinResponse;
-use crate::jellyfin::server::SocketEvent;
 use crate::users::UserId;
 
 /// The configuration of `user`: the stored one or else the default.
@@ -34,9 +33,6 @@ pub(super) fn replace(ask: &JellyfinRequest<'_>, user: UserId) -> RouteResult {
         stored["AudioLanguagePreference"] = language.clone();
     }
     ask.write(Some(user), |_| ask.server.set_configuration(user, stored));
-    if let Some(user) = ask.context.state.users().user(user) {
-        ask.server.notify(SocketEvent::UserUpdated(user.id, users::written_user(ask, user)));
-    }
     Ok(JellyfinResponse::no_content())
 }
 

@@ -102,6 +102,7 @@ fn apply(write: &mut StateWrite<'_>, item: ItemId, body: &Value) {
         watch.offset_ms = offset.map_or(watch.offset_ms, |ticks| ticks / TICKS_PER_MS);
         watch.views = count.and_then(|count| u32::try_from(count).ok()).unwrap_or(watch.views);
         watch.last_viewed_at = last.map(|ms| ms / 1_000).or(watch.last_viewed_at);
+        watch.not_played = flag("played") == Some(false) && watch.views > 0;
     });
 }
 

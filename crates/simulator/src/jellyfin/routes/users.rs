@@ -1,11 +1,13 @@
 //! `/Users`.
 
+use std::sync::Arc;
+
 use http::Method;
 use serde_json::{Value, json};
 
-use super::{RouteResult, images, login, user_configuration};
+use super::{RouteResult, images, login, user_configuration, user_policy};
 use crate::jellyfin::error::JellyfinError;
-use crate::jellyfin::fixtures::policy;
+use crate::jellyfin::fixtures::{UserLimits, policy};
 use crate::jellyfin::ident::{IdNamespace, JellyfinId};
 use crate::jellyfin::request::JellyfinRequest;
 use crate::jellyfin::response::JellyfinResponse;
@@ -25,6 +27,9 @@ pub(super) fn answer(ask: &JellyfinRequest<'_>, rest: &[&str]) -> RouteResult {
         (&Method::POST, ["authenticatewithquickconnect"]) => login::by_code(ask),
         (&Method::POST, ["configuration"]) => user_configuration::replace(ask, ask.some_user()?),
         (&Method::POST, [id, "configuration"]) => user_configuration::replace(ask, ask.user_named(id)?),
+        (&Method::POST, ["new"]) => user_policy::create(ask),
+        (&Method::POST, [id, "policy"]) => user_policy::replace(ask, ask.user_named(id)?),
+        (&Method::DELETE, [id]) => user_policy::delete(ask, ask.user_named(id)?),
         (&Method::GET, [id]) => {
             ask.caller()?;
             one(ask, ask.user_named(id)?)
@@ -43,6 +48,10 @@ pub(super) fn written_user(ask: &JellyfinRequest<'_>, user: &SimulatedUser) -> V
     let seen_ms = ask.server.tokens.all().into_iter().filter(|grant| grant.user == Some(user.id));
     let (login_ms, seen_ms) =
         seen_ms.fold((0, 0), |(login, seen), grant| (login.max(grant.created_ms), seen.max(grant.seen_ms)));
+    let limits = UserLimits {
+        is_disabled: ask.context.state.is_disabled(user.id),
+        rating_limit: ask.context.state.rating_limit(user.id),
+    };
     let mut row = json!({
         "Name": user.name,
         "ServerId": ask.server.server_id,
@@ -52,7 +61,7 @@ pub(super) fn written_user(ask: &JellyfinRequest<'_>, user: &SimulatedUser) -> V
         "HasConfiguredEasyPassword": false,
         "EnableAutoLogin": false,
         "Configuration": user_configuration::current(ask, user.id),
-        "Policy": policy(user),
+        "Policy": policy(user, limits),
     });
     if seen_ms > 0 {
         row["LastLoginDate"] = json!(written(login_ms));
@@ -61,18 +70,18 @@ pub(super) fn written_user(ask: &JellyfinRequest<'_>, user: &SimulatedUser) -> V
     row
 }
 
-/// All users for an administrator, otherwise the caller.
+/// All users, with their policies, for any user.
 fn all(ask: &JellyfinRequest<'_>) -> RouteResult {
-    let caller = ask.caller()?;
-    let shown = |user: &&SimulatedUser| caller.admin || caller.grant.user == Some(user.id);
-    let users = ask.context.state.users().users.iter().filter(shown);
-    Ok(JellyfinResponse::json(users.map(|user| written_user(ask, user)).collect::<Value>()))
+    ask.caller()?;
+    let users = ask.context.state.current_users();
+    Ok(JellyfinResponse::json(users.iter().map(|user| written_user(ask, user)).collect::<Value>()))
 }
 
 /// Users that are not hidden from the login page.
 fn public(ask: &JellyfinRequest<'_>) -> JellyfinResponse {
-    let users = ask.context.state.users().users.iter().filter(|user| !user.admin);
-    let row = |user: &SimulatedUser| {
+    let users = ask.context.state.current_users();
+    let shown = users.iter().filter(|user| !user.admin && !ask.context.state.is_disabled(user.id));
+    let row = |user: &Arc<SimulatedUser>| {
         let mut row = written_user(ask, user);
         if let Some(fields) = row.as_object_mut() {
             fields.remove("LastLoginDate");
@@ -80,10 +89,10 @@ fn public(ask: &JellyfinRequest<'_>) -> JellyfinResponse {
         }
         row
     };
-    JellyfinResponse::json(users.map(row).collect::<Value>())
+    JellyfinResponse::json(shown.map(row).collect::<Value>())
 }
 
 fn one(ask: &JellyfinRequest<'_>, user: UserId) -> RouteResult {
-    let user = ask.context.state.users().user(user).ok_or(JellyfinError::NotFound)?;
-    Ok(JellyfinResponse::json(written_user(ask, user)))
+    let user = ask.context.state.user(user).ok_or(JellyfinError::NotFound)?;
+    Ok(JellyfinResponse::json(written_user(ask, &user)))
 }

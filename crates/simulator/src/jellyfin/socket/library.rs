@@ -5,10 +5,10 @@ use serde_json::{Value, json};
 use crate::catalogue::Section;
 use crate::jellyfin::library::JellyfinLibrary;
 use crate::jellyfin::response_context::ResponseContext;
-use crate::state::{ItemChange, StateChange, StateView};
+use crate::state::{ItemChange, PlaylistChangeCause, StateChange, StateView};
 use crate::users::UserId;
 
-/// Changes since the last frame that one user may see.
+/// Changes since the last frame that one user may see. Libraries are named for additions and removals only.
 #[derive(Debug, Default)]
 pub(super) struct SocketLibraryChanges {
     added: Vec<String>,
@@ -30,30 +30,47 @@ impl SocketLibraryChanges {
             }
             StateChange::Edited(moved) if sees(view, user, moved.section) => {
                 push_unique(&mut self.updated, ResponseContext::hex(moved.item));
-                push_unique(&mut self.libraries, JellyfinLibrary::Section(moved.section).id().hex());
             }
             StateChange::Deleted(moved) if sees(view, user, moved.section) => {
                 push_unique(&mut self.removed, ResponseContext::hex(moved.item));
                 push_unique(&mut self.removed_from, above(moved));
                 push_unique(&mut self.libraries, JellyfinLibrary::Section(moved.section).id().hex());
             }
-            StateChange::Playlist { owner, playlist, deleted, .. } => {
-                let shared = view.playlist(*playlist).is_some_and(|playlist| playlist.is_visible_to(user));
-                if *owner != user && !shared {
-                    return false;
+            StateChange::Playlist { playlist, cause, audience, .. } if audience.includes(user) => {
+                let id = ResponseContext::hex(*playlist);
+                let (list, folders) = match cause {
+                    PlaylistChangeCause::Created => (&mut self.added, Some(&mut self.added_to)),
+                    PlaylistChangeCause::Changed => (&mut self.updated, None),
+                    PlaylistChangeCause::Deleted => (&mut self.removed, Some(&mut self.removed_from)),
+                };
+                push_unique(list, id);
+                if let Some(folders) = folders {
+                    push_unique(folders, JellyfinLibrary::Playlists.id().hex());
+                    self.name_every_library(view, user);
                 }
-                let list = if *deleted { &mut self.removed } else { &mut self.updated };
-                push_unique(list, ResponseContext::hex(*playlist));
-                push_unique(&mut self.libraries, JellyfinLibrary::Playlists.id().hex());
             }
             _ => return false,
         }
         true
     }
 
-    /// Returns the collected changes as data of the frame, and clears them.
+    /// The folder of playlists is part of no library, so that all are named.
+    fn name_every_library(&mut self, view: &StateView<'_>, user: UserId) {
+        let all = Section::EVERY.iter().all(|section| sees(view, user, *section));
+        let seen = |library: &JellyfinLibrary| match library {
+            JellyfinLibrary::Section(section) => sees(view, user, *section),
+            JellyfinLibrary::Collections => all,
+            JellyfinLibrary::Playlists => true,
+        };
+        for library in JellyfinLibrary::EVERY.into_iter().filter(seen) {
+            push_unique(&mut self.libraries, library.id().hex());
+        }
+    }
+
+    /// Returns the collected changes as data of the frame, and clears them. What was added is not named as updated.
     pub(super) fn drain_json(&mut self) -> Value {
-        let taken = std::mem::take(self);
+        let mut taken = std::mem::take(self);
+        taken.updated.retain(|id| !taken.added.contains(id) && !taken.removed.contains(id));
         let empty = taken.added.is_empty() && taken.updated.is_empty() && taken.removed.is_empty();
         json!({
             "FoldersAddedTo": taken.added_to,

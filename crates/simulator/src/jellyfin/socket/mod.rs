@@ -1,10 +1,13 @@
 //! The WebSocket for events.
 //!
+//! A session with several sockets hears what concerns it on one of them only ([`registry`]).
+//!
 //! Frames about the library and about user data go to users, not to API keys. Frames about sessions, tasks and the
 //! activity log go to subscribers that may see them.
 
 mod frame;
 mod library;
+mod registry;
 mod session;
 mod user_data;
 
@@ -16,6 +19,7 @@ use crate::serve::{SimulatedRequest, SimulatedResponse, SimulatorContext, socket
 use session::SocketSession;
 
 pub(crate) use crate::serve::socket::is_upgrade;
+pub(crate) use registry::{SessionKey, SocketRegistry};
 
 /// Opens the socket of `caller`. Changes are followed from this moment on.
 pub(crate) fn open(
@@ -23,7 +27,8 @@ pub(crate) fn open(
     ground: &Arc<SimulatorContext>,
     house: &Arc<JellyfinServer>,
     caller: Caller,
+    session: SessionKey,
 ) -> SimulatedResponse {
-    let talk = SocketSession::new(Arc::clone(ground), Arc::clone(house), caller);
+    let talk = SocketSession::new(Arc::clone(ground), Arc::clone(house), caller, session);
     socket::open(asked, ground, move |socket| talk.run(socket))
 }

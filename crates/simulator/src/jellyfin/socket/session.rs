@@ -10,6 +10,7 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
 use super::frame::{self, ClientMessage, Topic};
+use super::registry::SessionKey;
 use super::{library, user_data};
 use crate::jellyfin::activity_log::ActivityLogQuery;
 use crate::jellyfin::request::Caller;
@@ -23,6 +24,9 @@ use crate::state::StateChange;
 /// Max log entries per frame.
 const MAX_ENTRIES: usize = 50;
 
+/// Time from a change of a session to the frame that tells it.
+const SESSIONS_TOLD_AFTER: Duration = Duration::from_millis(30);
+
 type SleepFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
 type Timer = Option<SleepFuture>;
 
@@ -31,6 +35,8 @@ pub(super) struct SocketSession {
     context: Arc<SimulatorContext>,
     server: Arc<JellyfinServer>,
     caller: Caller,
+    session: SessionKey,
+    number: u64,
     changes: Receiver<StateChange>,
     events: Receiver<SocketEvent>,
     library: library::SocketLibraryChanges,
@@ -49,6 +55,8 @@ struct Subscription {
     topic: Topic,
     every: Duration,
     due: Timer,
+    /// Time of the last frame, in milliseconds.
+    sent_ms: u64,
 }
 
 /// Ends a session.
@@ -56,11 +64,18 @@ struct SocketClosed;
 
 impl SocketSession {
     /// A session that follows changes from now on.
-    pub(super) fn new(ground: Arc<SimulatorContext>, house: Arc<JellyfinServer>, caller: Caller) -> Self {
+    pub(super) fn new(
+        ground: Arc<SimulatorContext>,
+        house: Arc<JellyfinServer>,
+        caller: Caller,
+        session: SessionKey,
+    ) -> Self {
         let seed = ground.request_log.sockets_opened() << 32 | ground.request_log.total();
         Self {
             changes: ground.state.subscribe(),
             events: house.events.subscribe(),
+            number: house.sockets.open(&session),
+            session,
             entries_told: house.activity_log.read(&ActivityLogQuery::default()).1,
             context: ground,
             server: house,
@@ -98,7 +113,7 @@ impl SocketSession {
             () = due(&mut self.user_data_due) => self.send_user_data(socket).await,
             () = due(&mut self.library_due) => {
                 let data = self.library.drain_json();
-                self.send(socket, "LibraryChanged", Some(data)).await
+                self.send_to_session(socket, "LibraryChanged", Some(data)).await
             }
             at = first_due(&mut self.subscriptions) => self.send_subscription(socket, at).await,
             message = socket.next() => match message {
@@ -120,7 +135,12 @@ impl SocketSession {
             Err(RecvError::Closed) => return Err(SocketClosed),
         };
         if matches!(change, StateChange::ShuttingDown) {
-            return self.send(socket, "ServerShuttingDown", None).await;
+            return self.send_to_session(socket, "ServerShuttingDown", None).await;
+        }
+        match change {
+            StateChange::Playing { .. } => self.sessions_changed(true),
+            StateChange::UsersChanged if !self.may_stay() => return Err(SocketClosed),
+            _ => {}
         }
         let Some(user) = self.caller.grant.user else { return Ok(()) };
         let (of_library, of_user) = {
@@ -145,19 +165,24 @@ impl SocketSession {
         let for_admins = self.caller.admin && self.caller.grant.user.is_some();
         match notice {
             Ok(SocketEvent::Revoked(secret)) if secret == self.caller.grant.secret => Err(SocketClosed),
+            Ok(SocketEvent::Revoked(_)) => {
+                self.sessions_changed(true);
+                Ok(())
+            }
+            Ok(SocketEvent::SessionsChanged { at_once }) => {
+                self.sessions_changed(at_once);
+                Ok(())
+            }
             Ok(SocketEvent::TaskEnded(result)) if for_admins => {
-                self.send(socket, "ScheduledTaskEnded", Some(result)).await
+                self.send_to_session(socket, "ScheduledTaskEnded", Some(result)).await
             }
             Ok(SocketEvent::Refreshing(item, percent)) if for_admins => {
                 let data = json!({"ItemId": item, "Progress": percent});
-                self.send(socket, "RefreshProgress", Some(data)).await
+                self.send_to_session(socket, "RefreshProgress", Some(data)).await
             }
             Ok(SocketEvent::LibrariesChanged) if self.caller.grant.user.is_some() => {
                 self.library_due = Some(self.timer(self.server.switches.library_changed_delay));
                 Ok(())
-            }
-            Ok(SocketEvent::UserUpdated(user, written)) if self.caller.grant.user == Some(user) => {
-                self.send(socket, "UserUpdated", Some(written)).await
             }
             Ok(_) | Err(RecvError::Lagged(_)) => Ok(()),
             Err(RecvError::Closed) => Err(SocketClosed),
@@ -167,11 +192,12 @@ impl SocketSession {
     async fn send_user_data(&mut self, socket: &mut ServerSocket) -> Result<(), SocketClosed> {
         let Some(user) = self.caller.grant.user else { return Ok(()) };
         let data = self.user_data.drain_json(&self.context.state.view(), user);
-        self.send(socket, "UserDataChanged", Some(data)).await
+        self.send_to_session(socket, "UserDataChanged", Some(data)).await
     }
 
     async fn handle_message(&mut self, socket: &mut ServerSocket, message: &Message) -> Result<(), SocketClosed> {
         self.listen_again();
+        self.server.sockets.record_activity(&self.session, self.number);
         let text = match message {
             Message::Text(text) => text.as_str(),
             Message::Close(_) => return Err(SocketClosed),
@@ -183,7 +209,7 @@ impl SocketSession {
                 self.subscriptions.retain(|held| held.topic != topic);
                 if self.may_subscribe() {
                     let due = Some(self.timer(first));
-                    self.subscriptions.push(Subscription { topic, every, due });
+                    self.subscriptions.push(Subscription { topic, every, due, sent_ms: 0 });
                 }
                 Ok(())
             }
@@ -202,8 +228,10 @@ impl SocketSession {
 
     async fn send_subscription(&mut self, socket: &mut ServerSocket, at: usize) -> Result<(), SocketClosed> {
         let (topic, every) = (self.subscriptions[at].topic, self.subscriptions[at].every);
-        self.subscriptions[at].due = Some(self.timer(every));
         let now_ms = self.context.state.clock().now_ms();
+        self.subscriptions[at].sent_ms = now_ms;
+        // Sessions are told when they change.
+        self.subscriptions[at].due = (topic != Topic::Sessions).then(|| self.timer(every));
         let data = match topic {
             Topic::Sessions => self.sessions(now_ms),
             Topic::Tasks => Value::Array(self.server.tasks.written(now_ms)),
@@ -221,11 +249,30 @@ impl SocketSession {
         self.send(socket, topic.name(), Some(data)).await
     }
 
+    /// Lets a subscriber to sessions know of a change: soon, or when the interval since the last frame has passed.
+    fn sessions_changed(&mut self, at_once: bool) {
+        let now_ms = self.context.state.clock().now_ms();
+        let Some(at) = self.subscriptions.iter().position(|held| held.topic == Topic::Sessions) else { return };
+        let held = &self.subscriptions[at];
+        let since = Duration::from_millis(now_ms.saturating_sub(held.sent_ms));
+        let wait = if at_once { SESSIONS_TOLD_AFTER } else { held.every.saturating_sub(since) };
+        if at_once || held.due.is_none() {
+            self.subscriptions[at].due = Some(self.timer(wait));
+        }
+    }
+
+    /// Whether the user may still use the server.
+    fn may_stay(&self) -> bool {
+        let state = &self.context.state;
+        self.caller.grant.user.is_none_or(|user| state.user(user).is_some() && !state.is_disabled(user))
+    }
+
     fn sessions(&self, now_ms: u64) -> Value {
         let view = self.context.state.view();
         let scene = ResponseContext {
             view: &view,
             user: self.caller.grant.user,
+            rating_limit: None,
             now_ms,
             draw: self.server.next_draw(),
             starting: false,
@@ -258,10 +305,28 @@ impl SocketSession {
         Box::pin(async move { clock.sleep(after).await })
     }
 
+    /// Sends what concerns the session, unless another of its sockets was active later.
+    async fn send_to_session(
+        &mut self,
+        socket: &mut ServerSocket,
+        kind: &str,
+        data: Option<Value>,
+    ) -> Result<(), SocketClosed> {
+        let elsewhere = self.server.switches.one_socket_per_session
+            && !self.server.sockets.is_last_active(&self.session, self.number);
+        if elsewhere { Ok(()) } else { self.send(socket, kind, data).await }
+    }
+
     async fn send(&mut self, socket: &mut ServerSocket, kind: &str, data: Option<Value>) -> Result<(), SocketClosed> {
         self.sent += 1;
         let text = frame::written(kind, self.sent, self.seed, data);
         socket.send(Message::text(text)).await.map_err(|_| SocketClosed)
+    }
+}
+
+impl Drop for SocketSession {
+    fn drop(&mut self) {
+        self.server.sockets.close(&self.session, self.number);
     }
 }
 

@@ -47,9 +47,9 @@ pub(super) fn answer(
         }
         (&Method::GET, ["resources"]) => {
             let token = secret.and_then(|secret| ground.token(secret));
-            let user = token.and_then(|token| ground.state.users().user(token.user?));
+            let user = token.and_then(|token| ground.state.user(token.user?));
             match (token, user) {
-                (Some(token), Some(user)) => json(200, &resources::list(user, token, server)),
+                (Some(token), Some(user)) => json(200, &resources::list(&user, token, server)),
                 _ => refused(401, 1001, "User could not be authenticated"),
             }
         }

@@ -73,7 +73,8 @@ pub(in crate::plex) fn identity(server: &PlexServer) -> Node {
 }
 
 fn accounts(call: &PlexReadRequest<'_>) -> Node {
-    let users: Vec<_> = call.view.users().iter().filter(|user| call.user.admin || user.id == call.user.id).collect();
+    let users: Vec<_> =
+        call.view.users().into_iter().filter(|user| call.user.admin || user.id == call.user.id).collect();
     container(users.len()).set("identifier", "com.plexapp.system.accounts").with_all(users.into_iter().map(|user| {
         Node::new("Account")
             .set("id", user.id.0)
@@ -168,7 +169,7 @@ fn bandwidth(call: &PlexReadRequest<'_>) -> Node {
     let samples: Vec<Node> = call
         .view
         .users()
-        .iter()
+        .into_iter()
         .filter(|user| wanted.is_none_or(|id| id == user.id.0))
         .flat_map(|user| (0..SAMPLES).map(move |back| (user.id.0, (now / step - back) * step)))
         .map(|(account, at)| {
@@ -189,7 +190,7 @@ fn bandwidth(call: &PlexReadRequest<'_>) -> Node {
             .set("clientIdentifier", &device.client)
             .set("createdAt", device.created_at)
     });
-    let accounts = call.view.users().iter().map(|user| {
+    let accounts = call.view.users().into_iter().map(|user| {
         Node::new("Account").set("id", user.id.0).set("key", format!("/accounts/{}", user.id)).set("name", &user.name)
     });
     container(samples.len()).with_all(devices).with_all(accounts).with_all(samples)

@@ -13,12 +13,12 @@ const MOST: f64 = 10.0;
 pub(super) fn answer(order: &PlexWriteRequest<'_>, what: &str) -> PlexResult {
     match what {
         "scrobble" => {
-            let item = item(order)?;
+            let item = marked(order)?;
             order.state().write(order.user_id(), |write| write.mark_played(item));
             done()
         }
         "unscrobble" => {
-            let item = item(order)?;
+            let item = marked(order)?;
             order.state().write(order.user_id(), |write| write.mark_unplayed(item));
             done()
         }
@@ -37,9 +37,23 @@ pub(super) fn answer(order: &PlexWriteRequest<'_>, what: &str) -> PlexResult {
 
 /// The item of a report: `ratingKey=5`, `key=5` or `key=/library/metadata/5`.
 fn item(order: &PlexWriteRequest<'_>) -> Result<ItemId, PlexError> {
+    order.item(key(order)?)
+}
+
+/// The item of a mark: of one, of all below it, or of all in a playlist of the user.
+fn marked(order: &PlexWriteRequest<'_>) -> Result<ItemId, PlexError> {
+    let key = key(order)?;
+    let id = key.parse().map(ItemId).map_err(|_| BAD_REQUEST)?;
+    let view = order.state().view();
+    let is_own_playlist = view.playlist(id).is_some_and(|playlist| playlist.is_visible_to(order.user_id()));
+    drop(view);
+    if is_own_playlist { Ok(id) } else { order.item(key) }
+}
+
+fn key<'a>(order: &'a PlexWriteRequest<'_>) -> Result<&'a str, PlexError> {
     let key = order.params.get("ratingKey").or_else(|| order.params.get("key")).ok_or(BAD_REQUEST)?;
-    let id = key.strip_prefix("/library/metadata/").unwrap_or(key);
-    order.item(id.split(['/', '?']).next().unwrap_or(id))
+    let id = ["/library/metadata/", "/playlists/"].iter().find_map(|start| key.strip_prefix(start)).unwrap_or(key);
+    Ok(id.split(['/', '?']).next().unwrap_or(id))
 }
 
 /// A rating in tenths; -1 removes it.

@@ -1,0 +1,30 @@
+//! What invalidations of lists are narrowed by: fields of user state, and groups of items.
+
+/// A field of user state by which a list can be filtered or sorted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum UserState {
+    /// Whether it was played, how often and when.
+    Played,
+    /// The position at which playback resumes.
+    Position,
+    /// Whether it is a favourite.
+    Favorite,
+    /// The user's rating, likes and dislikes.
+    Rating,
+}
+
+impl UserState {
+    /// All of them.
+    pub const EVERY: [Self; 4] = [Self::Played, Self::Position, Self::Favorite, Self::Rating];
+}
+
+/// Items that a list can hold.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum TagGroup {
+    /// Items of one group: a kind of media (Jellyfin), a section (Plex).
+    Of(String),
+    /// Whatever this folder holds.
+    In(String),
+    /// Any items.
+    Any,
+}

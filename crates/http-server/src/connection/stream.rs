@@ -1,0 +1,132 @@
+//! A client's stream that reports its bytes to [`ClientConnection`] and has a write timeout.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
+
+use greenroom_cache::Clock;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::ClientConnection;
+use crate::write_timeout::WriteTimeoutStream;
+
+/// A client's stream with a write timeout.
+pub struct ClientStream<S> {
+    stream: WriteTimeoutStream<S>,
+    connection: Arc<ClientConnection>,
+}
+
+impl<S> ClientStream<S> {
+    /// Wraps `stream`.
+    pub fn new(stream: S, clock: Clock, connection: Arc<ClientConnection>) -> Self {
+        Self { stream: WriteTimeoutStream::new(stream, clock, connection.write_timeout()), connection }
+    }
+
+    /// Sets the timeout anew, because the response may or may not be for a player.
+    fn with_current_timeout(&mut self) -> Pin<&mut WriteTimeoutStream<S>>
+    where
+        S: Unpin,
+    {
+        self.stream.set_timeout(self.connection.write_timeout());
+        Pin::new(&mut self.stream)
+    }
+
+    fn record_timeout(&self) {
+        if self.stream.has_timed_out() {
+            self.connection.has_write_timed_out.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for ClientStream<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let result = Pin::new(&mut self.stream).poll_read(context, buffer);
+        let received = &buffer.filled()[before..];
+        if !received.is_empty() {
+            self.connection.record_read(received);
+        }
+        result
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for ClientStream<S> {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.connection.record_write();
+        let result = self.with_current_timeout().poll_write(context, bytes);
+        self.record_timeout();
+        result
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let result = self.with_current_timeout().poll_flush(context);
+        if matches!(result, Poll::Ready(Ok(()))) {
+            self.connection.run_sent_tasks();
+        }
+        self.record_timeout();
+        result
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let result = self.with_current_timeout().poll_shutdown(context);
+        self.record_timeout();
+        result
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        parts: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.connection.record_write();
+        let result = self.with_current_timeout().poll_write_vectored(context, parts);
+        self.record_timeout();
+        result
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+
+    use super::super::WRITE_TIMEOUT;
+    use super::*;
+
+    async fn is_closed(connection: Arc<ClientConnection>, pause: Duration) -> bool {
+        let (stream, mut client) = duplex(16);
+        let clock = Clock::system();
+        let mut stream = ClientStream::new(stream, clock.clone(), connection);
+        let reading = async {
+            clock.sleep(pause).await;
+            let mut buffer = [0; 64];
+            client.read_exact(&mut buffer).await.map(|_| ())
+        };
+        let (result, _) = tokio::join!(stream.write_all(&[7; 64]), clock.timeout(pause * 2, reading));
+        result.is_err()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_whose_client_stops_reading_is_closed_but_not_a_paused_player() {
+        let slow = Arc::new(ClientConnection::new());
+        assert!(is_closed(Arc::clone(&slow), WRITE_TIMEOUT + Duration::from_secs(1)).await);
+        assert!(slow.has_write_timed_out());
+        let fast = Arc::new(ClientConnection::new());
+        assert!(!is_closed(Arc::clone(&fast), WRITE_TIMEOUT / 2).await);
+        assert!(!fast.has_write_timed_out());
+        let player = Arc::new(ClientConnection::new());
+        player.set_streams_media();
+        assert!(!is_closed(player, WRITE_TIMEOUT * 10).await);
+    }
+}

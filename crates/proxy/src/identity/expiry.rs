@@ -1,0 +1,40 @@
+//! Grants that end although the server did not reject the token.
+
+use std::sync::atomic::Ordering;
+
+use super::Identity;
+
+impl Identity {
+    /// Ends every grant for a class without rejecting the token: the server must accept it once more. During an outage
+    /// the proof of the token itself still holds.
+    pub fn expire_grants(&self) {
+        let _guard = self.grant_lock.lock();
+        self.revocation_count.fetch_add(1, Ordering::AcqRel);
+        self.context.revocations.record(self.token.as_str());
+        self.accepted_ms.iter().for_each(|accepted| accepted.store(0, Ordering::Release));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use greenroom_dialect::class::Class;
+
+    use super::*;
+    use crate::identity::registry::IdentityContext;
+
+    #[test]
+    fn expired_grants_must_be_given_again_but_the_token_is_not_rejected() {
+        let context = IdentityContext::new("home", greenroom_state::secrets::HashKey([7; 32]));
+        let (identity, ttl) = (Identity::new("x", false, &context), Duration::from_secs(300));
+        let generation = identity.generation();
+        identity.accept(Class::Lists, 1_000, generation);
+        identity.expire_grants();
+        assert!(!identity.is_accepted(Class::Lists, 1_000, ttl) && !identity.is_refused());
+        identity.accept(Class::Lists, 2_000, generation);
+        assert!(!identity.is_accepted(Class::Lists, 2_000, ttl), "that was asked before");
+        identity.accept(Class::Lists, 3_000, identity.generation());
+        assert!(identity.is_accepted(Class::Lists, 3_000, ttl));
+    }
+}
