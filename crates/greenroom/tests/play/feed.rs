@@ -247,6 +247,14 @@ async fn sessions_told_last_are_answered_in_an_outage() {
     assert_eq!(sam.get("/UserViews").await.status, 200);
     server.stop().await;
     until(|| fed.feed.sessions.since_ms().is_none()).await;
+    // The rights expired between two polls.
+    let now_ms = fed.origin.clock.now_ms();
+    for identity in fed.identities.all() {
+        if let Some(rights) = fed.feed.sessions.rights(&identity, now_ms, Duration::from_secs(60)) {
+            let checked_ms = now_ms.saturating_sub(301_000);
+            fed.feed.sessions.set_rights(&identity, rights, checked_ms, identity.generation());
+        }
+    }
     for target in ["/Sessions", "/Sessions?activeWithinSeconds=960"] {
         let answer = poller.get(target).await;
         assert_eq!((answer.status.as_u16(), plays(&answer.json())), (200, vec![false]), "{target}");

@@ -6,12 +6,12 @@ use super::Identity;
 
 impl Identity {
     /// Ends every grant for a class without rejecting the token: the server must accept it once more. During an outage
-    /// the proof of the token itself still holds.
+    /// what it accepted before still holds.
     pub fn expire_grants(&self) {
         let _guard = self.grant_lock.lock();
         self.revocation_count.fetch_add(1, Ordering::AcqRel);
         self.context.revocations.record(self.token.as_str());
-        self.accepted_ms.iter().for_each(|accepted| accepted.store(0, Ordering::Release));
+        self.expired_classes.store(u64::MAX, Ordering::Release);
     }
 }
 
@@ -32,6 +32,11 @@ mod tests {
         identity.accept(Class::Lists, 1_000, generation);
         identity.expire_grants();
         assert!(!identity.is_accepted(Class::Lists, 1_000, ttl) && !identity.is_refused());
+        assert!(identity.was_accepted_within(Class::Lists, 1_000, ttl), "it is read on in an outage");
+        assert!(!identity.was_accepted_within(Class::Item, 1_000, ttl), "it never was");
+        identity.accept(Class::Item, 1_500, identity.generation());
+        let stored = identity.drain_changes(true).expect("a new grant");
+        assert_eq!(stored.accepted, [(Class::Item, 1_500)], "what ended does not come back after a crash");
         identity.accept(Class::Lists, 2_000, generation);
         assert!(!identity.is_accepted(Class::Lists, 2_000, ttl), "that was asked before");
         identity.accept(Class::Lists, 3_000, identity.generation());

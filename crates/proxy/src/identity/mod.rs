@@ -59,6 +59,8 @@ pub struct Identity {
     anonymous: bool,
     /// When the server last accepted the token, per class, in milliseconds; 0 is never.
     accepted_ms: [AtomicU64; Class::EVERY.len()],
+    /// Classes, as bits, whose grant ended before its time: it counts in an outage only.
+    expired_classes: AtomicU64,
     paths: PathRights,
     /// When the server last showed in any way that it accepts the token, in milliseconds; 0 is never.
     proven_ms: AtomicU64,
@@ -97,6 +99,7 @@ impl Identity {
             account: TokenAccount::default(),
             anonymous,
             accepted_ms: [const { AtomicU64::new(0) }; Class::EVERY.len()],
+            expired_classes: AtomicU64::new(0),
             paths: PathRights::default(),
             proven_ms: AtomicU64::new(0),
             authorized_ms: AtomicU64::new(0),
@@ -150,6 +153,7 @@ impl Identity {
         let _guard = self.grant_lock.lock();
         if self.generation() == generation {
             let before_ms = self.accepted_ms[class as usize].swap(now_ms, Ordering::AcqRel);
+            self.expired_classes.fetch_and(!bit(class), Ordering::AcqRel);
             self.proven_ms.fetch_max(now_ms, Ordering::AcqRel);
             self.record_grant(before_ms.min(self.persisted_proven_ms.load(Ordering::Acquire)), now_ms);
         }
@@ -215,6 +219,17 @@ impl Identity {
         }
     }
 
+    /// The same for a read that rights checked in that generation let in.
+    pub fn mark_authorized_by_rights(&self, now_ms: u64, generation: u64) {
+        if now_ms.saturating_sub(self.authorized_ms.load(Ordering::Relaxed)) < 1000 {
+            return;
+        }
+        let _guard = self.grant_lock.lock();
+        if self.generation() == generation {
+            self.authorized_ms.fetch_max(now_ms, Ordering::AcqRel);
+        }
+    }
+
     /// Whether the token was valid at the last contact with the server, which was within `offline_ttl`. It was if it
     /// was proven within `ttl` before, or a grant let it in within `ttl` before: an app that just read is not locked
     /// out because its grant expired at that moment, and no grant is ever older than twice `ttl`.
@@ -224,8 +239,13 @@ impl Identity {
         within(valid_ms, last_response_ms, ttl) && within(last_response_ms, now_ms, offline_ttl)
     }
 
-    /// Whether the server accepted the token for this class within `ttl`.
+    /// Whether the server accepted the token for this class within `ttl`, and the grant did not end before its time.
     pub fn is_accepted(&self, class: Class, now_ms: u64, ttl: Duration) -> bool {
+        self.expired_classes.load(Ordering::Acquire) & bit(class) == 0 && self.was_accepted_within(class, now_ms, ttl)
+    }
+
+    /// Whether the server accepted the token for this class within `ttl` and since the last revocation.
+    pub fn was_accepted_within(&self, class: Class, now_ms: u64, ttl: Duration) -> bool {
         within(self.accepted_ms[class as usize].load(Ordering::Acquire), now_ms, ttl)
     }
 
@@ -277,10 +297,11 @@ impl Identity {
         self.is_renewed.store(false, Ordering::Release);
         let proven_ms = self.proven_ms.load(Ordering::Acquire);
         self.persisted_proven_ms.store(proven_ms, Ordering::Release);
+        let expired = self.expired_classes.load(Ordering::Acquire);
         let accepted = Class::EVERY
             .iter()
             .map(|class| (*class, self.accepted_ms[*class as usize].load(Ordering::Acquire)))
-            .filter(|(_, at_ms)| *at_ms > 0)
+            .filter(|(class, at_ms)| *at_ms > 0 && expired & bit(*class) == 0)
             .collect();
         let account = self.account.stored();
         Some(IdentityGrant { partition: self.token.as_str().to_owned(), account, granted_ms: proven_ms, accepted })
@@ -370,6 +391,12 @@ impl Identity {
     fn was_ever_accepted(&self) -> bool {
         self.accepted_ms.iter().any(|at| at.load(Ordering::Relaxed) > 0)
     }
+}
+
+/// The class in a set of classes.
+fn bit(class: Class) -> u64 {
+    const { assert!(Class::EVERY.len() <= 64) };
+    1 << class as u64
 }
 
 pub(crate) fn within(at_ms: u64, now_ms: u64, ttl: Duration) -> bool {

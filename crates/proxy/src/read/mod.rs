@@ -335,18 +335,20 @@ pub fn check_authorization(server: &Server, identity: &Identity, read: &Read, at
     if needs_no_proof(server, identity, read) {
         return AuthorizationStatus::Valid;
     }
-    let accepted = |ttl| match &read.sharing {
-        SharingScope::Public => true,
-        SharingScope::Identity => identity.is_accepted(read.class, at_ms, ttl) && !identity.is_path_denied(read),
-        SharingScope::Image(subject) => server.identities.is_image_accepted(identity, subject, at_ms, ttl),
+    let settings = &server.origin.settings;
+    let image = |subject, ttl| server.identities.is_image_accepted(identity, subject, at_ms, ttl);
+    let (is_valid, was_valid) = match &read.sharing {
+        SharingScope::Public => (true, true),
+        SharingScope::Identity if identity.is_path_denied(read) => (false, false),
+        SharingScope::Identity => (
+            identity.is_accepted(read.class, at_ms, settings.auth_ttl),
+            identity.was_accepted_within(read.class, at_ms, settings.offline_auth_ttl),
+        ),
+        SharingScope::Image(subject) => (image(subject, IMAGE_GRANT_TTL), image(subject, settings.offline_auth_ttl)),
     };
-    let ttl = match &read.sharing {
-        SharingScope::Image(_) => IMAGE_GRANT_TTL,
-        _ => server.origin.settings.auth_ttl,
-    };
-    if accepted(ttl) {
+    if is_valid {
         AuthorizationStatus::Valid
-    } else if accepted(server.origin.settings.offline_auth_ttl) {
+    } else if was_valid {
         AuthorizationStatus::Expired
     } else {
         AuthorizationStatus::Missing

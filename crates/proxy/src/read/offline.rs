@@ -120,7 +120,7 @@ fn is_authorized(request: &ProxyRequest, read: &Read, outage: &Outage) -> bool {
         }
         // A class read less often than `auth_ttl` rarely has a grant; proof of the token itself suffices.
         SharingScope::Identity => {
-            request.classified.identity.is_accepted(read.class, outage.last_response_ms, offline_ttl)
+            request.classified.identity.was_accepted_within(read.class, outage.last_response_ms, offline_ttl)
                 && !request.classified.identity.is_path_denied(read)
                 && if request.classified.identity.is_anonymous() {
                     is_contact_recent()

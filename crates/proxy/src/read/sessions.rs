@@ -42,7 +42,9 @@ pub(super) async fn answer(
     if requested_freshness(&parts.headers) != CacheDirective::Any || identity.is_path_denied(read) {
         return None;
     }
+    let generation = identity.generation();
     let SessionRights::All(viewer) = rights(request).await? else { return None };
+    identity.mark_authorized_by_rights(server.origin.clock.now_ms(), generation);
     // A machine that slept may not have noticed yet that the connection is gone.
     if server.feed.sessions.told_ms(&server.origin.clock) < server.origin.clock.last_leap_ms() {
         return None;
@@ -55,8 +57,8 @@ pub(super) async fn answer(
     Some((response, outcome))
 }
 
-/// The answer while the server fails: what was told last, to a token whose rights were checked at most `auth_ttl` before
-/// `checked_by_ms`. `None` if nothing was told since `cached_ms` and since the last write of this account, or too long ago.
+/// The answer while the server fails: what was told last, to a token whose rights were checked at most
+/// `offline_auth_ttl` before `checked_by_ms`. `None` if nothing was told since `cached_ms` and since the last write of this account, or too long ago.
 pub(super) fn last_told(
     request: &ProxyRequest,
     read: &Arc<Read>,
@@ -75,7 +77,7 @@ pub(super) fn last_told(
     if told_ms <= cached_ms || !within(told_ms, now_ms, policy.fresh + policy.stale + policy.stale_on_error) {
         return None;
     }
-    let rights = server.feed.sessions.rights(identity, checked_by_ms, server.origin.settings.auth_ttl)?;
+    let rights = server.feed.sessions.rights(identity, checked_by_ms, server.origin.settings.offline_auth_ttl)?;
     let SessionRights::All(viewer) = rights else { return None };
     let value = value(server, &list, &viewer, &SessionFilter::parse(&read.target)?, told_ms)?;
     let mut response = response::shared(&value, CacheStatus::StaleOnError, response_options(request, read, parts));
