@@ -4,6 +4,7 @@
 
 #![allow(unreachable_pub, missing_docs, reason = "nothing here is seen from outside")]
 
+mod app_rhythms;
 mod arrows;
 mod bad_input;
 mod binary;

@@ -18,6 +18,7 @@ mod account_sharing;
 mod expiry;
 mod image_grants;
 mod live_signal;
+mod offline;
 mod path_rights;
 mod registry;
 mod shared_partitions;
@@ -33,7 +34,6 @@ use greenroom_dialect::class::Class;
 use greenroom_dialect::classification::Read;
 use parking_lot::Mutex;
 
-use greenroom_origin::breaker::Outage;
 use greenroom_state::grants::IdentityGrant;
 use greenroom_state::revocations::Revocations;
 pub use path_rights::PathHash;
@@ -203,40 +203,6 @@ impl Identity {
         if !self.is_changed.swap(true, Ordering::AcqRel) {
             self.context.revocations.mark_dirty();
         }
-    }
-
-    /// Records that a grant of the last `ttl` let in a read of this class. An app served from the cache alone is known
-    /// to be active only by this, until a grant expires and the server is asked again.
-    pub fn mark_authorized(&self, class: Class, now_ms: u64, ttl: Duration) {
-        // At most one write a second, so that cores do not contend for the line on every request.
-        if now_ms.saturating_sub(self.authorized_ms.load(Ordering::Relaxed)) < 1000 {
-            return;
-        }
-        let _guard = self.grant_lock.lock();
-        // Checked again: the server may have revoked the token meanwhile.
-        if self.is_accepted(class, now_ms, ttl) {
-            self.authorized_ms.fetch_max(now_ms, Ordering::AcqRel);
-        }
-    }
-
-    /// The same for a read that rights checked in that generation let in.
-    pub fn mark_authorized_by_rights(&self, now_ms: u64, generation: u64) {
-        if now_ms.saturating_sub(self.authorized_ms.load(Ordering::Relaxed)) < 1000 {
-            return;
-        }
-        let _guard = self.grant_lock.lock();
-        if self.generation() == generation {
-            self.authorized_ms.fetch_max(now_ms, Ordering::AcqRel);
-        }
-    }
-
-    /// Whether the token was valid at the last contact with the server, which was within `offline_ttl`. It was if it
-    /// was proven within `ttl` before, or a grant let it in within `ttl` before: an app that just read is not locked
-    /// out because its grant expired at that moment, and no grant is ever older than twice `ttl`.
-    pub fn is_proven_offline(&self, outage: &Outage, now_ms: u64, ttl: Duration, offline_ttl: Duration) -> bool {
-        let last_response_ms = outage.last_response_ms;
-        let valid_ms = self.proven_ms.load(Ordering::Acquire).max(self.authorized_ms.load(Ordering::Acquire));
-        within(valid_ms, last_response_ms, ttl) && within(last_response_ms, now_ms, offline_ttl)
     }
 
     /// Whether the server accepted the token for this class within `ttl`, and the grant did not end before its time.
@@ -460,43 +426,5 @@ mod tests {
         let end = identity.drain_changes(true).expect("the latest grants at shutdown");
         assert!(end.accepted.contains(&(Class::Lists, last_ms + 1_000)), "{end:?}");
         assert!(identity.drain_changes(true).is_none(), "no change since");
-    }
-
-    #[test]
-    fn offline_a_token_is_valid_if_it_was_proven_at_the_last_contact() {
-        let (day, minute) = (Duration::from_secs(86_400), 60_000);
-        let identity = Identity::new("x", false, &context());
-        let outage = Outage { since_ms: 21 * minute, last_response_ms: 20 * minute, next_probe_ms: 0, cause: None };
-        let is_valid = |at_min: u64| identity.is_proven_offline(&outage, at_min * minute, TTL, day);
-        assert!(!is_valid(21), "never proven");
-        identity.accept(Class::Lists, 14 * minute, 0);
-        assert!(!is_valid(21), "its grant had expired before");
-        identity.accept(Class::Sessions, 15 * minute, 0);
-        assert!(is_valid(21) && is_valid(20 + 1440));
-        assert!(!is_valid(20 + 1441), "a day later");
-        identity.refuse();
-        assert!(!is_valid(21), "revoked");
-    }
-
-    #[test]
-    fn offline_a_token_in_use_is_valid_although_its_grant_expired_between_reads() {
-        let (day, minute) = (Duration::from_secs(86_400), 60_000);
-        let identity = Identity::new("x", false, &context());
-        let outage =
-            |last_response_ms| Outage { since_ms: last_response_ms, last_response_ms, next_probe_ms: 0, cause: None };
-        let is_valid = |last_response_min: u64| {
-            identity.is_proven_offline(&outage(last_response_min * minute), (last_response_min + 1) * minute, TTL, day)
-        };
-        identity.accept(Class::Lists, 10 * minute, 0);
-        identity.mark_authorized(Class::Sessions, 14 * minute, TTL);
-        assert!(!is_valid(16), "no grant for that class");
-        identity.mark_authorized(Class::Lists, 14 * minute, TTL);
-        assert!(is_valid(16) && is_valid(19));
-        assert!(!is_valid(20), "too long without a read");
-        identity.mark_authorized(Class::Lists, 16 * minute, TTL);
-        assert!(!is_valid(20), "an expired grant authorises no read, so none is older than twice its TTL");
-        identity.refuse();
-        identity.mark_authorized(Class::Lists, 16 * minute, TTL);
-        assert!(!is_valid(16), "revoked");
     }
 }
