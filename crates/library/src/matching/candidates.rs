@@ -6,7 +6,7 @@
 use super::artist_similarity::{self, ArtistMatch, ArtistMatches};
 use super::index::{TrackIndex, edges};
 use super::query::MatchQuery;
-use super::score::{self, ScoredCandidate};
+use super::score::{self, MatchCertainty, ScoredCandidate};
 use super::title_similarity::{self, TitleSimilarity};
 use super::title_table::TitleEntry;
 use super::vocabulary::HashedMap;
@@ -116,7 +116,7 @@ impl<'a, 'i> CandidateSearch<'a, 'i> {
 
     /// Whether no better row is to be expected.
     pub(super) fn is_done(&self) -> bool {
-        self.judged.values().any(|judged| judged.score >= score::ACCEPT && !judged.is_against)
+        self.judged.values().any(ScoredCandidate::is_fit)
     }
 
     fn same_titles(&self) -> Vec<u32> {
@@ -248,7 +248,7 @@ impl<'a, 'i> CandidateSearch<'a, 'i> {
 
     fn judge(&mut self, row: u32, title: u32, credit: u32) {
         // More names may be known now than when the row was scored as doubtful.
-        if self.judged.get(&row).is_some_and(|known| !known.is_doubtful) {
+        if self.judged.get(&row).is_some_and(|known| known.certainty != MatchCertainty::Doubtful) {
             return;
         }
         let alike = self.likeness(title);

@@ -7,7 +7,7 @@ use super::candidates::CandidateSearch;
 use super::index::TrackIndex;
 use super::query::MatchQuery;
 use super::reason::TrackMatchReason;
-use super::score::{ACCEPT, FAR_DURATION_S, REVIEW, ScoredCandidate};
+use super::score::{FAR_DURATION_S, MatchCertainty, REVIEW, ScoredCandidate};
 use super::{MatchDecision, MatchPolicy, MatchResult, Track, TrackCandidate};
 
 /// Max candidates in a result.
@@ -116,8 +116,10 @@ fn rank(index: &TrackIndex, mut judged: Vec<ScoredCandidate>) -> Vec<ScoredCandi
 
 fn compare(index: &TrackIndex, one: &ScoredCandidate, other: &ScoredCandidate) -> Ordering {
     let steps = |judged: &ScoredCandidate| (judged.score * 200.0).round();
-    steps(other)
-        .total_cmp(&steps(one))
+    let is_meant = |judged: &ScoredCandidate| judged.is_fit() && judged.is_same_release();
+    is_meant(other)
+        .cmp(&is_meant(one))
+        .then(steps(other).total_cmp(&steps(one)))
         .then(other.is_same_album.cmp(&one.is_same_album))
         .then(one.off_s.unwrap_or(u32::MAX).cmp(&other.off_s.unwrap_or(u32::MAX)))
         .then(other.artist.total_cmp(&one.artist))
@@ -134,8 +136,8 @@ fn decide(index: &TrackIndex, mut ranked: Vec<ScoredCandidate>, policy: MatchPol
     let is_far = best.off_s.is_some_and(|off_s| off_s > FAR_DURATION_S);
     let is_alone = !has_other_subtitle(index, &ranked) && (best.title >= 0.97 || margin >= MIN_MARGIN);
     let is_sure = is_alone || best.is_same_album;
-    let is_fit = best.score >= ACCEPT && !best.is_against && !best.is_doubtful;
-    let is_another = best.title >= 0.97 && best.artist >= 0.95 && !best.is_doubtful && (best.is_against || is_far);
+    let is_fit = best.is_fit();
+    let is_another = best.title >= 0.97 && best.artist >= 0.95 && !is_doubtful(best) && (best.is_against || is_far);
     let is_another_song = best
         .reasons
         .iter()
@@ -164,6 +166,10 @@ fn decide(index: &TrackIndex, mut ranked: Vec<ScoredCandidate>, policy: MatchPol
     MatchResult { decision, candidates: ranked.into_iter().map(told).collect(), margin }
 }
 
+fn is_doubtful(judged: &ScoredCandidate) -> bool {
+    judged.certainty == MatchCertainty::Doubtful
+}
+
 /// The best candidate that is another recording than the first one.
 fn rival<'a>(index: &TrackIndex, ranked: &'a [ScoredCandidate]) -> Option<&'a ScoredCandidate> {
     let class = |judged: &ScoredCandidate| {
@@ -183,7 +189,7 @@ fn has_other_subtitle(index: &TrackIndex, ranked: &[ScoredCandidate]) -> bool {
         |judged: &ScoredCandidate| judged.reasons.contains(&TrackMatchReason::Subtitle) && !subtitle(judged).is_empty();
     let Some(best) = ranked.first().filter(|best| is_added(best)) else { return false };
     ranked[1..].iter().any(|other| {
-        let is_as_good = !other.is_against && !other.is_doubtful && best.score - other.score < MIN_MARGIN;
+        let is_as_good = !other.is_against && !is_doubtful(other) && best.score - other.score < MIN_MARGIN;
         is_as_good && is_added(other) && subtitle(other) != subtitle(best)
     })
 }

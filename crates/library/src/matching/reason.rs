@@ -56,6 +56,12 @@ pub enum TrackMatchReason {
     PartMismatch,
     /// Words of one title are missing in the other.
     WordsDiffer,
+    /// The same words stand in another order.
+    OrderDiffers,
+    /// A word of one has another ending, such as that of a plural.
+    FormDiffers,
+    /// A word of one is the opposite or the negation of one of the other.
+    OppositeDiffers,
     /// Another recording is equally likely.
     Ambiguous,
     /// A track number or file extension was removed from the title.
@@ -93,6 +99,9 @@ impl TrackMatchReason {
             Self::NumberMismatch => "number_mismatch",
             Self::PartMismatch => "part_mismatch",
             Self::WordsDiffer => "words_differ",
+            Self::OrderDiffers => "order_differs",
+            Self::FormDiffers => "form_differs",
+            Self::OppositeDiffers => "opposite_differs",
             Self::Ambiguous => "ambiguous",
             Self::TrackNumber => "track_number",
             Self::Channel => "channel",
@@ -143,6 +152,9 @@ impl fmt::Display for TrackMatchReason {
             Self::NumberMismatch => "another number in the title",
             Self::PartMismatch => "only another part of it in the library",
             Self::WordsDiffer => "words of one title are missing in the other",
+            Self::OrderDiffers => "the same words in another order",
+            Self::FormDiffers => "a plural, or another form of a word",
+            Self::OppositeDiffers => "an opposite or a negation",
             Self::Ambiguous => "another recording in the library is as likely",
             Self::TrackNumber => "after a track number was taken off",
             Self::Channel => "the name of a channel was read as its artist",
