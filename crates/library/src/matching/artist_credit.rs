@@ -7,6 +7,8 @@ use super::parse::{is_version_phrase, key, within};
 
 /// Max names; a longer credit does not identify an artist.
 const MAX_NAMES: usize = 24;
+/// How often an artist before a title is taken off.
+const MAX_REPETITIONS: usize = 2;
 
 /// Role of a name in a credit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -61,20 +63,36 @@ pub(super) fn guests(text: &str) -> Vec<CreditName> {
 /// A title without the artist before it: "Black Sabbath - Iron Man" by Black Sabbath. "Black Sabbath - Live"
 /// keeps it.
 pub(super) fn without_artist<'a>(track: &Track<'a>) -> &'a str {
-    let title = within(track.title);
-    let dashes = [" - ", " – ", " — "];
-    let Some((artist, rest)) = dashes.iter().find_map(|dash| title.split_once(dash)) else {
-        return track.title;
-    };
+    let mut title = track.title;
+    for _ in 0..MAX_REPETITIONS {
+        match without_one_artist(track, title) {
+            Some(rest) => title = rest,
+            None => break,
+        }
+    }
+    title
+}
+
+fn without_one_artist<'a>(track: &Track<'a>, title: &'a str) -> Option<&'a str> {
+    let separators = [" - ", " – ", " — ", ": ", " | ", " ~ "];
+    let splits = separators.iter().filter_map(|separator| within(title).split_once(separator));
+    let (artist, rest) = splits.min_by_key(|(artist, _)| artist.len())?;
     let mut prefix = Vec::new();
     whole(&repair(artist), CreditRole::Primary, &mut prefix);
-    let Some(prefix) = prefix.first() else { return track.title };
-    let is_credited = || {
-        let names = names(track.artist, track.artists, "");
-        names.iter().any(|name| name.role == CreditRole::Primary && name.key == prefix.key)
+    let key = prefix.first()?.key;
+    if letters(rest).is_empty() || is_version_phrase(rest) {
+        return None;
+    }
+    let names = names(track.artist, track.artists, track.album_artist);
+    let is_whole = names.iter().any(|name| name.role != CreditRole::Piece && name.key == key);
+    // Several artists, joined in another way than in the credit.
+    let are_several = || {
+        let mut joined = Vec::new();
+        split(&repair(artist), CreditRole::Primary, &mut joined);
+        joined.retain(|name| name.key != key);
+        joined.len() > 1 && joined.iter().all(|one| names.iter().any(|name| name.key == one.key))
     };
-    let is_title = !letters(rest).is_empty() && !is_version_phrase(rest);
-    if is_title && is_credited() { rest } else { track.title }
+    (is_whole || are_several()).then_some(rest)
 }
 
 /// "Beatles, The" becomes "The Beatles".

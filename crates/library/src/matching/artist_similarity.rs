@@ -4,7 +4,7 @@ use super::artist_credit::CreditRole;
 use super::edit_distance;
 use super::index::{TrackIndex, edges};
 use super::query::{MatchQuery, QueryArtist};
-use super::text_difference::{TextDifference, text_difference};
+use super::text_difference::{TextDifference, text_difference, without_doubles};
 use super::vocabulary::HashedMap;
 
 /// Words that occur in more names than this are not used for finding names.
@@ -209,6 +209,9 @@ fn by_letters(sought: &str, text: &str, length: usize) -> f32 {
     let has_star = sought.contains('*') || text.contains('*');
     if has_star && (edit_distance::stands_for(sought, text) || edit_distance::stands_for(text, sought)) {
         return 0.95;
+    }
+    if length >= 5 && without_doubles(sought) == without_doubles(text) {
+        return 0.92;
     }
     match edit_distance::distance(sought, text, most) {
         Some(0) => 1.0,

@@ -189,7 +189,9 @@ fn are_forms(short: &str, long: &str) -> bool {
         let doubled = stem.chars().next_back();
         let other = doubled.and_then(|letter| other.strip_prefix(letter)).filter(|_| one.is_empty()).unwrap_or(other);
         let is_form = |rest: &str| is_ending(rest) || rest == "e" || rest.strip_prefix('e').is_some_and(is_ending);
-        stem_length + 2 >= short.len() && is_form(one) && is_form(other)
+        // An ending that lacks a letter is a typing error: heavn.
+        let is_same_ending = !one.is_empty() && (other.ends_with(one) || one.ends_with(other) && !other.is_empty());
+        stem_length + 2 >= short.len() && is_form(one) && is_form(other) && !is_same_ending
     };
     let is_vowel = |word: &str| word.ends_with(['a', 'e', 'i', 'o', 'u', 'y']);
     let is_gender = short.len() == long.len() && stem_length + 1 == short.len() && is_vowel(short) && is_vowel(long);
@@ -220,7 +222,8 @@ fn is_swapped(one: &str, other: &str) -> bool {
         && one.chars().zip(other.chars()).filter(|(a, b)| a != b).count() == 2
 }
 
-fn without_doubles(word: &str) -> String {
+/// A word without doubled letters.
+pub(super) fn without_doubles(word: &str) -> String {
     let mut letters: Vec<char> = word.chars().collect();
     letters.dedup();
     letters.into_iter().collect()

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::edit_distance;
 use super::index::TrackIndex;
-use super::normalize::is_number;
+use super::normalize::{is_number, is_year};
 use super::qualifier;
 use super::query::MatchQuery;
 use super::text_difference::{TextDifference, text_difference};
@@ -123,7 +123,7 @@ pub(super) fn title_similarity(
 fn similar(scale: &WordScale<'_>, wanted: &TitleEntry<'_>, have: &TitleEntry<'_>) -> TitleSimilarity {
     let mut best = TitleSimilarity::NONE;
     let mut compared: (Cow<'_, [u32]>, Cow<'_, [u32]>) = (wanted.core.into(), have.core.into());
-    let numbers_differ = scale.numbers(wanted.subtitle) != scale.numbers(have.subtitle);
+    let numbers_differ = scale.subtitle_numbers_differ(wanted, have);
     let letters = scale.letters_alike(wanted, have);
     for one in [scale.words_alike(wanted.core, have.core), letters] {
         if one.similarity > best.similarity {
@@ -176,9 +176,13 @@ fn same_core(scale: &WordScale<'_>, wanted: &TitleEntry<'_>, have: &TitleEntry<'
     if wanted.subtitle.is_empty() || have.subtitle.is_empty() {
         let manner =
             if wanted.subtitle.len() == have.subtitle.len() { SimilarityKind::Exact } else { SimilarityKind::Subtitle };
-        let numbers_differ = scale.numbers(wanted.subtitle) != scale.numbers(have.subtitle);
+        let numbers_differ = scale.subtitle_numbers_differ(wanted, have);
         let likeness = if manner == SimilarityKind::Exact { 1.0 } else { ONE_SUBTITLE };
         return TitleSimilarity { numbers_differ, ..TitleSimilarity::exact(likeness, manner) };
+    }
+    let is_cover = |title: &TitleEntry<'_>| title.subtitle.iter().any(|word| scale.words.text(*word) == "cover");
+    if is_cover(wanted) && is_cover(have) {
+        return TitleSimilarity::exact(ONE_SUBTITLE, SimilarityKind::Subtitle);
     }
     let subtitles = scale.words_alike(wanted.subtitle, have.subtitle);
     let together = scale.text(wanted.subtitle) == scale.text(have.subtitle);
@@ -224,6 +228,19 @@ impl WordScale<'_> {
     /// Whether the subtitle of a truncated title is a prefix of another's.
     fn begins(&self, short: &TitleEntry<'_>, long: &TitleEntry<'_>) -> bool {
         short.is_full && self.text(long.subtitle).starts_with(&self.text(short.subtitle))
+    }
+
+    /// Whether the numbers in the subtitles tell recordings apart. If only one has a subtitle, its numbers do if they
+    /// stand alone or are years; those after part words are not in it.
+    fn subtitle_numbers_differ(&self, wanted: &TitleEntry<'_>, have: &TitleEntry<'_>) -> bool {
+        let (wanted, have) = (wanted.subtitle, have.subtitle);
+        let numbers = (self.numbers(wanted), self.numbers(have));
+        if !wanted.is_empty() && !have.is_empty() {
+            return numbers.0 != numbers.1;
+        }
+        let all = [&numbers.0[..], &numbers.1].concat();
+        let is_alone = all.len() == wanted.len() + have.len();
+        !all.is_empty() && (is_alone || all.iter().any(|number| is_year(number)))
     }
 
     fn numbers(&self, words: &[u32]) -> Vec<&str> {

@@ -100,12 +100,14 @@ impl TrackVersions {
         Self(self.0 & !other.0)
     }
 
+    pub(super) fn of(some: &[TrackVersion]) -> Self {
+        let mut versions = Self::PLAIN;
+        some.iter().for_each(|version| versions.add(*version));
+        versions
+    }
+
     pub(super) fn only(self, some: &[TrackVersion]) -> Self {
-        let mut mask = Self::PLAIN;
-        for version in some {
-            mask.add(*version);
-        }
-        Self(self.0 & mask.0)
+        Self(self.0 & Self::of(some).0)
     }
 
     /// Whether it is the plain recording.
