@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-
 #[path = "pairs/list.rs"]
 mod list;
 

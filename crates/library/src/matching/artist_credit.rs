@@ -84,15 +84,7 @@ fn without_one_artist<'a>(track: &Track<'a>, title: &'a str) -> Option<&'a str> 
         return None;
     }
     let names = names(track.artist, track.artists, track.album_artist);
-    let is_whole = names.iter().any(|name| name.role != CreditRole::Piece && name.key == key);
-    // Several artists, joined in another way than in the credit.
-    let are_several = || {
-        let mut joined = Vec::new();
-        split(&repair(artist), CreditRole::Primary, &mut joined);
-        joined.retain(|name| name.key != key);
-        joined.len() > 1 && joined.iter().all(|one| names.iter().any(|name| name.key == one.key))
-    };
-    (is_whole || are_several()).then_some(rest)
+    names.iter().any(|name| name.role != CreditRole::Piece && name.key == key).then_some(rest)
 }
 
 /// "Beatles, The" becomes "The Beatles".

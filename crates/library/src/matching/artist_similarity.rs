@@ -57,7 +57,11 @@ pub(super) fn same(index: &TrackIndex, question: &MatchQuery<'_>) -> ArtistMatch
     let mut kin = ArtistMatches::default();
     for sought in &question.names {
         if let Some(name) = index.artists.find(sought.key) {
-            record_best(&mut kin, name, ArtistMatch { similarity: 1.0, role: sought.role, relation: ArtistRelation::Same });
+            record_best(
+                &mut kin,
+                name,
+                ArtistMatch { similarity: 1.0, role: sought.role, relation: ArtistRelation::Same },
+            );
         }
     }
     kin
@@ -120,11 +124,13 @@ fn is_word_of_name(index: &TrackIndex, question: &MatchQuery<'_>, word: u32, tex
 }
 
 /// Whether the library has an artist of exactly this name, not only as a part of another name.
-pub(super) fn is_there(index: &TrackIndex, sought: &QueryArtist) -> bool {
-    let Some(name) = index.artists.find(sought.key) else { return false };
-    let is_credited = |credit: &u32| {
-        index.credits.names(*credit).any(|(other, role)| other == name && role != CreditRole::Piece)
-    };
+fn is_there(index: &TrackIndex, sought: &QueryArtist) -> bool {
+    index.artists.find(sought.key).is_some_and(|name| is_artist(index, name))
+}
+
+fn is_artist(index: &TrackIndex, name: u32) -> bool {
+    let is_credited =
+        |credit: &u32| index.credits.names(*credit).any(|(other, role)| other == name && role != CreditRole::Piece);
     index.credits_of_name.get(name).iter().any(is_credited) || !index.titles_of_guest.get(name).is_empty()
 }
 
@@ -305,6 +311,7 @@ fn is_initials<'a>(word: &str, others: impl Iterator<Item = &'a str>) -> bool {
 pub(super) fn artist_agreement(
     index: &TrackIndex,
     kin: &ArtistMatches,
+    question: &MatchQuery<'_>,
     credit: u32,
     guests: &[u32],
 ) -> ArtistAgreement {
@@ -323,11 +330,29 @@ pub(super) fn artist_agreement(
         shared.iter().any(|(other, _, _)| holds(index.artists.words(*other)))
     };
     let is_sure = |kinship: &ArtistMatch| kinship.relation <= ArtistRelation::Misspelt;
-    let names = shared.iter().filter(|(name, kinship, _)| is_sure(kinship) && !is_piece(*name)).count();
+    let is_name = |(name, kinship, role): &&(u32, ArtistMatch, CreditRole)| {
+        is_sure(kinship) && (!is_piece(*name) || *role == CreditRole::Credited)
+    };
+    let names = shared.iter().filter(is_name).count();
+    // "One & Other" are two artists if the library has each of them, or if each has a name of several words.
+    let is_full_name = |words: usize| words > 1;
+    // "Somebody and the Others" is a band.
+    let has_band = |words: &[u32]| words.iter().any(|word| question.words.text(*word) == "the");
+    let are_artists = |role: CreditRole| {
+        if role == CreditRole::Piece {
+            let mut pieces = named.iter().filter(|(_, role)| *role == CreditRole::Piece);
+            pieces.all(|(name, _)| is_full_name(index.artists.words(*name).len()) || is_artist(index, *name))
+                && !named.iter().any(|(name, _)| has_band(index.artists.words(*name)))
+        } else {
+            let mut pieces = question.names.iter().filter(|name| name.role == CreditRole::Piece);
+            pieces.all(|name| is_full_name(name.words.len()) || is_there(index, name))
+                && !question.names.iter().any(|name| has_band(&name.words))
+        }
+    };
     let mut best = ArtistAgreement { similarity: 0.0, relation: ArtistRelation::Other, name: 0 };
     for (name, kinship, role) in &shared {
         let is_beside = kinship.role != CreditRole::Primary && *role != CreditRole::Primary;
-        let is_half = (kinship.role == CreditRole::Piece) != (*role == CreditRole::Piece);
+        let is_half = (kinship.role == CreditRole::Piece) != (*role == CreditRole::Piece) && !are_artists(*role);
         let similarity = if is_beside { kinship.similarity * 0.95 } else { kinship.similarity };
         let relation = match kinship.relation {
             relation if names >= 2 => relation,
@@ -336,8 +361,9 @@ pub(super) fn artist_agreement(
             relation => relation,
         };
         let one = ArtistAgreement { similarity, relation, name: *name };
-        let is_better = (std::cmp::Reverse(one.relation), one.similarity, std::cmp::Reverse(index.artists.key(one.name)))
-            > (std::cmp::Reverse(best.relation), best.similarity, std::cmp::Reverse(index.artists.key(best.name)));
+        let is_better =
+            (std::cmp::Reverse(one.relation), one.similarity, std::cmp::Reverse(index.artists.key(one.name)))
+                > (std::cmp::Reverse(best.relation), best.similarity, std::cmp::Reverse(index.artists.key(best.name)));
         if best.similarity == 0.0 || is_better {
             best = one;
         }

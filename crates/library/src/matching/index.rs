@@ -5,10 +5,12 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 use super::Track;
 use super::artist_credit::{self, CreditRole};
 use super::artist_table::{ArtistTable, CreditTable};
+use super::mojibake::repair;
 use super::normalize::normalize;
 use super::parse;
 use super::postings::{Postings, bucket, buckets};
 use super::qualifier;
+use super::script::ScriptSet;
 use super::title_table::TitleTable;
 use super::version::{TrackVersion, TrackVersions};
 use super::vocabulary::{HashedMap, Vocabulary, number};
@@ -111,8 +113,9 @@ impl TrackIndexBuilder {
         let TrackIndex { vocabulary, artists: roster, credits, .. } = &mut self.index;
         let numbered: Vec<(u32, CreditRole)> =
             names.iter().map(|name| (roster.add(name, |word| vocabulary.add(word)), name.role)).collect();
+        let scripts = ScriptSet::of(&repair(track.artist));
         let album_artist: Vec<String> = normalize(track.album_artist).into_iter().map(|word| word.text).collect();
-        let credit = credits.add(numbered, artist_credit::is_nobody(&album_artist), low(hash));
+        let credit = credits.add(numbered, artist_credit::is_nobody(&album_artist), (low(hash), scripts));
         self.credits.insert(hash, credit);
         credit
     }

@@ -30,7 +30,8 @@ pub(super) fn normalize(text: &str) -> Vec<NormalizedWord> {
 pub(super) fn letters(text: &str) -> Vec<NormalizedWord> {
     // Rock'n'Roll; the offsets stay the same.
     let has_joint = text.contains("'n'") || text.contains("'N'");
-    let text: Cow<'_, str> = if has_joint { text.replace("'n'", " n ").replace("'N'", " n ").into() } else { text.into() };
+    let text: Cow<'_, str> =
+        if has_joint { text.replace("'n'", " n ").replace("'N'", " n ").into() } else { text.into() };
     let text = text.as_ref();
     let mut folder = Normalizer { words: Vec::with_capacity(8), word: String::new(), start: 0, is_initials: false };
     let mut previous = ' ';
@@ -168,7 +169,9 @@ pub(super) fn is_kept(c: char) -> bool {
 /// A word with letters drawn out: "sooo". Roman numerals keep theirs.
 fn without_runs(word: &str) -> Cow<'_, str> {
     let is_drawn = |three: &[u8]| {
-        three[0] == three[1] && three[1] == three[2] && matches!(three[0], b'a' | b'e' | b'o' | b'u' | b'y' | b'h' | b's' | b'm')
+        three[0] == three[1]
+            && three[1] == three[2]
+            && matches!(three[0], b'a' | b'e' | b'o' | b'u' | b'y' | b'h' | b's' | b'm')
     };
     let is_word = word.bytes().any(|byte| byte != word.as_bytes()[0]);
     if !is_word || !word.as_bytes().windows(3).any(is_drawn) {

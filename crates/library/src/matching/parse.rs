@@ -6,8 +6,8 @@ use super::Track;
 use super::artist_credit;
 use super::mojibake::repair;
 use super::normalize::{NormalizedWord, is_number, is_year, letters, normalize, roman};
-use super::script::ScriptSet;
 use super::qualifier::{self, Qualifier, SuffixStart};
+use super::script::ScriptSet;
 use super::title_segments::{SegmentPosition, TitleSegment, join_broken_words, segments};
 use super::version::{CutLength, TrackVersion, TrackVersions};
 use super::version_words::{self, QualifierKind};
@@ -234,7 +234,9 @@ fn qualify(piece: &TitleSegment<'_>, title: &mut ParsedTitle) -> bool {
     title.is_unplugged |= words.contains(&"unplugged");
     title.has_foreign_bracket |= piece.position == SegmentPosition::Bracket
         && !read.subtitle.is_empty()
-        && title.scripts.is_apart_from(ScriptSet::of(piece.text));
+        && title.scripts.is_apart_from(ScriptSet::of(piece.text))
+        // The words for versions are known in Latin letters.
+        && ScriptSet::of(piece.text).is_apart_from(ScriptSet::LATIN);
     numerals(piece.text, &mut read.subtitle);
     if piece.position == SegmentPosition::Beside {
         // The second half of a medley is more than a subtitle.

@@ -77,19 +77,8 @@ pub(super) fn version_behind_name(words: &[&str]) -> Option<SuffixStart> {
 }
 
 /// Instruments and ensembles, which mark another arrangement. An orchestra is a guest.
-const ENSEMBLES: [&str; 11] = [
-    "strings",
-    "string",
-    "choir",
-    "chorus",
-    "piano",
-    "guitar",
-    "quartet",
-    "brass",
-    "organ",
-    "cello",
-    "violin",
-];
+const ENSEMBLES: [&str; 11] =
+    ["strings", "string", "choir", "chorus", "piano", "guitar", "quartet", "brass", "organ", "cello", "violin"];
 
 /// The version of a piece played with an orchestra or on a piano.
 pub(super) fn ensemble(words: &[&str]) -> Option<Qualifier> {

@@ -53,6 +53,8 @@ pub(super) struct ScoredCandidate {
     pub(super) reasons: Vec<TrackMatchReason>,
     pub(super) is_against: bool,
     pub(super) certainty: MatchCertainty,
+    /// The indexed name, if everything is equal but for the artist, who may be the same under another name.
+    pub(super) renamed: Option<u32>,
     pub(super) off_s: Option<u32>,
     pub(super) is_same_album: bool,
     /// Number of names on one side only.
@@ -99,17 +101,26 @@ pub(super) fn score_row(
     let pair = MatchPair { index, query: question, wanted, have, row: &index.rows[row as usize], off_s };
     reasons.extend(pair.vetoes(alike));
     let is_against = reasons.len() > before;
-    if is_against {
-        score = score.min(AGAINST_FACTOR);
-    }
     reasons.extend(difference_reason(alike));
     let is_same_edition = is_same_album && album.edition_key == question.album.edition_key;
-    let evidence = MatchEvidence { is_as_long: off_s.is_some_and(|off_s| off_s <= SAME_LENGTH_S), is_same_album, is_same_edition };
+    let evidence =
+        MatchEvidence { is_as_long: off_s.is_some_and(|off_s| off_s <= SAME_LENGTH_S), is_same_album, is_same_edition };
     let certainty = certainty(index, row, alike, credited, &evidence);
+    let is_renamed = alike.kind == SimilarityKind::Exact
+        && !alike.words_differ
+        && !is_against
+        && credited.relation == ArtistRelation::Renamed
+        && certainty == MatchCertainty::Doubtful
+        && is_held_by_one(index, row, credited.name);
+    let renamed = is_renamed.then_some(credited.name);
     match certainty {
         MatchCertainty::Exact => {}
         MatchCertainty::Near => score = (score - INEXACT_PENALTY).min(MAX_INEXACT_SCORE),
         MatchCertainty::Doubtful => score = score.min(MAX_DOUBTFUL_SCORE),
+    }
+    if is_against {
+        let is_exact = certainty == MatchCertainty::Exact;
+        score = score.min(if is_exact { AGAINST_FACTOR } else { MAX_DOUBTFUL_SCORE });
     }
     Some(ScoredCandidate {
         row,
@@ -119,6 +130,7 @@ pub(super) fn score_row(
         reasons,
         is_against,
         certainty,
+        renamed,
         off_s,
         is_same_album,
         strangers: strangers(index, question, credit, have.guests),
@@ -126,6 +138,41 @@ pub(super) fn score_row(
             || album.is_collection
             || !album.versions.without(wanted.versions).is_plain(),
         is_same_text: index.titles.text_key(title) == question.text_key(),
+    })
+}
+
+/// Scores a row with the same title that is by an artist in another script, if album and length agree.
+pub(super) fn score_other_script(index: &TrackIndex, question: &MatchQuery<'_>, row: u32) -> Option<ScoredCandidate> {
+    let TrackRow { credit, album, duration_s, .. } = index.rows[row as usize];
+    let album = index.albums[album as usize];
+    let off_s = u32::from(question.duration_s.abs_diff(duration_s));
+    let is_same_release = album.key == question.album.key
+        && album.versions == question.album.versions
+        && duration_s > 0
+        && off_s <= SAME_LENGTH_S;
+    if !is_same_release || !question.scripts.is_apart_from(index.credits.scripts(credit)) {
+        return None;
+    }
+    let reasons = vec![
+        TrackMatchReason::TitleExact,
+        TrackMatchReason::ScriptDiffers,
+        TrackMatchReason::DurationMatch { off_s },
+        TrackMatchReason::AlbumMatch,
+    ];
+    Some(ScoredCandidate {
+        row,
+        score: REVIEW,
+        title: 1.0,
+        artist: 0.0,
+        reasons,
+        is_against: false,
+        certainty: MatchCertainty::Doubtful,
+        renamed: None,
+        off_s: Some(off_s),
+        is_same_album: true,
+        strangers: 0,
+        is_collection: index.credits.is_compilation(credit),
+        is_same_text: false,
     })
 }
 

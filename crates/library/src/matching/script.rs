@@ -5,6 +5,9 @@
 pub(super) struct ScriptSet(u8);
 
 impl ScriptSet {
+    /// Latin letters only.
+    pub(super) const LATIN: Self = Self(1);
+
     /// The scripts of a text. Han and kana count as one, since Japanese has both.
     pub(super) fn of(text: &str) -> Self {
         let bit = |c: char| match u32::from(c) {
@@ -13,7 +16,12 @@ impl ScriptSet {
             0x370..=0x3ff | 0x1f00..=0x1fff => 2,
             0x400..=0x52f => 4,
             0x1100..=0x11ff | 0x3130..=0x318f | 0xac00..=0xd7a3 => 8,
-            0x3005 | 0x3040..=0x30ff | 0x3400..=0x4dbf | 0x4e00..=0x9fff | 0xf900..=0xfaff | 0xff66..=0xff9f
+            0x3005
+            | 0x3040..=0x30ff
+            | 0x3400..=0x4dbf
+            | 0x4e00..=0x9fff
+            | 0xf900..=0xfaff
+            | 0xff66..=0xff9f
             | 0x20000..=0x323af => 16,
             _ => 32,
         };
@@ -33,10 +41,13 @@ mod tests {
     #[test]
     fn scripts_are_told_apart() {
         let are_apart = |one: &str, other: &str| ScriptSet::of(one).is_apart_from(ScriptSet::of(other));
-        for (one, other) in [("Кино", "Kino"), ("아이유", "IU"), ("ひかり", "Hikari"), ("命", "봄"), ("Ελλάδα", "Греция")] {
+        for (one, other) in
+            [("Кино", "Kino"), ("아이유", "IU"), ("ひかり", "Hikari"), ("命", "봄"), ("Ελλάδα", "Греция")]
+        {
             assert!(are_apart(one, other), "{one} {other}");
         }
-        for (one, other) in [("Älva", "Alva"), ("命", "ひかり"), ("アイ (Ai)", "Ai"), ("", "Kino"), ("123", "Кино")] {
+        for (one, other) in [("Älva", "Alva"), ("命", "ひかり"), ("アイ (Ai)", "Ai"), ("", "Kino"), ("123", "Кино")]
+        {
             assert!(!are_apart(one, other), "{one} {other}");
         }
     }

@@ -59,10 +59,16 @@ pub(super) fn text_difference(one: &[&str], other: &[&str], is_known: impl Fn(&s
     let difference = if left.len() == right.len() {
         let mut slips = 0;
         let mut worst = TextDifference::None;
+        let mut is_other = false;
         for (a, b) in left.iter().zip(&right) {
             let difference = word_difference(a, b, &is_known);
             slips += usize::from(difference == TextDifference::Slip);
+            is_other |= difference == TextDifference::Words;
             worst = worst.max(difference);
+        }
+        // Beside another word, an ending tells nothing; another number does.
+        if is_other && worst != TextDifference::Number {
+            worst = TextDifference::Words;
         }
         let most = (joined.chars().count().min(other_joined.chars().count()) / LETTERS_PER_SLIP).max(1);
         if slips > most { worst.max(TextDifference::Words) } else { worst }
@@ -111,7 +117,8 @@ fn added(left: &[&str], right: &[&str], is_known: &impl Fn(&str) -> bool, begins
     } else if left.len() != right.len()
         && joined.chars().count().min(other_joined.chars().count()) >= MIN_JOINED_SLIP
         && !left.iter().all(|word| is_known(word))
-        && !all().any(|word| is_negation(word) || is_number_word(word) || word.bytes().any(|byte| byte.is_ascii_digit()))
+        && !all()
+            .any(|word| is_negation(word) || is_number_word(word) || word.bytes().any(|byte| byte.is_ascii_digit()))
         && edit_distance::distance(&joined, &other_joined, 1).is_some()
     {
         return TextDifference::Slip;
@@ -163,9 +170,9 @@ fn digits(word: &str) -> impl Iterator<Item = u8> + '_ {
 fn is_negated(plain: &str, negated: &str) -> bool {
     let is_contrary = |rest: &str| rest == "nt" || rest == "t" && plain.ends_with('n');
     negated.strip_prefix(plain).is_some_and(is_contrary)
-        || ["un", "non", "dis", "in", "im", "ir", "anti", "mis", "de"].iter().any(|prefix| {
-            plain.len() >= 3 && negated.strip_prefix(prefix) == Some(plain)
-        })
+        || ["un", "non", "dis", "in", "im", "ir", "anti", "mis", "de"]
+            .iter()
+            .any(|prefix| plain.len() >= 3 && negated.strip_prefix(prefix) == Some(plain))
         || matches!((plain, negated), ("ever", "never") | ("one" | "1", "none") | ("either", "neither") | ("or", "nor"))
 }
 
@@ -283,7 +290,9 @@ mod tests {
 
     #[test]
     fn spellings_are_no_difference() {
-        for (one, other) in [("lovin you", "loving you"), ("4 you", "for you"), ("f**k", "fuck"), ("wraped up", "wrapped up")] {
+        for (one, other) in
+            [("lovin you", "loving you"), ("4 you", "for you"), ("f**k", "fuck"), ("wraped up", "wrapped up")]
+        {
             assert_eq!(difference(one, other), TextDifference::None, "{one} {other}");
         }
         assert_eq!(difference("the wall", "wall"), TextDifference::Article);

@@ -69,10 +69,10 @@ impl TitleSimilarity {
     /// The same with the difference of the words, which decides whether they are one title.
     fn with_difference(self, difference: TextDifference) -> Self {
         let is_spelling = difference.is_spelling();
-        let similarity = if is_spelling {
-            self.similarity.max(MISSPELT)
-        } else {
-            self.similarity.min(WITH_WORDS_MISSING)
+        let similarity = match difference {
+            _ if is_spelling => self.similarity.max(MISSPELT),
+            TextDifference::Words => self.similarity.min(WITH_WORDS_MISSING),
+            _ => self.similarity.clamp(NAMED_DIFFERENCE, WITH_WORDS_MISSING),
         };
         Self { similarity, words_differ: !is_spelling, difference, ..self }
     }
@@ -82,6 +82,8 @@ impl TitleSimilarity {
 const WITH_WORDS_MISSING: f32 = 0.80;
 /// Minimum similarity of titles that differ by a typing error.
 const MISSPELT: f32 = 0.90;
+/// Minimum similarity of titles whose difference has a name, so that it is told.
+const NAMED_DIFFERENCE: f32 = 0.75;
 /// Titles less similar than this are not compared further.
 const WORTH_COMPARING: f32 = 0.5;
 /// Weight of a little word beside that of another.
@@ -195,10 +197,7 @@ fn same_core(scale: &WordScale<'_>, wanted: &TitleEntry<'_>, have: &TitleEntry<'
     let is_near = difference == TextDifference::Words && subtitles.similarity.max(whole) >= SAME_SUBTITLE;
     if difference.is_spelling() || is_near {
         let kind = if difference == TextDifference::None { SimilarityKind::Exact } else { SimilarityKind::Subtitle };
-        TitleSimilarity {
-            numbers_differ: subtitles.numbers_differ && !together,
-            ..TitleSimilarity::exact(1.0, kind)
-        }
+        TitleSimilarity { numbers_differ: subtitles.numbers_differ && !together, ..TitleSimilarity::exact(1.0, kind) }
     } else {
         let alike = TitleSimilarity::exact(OTHER_SUBTITLE, SimilarityKind::Subtitle);
         TitleSimilarity { numbers_differ: subtitles.numbers_differ, ..alike.with_difference(difference) }

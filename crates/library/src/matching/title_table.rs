@@ -85,8 +85,9 @@ impl TitleTable {
         let named = usize::from(lengths[0]) + usize::from(lengths[1]);
         let sketch = sketch(&self.words[start as usize..][..named]);
         let (letters, length) = shape(title.core.iter().map(String::as_str));
-        let ParsedTitle { core_key, full_key, text_key, versions, cut, is_full, is_unplugged, has_foreign_bracket, .. } =
-            *title;
+        let ParsedTitle {
+            core_key, full_key, text_key, versions, cut, is_full, is_unplugged, has_foreign_bracket, ..
+        } = *title;
         self.heads.push(TitleRecord {
             core_key,
             full_key,
@@ -117,7 +118,8 @@ impl TitleTable {
             (*list, rest) = rest.split_at(usize::from(length));
         }
         let [core, subtitle, by, event, parts, guests] = lists;
-        let TitleRecord { core_key, full_key, versions, cut, letters, length, is_full, is_unplugged, sketch, .. } = *head;
+        let TitleRecord { core_key, full_key, versions, cut, letters, length, is_full, is_unplugged, sketch, .. } =
+            *head;
         TitleEntry {
             core,
             subtitle,

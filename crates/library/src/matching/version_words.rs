@@ -67,7 +67,7 @@ const LEXICON: &[(QualifierKind, &str)] = &[
     (QualifierKind::Edit, "edit, edition edit, edicion, edited, re cut, recut, cut"),
     (
         QualifierKind::Version,
-        "version, versiyon, versiia, baziyon, versione, versao, versie, fassung, utgave, wersja, ver, vers, versions, rendition, take, \
+        "version, 버전, 版, 版本, versiyon, versiia, baziyon, versione, versao, versie, fassung, utgave, wersja, ver, vers, versions, rendition, take, \
          toma, tomada, prise, aufnahme, recording, inspelning",
     ),
     (
@@ -281,14 +281,31 @@ const LEXICON: &[(QualifierKind, &str)] = &[
 const WITHIN: &[(QualifierKind, &[&str])] = &[
     (
         QualifierKind::Live,
-        &["现场", "現場", "演唱会", "演唱會", "音乐会", "音樂會", "生演奏", "公演", "라이브", "콘서트", "실황", "raibu", "konsato"],
+        &[
+            "现场",
+            "現場",
+            "演唱会",
+            "演唱會",
+            "音乐会",
+            "音樂會",
+            "生演奏",
+            "公演",
+            "라이브",
+            "콘서트",
+            "실황",
+            "raibu",
+            "konsato",
+        ],
     ),
     (
         QualifierKind::Is(TrackVersion::Instrumental),
         &["伴奏", "纯音乐", "純音樂", "器乐", "器樂", "연주곡", "반주", "인스트루멘탈", "insuto"],
     ),
     (QualifierKind::Remix, &["混音", "리믹스", "rimitukusu"]),
-    (QualifierKind::Is(TrackVersion::Acoustic), &["不插电", "不插電", "弹唱", "彈唱", "弾ki語ri", "어쿠스틱", "akosuteituku"]),
+    (
+        QualifierKind::Is(TrackVersion::Acoustic),
+        &["不插电", "不插電", "弹唱", "彈唱", "弾ki語ri", "어쿠스틱", "akosuteituku"],
+    ),
     (QualifierKind::Is(TrackVersion::Karaoke), &["卡拉ok", "노래방"]),
 ];
 

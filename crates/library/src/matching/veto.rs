@@ -91,8 +91,7 @@ impl MatchPair<'_> {
         let album = self.index.albums[self.row.album as usize].key;
         let is_same_album = album != 0 && album == self.query.album.key;
         let is_unknown = wanted.has_foreign_bracket != have.has_foreign_bracket && wanted.subtitle != have.subtitle;
-        (is_unknown && !is_same_album && !self.is_as_long(SAME_RECORDING_S))
-            .then_some(TrackMatchReason::UnknownVersion)
+        (is_unknown && !is_same_album && !self.is_as_long(SAME_RECORDING_S)).then_some(TrackMatchReason::UnknownVersion)
     }
 
     /// Two albums, only one of which is live or otherwise special by its title, and neither track's title
