@@ -74,9 +74,7 @@ pub(super) fn without_artist<'a>(track: &Track<'a>) -> &'a str {
 }
 
 fn without_one_artist<'a>(track: &Track<'a>, title: &'a str) -> Option<&'a str> {
-    let separators = [" - ", " – ", " — ", ": ", " | ", " ~ "];
-    let splits = separators.iter().filter_map(|separator| within(title).split_once(separator));
-    let (artist, rest) = splits.min_by_key(|(artist, _)| artist.len())?;
+    let (artist, rest) = at_separator(within(title))?;
     let mut prefix = Vec::new();
     whole(&repair(artist), CreditRole::Primary, &mut prefix);
     let key = prefix.first()?.key;
@@ -85,6 +83,20 @@ fn without_one_artist<'a>(track: &Track<'a>, title: &'a str) -> Option<&'a str> 
     }
     let names = names(track.artist, track.artists, track.album_artist);
     names.iter().any(|name| name.role != CreditRole::Piece && name.key == key).then_some(rest)
+}
+
+/// Both sides of the first spaced dash, bar or tilde, or colon before a space.
+fn at_separator(title: &str) -> Option<(&str, &str)> {
+    let is_separator = |(at, c): &(usize, char)| {
+        let is_before_space = || title[at + c.len_utf8()..].starts_with(' ');
+        match c {
+            ':' => is_before_space(),
+            '-' | '–' | '—' | '|' | '~' => title[..*at].ends_with(' ') && is_before_space(),
+            _ => false,
+        }
+    };
+    let (at, c) = title.char_indices().find(is_separator)?;
+    Some((title[..at].trim_end_matches(' '), &title[at + c.len_utf8() + 1..]))
 }
 
 /// "Beatles, The" becomes "The Beatles".

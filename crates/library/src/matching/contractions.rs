@@ -4,6 +4,13 @@ use super::normalize::NormalizedWord;
 
 /// Joins the words of which there is a contraction.
 pub(super) fn contract(words: &mut Vec<NormalizedWord>) {
+    // Most texts have none of these words.
+    let is_second = |word: &NormalizedWord| {
+        matches!(word.text.as_str(), "am" | "are" | "is" | "have" | "will" | "would" | "us" | "not")
+    };
+    if !words.iter().skip(1).any(is_second) {
+        return;
+    }
     let mut at = 0;
     while at + 1 < words.len() {
         if let Some(contraction) = contraction(&words[at].text, &words[at + 1].text) {

@@ -5,7 +5,6 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 use super::Track;
 use super::artist_credit::{self, CreditRole};
 use super::artist_table::{ArtistTable, CreditTable};
-use super::mojibake::repair;
 use super::normalize::normalize;
 use super::parse;
 use super::postings::{Postings, bucket, buckets};
@@ -113,7 +112,7 @@ impl TrackIndexBuilder {
         let TrackIndex { vocabulary, artists: roster, credits, .. } = &mut self.index;
         let numbered: Vec<(u32, CreditRole)> =
             names.iter().map(|name| (roster.add(name, |word| vocabulary.add(word)), name.role)).collect();
-        let scripts = ScriptSet::of(&repair(track.artist));
+        let scripts = ScriptSet::of(track.artist);
         let album_artist: Vec<String> = normalize(track.album_artist).into_iter().map(|word| word.text).collect();
         let credit = credits.add(numbered, artist_credit::is_nobody(&album_artist), (low(hash), scripts));
         self.credits.insert(hash, credit);

@@ -29,7 +29,7 @@ pub(super) fn normalize(text: &str) -> Vec<NormalizedWord> {
 /// The words of letters and digits in a text; empty if it has only symbols.
 pub(super) fn letters(text: &str) -> Vec<NormalizedWord> {
     // Rock'n'Roll; the offsets stay the same.
-    let has_joint = text.contains("'n'") || text.contains("'N'");
+    let has_joint = text.contains('\'') && (text.contains("'n'") || text.contains("'N'"));
     let text: Cow<'_, str> =
         if has_joint { text.replace("'n'", " n ").replace("'N'", " n ").into() } else { text.into() };
     let text = text.as_ref();
@@ -173,8 +173,8 @@ fn without_runs(word: &str) -> Cow<'_, str> {
             && three[1] == three[2]
             && matches!(three[0], b'a' | b'e' | b'o' | b'u' | b'y' | b'h' | b's' | b'm')
     };
-    let is_word = word.bytes().any(|byte| byte != word.as_bytes()[0]);
-    if !is_word || !word.as_bytes().windows(3).any(is_drawn) {
+    let is_word = || word.bytes().any(|byte| byte != word.as_bytes()[0]);
+    if !word.as_bytes().windows(3).any(is_drawn) || !is_word() {
         return word.into();
     }
     let mut letters: Vec<char> = word.chars().collect();

@@ -3,7 +3,6 @@
 use super::Track;
 use super::artist_credit::{self, CreditName, CreditRole};
 use super::index::{AlbumEntry, TrackIndex, id_hash};
-use super::mojibake::repair;
 use super::parse;
 use super::script::ScriptSet;
 use super::title_table::{TitleEntry, TitleTable, shape};
@@ -57,7 +56,7 @@ impl<'i> MatchQuery<'i> {
         let duration_s = track.duration_s.map_or(0, |s| u16::try_from(s).unwrap_or(u16::MAX));
         let (album, concert) = AlbumEntry::read(track.album);
         let concert = concert.iter().map(|word| words.add(word)).collect();
-        let scripts = ScriptSet::of(&repair(track.artist));
+        let scripts = ScriptSet::of(track.artist);
         Self { words, heading, names, scripts, album, concert, duration_s, ids, isrcs }
     }
 

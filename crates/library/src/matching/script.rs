@@ -10,8 +10,12 @@ impl ScriptSet {
 
     /// The scripts of a text. Han and kana count as one, since Japanese has both.
     pub(super) fn of(text: &str) -> Self {
+        if text.is_ascii() {
+            return Self(u8::from(text.bytes().any(|byte| byte.is_ascii_alphabetic())));
+        }
         let bit = |c: char| match u32::from(c) {
-            _ if !c.is_alphabetic() => 0,
+            0..=0xbf if !c.is_ascii_alphabetic() => 0,
+            0xd7 | 0xf7 | 0x2000..=0x2bff | 0x3000..=0x3004 | 0xfe00..=0xfe0f => 0,
             0..=0x24f | 0x1e00..=0x1eff | 0x2c60..=0x2c7f | 0xa720..=0xa7ff | 0xff21..=0xff5a => 1,
             0x370..=0x3ff | 0x1f00..=0x1fff => 2,
             0x400..=0x52f => 4,
@@ -23,7 +27,8 @@ impl ScriptSet {
             | 0xf900..=0xfaff
             | 0xff66..=0xff9f
             | 0x20000..=0x323af => 16,
-            _ => 32,
+            _ if c.is_alphabetic() => 32,
+            _ => 0,
         };
         Self(text.chars().fold(0, |scripts, c| scripts | bit(c)))
     }

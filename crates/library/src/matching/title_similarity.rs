@@ -26,6 +26,7 @@ pub(super) enum SimilarityKind {
 }
 
 /// Result of comparing two titles.
+#[expect(clippy::struct_excessive_bools, reason = "each is one fact of two titles, and none follows from another")]
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct TitleSimilarity {
     /// From 0 to 1.
@@ -161,7 +162,7 @@ fn similar(scale: &WordScale<'_>, wanted: &TitleEntry<'_>, have: &TitleEntry<'_>
         difference = difference.max(scale.difference(wanted.subtitle, have.subtitle));
     }
     // Numbers that are spelled differently are equal: "Two.0" and 2.0.
-    let numbers_differ = best.numbers_differ && !(difference.is_spelling() && !numbers_differ);
+    let numbers_differ = best.numbers_differ && (numbers_differ || !difference.is_spelling());
     best.numbers_differ = numbers_differ || difference == TextDifference::Number;
     let is_close = WordScale::letters_between(&scale.text(&compared.0), &scale.text(&compared.1)) > 0.0;
     let best = TitleSimilarity { is_close, ..best.with_difference(difference) };

@@ -102,7 +102,9 @@ impl TrackVersions {
 
     pub(super) fn of(some: &[TrackVersion]) -> Self {
         let mut versions = Self::PLAIN;
-        some.iter().for_each(|version| versions.add(*version));
+        for version in some {
+            versions.add(*version);
+        }
         versions
     }
 

@@ -331,6 +331,9 @@ static BY_FIRST_WORD: LazyLock<HashMap<&'static str, Phrases>> = LazyLock::new(|
 pub(super) fn match_phrase(words: &[&str]) -> Option<(QualifierKind, usize)> {
     let first = words.first()?;
     let Some(phrases) = BY_FIRST_WORD.get(first) else {
+        if first.is_ascii() {
+            return None;
+        }
         let is_within = |(_, found): &&(QualifierKind, &[&str])| found.iter().any(|found| first.contains(found));
         let has_kept = first.chars().any(super::normalize::is_kept);
         return WITHIN.iter().filter(|_| has_kept).find(is_within).map(|(sense, _)| (*sense, 1));
