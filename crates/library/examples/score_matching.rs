@@ -122,24 +122,35 @@ fn library(path: &Path) -> Library {
     let rows = read(path);
     let mut builder = TrackIndexBuilder::default();
     for row in &rows {
-        with_track(row, false, |track| builder.push(track));
+        builder.push(&track(row, &artists(row), false));
     }
     Library { index: builder.build(), rows }
 }
 
-fn with_track<R>(row: &Fields, is_bare: bool, then: impl FnOnce(&Track<'_>) -> R) -> R {
+fn artists(row: &Fields) -> Vec<&str> {
+    row.get("artists").map_or("", String::as_str).split(';').filter(|artist| !artist.is_empty()).collect()
+}
+
+fn track<'a>(row: &'a Fields, artists: &'a [&'a str], is_bare: bool) -> Track<'a> {
     let field = |name: &str| row.get(name).map_or("", String::as_str);
-    let artists: Vec<&str> = field("artists").split(';').filter(|artist| !artist.is_empty()).collect();
     let (album, duration_s) = if is_bare { ("", None) } else { (field("album"), field("duration_s").parse().ok()) };
-    then(&Track {
+    Track {
         title: field("title"),
         artist: field("artist"),
-        artists: &artists,
+        artists,
         album_artist: field("album_artist"),
         album,
         duration_s,
         ids: &[],
-    })
+    }
+}
+
+/// Matches the queries as one list, as a playlist is.
+fn resolve_list(library: &Library, queries: &[Fields], is_bare: bool) -> Vec<MatchResult> {
+    let artists: Vec<Vec<&str>> = queries.iter().map(artists).collect();
+    let tracks: Vec<Track<'_>> =
+        queries.iter().zip(&artists).map(|(query, artists)| track(query, artists, is_bare)).collect();
+    library.index.resolve_all(&tracks, MatchPolicy::Strict)
 }
 
 fn outcome(answer: Option<&str>, gold: &Fields) -> MatchOutcome {
@@ -163,10 +174,10 @@ fn score(
     target: f64,
     told: Option<u64>,
 ) -> bool {
-    let cases: Vec<Case<'_>> = queries
-        .iter()
-        .map(|query| {
-            let verdict = with_track(query, is_bare, |track| library.index.resolve(track, MatchPolicy::Strict));
+    let cases: Vec<Case<'_>> = resolve_list(library, queries, is_bare)
+        .into_iter()
+        .zip(queries)
+        .map(|(verdict, query)| {
             let answer = verdict.accepted().map(|row| library.rows[row as usize]["lib_id"].as_str());
             let gold = &gold[&query["qid"]];
             Case { query, gold, outcome: outcome(answer, gold), verdict }

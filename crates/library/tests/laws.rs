@@ -168,4 +168,34 @@ proptest! {
             prop_assert_eq!(verdict.accepted(), None, "{:?} for {:?}: {:?}", have, wanted, verdict);
         }
     }
+
+    #[test]
+    fn rows_that_share_nothing_with_a_query_change_nothing(
+        rows in prop::collection::vec(row(), 1..12),
+        wanted in prop::collection::vec(row(), 1..6),
+        others in prop::collection::vec(unrelated(), 0..40),
+        policy in prop::sample::select(vec![MatchPolicy::Strict, MatchPolicy::PreferVersionElseAny]),
+    ) {
+        let more: Vec<Row> = rows.iter().chain(&others).cloned().collect();
+        let (few, many) = (index(&rows), index(&more));
+        for wanted in &wanted {
+            let one = wanted.with(|track| few.resolve(track, policy));
+            let other = wanted.with(|track| many.resolve(track, policy));
+            prop_assert_eq!(one, other, "{:?} among {:?}", wanted, others);
+        }
+    }
+}
+
+/// A row without a word, a name or a beginning of a word in common with [`row`].
+fn unrelated() -> impl Strategy<Value = Row> {
+    let word = prop::sample::select(vec!["quixotic", "jumble", "brisk", "vexed", "fjord", "plinth", "djinn", "crypt"]);
+    let artist = prop::sample::select(vec!["Quincy Jumble", "The Brisk", "Vexed Plinth", "Djinn"]);
+    let album = prop::sample::select(vec!["", "Plinth", "Brisk Fjord"]);
+    let duration = prop::option::of(100_u32..400);
+    (prop::collection::vec(word, 1..4), artist, album, duration).prop_map(|(words, artist, album, duration_s)| Row {
+        title: words.join(" "),
+        artist: artist.to_owned(),
+        album: album.to_owned(),
+        duration_s,
+    })
 }

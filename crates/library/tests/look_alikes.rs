@@ -139,7 +139,7 @@ fn a_version_after_a_name_is_a_version() {
         "Harbour (feat. Somebody - Live at Home)",
         "Harbour (with Lyrics, Karaoke)",
         "Harbour (With Strings)",
-        "Harbour (with the Grey City Orchestra)",
+        "Harbour (with the Grey City Choir)",
         "Harbour (prod. Somebody) Instrumental",
         "Harbour (From MTV Unplugged)",
         "Harbour (Clean Somebody Version)",

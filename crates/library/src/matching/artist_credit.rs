@@ -7,6 +7,8 @@ use super::parse::{is_version_phrase, key, within};
 
 /// Max names; a longer credit does not identify an artist.
 const MAX_NAMES: usize = 24;
+/// How often an artist before a title is taken off.
+const MAX_REPETITIONS: usize = 2;
 
 /// Role of a name in a credit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -61,20 +63,40 @@ pub(super) fn guests(text: &str) -> Vec<CreditName> {
 /// A title without the artist before it: "Black Sabbath - Iron Man" by Black Sabbath. "Black Sabbath - Live"
 /// keeps it.
 pub(super) fn without_artist<'a>(track: &Track<'a>) -> &'a str {
-    let title = within(track.title);
-    let dashes = [" - ", " – ", " — "];
-    let Some((artist, rest)) = dashes.iter().find_map(|dash| title.split_once(dash)) else {
-        return track.title;
-    };
+    let mut title = track.title;
+    for _ in 0..MAX_REPETITIONS {
+        match without_one_artist(track, title) {
+            Some(rest) => title = rest,
+            None => break,
+        }
+    }
+    title
+}
+
+fn without_one_artist<'a>(track: &Track<'a>, title: &'a str) -> Option<&'a str> {
+    let (artist, rest) = at_separator(within(title))?;
     let mut prefix = Vec::new();
     whole(&repair(artist), CreditRole::Primary, &mut prefix);
-    let Some(prefix) = prefix.first() else { return track.title };
-    let is_credited = || {
-        let names = names(track.artist, track.artists, "");
-        names.iter().any(|name| name.role == CreditRole::Primary && name.key == prefix.key)
+    let key = prefix.first()?.key;
+    if letters(rest).is_empty() || is_version_phrase(rest) {
+        return None;
+    }
+    let names = names(track.artist, track.artists, track.album_artist);
+    names.iter().any(|name| name.role != CreditRole::Piece && name.key == key).then_some(rest)
+}
+
+/// Both sides of the first spaced dash, bar or tilde, or colon before a space.
+fn at_separator(title: &str) -> Option<(&str, &str)> {
+    let is_separator = |(at, c): &(usize, char)| {
+        let is_before_space = || title[at + c.len_utf8()..].starts_with(' ');
+        match c {
+            ':' => is_before_space(),
+            '-' | '–' | '—' | '|' | '~' => title[..*at].ends_with(' ') && is_before_space(),
+            _ => false,
+        }
     };
-    let is_title = !letters(rest).is_empty() && !is_version_phrase(rest);
-    if is_title && is_credited() { rest } else { track.title }
+    let (at, c) = title.char_indices().find(is_separator)?;
+    Some((title[..at].trim_end_matches(' '), &title[at + c.len_utf8() + 1..]))
 }
 
 /// "Beatles, The" becomes "The Beatles".

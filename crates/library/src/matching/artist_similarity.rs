@@ -4,16 +4,30 @@ use super::artist_credit::CreditRole;
 use super::edit_distance;
 use super::index::{TrackIndex, edges};
 use super::query::{MatchQuery, QueryArtist};
+use super::text_difference::{TextDifference, text_difference, without_doubles};
 use super::vocabulary::HashedMap;
 
 /// Words that occur in more names than this are not used for finding names.
 const COMMON_WORD: usize = 600;
 /// Minimum similarity of names of the same artist.
 const MIN_SIMILARITY: f32 = 0.5;
-/// Below this similarity, names may belong to two artists.
-const SURE_SIMILARITY: f32 = 0.77;
 /// Max names that are compared in full.
 const MAX_NAMES: usize = 24;
+
+/// Relation of a queried and an indexed name, the surest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum ArtistRelation {
+    /// Equal.
+    Same,
+    /// Equal but for a typing error or the order of its words, and unknown to the library as it was asked for.
+    Misspelt,
+    /// One has more words, or is short for the other; unknown to the library as it was asked for.
+    Renamed,
+    /// Similar, and unknown to the library as it was asked for.
+    Similar,
+    /// Most likely somebody else: the library has the one that was asked for, or only a guest is shared.
+    Other,
+}
 
 /// Similarity of an indexed name to a query.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -22,8 +36,7 @@ pub(super) struct ArtistMatch {
     pub(super) similarity: f32,
     /// Role of the queried name.
     pub(super) role: CreditRole,
-    /// Whether it may well be another artist.
-    is_doubtful: bool,
+    relation: ArtistRelation,
 }
 
 /// Similarity of a row's artists to a query.
@@ -31,8 +44,9 @@ pub(super) struct ArtistMatch {
 pub(super) struct ArtistAgreement {
     /// From 0 to 1.
     pub(super) similarity: f32,
-    /// Whether they may well be other artists.
-    pub(super) is_doubtful: bool,
+    pub(super) relation: ArtistRelation,
+    /// The indexed name.
+    pub(super) name: u32,
 }
 
 /// Indexed names that may match.
@@ -43,7 +57,11 @@ pub(super) fn same(index: &TrackIndex, question: &MatchQuery<'_>) -> ArtistMatch
     let mut kin = ArtistMatches::default();
     for sought in &question.names {
         if let Some(name) = index.artists.find(sought.key) {
-            record_best(&mut kin, name, ArtistMatch { similarity: 1.0, role: sought.role, is_doubtful: false });
+            record_best(
+                &mut kin,
+                name,
+                ArtistMatch { similarity: 1.0, role: sought.role, relation: ArtistRelation::Same },
+            );
         }
     }
     kin
@@ -65,17 +83,61 @@ pub(super) fn similar(index: &TrackIndex, question: &MatchQuery<'_>, kin: &mut A
             .collect();
         near.sort_by(|one, other| other.0.total_cmp(&one.0).then(one.1.cmp(&other.1)));
         for (likeness, _, name) in near.into_iter().take(MAX_NAMES) {
-            record_best(kin, name, artist_match(index, sought, likeness));
+            record_best(kin, name, artist_match(index, question, sought, (name, likeness)));
         }
     }
 }
 
 /// Match of a queried and an indexed name. If the queried name itself is indexed, a merely similar one is
-/// doubtful.
-fn artist_match(index: &TrackIndex, sought: &QueryArtist, likeness: f32) -> ArtistMatch {
-    let is_there = sought.role == CreditRole::Primary && index.artists.find(sought.key).is_some();
-    let is_doubtful = likeness < SURE_SIMILARITY || is_there && likeness < 1.0;
-    ArtistMatch { similarity: likeness, role: sought.role, is_doubtful }
+/// somebody else's.
+fn artist_match(
+    index: &TrackIndex,
+    question: &MatchQuery<'_>,
+    sought: &QueryArtist,
+    (name, similarity): (u32, f32),
+) -> ArtistMatch {
+    let role = sought.role;
+    if index.artists.key(name) == sought.key {
+        return ArtistMatch { similarity, role, relation: ArtistRelation::Same };
+    }
+    let words = index.artists.words(name);
+    let wanted: Vec<&str> = sought.words.iter().map(|word| question.words.text(*word)).collect();
+    let have: Vec<&str> = words.iter().map(|word| index.vocabulary.text(*word)).collect();
+    let is_known = |text: &str| sought.words.iter().any(|word| is_word_of_name(index, question, *word, text));
+    let relation = if is_there(index, sought) {
+        ArtistRelation::Other
+    } else {
+        match text_difference(&wanted, &have, is_known) {
+            TextDifference::Order if wanted.len() > 1 => ArtistRelation::Misspelt,
+            difference if difference.is_spelling() => ArtistRelation::Misspelt,
+            _ if is_longer(&wanted, &have) || is_longer(&have, &wanted) => ArtistRelation::Renamed,
+            _ if wanted.concat().contains('*') && similarity >= 0.95 => ArtistRelation::Misspelt,
+            _ => ArtistRelation::Similar,
+        }
+    };
+    ArtistMatch { similarity, role, relation }
+}
+
+/// Whether this word, with this text, occurs in a name of the library.
+fn is_word_of_name(index: &TrackIndex, question: &MatchQuery<'_>, word: u32, text: &str) -> bool {
+    question.words.is_known(word) && question.words.text(word) == text && !index.names_of_word.get(word).is_empty()
+}
+
+/// Whether the library has an artist of exactly this name, not only as a part of another name.
+fn is_there(index: &TrackIndex, sought: &QueryArtist) -> bool {
+    index.artists.find(sought.key).is_some_and(|name| is_artist(index, name))
+}
+
+fn is_artist(index: &TrackIndex, name: u32) -> bool {
+    let is_credited =
+        |credit: &u32| index.credits.names(*credit).any(|(other, role)| other == name && role != CreditRole::Piece);
+    index.credits_of_name.get(name).iter().any(is_credited) || !index.titles_of_guest.get(name).is_empty()
+}
+
+/// Whether one has all words of the other and more, or its initials.
+fn is_longer(long: &[&str], short: &[&str]) -> bool {
+    let has_all = short.iter().all(|word| long.contains(word));
+    long.len() > short.len() && (has_all || short.len() == 1 && is_initials(short[0], long.iter().copied()))
 }
 
 /// Adds similar names from the given credits.
@@ -88,7 +150,7 @@ pub(super) fn similar_among(index: &TrackIndex, question: &MatchQuery<'_>, credi
         for name in &names {
             let likeness = artist_similarity(index, question, sought, *name);
             if likeness >= MIN_SIMILARITY {
-                record_best(kin, *name, artist_match(index, sought, likeness));
+                record_best(kin, *name, artist_match(index, question, sought, (*name, likeness)));
             }
         }
     }
@@ -153,6 +215,9 @@ fn by_letters(sought: &str, text: &str, length: usize) -> f32 {
     let has_star = sought.contains('*') || text.contains('*');
     if has_star && (edit_distance::stands_for(sought, text) || edit_distance::stands_for(text, sought)) {
         return 0.95;
+    }
+    if length >= 5 && without_doubles(sought) == without_doubles(text) {
+        return 0.92;
     }
     match edit_distance::distance(sought, text, most) {
         Some(0) => 1.0,
@@ -246,6 +311,7 @@ fn is_initials<'a>(word: &str, others: impl Iterator<Item = &'a str>) -> bool {
 pub(super) fn artist_agreement(
     index: &TrackIndex,
     kin: &ArtistMatches,
+    question: &MatchQuery<'_>,
     credit: u32,
     guests: &[u32],
 ) -> ArtistAgreement {
@@ -263,16 +329,42 @@ pub(super) fn artist_agreement(
         let holds = |whole: &[u32]| whole.len() > words.len() && words.iter().all(|word| whole.contains(word));
         shared.iter().any(|(other, _, _)| holds(index.artists.words(*other)))
     };
-    let is_name = |(name, kinship, _): &&(u32, ArtistMatch, CreditRole)| !kinship.is_doubtful && !is_piece(*name);
-    let is_one_guest = || shared.iter().filter(is_name).count() < 2;
-    let mut best = ArtistAgreement { similarity: 0.0, is_doubtful: true };
-    for (_, kinship, role) in &shared {
+    let is_sure = |kinship: &ArtistMatch| kinship.relation <= ArtistRelation::Misspelt;
+    let is_name = |(name, kinship, role): &&(u32, ArtistMatch, CreditRole)| {
+        is_sure(kinship) && (!is_piece(*name) || *role == CreditRole::Credited)
+    };
+    let names = shared.iter().filter(is_name).count();
+    // "One & Other" are two artists if the library has each of them, or if each has a name of several words.
+    let is_full_name = |words: usize| words > 1;
+    // "Somebody and the Others" is a band.
+    let has_band = |words: &[u32]| words.iter().any(|word| question.words.text(*word) == "the");
+    let are_artists = |role: CreditRole| {
+        if role == CreditRole::Piece {
+            let mut pieces = named.iter().filter(|(_, role)| *role == CreditRole::Piece);
+            pieces.all(|(name, _)| is_full_name(index.artists.words(*name).len()) || is_artist(index, *name))
+                && !named.iter().any(|(name, _)| has_band(index.artists.words(*name)))
+        } else {
+            let mut pieces = question.names.iter().filter(|name| name.role == CreditRole::Piece);
+            pieces.all(|name| is_full_name(name.words.len()) || is_there(index, name))
+                && !question.names.iter().any(|name| has_band(&name.words))
+        }
+    };
+    let mut best = ArtistAgreement { similarity: 0.0, relation: ArtistRelation::Other, name: 0 };
+    for (name, kinship, role) in &shared {
         let is_beside = kinship.role != CreditRole::Primary && *role != CreditRole::Primary;
-        let likeness = if is_beside { kinship.similarity * 0.95 } else { kinship.similarity };
-        let is_doubtful = kinship.is_doubtful || is_beside && is_one_guest();
-        let rank = |credited: &ArtistAgreement| (!credited.is_doubtful, credited.similarity);
-        let one = ArtistAgreement { similarity: likeness, is_doubtful };
-        if rank(&one) > rank(&best) {
+        let is_half = (kinship.role == CreditRole::Piece) != (*role == CreditRole::Piece) && !are_artists(*role);
+        let similarity = if is_beside { kinship.similarity * 0.95 } else { kinship.similarity };
+        let relation = match kinship.relation {
+            relation if names >= 2 => relation,
+            _ if is_beside => ArtistRelation::Other,
+            relation if is_half => relation.max(ArtistRelation::Renamed),
+            relation => relation,
+        };
+        let one = ArtistAgreement { similarity, relation, name: *name };
+        let is_better =
+            (std::cmp::Reverse(one.relation), one.similarity, std::cmp::Reverse(index.artists.key(one.name)))
+                > (std::cmp::Reverse(best.relation), best.similarity, std::cmp::Reverse(index.artists.key(best.name)));
+        if best.similarity == 0.0 || is_better {
             best = one;
         }
     }

@@ -3,6 +3,7 @@
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::artist_credit::{CreditName, CreditRole};
+use super::script::ScriptSet;
 use super::title_table::shape;
 use super::vocabulary::{HashedMap, number};
 
@@ -92,20 +93,22 @@ pub(super) struct CreditTable {
     ends: Vec<u32>,
     compilations: Vec<bool>,
     text_keys: Vec<u64>,
+    scripts: Vec<ScriptSet>,
 }
 
 impl CreditTable {
-    /// Adds a credit; the key is the hash of its spelling.
+    /// Adds a credit; the key is the hash of its spelling, in these scripts.
     pub(super) fn add(
         &mut self,
         names: impl IntoIterator<Item = (u32, CreditRole)>,
         is_compilation: bool,
-        text_key: u64,
+        (text_key, scripts): (u64, ScriptSet),
     ) -> u32 {
         self.names.extend(names.into_iter().map(|(name, role)| name << 2 | role as u32));
         self.ends.push(number(self.names.len()));
         self.compilations.push(is_compilation);
         self.text_keys.push(text_key);
+        self.scripts.push(scripts);
         number(self.ends.len() - 1)
     }
 
@@ -132,6 +135,11 @@ impl CreditTable {
         self.text_keys[credit as usize]
     }
 
+    /// Scripts of the spelling.
+    pub(super) fn scripts(&self, credit: u32) -> ScriptSet {
+        self.scripts[credit as usize]
+    }
+
     /// Whether its album is a compilation of several artists.
     pub(super) fn is_compilation(&self, credit: u32) -> bool {
         self.compilations[credit as usize]
@@ -142,5 +150,6 @@ impl CreditTable {
         self.ends.shrink_to_fit();
         self.compilations.shrink_to_fit();
         self.text_keys.shrink_to_fit();
+        self.scripts.shrink_to_fit();
     }
 }

@@ -6,7 +6,7 @@
 use super::artist_similarity::{self, ArtistMatch, ArtistMatches};
 use super::index::{TrackIndex, edges};
 use super::query::MatchQuery;
-use super::score::{self, ScoredCandidate};
+use super::score::{self, MatchCertainty, ScoredCandidate};
 use super::title_similarity::{self, TitleSimilarity};
 use super::title_table::TitleEntry;
 use super::vocabulary::HashedMap;
@@ -74,6 +74,24 @@ impl<'a, 'i> CandidateSearch<'a, 'i> {
         }
     }
 
+    /// Scores rows with this title, album and length whose artist is written in another script: they need a review.
+    pub(super) fn other_scripts(&mut self) {
+        let index = self.index;
+        if self.query.album.key == 0 || self.query.duration_s == 0 {
+            return;
+        }
+        for title in self.same_titles() {
+            let rows = index.rows_of_title.get(title);
+            for row in rows.iter().take(MAX_ROWS) {
+                if !self.judged.contains_key(row)
+                    && let Some(judged) = score::score_other_script(index, self.query, *row)
+                {
+                    self.judged.insert(*row, judged);
+                }
+            }
+        }
+    }
+
     /// Looks for similar artists among the rows with exactly this title, unless there are too many.
     fn similar_by_title(&mut self, same: &[u32]) {
         let index = self.index;
@@ -116,7 +134,7 @@ impl<'a, 'i> CandidateSearch<'a, 'i> {
 
     /// Whether no better row is to be expected.
     pub(super) fn is_done(&self) -> bool {
-        self.judged.values().any(|judged| judged.score >= score::ACCEPT && !judged.is_against)
+        self.judged.values().any(ScoredCandidate::is_fit)
     }
 
     fn same_titles(&self) -> Vec<u32> {
@@ -248,7 +266,7 @@ impl<'a, 'i> CandidateSearch<'a, 'i> {
 
     fn judge(&mut self, row: u32, title: u32, credit: u32) {
         // More names may be known now than when the row was scored as doubtful.
-        if self.judged.get(&row).is_some_and(|known| !known.is_doubtful) {
+        if self.judged.get(&row).is_some_and(|known| known.certainty != MatchCertainty::Doubtful) {
             return;
         }
         let alike = self.likeness(title);
@@ -256,7 +274,7 @@ impl<'a, 'i> CandidateSearch<'a, 'i> {
             return;
         }
         let guests = self.index.titles.get(title).guests;
-        let artist = artist_similarity::artist_agreement(self.index, &self.artists, credit, guests);
+        let artist = artist_similarity::artist_agreement(self.index, &self.artists, self.query, credit, guests);
         if let Some(judged) = score::score_row(self.index, self.query, row, alike, artist) {
             self.judged.insert(row, judged);
         }

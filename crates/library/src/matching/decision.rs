@@ -3,11 +3,12 @@
 use std::cmp::Ordering;
 
 use super::alternatives::{self, AlternativeParse};
+use super::artist_credit::CreditRole;
 use super::candidates::CandidateSearch;
 use super::index::TrackIndex;
 use super::query::MatchQuery;
 use super::reason::TrackMatchReason;
-use super::score::{ACCEPT, FAR_DURATION_S, REVIEW, ScoredCandidate};
+use super::score::{FAR_DURATION_S, MatchCertainty, REVIEW, ScoredCandidate};
 use super::{MatchDecision, MatchPolicy, MatchResult, Track, TrackCandidate};
 
 /// Max candidates in a result.
@@ -20,19 +21,60 @@ const ISRC_BONUS: f32 = 0.05;
 
 /// Matches one track: by external ids, then by title and artist, then by alternative interpretations of its fields.
 pub(super) fn resolve(index: &TrackIndex, track: &Track<'_>, policy: MatchPolicy) -> MatchResult {
+    resolve_row(index, track, policy).0
+}
+
+/// Like `resolve`, for a row of a list: also returns the other name of the artist, if only that keeps the first
+/// candidate from being accepted.
+pub(super) fn resolve_row(
+    index: &TrackIndex,
+    track: &Track<'_>,
+    policy: MatchPolicy,
+) -> (MatchResult, Option<ArtistRenaming>) {
     let question = MatchQuery::new(index, track);
     if let Some(verdict) = by_id(index, &question) {
-        return verdict;
+        return (verdict, None);
     }
     if policy == MatchPolicy::IdsOnly {
-        return MatchResult::nothing();
+        return (MatchResult::nothing(), None);
     }
     let ranked = rank(index, search(index, &question));
-    let verdict = decide(index, ranked, policy);
+    let renaming = ArtistRenaming::of(index, &question, &ranked);
+    let verdict = decide(index, &question, ranked, policy);
     if verdict.decision == MatchDecision::Accept {
-        return verdict;
+        return (verdict, None);
     }
-    resolve_alternatives(index, track, policy).unwrap_or(verdict)
+    match resolve_alternatives(index, track, policy) {
+        Some(verdict) => (verdict, None),
+        None => (verdict, renaming.filter(|renaming| !renaming.is_ambiguous)),
+    }
+}
+
+/// An artist under another name than the one asked for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ArtistRenaming {
+    /// Key of the name asked for.
+    pub(super) asked: u64,
+    /// The indexed name.
+    pub(super) name: u32,
+    /// The title.
+    pub(super) title_key: u64,
+    /// Whether another row is as likely.
+    is_ambiguous: bool,
+}
+
+impl ArtistRenaming {
+    fn of(index: &TrackIndex, question: &MatchQuery<'_>, ranked: &[ScoredCandidate]) -> Option<Self> {
+        let best = ranked.first()?;
+        let name = best.renamed?;
+        let asked = question.names.iter().find(|name| name.role == CreditRole::Primary)?.key;
+        let is_far = best.off_s.is_some_and(|off_s| off_s > FAR_DURATION_S);
+        let is_other = |judged: &ScoredCandidate| !judged.is_against && judged.renamed != Some(name);
+        let is_rival = |judged: &ScoredCandidate| is_other(judged) && best.score - judged.score < MIN_MARGIN;
+        let is_ambiguous = is_far || ranked[1..].iter().any(is_rival);
+        let title_key = index.titles.get(index.rows[best.row as usize].title).core_key;
+        Some(Self { asked, name, title_key, is_ambiguous })
+    }
 }
 
 fn search(index: &TrackIndex, question: &MatchQuery<'_>) -> Vec<ScoredCandidate> {
@@ -40,6 +82,9 @@ fn search(index: &TrackIndex, question: &MatchQuery<'_>) -> Vec<ScoredCandidate>
     search.exact();
     if !search.is_done() {
         search.wide();
+        if !search.is_done() {
+            search.other_scripts();
+        }
     }
     let mut judged = search.into_scored();
     for hash in &question.isrcs {
@@ -68,7 +113,7 @@ fn resolve_alternatives(index: &TrackIndex, track: &Track<'_>, policy: MatchPoli
             judged.score -= penalty;
             judged.reasons.extend(reasons.iter().cloned());
         }
-        let verdict = decide(index, rank(index, judged), policy);
+        let verdict = decide(index, &question, rank(index, judged), policy);
         if verdict.decision == MatchDecision::Accept {
             return Some(verdict);
         }
@@ -116,8 +161,10 @@ fn rank(index: &TrackIndex, mut judged: Vec<ScoredCandidate>) -> Vec<ScoredCandi
 
 fn compare(index: &TrackIndex, one: &ScoredCandidate, other: &ScoredCandidate) -> Ordering {
     let steps = |judged: &ScoredCandidate| (judged.score * 200.0).round();
-    steps(other)
-        .total_cmp(&steps(one))
+    let is_meant = |judged: &ScoredCandidate| judged.is_fit() && judged.is_same_release();
+    is_meant(other)
+        .cmp(&is_meant(one))
+        .then(steps(other).total_cmp(&steps(one)))
         .then(other.is_same_album.cmp(&one.is_same_album))
         .then(one.off_s.unwrap_or(u32::MAX).cmp(&other.off_s.unwrap_or(u32::MAX)))
         .then(other.artist.total_cmp(&one.artist))
@@ -128,25 +175,34 @@ fn compare(index: &TrackIndex, one: &ScoredCandidate, other: &ScoredCandidate) -
         .then(one.row.cmp(&other.row))
 }
 
-fn decide(index: &TrackIndex, mut ranked: Vec<ScoredCandidate>, policy: MatchPolicy) -> MatchResult {
+fn decide(
+    index: &TrackIndex,
+    question: &MatchQuery<'_>,
+    mut ranked: Vec<ScoredCandidate>,
+    policy: MatchPolicy,
+) -> MatchResult {
     let Some(best) = ranked.first() else { return MatchResult::nothing() };
     let margin = best.score - rival(index, &ranked).map_or(0.0, |rival| rival.score);
     let is_far = best.off_s.is_some_and(|off_s| off_s > FAR_DURATION_S);
     let is_alone = !has_other_subtitle(index, &ranked) && (best.title >= 0.97 || margin >= MIN_MARGIN);
     let is_sure = is_alone || best.is_same_album;
-    let is_fit = best.score >= ACCEPT && !best.is_against && !best.is_doubtful;
-    let is_another = best.title >= 0.97 && best.artist >= 0.95 && !best.is_doubtful && (best.is_against || is_far);
+    let is_fit = best.is_fit();
+    let lacks_guest = is_fit && !best.is_same_release() && lacks_guest(index, question, &ranked);
+    let is_another = best.title >= 0.97 && best.artist >= 0.95 && !is_doubtful(best) && (best.is_against || is_far);
     let is_another_song = best
         .reasons
         .iter()
         .any(|reason| matches!(reason, TrackMatchReason::PartMismatch | TrackMatchReason::NumberMismatch));
-    let mut decision = if is_fit && !is_far && is_sure {
+    let mut decision = if is_fit && !is_far && is_sure && !lacks_guest {
         MatchDecision::Accept
     } else if best.score >= REVIEW || is_another {
         MatchDecision::Review
     } else {
         MatchDecision::Reject
     };
+    if lacks_guest {
+        ranked[0].reasons.push(TrackMatchReason::GuestMissing);
+    }
     if is_fit && !is_far && !is_sure {
         ranked[0].reasons.push(TrackMatchReason::Ambiguous);
     }
@@ -162,6 +218,24 @@ fn decide(index: &TrackIndex, mut ranked: Vec<ScoredCandidate>, policy: MatchPol
     let told =
         |judged: ScoredCandidate| TrackCandidate { row: judged.row, score: judged.score, reasons: judged.reasons };
     MatchResult { decision, candidates: ranked.into_iter().map(told).collect(), margin }
+}
+
+/// Whether a guest who was asked for is missing in the first candidate, but takes part in another version of it.
+fn lacks_guest(index: &TrackIndex, question: &MatchQuery<'_>, ranked: &[ScoredCandidate]) -> bool {
+    let Some((best, others)) = ranked.split_first() else { return false };
+    let takes_part = |judged: &ScoredCandidate, key: u64| {
+        let row = index.rows[judged.row as usize];
+        let guests = index.titles.get(row.title).guests.iter().copied();
+        index.credits.names(row.credit).map(|(name, _)| name).chain(guests).any(|name| index.artists.key(name) == key)
+    };
+    let is_sibling = |judged: &&ScoredCandidate| judged.title >= 0.97 && judged.is_against && !is_doubtful(judged);
+    let guests = question.names.iter().filter(|name| name.role == CreditRole::Credited);
+    let mut missing = guests.filter(|guest| !takes_part(best, guest.key));
+    missing.any(|guest| others.iter().filter(is_sibling).any(|other| takes_part(other, guest.key)))
+}
+
+fn is_doubtful(judged: &ScoredCandidate) -> bool {
+    judged.certainty == MatchCertainty::Doubtful
 }
 
 /// The best candidate that is another recording than the first one.
@@ -183,7 +257,7 @@ fn has_other_subtitle(index: &TrackIndex, ranked: &[ScoredCandidate]) -> bool {
         |judged: &ScoredCandidate| judged.reasons.contains(&TrackMatchReason::Subtitle) && !subtitle(judged).is_empty();
     let Some(best) = ranked.first().filter(|best| is_added(best)) else { return false };
     ranked[1..].iter().any(|other| {
-        let is_as_good = !other.is_against && !other.is_doubtful && best.score - other.score < MIN_MARGIN;
+        let is_as_good = !other.is_against && !is_doubtful(other) && best.score - other.score < MIN_MARGIN;
         is_as_good && is_added(other) && subtitle(other) != subtitle(best)
     })
 }

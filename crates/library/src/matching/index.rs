@@ -9,12 +9,10 @@ use super::normalize::normalize;
 use super::parse;
 use super::postings::{Postings, bucket, buckets};
 use super::qualifier;
+use super::script::ScriptSet;
 use super::title_table::TitleTable;
 use super::version::{TrackVersion, TrackVersions};
 use super::vocabulary::{HashedMap, Vocabulary, number};
-
-/// Weight of a word that no title contains.
-pub(super) const MAX_WEIGHT: f32 = 12.0;
 
 /// A track of the library.
 #[derive(Debug, Clone, Copy)]
@@ -31,6 +29,8 @@ pub(super) struct TrackRow {
 pub(super) struct AlbumEntry {
     /// 0 if there is none.
     pub(super) key: u64,
+    /// Hash of all letters, which distinguish editions.
+    pub(super) edition_key: u64,
     /// Versions its title states for all its tracks.
     pub(super) versions: TrackVersions,
     pub(super) is_collection: bool,
@@ -65,8 +65,6 @@ pub struct TrackIndex {
     pub(super) credits_of_name: Postings,
     pub(super) titles_of_key: Postings,
     pub(super) titles_of_word: Postings,
-    /// Weight of each word: the rarer, the heavier.
-    pub(super) weights: Vec<f32>,
     pub(super) titles_of_edge: Postings,
     pub(super) titles_of_guest: Postings,
     pub(super) names_of_word: Postings,
@@ -114,8 +112,9 @@ impl TrackIndexBuilder {
         let TrackIndex { vocabulary, artists: roster, credits, .. } = &mut self.index;
         let numbered: Vec<(u32, CreditRole)> =
             names.iter().map(|name| (roster.add(name, |word| vocabulary.add(word)), name.role)).collect();
+        let scripts = ScriptSet::of(track.artist);
         let album_artist: Vec<String> = normalize(track.album_artist).into_iter().map(|word| word.text).collect();
-        let credit = credits.add(numbered, artist_credit::is_nobody(&album_artist), low(hash));
+        let credit = credits.add(numbered, artist_credit::is_nobody(&album_artist), (low(hash), scripts));
         self.credits.insert(hash, credit);
         credit
     }
@@ -170,7 +169,7 @@ impl AlbumEntry {
             (true, false) => title.event,
             (true, true) => title.core.into_iter().chain(title.subtitle).filter(|word| word != "live").collect(),
         };
-        (Self { key: title.core_key, versions, is_collection, text_key: 0 }, concert)
+        (Self { key: title.core_key, edition_key: title.full_key, versions, is_collection, text_key: 0 }, concert)
     }
 }
 
@@ -226,9 +225,6 @@ impl TrackIndex {
             }
         });
         let vocabulary = &self.vocabulary;
-        let titles = headings.len() as f32 + 1.0;
-        let weight = |word| (titles / (self.titles_of_word.get(word).len() as f32 + 0.5)).ln().clamp(0.2, MAX_WEIGHT);
-        self.weights = (0..number(vocabulary.len())).map(weight).collect();
         self.titles_of_edge = Postings::collect(lists, |say| {
             for (title, heading) in every() {
                 let hashes = edges(heading.core.iter().map(|word| vocabulary.text(*word)));

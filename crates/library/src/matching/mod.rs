@@ -15,17 +15,22 @@ mod artist_credit;
 mod artist_similarity;
 mod artist_table;
 mod candidates;
+mod contractions;
 mod decision;
 mod edit_distance;
 mod index;
+mod list;
 mod mojibake;
 mod normalize;
+mod own_words;
 mod parse;
 mod postings;
 mod qualifier;
 mod query;
 mod reason;
 mod score;
+mod script;
+mod text_difference;
 mod title_segments;
 mod title_similarity;
 mod title_table;
@@ -116,8 +121,9 @@ impl TrackIndex {
         decision::resolve(self, wanted, policy)
     }
 
-    /// Matches several tracks, each independently.
+    /// Matches the tracks of one list. An artist whom three of them call by the same other name is believed to be
+    /// the same.
     pub fn resolve_all(&self, wanted: &[Track<'_>], policy: MatchPolicy) -> Vec<MatchResult> {
-        wanted.iter().map(|wanted| self.resolve(wanted, policy)).collect()
+        list::resolve_all(self, wanted, policy)
     }
 }

@@ -2,8 +2,12 @@
 //!
 //! Case, accents, punctuation and some spellings vary by author; none of them distinguishes two songs.
 
+use std::borrow::Cow;
+
 use deunicode::deunicode_char;
 use unicode_normalization::char::is_combining_mark;
+
+use super::contractions::contract;
 
 /// One word and its offset in the original text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +28,11 @@ pub(super) fn normalize(text: &str) -> Vec<NormalizedWord> {
 
 /// The words of letters and digits in a text; empty if it has only symbols.
 pub(super) fn letters(text: &str) -> Vec<NormalizedWord> {
+    // Rock'n'Roll; the offsets stay the same.
+    let has_joint = text.contains('\'') && (text.contains("'n'") || text.contains("'N'"));
+    let text: Cow<'_, str> =
+        if has_joint { text.replace("'n'", " n ").replace("'N'", " n ").into() } else { text.into() };
+    let text = text.as_ref();
     let mut folder = Normalizer { words: Vec::with_capacity(8), word: String::new(), start: 0, is_initials: false };
     let mut previous = ' ';
     let mut rest = text.char_indices().peekable();
@@ -37,6 +46,7 @@ pub(super) fn letters(text: &str) -> Vec<NormalizedWord> {
         previous = c;
     }
     folder.end();
+    contract(&mut folder.words);
     folder.words
 }
 
@@ -64,7 +74,7 @@ impl Normalizer {
         // A star stands for letters at the edge of a word, but for none alone.
         let text = if self.word.bytes().all(|byte| byte == b'*') { "" } else { canonical(&self.word) };
         if !text.is_empty() {
-            self.words.push(NormalizedWord { text: text.to_owned(), start: self.start });
+            self.words.push(NormalizedWord { text: without_runs(text).into_owned(), start: self.start });
         }
         self.word.clear();
     }
@@ -78,6 +88,11 @@ impl Normalizer {
         match c {
             'a'..='z' | '0'..='9' => self.letter(at, c),
             'A'..='Z' => self.letter(at, c.to_ascii_lowercase()),
+            '\'' | '`' if self.word == "o" && next.is_whitespace() => {
+                let start = self.start;
+                self.word.clear();
+                self.word(start, "of");
+            }
             '\'' | '`' => {}
             '.' | ',' if previous.is_ascii_digit() && next.is_ascii_digit() => {
                 if c == '.' {
@@ -126,6 +141,10 @@ impl Normalizer {
         } else if !c.is_alphanumeric() {
             return self.end();
         }
+        // The Cyrillic signs have no sound.
+        if matches!(c, 'ь' | 'ъ' | 'Ь' | 'Ъ') {
+            return;
+        }
         let latin = deunicode_char(c).unwrap_or_default();
         let mut is_latin = false;
         for c in latin.chars().filter(char::is_ascii_alphanumeric) {
@@ -147,6 +166,22 @@ pub(super) fn is_kept(c: char) -> bool {
         | 0x1100..=0x11ff | 0x3130..=0x318f | 0xac00..=0xd7a3) // Hangul
 }
 
+/// A word with letters drawn out: "sooo". Roman numerals keep theirs.
+fn without_runs(word: &str) -> Cow<'_, str> {
+    let is_drawn = |three: &[u8]| {
+        three[0] == three[1]
+            && three[1] == three[2]
+            && matches!(three[0], b'a' | b'e' | b'o' | b'u' | b'y' | b'h' | b's' | b'm')
+    };
+    let is_word = || word.bytes().any(|byte| byte != word.as_bytes()[0]);
+    if !word.as_bytes().windows(3).any(is_drawn) || !is_word() {
+        return word.into();
+    }
+    let mut letters: Vec<char> = word.chars().collect();
+    letters.dedup();
+    letters.into_iter().collect::<String>().into()
+}
+
 /// The canonical spelling of a word with several.
 fn canonical(word: &str) -> &str {
     match word {
@@ -154,7 +189,11 @@ fn canonical(word: &str) -> &str {
         "ur" => "your",
         "n" => "and",
         "tha" | "da" => "the",
-        "pt" | "pts" => "part",
+        "pt" => "part",
+        "pts" => "parts",
+        "cannot" => "cant",
+        "rocknroll" => "rockandroll",
+        "rnb" => "randb",
         "volume" => "vol",
         "nr" | "num" | "number" => "no",
         "ft" | "featuring" => "feat",

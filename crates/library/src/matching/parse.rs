@@ -7,12 +7,16 @@ use super::artist_credit;
 use super::mojibake::repair;
 use super::normalize::{NormalizedWord, is_number, is_year, letters, normalize, roman};
 use super::qualifier::{self, Qualifier, SuffixStart};
+use super::script::ScriptSet;
 use super::title_segments::{SegmentPosition, TitleSegment, join_broken_words, segments};
 use super::version::{CutLength, TrackVersion, TrackVersions};
 use super::version_words::{self, QualifierKind};
 
 /// Longest title in bytes.
 const MAX_BYTES: usize = 600;
+
+/// Max words of a part and its numbers.
+const MAX_PART_WORDS: usize = 8;
 
 /// Fields of old tags hold 30 characters; a trailing blank is lost.
 const FULL_FIELD: std::ops::RangeInclusive<usize> = 29..=30;
@@ -35,6 +39,12 @@ pub(super) struct ParsedTitle {
     pub(super) guests: Vec<String>,
     /// Whether it is as long as a field that truncates titles.
     pub(super) is_full: bool,
+    /// Whether it is called unplugged.
+    pub(super) is_unplugged: bool,
+    /// Whether a bracket with words of unknown meaning is in another script than the core.
+    pub(super) has_foreign_bracket: bool,
+    /// Scripts of the core.
+    scripts: ScriptSet,
     /// Hash of the core's letters.
     pub(super) core_key: u64,
     /// Hash of all letters.
@@ -192,7 +202,8 @@ fn is_producer(words: &[NormalizedWord], at: usize, word: &str, is_bracket: bool
 fn open(piece: &TitleSegment<'_>, title: &mut ParsedTitle) {
     let found = without_people(piece, title);
     let found = if found.is_empty() && title.guests.is_empty() { normalize(piece.text) } else { found };
-    let mut words: Vec<String> = found.into_iter().map(|word| word.text).collect();
+    title.scripts = ScriptSet::of(piece.text);
+    let mut words: Vec<String> = found.iter().enumerate().map(|(at, word)| movement(piece.text, at, word)).collect();
     take_tail(&mut words, title);
     take_parts(&mut words, title);
     if let Some(last) = words.last_mut()
@@ -204,6 +215,13 @@ fn open(piece: &TitleSegment<'_>, title: &mut ParsedTitle) {
     title.core = words;
 }
 
+/// A word, or the number of a movement in Roman numerals: "Symphony: II. Andante".
+fn movement(text: &str, at: usize, word: &NormalizedWord) -> String {
+    let after = text.get(word.start + word.text.len()..).and_then(|rest| rest.strip_prefix('.'));
+    let is_counted = at > 0 && after.is_some_and(|rest| rest.starts_with(' '));
+    roman(&word.text).filter(|_| is_counted).map_or_else(|| word.text.clone(), |number| number.to_string())
+}
+
 /// A segment after a dash or in brackets, or the text after one. Returns whether it names a version.
 fn qualify(piece: &TitleSegment<'_>, title: &mut ParsedTitle) -> bool {
     let words = without_people(piece, title);
@@ -213,6 +231,12 @@ fn qualify(piece: &TitleSegment<'_>, title: &mut ParsedTitle) -> bool {
     }
     let mut read = qualifier::read(&words);
     let says_something = read.says_something;
+    title.is_unplugged |= words.contains(&"unplugged");
+    title.has_foreign_bracket |= piece.position == SegmentPosition::Bracket
+        && !read.subtitle.is_empty()
+        && title.scripts.is_apart_from(ScriptSet::of(piece.text))
+        // The words for versions are known in Latin letters.
+        && ScriptSet::of(piece.text).is_apart_from(ScriptSet::LATIN);
     numerals(piece.text, &mut read.subtitle);
     if piece.position == SegmentPosition::Beside {
         // The second half of a medley is more than a subtitle.
@@ -308,7 +332,7 @@ fn is_bare_tail(tail: &[&str]) -> bool {
 fn take_parts(words: &mut Vec<String>, title: &mut ParsedTitle) {
     let mut at = 1;
     while at + 1 < words.len() {
-        let rest: Vec<&str> = words[at..].iter().take(3).map(String::as_str).collect();
+        let rest: Vec<&str> = words[at..].iter().take(MAX_PART_WORDS).map(String::as_str).collect();
         match qualifier::part(&rest) {
             Some((part, length)) => {
                 title.parts.push(part);

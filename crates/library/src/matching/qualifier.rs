@@ -76,30 +76,9 @@ pub(super) fn version_behind_name(words: &[&str]) -> Option<SuffixStart> {
     }
 }
 
-/// Instruments and ensembles, which mark another arrangement.
-const ENSEMBLES: [&str; 21] = [
-    "strings",
-    "string",
-    "orchestra",
-    "orchestre",
-    "orchester",
-    "orquesta",
-    "orquestra",
-    "orkester",
-    "orkest",
-    "philharmonic",
-    "symphony",
-    "sinfonietta",
-    "choir",
-    "chorus",
-    "piano",
-    "guitar",
-    "quartet",
-    "brass",
-    "organ",
-    "cello",
-    "violin",
-];
+/// Instruments and ensembles, which mark another arrangement. An orchestra is a guest.
+const ENSEMBLES: [&str; 11] =
+    ["strings", "string", "choir", "chorus", "piano", "guitar", "quartet", "brass", "organ", "cello", "violin"];
 
 /// The version of a piece played with an orchestra or on a piano.
 pub(super) fn ensemble(words: &[&str]) -> Option<Qualifier> {
@@ -246,6 +225,9 @@ pub(super) fn part(words: &[&str]) -> Option<(String, usize)> {
     if !version_words::is_part_word(first) {
         return None;
     }
+    if let Some(range) = part_range(words) {
+        return Some(range);
+    }
     if is_number(number) && !is_year(number) {
         return Some((number.trim_start_matches('0').to_owned(), 2));
     }
@@ -258,6 +240,24 @@ pub(super) fn part(words: &[&str]) -> Option<(String, usize)> {
         _ if is_part && is_last => counted(number).map(|value| (value.to_string(), 2)),
         _ => None,
     }
+}
+
+/// Several parts: "Parts 1-5", "Pts. I & II". Their first and last number, and the count of words used.
+fn part_range(words: &[&str]) -> Option<(String, usize)> {
+    if !matches!(words.first().copied(), Some("parts" | "nos" | "vols")) {
+        return None;
+    }
+    let value = |word: &str| roman(word).or_else(|| word.parse().ok().filter(|_| !is_year(word)));
+    let first = value(words.get(1)?)?;
+    let (mut last, mut length) = (first, 2);
+    while let Some(word) = words.get(length) {
+        let joint = usize::from(matches!(*word, "and" | "to" | "through"));
+        match words.get(length + joint).and_then(|word| value(word)).filter(|next| *next > last) {
+            Some(next) => (last, length) = (next, length + joint + 1),
+            None => break,
+        }
+    }
+    Some((if last == first { first.to_string() } else { format!("{first}-{last}") }, length))
 }
 
 /// Number words of other languages.

@@ -4,6 +4,7 @@ use super::Track;
 use super::artist_credit::{self, CreditName, CreditRole};
 use super::index::{AlbumEntry, TrackIndex, id_hash};
 use super::parse;
+use super::script::ScriptSet;
 use super::title_table::{TitleEntry, TitleTable, shape};
 use super::vocabulary::QueryVocabulary;
 
@@ -25,6 +26,8 @@ pub(super) struct MatchQuery<'i> {
     pub(super) words: QueryVocabulary<'i>,
     heading: TitleTable,
     pub(super) names: Vec<QueryArtist>,
+    /// Scripts of the artists.
+    pub(super) scripts: ScriptSet,
     pub(super) album: AlbumEntry,
     /// Words that identify the concert of its album.
     pub(super) concert: Vec<u32>,
@@ -53,7 +56,8 @@ impl<'i> MatchQuery<'i> {
         let duration_s = track.duration_s.map_or(0, |s| u16::try_from(s).unwrap_or(u16::MAX));
         let (album, concert) = AlbumEntry::read(track.album);
         let concert = concert.iter().map(|word| words.add(word)).collect();
-        Self { words, heading, names, album, concert, duration_s, ids, isrcs }
+        let scripts = ScriptSet::of(track.artist);
+        Self { words, heading, names, scripts, album, concert, duration_s, ids, isrcs }
     }
 
     /// Hash of the title's spelling.

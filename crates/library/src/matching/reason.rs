@@ -54,8 +54,22 @@ pub enum TrackMatchReason {
     NumberMismatch,
     /// It is another part.
     PartMismatch,
+    /// A bracket in another script may name a version.
+    UnknownVersion,
+    /// The artists are written in different scripts.
+    ScriptDiffers,
+    /// A guest is missing who takes part in another row with this title.
+    GuestMissing,
+    /// Two other rows of the list have the same artist under the same other name.
+    SameRenaming,
     /// Words of one title are missing in the other.
     WordsDiffer,
+    /// The same words stand in another order.
+    OrderDiffers,
+    /// A word of one has another ending, such as that of a plural.
+    FormDiffers,
+    /// A word of one is the opposite or the negation of one of the other.
+    OppositeDiffers,
     /// Another recording is equally likely.
     Ambiguous,
     /// A track number or file extension was removed from the title.
@@ -92,7 +106,14 @@ impl TrackMatchReason {
             Self::LiveEventMismatch => "live_event_mismatch",
             Self::NumberMismatch => "number_mismatch",
             Self::PartMismatch => "part_mismatch",
+            Self::UnknownVersion => "unknown_version",
+            Self::ScriptDiffers => "script_differs",
+            Self::GuestMissing => "guest_missing",
+            Self::SameRenaming => "same_renaming",
             Self::WordsDiffer => "words_differ",
+            Self::OrderDiffers => "order_differs",
+            Self::FormDiffers => "form_differs",
+            Self::OppositeDiffers => "opposite_differs",
             Self::Ambiguous => "ambiguous",
             Self::TrackNumber => "track_number",
             Self::Channel => "channel",
@@ -111,6 +132,7 @@ impl TrackMatchReason {
                 | Self::LiveEventMismatch
                 | Self::NumberMismatch
                 | Self::PartMismatch
+                | Self::UnknownVersion
         )
     }
 }
@@ -142,7 +164,14 @@ impl fmt::Display for TrackMatchReason {
             Self::LiveEventMismatch => "only from another concert in the library",
             Self::NumberMismatch => "another number in the title",
             Self::PartMismatch => "only another part of it in the library",
+            Self::UnknownVersion => "words in another script on one side, which may name a version",
+            Self::ScriptDiffers => "the artists are written in different scripts",
+            Self::GuestMissing => "a guest who takes part in another row is missing in this one",
+            Self::SameRenaming => "other rows of the list call the same artist by the same other name",
             Self::WordsDiffer => "words of one title are missing in the other",
+            Self::OrderDiffers => "the same words in another order",
+            Self::FormDiffers => "a plural, or another form of a word",
+            Self::OppositeDiffers => "an opposite or a negation",
             Self::Ambiguous => "another recording in the library is as likely",
             Self::TrackNumber => "after a track number was taken off",
             Self::Channel => "the name of a channel was read as its artist",

@@ -1,10 +1,11 @@
 //! Scores a row's similarity to a query.
 
 use super::artist_credit::CreditRole;
-use super::artist_similarity::ArtistAgreement;
+use super::artist_similarity::{ArtistAgreement, ArtistRelation};
 use super::index::{TrackIndex, TrackRow};
 use super::query::MatchQuery;
 use super::reason::TrackMatchReason;
+use super::text_difference::TextDifference;
 use super::title_similarity::{SimilarityKind, TitleSimilarity};
 use super::veto::MatchPair;
 
@@ -14,15 +15,32 @@ pub(super) const ACCEPT: f32 = 0.90;
 pub(super) const REVIEW: f32 = 0.60;
 /// Durations further apart than this, in seconds, belong to two recordings.
 pub(super) const FAR_DURATION_S: u32 = 20;
+/// Durations no further apart than this, in seconds, agree.
+const SAME_LENGTH_S: u32 = 2;
 /// Weight of the title in the score; the artist has the rest.
 const TITLE: f32 = 0.56;
 /// Max score of a row with evidence against it.
 const AGAINST_FACTOR: f32 = 0.70;
-/// Max score of a row that may be another song.
-const MAX_DOUBTFUL_SCORE: f32 = ACCEPT - 0.01;
+/// Max score of a row that is equal only in part; less than that of an equal one.
+const MAX_INEXACT_SCORE: f32 = ACCEPT - 0.01;
+/// Subtracted from the score of such a row.
+const INEXACT_PENALTY: f32 = 0.10;
+/// Max score of a row that may be another song; less than that of the same song in another version.
+const MAX_DOUBTFUL_SCORE: f32 = AGAINST_FACTOR - 0.01;
 /// Minimum similarity of title and artist.
 const MIN_TITLE_SIMILARITY: f32 = 0.55;
 const MIN_ARTIST_SIMILARITY: f32 = 0.5;
+
+/// How sure it is that a row is the track that was asked for, if no other version is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum MatchCertainty {
+    /// Title and artist are equal under the normal forms.
+    Exact,
+    /// One of them is equal but for spelling, a subtitle or a cut, or other evidence agrees.
+    Near,
+    /// Similar only.
+    Doubtful,
+}
 
 /// A scored row.
 #[expect(clippy::struct_excessive_bools, reason = "each is one fact of the row, and none follows from another")]
@@ -34,8 +52,9 @@ pub(super) struct ScoredCandidate {
     pub(super) artist: f32,
     pub(super) reasons: Vec<TrackMatchReason>,
     pub(super) is_against: bool,
-    /// Whether it may well be another song or another artist.
-    pub(super) is_doubtful: bool,
+    pub(super) certainty: MatchCertainty,
+    /// The indexed name, if everything is equal but for the artist, who may be the same under another name.
+    pub(super) renamed: Option<u32>,
     pub(super) off_s: Option<u32>,
     pub(super) is_same_album: bool,
     /// Number of names on one side only.
@@ -78,19 +97,30 @@ pub(super) fn score_row(
     if alike.kind == SimilarityKind::Similar && wanted.length.min(have.length) <= 3 {
         score -= 0.10;
     }
-    if alike.words_differ {
-        reasons.push(TrackMatchReason::WordsDiffer);
-    }
     let before = reasons.len();
     let pair = MatchPair { index, query: question, wanted, have, row: &index.rows[row as usize], off_s };
     reasons.extend(pair.vetoes(alike));
     let is_against = reasons.len() > before;
-    if is_against {
-        score = score.min(AGAINST_FACTOR);
+    reasons.extend(difference_reason(alike));
+    let is_same_edition = is_same_album && album.edition_key == question.album.edition_key;
+    let evidence =
+        MatchEvidence { is_as_long: off_s.is_some_and(|off_s| off_s <= SAME_LENGTH_S), is_same_album, is_same_edition };
+    let certainty = certainty(index, row, alike, credited, &evidence);
+    let is_renamed = alike.kind == SimilarityKind::Exact
+        && !alike.words_differ
+        && !is_against
+        && credited.relation == ArtistRelation::Renamed
+        && certainty == MatchCertainty::Doubtful
+        && is_held_by_one(index, row, credited.name);
+    let renamed = is_renamed.then_some(credited.name);
+    match certainty {
+        MatchCertainty::Exact => {}
+        MatchCertainty::Near => score = (score - INEXACT_PENALTY).min(MAX_INEXACT_SCORE),
+        MatchCertainty::Doubtful => score = score.min(MAX_DOUBTFUL_SCORE),
     }
-    let is_doubtful = alike.words_differ || credited.is_doubtful;
-    if is_doubtful {
-        score = score.min(MAX_DOUBTFUL_SCORE);
+    if is_against {
+        let is_exact = certainty == MatchCertainty::Exact;
+        score = score.min(if is_exact { AGAINST_FACTOR } else { MAX_DOUBTFUL_SCORE });
     }
     Some(ScoredCandidate {
         row,
@@ -99,7 +129,8 @@ pub(super) fn score_row(
         artist,
         reasons,
         is_against,
-        is_doubtful,
+        certainty,
+        renamed,
         off_s,
         is_same_album,
         strangers: strangers(index, question, credit, have.guests),
@@ -108,6 +139,111 @@ pub(super) fn score_row(
             || !album.versions.without(wanted.versions).is_plain(),
         is_same_text: index.titles.text_key(title) == question.text_key(),
     })
+}
+
+/// Scores a row with the same title that is by an artist in another script, if album and length agree.
+pub(super) fn score_other_script(index: &TrackIndex, question: &MatchQuery<'_>, row: u32) -> Option<ScoredCandidate> {
+    let TrackRow { credit, album, duration_s, .. } = index.rows[row as usize];
+    let album = index.albums[album as usize];
+    let off_s = u32::from(question.duration_s.abs_diff(duration_s));
+    let is_same_release = album.key == question.album.key
+        && album.versions == question.album.versions
+        && duration_s > 0
+        && off_s <= SAME_LENGTH_S;
+    if !is_same_release || !question.scripts.is_apart_from(index.credits.scripts(credit)) {
+        return None;
+    }
+    let reasons = vec![
+        TrackMatchReason::TitleExact,
+        TrackMatchReason::ScriptDiffers,
+        TrackMatchReason::DurationMatch { off_s },
+        TrackMatchReason::AlbumMatch,
+    ];
+    Some(ScoredCandidate {
+        row,
+        score: REVIEW,
+        title: 1.0,
+        artist: 0.0,
+        reasons,
+        is_against: false,
+        certainty: MatchCertainty::Doubtful,
+        renamed: None,
+        off_s: Some(off_s),
+        is_same_album: true,
+        strangers: 0,
+        is_collection: index.credits.is_compilation(credit),
+        is_same_text: false,
+    })
+}
+
+impl ScoredCandidate {
+    /// Whether it may be accepted, as far as title, artist and version are concerned.
+    pub(super) fn is_fit(&self) -> bool {
+        let least = if self.certainty == MatchCertainty::Exact { ACCEPT } else { ACCEPT - INEXACT_PENALTY };
+        self.certainty != MatchCertainty::Doubtful && !self.is_against && self.score >= least
+    }
+
+    /// Whether album and length agree.
+    pub(super) fn is_same_release(&self) -> bool {
+        self.is_same_album && self.off_s.is_some_and(|off_s| off_s <= SAME_LENGTH_S)
+    }
+}
+
+/// Evidence beside title and artist.
+struct MatchEvidence {
+    is_as_long: bool,
+    is_same_album: bool,
+    /// Whether the albums are equal with their edition.
+    is_same_edition: bool,
+}
+
+fn certainty(
+    index: &TrackIndex,
+    row: u32,
+    alike: TitleSimilarity,
+    credited: ArtistAgreement,
+    evidence: &MatchEvidence,
+) -> MatchCertainty {
+    let is_title_exact = alike.kind == SimilarityKind::Exact && !alike.words_differ;
+    let is_same_release = evidence.is_as_long && evidence.is_same_album;
+    let is_sure = match credited.relation {
+        ArtistRelation::Same if is_title_exact => return MatchCertainty::Exact,
+        ArtistRelation::Same if !alike.words_differ => true,
+        // A title that differs in more than spelling is believed only if few letters differ.
+        ArtistRelation::Same if alike.difference == TextDifference::Words => is_same_release && alike.is_close,
+        ArtistRelation::Same => evidence.is_as_long && evidence.is_same_edition,
+        ArtistRelation::Misspelt if is_title_exact => true,
+        ArtistRelation::Misspelt => !alike.words_differ && (evidence.is_as_long || evidence.is_same_album),
+        ArtistRelation::Renamed => {
+            is_title_exact
+                && (evidence.is_as_long || evidence.is_same_album)
+                && is_held_by_one(index, row, credited.name)
+        }
+        ArtistRelation::Similar => is_title_exact && evidence.is_as_long && evidence.is_same_edition,
+        ArtistRelation::Other => false,
+    };
+    if is_sure { MatchCertainty::Near } else { MatchCertainty::Doubtful }
+}
+
+/// Whether all rows with this row's title are by this name.
+fn is_held_by_one(index: &TrackIndex, row: u32, name: u32) -> bool {
+    let key = index.titles.get(index.rows[row as usize].title).core_key;
+    let titles = index.titles_of_key.get_by_hash(key).iter().filter(|title| index.titles.get(**title).core_key == key);
+    let mut rows = titles.flat_map(|title| index.rows_of_title.get(*title));
+    rows.all(|row| index.credits.names(index.rows[*row as usize].credit).any(|(other, _)| other == name))
+}
+
+fn difference_reason(alike: TitleSimilarity) -> Option<TrackMatchReason> {
+    if !alike.words_differ {
+        return None;
+    }
+    match alike.difference {
+        TextDifference::Order => Some(TrackMatchReason::OrderDiffers),
+        TextDifference::Form => Some(TrackMatchReason::FormDiffers),
+        TextDifference::Opposite => Some(TrackMatchReason::OppositeDiffers),
+        TextDifference::Number => None,
+        _ => Some(TrackMatchReason::WordsDiffer),
+    }
 }
 
 fn likenesses(alike: TitleSimilarity, artist: f32) -> Vec<TrackMatchReason> {

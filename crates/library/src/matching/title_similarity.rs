@@ -1,13 +1,16 @@
 //! Similarity of titles.
 
+use std::borrow::Cow;
+
 use super::edit_distance;
-use super::index::{MAX_WEIGHT, TrackIndex};
-use super::normalize::is_number;
+use super::index::TrackIndex;
+use super::normalize::{is_number, is_year};
 use super::qualifier;
 use super::query::MatchQuery;
+use super::text_difference::{TextDifference, text_difference};
 use super::title_table::{MAX_WORDS, MIN_CUT_OFF_LENGTH, TitleEntry, is_near_by_letters};
 use super::vocabulary::QueryVocabulary;
-use super::word_forms::{is_little, is_other_form, is_other_spelling, is_own_word, may_be_one_word};
+use super::word_forms::{is_little, is_other_form, is_other_spelling, may_be_one_word};
 
 /// Kind of similarity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +26,7 @@ pub(super) enum SimilarityKind {
 }
 
 /// Result of comparing two titles.
+#[expect(clippy::struct_excessive_bools, reason = "each is one fact of two titles, and none follows from another")]
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct TitleSimilarity {
     /// From 0 to 1.
@@ -34,6 +38,10 @@ pub(super) struct TitleSimilarity {
     pub(super) words_differ: bool,
     /// Whether all letters are equal, including those in brackets.
     pub(super) is_same_text: bool,
+    /// Difference of the compared words.
+    pub(super) difference: TextDifference,
+    /// Whether few letters differ.
+    pub(super) is_close: bool,
 }
 
 impl TitleSimilarity {
@@ -43,15 +51,44 @@ impl TitleSimilarity {
         numbers_differ: false,
         words_differ: true,
         is_same_text: false,
+        difference: TextDifference::Words,
+        is_close: false,
     };
 
     fn exact(likeness: f32, manner: SimilarityKind) -> Self {
-        Self { similarity: likeness, kind: manner, numbers_differ: false, words_differ: false, is_same_text: false }
+        Self {
+            similarity: likeness,
+            kind: manner,
+            numbers_differ: false,
+            words_differ: false,
+            is_same_text: false,
+            difference: TextDifference::None,
+            is_close: true,
+        }
+    }
+
+    /// The same with the difference of the words, which decides whether they are one title.
+    fn with_difference(self, difference: TextDifference) -> Self {
+        let is_spelling = difference.is_spelling();
+        let similarity = match difference {
+            _ if is_spelling => self.similarity.max(MISSPELT),
+            TextDifference::Words => self.similarity.min(WITH_WORDS_MISSING),
+            _ => self.similarity.clamp(NAMED_DIFFERENCE, WITH_WORDS_MISSING),
+        };
+        Self { similarity, words_differ: !is_spelling, difference, ..self }
     }
 }
 
 /// Max similarity of titles with an unmatched distinctive word.
 const WITH_WORDS_MISSING: f32 = 0.80;
+/// Minimum similarity of titles that differ by a typing error.
+const MISSPELT: f32 = 0.90;
+/// Minimum similarity of titles whose difference has a name, so that it is told.
+const NAMED_DIFFERENCE: f32 = 0.75;
+/// Titles less similar than this are not compared further.
+const WORTH_COMPARING: f32 = 0.5;
+/// Weight of a little word beside that of another.
+const LITTLE_WEIGHT: f32 = 0.3;
 /// Max words of core and subtitle together.
 const MOST: usize = 2 * MAX_WORDS;
 /// Similarity if only one title has a subtitle.
@@ -81,39 +118,55 @@ pub(super) fn title_similarity(
     {
         return TitleSimilarity::NONE;
     }
+    similar(&scale, wanted, have)
+}
+
+/// Compares titles with different cores: core with core, all words with all words, and each subtitle with the
+/// other's core.
+fn similar(scale: &WordScale<'_>, wanted: &TitleEntry<'_>, have: &TitleEntry<'_>) -> TitleSimilarity {
     let mut best = TitleSimilarity::NONE;
-    let mut consider = |one: TitleSimilarity| {
+    let mut compared: (Cow<'_, [u32]>, Cow<'_, [u32]>) = (wanted.core.into(), have.core.into());
+    let numbers_differ = scale.subtitle_numbers_differ(wanted, have);
+    let letters = scale.letters_alike(wanted, have);
+    for one in [scale.words_alike(wanted.core, have.core), letters] {
         if one.similarity > best.similarity {
-            best = one;
+            best = TitleSimilarity { numbers_differ: one.numbers_differ || numbers_differ, ..one };
         }
-    };
-    let cores = scale.words_alike(wanted.core, have.core);
-    let numbers_differ = scale.numbers(wanted.subtitle) != scale.numbers(have.subtitle);
-    consider(TitleSimilarity { numbers_differ: cores.numbers_differ || numbers_differ, ..cores });
+    }
+    let mut is_another = false;
     if !(wanted.subtitle.is_empty() && have.subtitle.is_empty()) {
-        let whole_wanted = [wanted.core, wanted.subtitle].concat();
-        let whole_have = [have.core, have.subtitle].concat();
-        let mut whole = scale.words_alike(&whole_wanted, &whole_have);
-        if whole.similarity > 0.97 {
-            whole.kind = SimilarityKind::Subtitle;
+        let whole = ([wanted.core, wanted.subtitle].concat(), [have.core, have.subtitle].concat());
+        let alike = scale.words_alike(&whole.0, &whole.1);
+        if alike.similarity > best.similarity {
+            best = TitleSimilarity { kind: SimilarityKind::Subtitle, ..alike };
+            compared = (whole.0.into(), whole.1.into());
         }
-        consider(whole);
         // A subtitle identifies a song only if no other song has its core as a title.
-        let is_called = is_title(index, wanted.core_key);
-        for (one, other, is_another) in [(wanted.subtitle, have.core, is_called), (wanted.core, have.subtitle, true)] {
-            if !one.is_empty() {
-                let by_subtitle = scale.words_alike(one, other);
-                consider(TitleSimilarity {
-                    similarity: by_subtitle.similarity * 0.93,
-                    kind: SimilarityKind::Subtitle,
-                    words_differ: by_subtitle.words_differ || is_another,
-                    ..by_subtitle
-                });
+        let is_called = is_title(scale.index, wanted.core_key);
+        for (one, other, is_other) in [(wanted.subtitle, have.core, is_called), (wanted.core, have.subtitle, true)] {
+            let alike = if one.is_empty() { TitleSimilarity::NONE } else { scale.words_alike(one, other) };
+            if alike.similarity * 0.93 > best.similarity {
+                let kind = SimilarityKind::Subtitle;
+                best = TitleSimilarity { similarity: alike.similarity * 0.93, kind, ..alike };
+                compared = (one.into(), other.into());
+                is_another = is_other;
             }
         }
     }
-    consider(scale.letters_alike(wanted, have));
-    best
+    if best.similarity < WORTH_COMPARING || best.kind == SimilarityKind::CutOff {
+        return best;
+    }
+    let mut difference = scale.difference(&compared.0, &compared.1);
+    let are_cores = compared.0[..] == *wanted.core && compared.1[..] == *have.core;
+    if are_cores && !wanted.subtitle.is_empty() && !have.subtitle.is_empty() {
+        difference = difference.max(scale.difference(wanted.subtitle, have.subtitle));
+    }
+    // Numbers that are spelled differently are equal: "Two.0" and 2.0.
+    let numbers_differ = best.numbers_differ && (numbers_differ || !difference.is_spelling());
+    best.numbers_differ = numbers_differ || difference == TextDifference::Number;
+    let is_close = WordScale::letters_between(&scale.text(&compared.0), &scale.text(&compared.1)) > 0.0;
+    let best = TitleSimilarity { is_close, ..best.with_difference(difference) };
+    TitleSimilarity { words_differ: best.words_differ || is_another, ..best }
 }
 
 /// Whether the library has a song with this core.
@@ -126,9 +179,13 @@ fn same_core(scale: &WordScale<'_>, wanted: &TitleEntry<'_>, have: &TitleEntry<'
     if wanted.subtitle.is_empty() || have.subtitle.is_empty() {
         let manner =
             if wanted.subtitle.len() == have.subtitle.len() { SimilarityKind::Exact } else { SimilarityKind::Subtitle };
-        let numbers_differ = scale.numbers(wanted.subtitle) != scale.numbers(have.subtitle);
+        let numbers_differ = scale.subtitle_numbers_differ(wanted, have);
         let likeness = if manner == SimilarityKind::Exact { 1.0 } else { ONE_SUBTITLE };
         return TitleSimilarity { numbers_differ, ..TitleSimilarity::exact(likeness, manner) };
+    }
+    let is_cover = |title: &TitleEntry<'_>| title.subtitle.iter().any(|word| scale.words.text(*word) == "cover");
+    if is_cover(wanted) && is_cover(have) {
+        return TitleSimilarity::exact(ONE_SUBTITLE, SimilarityKind::Subtitle);
     }
     let subtitles = scale.words_alike(wanted.subtitle, have.subtitle);
     let together = scale.text(wanted.subtitle) == scale.text(have.subtitle);
@@ -137,13 +194,14 @@ fn same_core(scale: &WordScale<'_>, wanted: &TitleEntry<'_>, have: &TitleEntry<'
     if is_cut_off && !subtitles.numbers_differ {
         return TitleSimilarity::exact(1.0, SimilarityKind::CutOff);
     }
-    if together || subtitles.similarity.max(whole) >= SAME_SUBTITLE {
-        TitleSimilarity {
-            numbers_differ: subtitles.numbers_differ && !together,
-            ..TitleSimilarity::exact(1.0, SimilarityKind::Exact)
-        }
+    let difference = if together { TextDifference::None } else { scale.difference(wanted.subtitle, have.subtitle) };
+    let is_near = difference == TextDifference::Words && subtitles.similarity.max(whole) >= SAME_SUBTITLE;
+    if difference.is_spelling() || is_near {
+        let kind = if difference == TextDifference::None { SimilarityKind::Exact } else { SimilarityKind::Subtitle };
+        TitleSimilarity { numbers_differ: subtitles.numbers_differ && !together, ..TitleSimilarity::exact(1.0, kind) }
     } else {
-        TitleSimilarity { words_differ: true, ..TitleSimilarity::exact(OTHER_SUBTITLE, SimilarityKind::Subtitle) }
+        let alike = TitleSimilarity::exact(OTHER_SUBTITLE, SimilarityKind::Subtitle);
+        TitleSimilarity { numbers_differ: subtitles.numbers_differ, ..alike.with_difference(difference) }
     }
 }
 
@@ -154,13 +212,35 @@ struct WordScale<'a> {
 }
 
 impl WordScale<'_> {
+    /// Little words count little. How often a word occurs in the library does not count: that depends on rows that
+    /// have nothing to do with the query.
     fn weight(&self, word: u32) -> f32 {
-        self.index.weights.get(word as usize).copied().unwrap_or(MAX_WEIGHT)
+        if is_little(self.words.text(word)) { LITTLE_WEIGHT } else { 1.0 }
+    }
+
+    fn difference(&self, wanted: &[u32], have: &[u32]) -> TextDifference {
+        let texts = |words: &[u32]| words.iter().map(|word| self.words.text(*word)).collect::<Vec<_>>();
+        let known: Vec<&str> =
+            wanted.iter().filter(|word| self.words.is_known(**word)).map(|word| self.words.text(*word)).collect();
+        text_difference(&texts(wanted), &texts(have), |word| known.contains(&word))
     }
 
     /// Whether the subtitle of a truncated title is a prefix of another's.
     fn begins(&self, short: &TitleEntry<'_>, long: &TitleEntry<'_>) -> bool {
         short.is_full && self.text(long.subtitle).starts_with(&self.text(short.subtitle))
+    }
+
+    /// Whether the numbers in the subtitles tell recordings apart. If only one has a subtitle, its numbers do if they
+    /// stand alone or are years; those after part words are not in it.
+    fn subtitle_numbers_differ(&self, wanted: &TitleEntry<'_>, have: &TitleEntry<'_>) -> bool {
+        let (wanted, have) = (wanted.subtitle, have.subtitle);
+        let numbers = (self.numbers(wanted), self.numbers(have));
+        if !wanted.is_empty() && !have.is_empty() {
+            return numbers.0 != numbers.1;
+        }
+        let all = [&numbers.0[..], &numbers.1].concat();
+        let is_alone = all.len() == wanted.len() + have.len();
+        !all.is_empty() && (is_alone || all.iter().any(|number| is_year(number)))
     }
 
     fn numbers(&self, words: &[u32]) -> Vec<&str> {
@@ -182,7 +262,6 @@ impl WordScale<'_> {
         let (wanted, have) = (&wanted[..wanted.len().min(MOST)], &have[..have.len().min(MOST)]);
         let (mut partner, mut matched) = ([0.0_f32; MOST], [0.0_f32; MOST]);
         let (partner, matched) = (&mut partner[..wanted.len()], &mut matched[..have.len()]);
-        let mut are_others = false;
         for (at, word) in wanted.iter().enumerate() {
             let free = have.iter().enumerate().position(|(other, same)| same == word && matched[other] == 0.0);
             if let Some(other) = free {
@@ -204,11 +283,9 @@ impl WordScale<'_> {
             }
             if let (alike, Some(other)) = best {
                 (partner[at], matched[other]) = (alike, alike);
-                are_others |= self.are_two_words(wanted[at], have[other]);
             }
         }
-        let alike = self.score(wanted, partner, have, matched);
-        TitleSimilarity { words_differ: alike.words_differ || are_others, ..alike }
+        self.score(wanted, partner, have, matched)
     }
 
     fn score(&self, wanted: &[u32], partner: &[f32], have: &[u32], matched: &[f32]) -> TitleSimilarity {
@@ -235,41 +312,6 @@ impl WordScale<'_> {
             best.similarity = 0.98;
         }
         best
-    }
-
-    /// Whether two similarly spelled words are different words: neither is a typo, a form or another spelling
-    /// of the other.
-    fn are_two_words(&self, one: u32, other: u32) -> bool {
-        let is_slip = !self.words.is_known(one) || !self.words.is_known(other);
-        let (one, other) = (self.words.text(one), self.words.text(other));
-        // Numbers are compared elsewhere.
-        let is_same = one == other
-            || is_number(one) && is_number(other)
-            || is_other_spelling(one, other)
-            || is_other_form(one, other)
-            || is_other_form(other, one)
-            || edit_distance::stands_for(one, other)
-            || edit_distance::stands_for(other, one);
-        !is_same && (!is_slip || is_own_word(one, other))
-    }
-
-    /// Whether similarly spelled titles differ in a word that is no typo.
-    fn differ_in_words(&self, wanted: &[u32], have: &[u32]) -> bool {
-        if wanted.len() == have.len() {
-            return wanted.iter().zip(have).any(|(one, other)| self.are_two_words(*one, *other));
-        }
-        let only = |some: &[u32], others: &[u32]| -> Vec<u32> {
-            let is_word = |word: &&u32| !others.contains(word) && !is_number(self.words.text(**word));
-            some.iter().filter(is_word).copied().collect()
-        };
-        let (of_wanted, of_have) = (only(wanted, have), only(have, wanted));
-        if of_wanted.is_empty() || of_have.is_empty() {
-            let tells = |word: &u32| !is_little(self.words.text(*word));
-            return of_wanted.iter().chain(&of_have).any(tells);
-        }
-        // Joined or split words; with a typo in addition, so that one of them is no known word.
-        let is_known = |some: &[u32]| some.iter().all(|word| self.words.is_known(*word));
-        is_known(&of_wanted) && is_known(&of_have)
     }
 
     /// Similarity of two different words.
@@ -329,9 +371,8 @@ impl WordScale<'_> {
         let length = usize::from(wanted.length.min(have.length));
         if ratio >= 0.88 && length >= 8 || ratio >= 0.80 && length >= 5 {
             let likeness = if length >= 8 { 0.97 * ratio } else { 0.92 * ratio };
-            let words_differ = self.differ_in_words(wanted.core, have.core);
             let alike = TitleSimilarity::exact(likeness.max(0.6), SimilarityKind::Similar);
-            return TitleSimilarity { numbers_differ, words_differ, ..alike };
+            return TitleSimilarity { numbers_differ, ..alike };
         }
         if is_cut_off { TitleSimilarity::exact(0.93, SimilarityKind::CutOff) } else { TitleSimilarity::NONE }
     }

@@ -24,6 +24,10 @@ pub(super) struct TitleEntry<'a> {
     pub(super) length: u8,
     /// Whether the title is as long as a field that truncates titles.
     pub(super) is_full: bool,
+    /// Whether it is called unplugged.
+    pub(super) is_unplugged: bool,
+    /// Whether a bracket with words of unknown meaning is in another script than the core.
+    pub(super) has_foreign_bracket: bool,
     /// A bit for each word of core and subtitle; titles without a common bit share no word.
     pub(super) sketch: u64,
 }
@@ -46,6 +50,8 @@ struct TitleRecord {
     cut: CutLength,
     length: u8,
     is_full: bool,
+    is_unplugged: bool,
+    has_foreign_bracket: bool,
 }
 
 /// All titles.
@@ -79,7 +85,9 @@ impl TitleTable {
         let named = usize::from(lengths[0]) + usize::from(lengths[1]);
         let sketch = sketch(&self.words[start as usize..][..named]);
         let (letters, length) = shape(title.core.iter().map(String::as_str));
-        let ParsedTitle { core_key, full_key, text_key, versions, cut, is_full, .. } = *title;
+        let ParsedTitle {
+            core_key, full_key, text_key, versions, cut, is_full, is_unplugged, has_foreign_bracket, ..
+        } = *title;
         self.heads.push(TitleRecord {
             core_key,
             full_key,
@@ -92,6 +100,8 @@ impl TitleTable {
             cut,
             length,
             is_full,
+            is_unplugged,
+            has_foreign_bracket,
         });
         number(self.heads.len() - 1)
     }
@@ -108,7 +118,8 @@ impl TitleTable {
             (*list, rest) = rest.split_at(usize::from(length));
         }
         let [core, subtitle, by, event, parts, guests] = lists;
-        let TitleRecord { core_key, full_key, versions, cut, letters, length, is_full, sketch, .. } = *head;
+        let TitleRecord { core_key, full_key, versions, cut, letters, length, is_full, is_unplugged, sketch, .. } =
+            *head;
         TitleEntry {
             core,
             subtitle,
@@ -123,6 +134,8 @@ impl TitleTable {
             letters,
             length,
             is_full,
+            is_unplugged,
+            has_foreign_bracket: head.has_foreign_bracket,
             sketch,
         }
     }

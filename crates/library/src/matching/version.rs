@@ -100,12 +100,16 @@ impl TrackVersions {
         Self(self.0 & !other.0)
     }
 
-    pub(super) fn only(self, some: &[TrackVersion]) -> Self {
-        let mut mask = Self::PLAIN;
+    pub(super) fn of(some: &[TrackVersion]) -> Self {
+        let mut versions = Self::PLAIN;
         for version in some {
-            mask.add(*version);
+            versions.add(*version);
         }
-        Self(self.0 & mask.0)
+        versions
+    }
+
+    pub(super) fn only(self, some: &[TrackVersion]) -> Self {
+        Self(self.0 & Self::of(some).0)
     }
 
     /// Whether it is the plain recording.

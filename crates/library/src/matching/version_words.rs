@@ -1,5 +1,5 @@
 //! Version phrases in English, Spanish, Portuguese, French, German, Italian, Dutch and the Scandinavian
-//! languages, in the form that [`super::normalize`] produces.
+//! languages, and the commonest of Polish, Turkish, Russian, Japanese, Korean and Chinese, in the form that [`super::normalize`] produces.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -49,13 +49,16 @@ const LEXICON: &[(QualifierKind, &str)] = &[
          concierto, em concerto, em show, en concert, in concerto, im konzert, i konsert, pa konsert, \
          livekonsert, liveaufnahme, livemitschnitt, konzertmitschnitt, live opname, liveopname, canli, \
          naziwo, na zywo, koncert, concert, konzert, like a version, tiny desk, session, sessions, sesion, \
-         sesiones, sessao, sessoes, sessie, sessies, livestream, recorded at, recorded live, recorded live \
+         sesiones, sessao, sessoes, sessie, sessies, livestream, raibu, raivu, konsato, raibubaziyon, \
+         kontsert, na kontserte, kontsertnaia zapis, zhivoe ispolnenie, zhivaia zapis, zhivoi, zhiviom, \
+         koncertowa, koncertowe, koncertowy, wersja koncertowa, konser, konser kaydi, canli performans, \
+         recorded at, recorded live, recorded live \
          at, recorded in, grabado en, gravado em, enregistre a, aufgenommen in, registrato a, opgenomen in, \
          inspelad i, live stream, radio session, bbc session, peel session",
     ),
     (
         QualifierKind::Remix,
-        "remix, remixed, remixes, rework, reworked, reworking, refix, bootleg, flip, vip, vip mix, vip \
+        "remix, remiks, rimitukusu, remixed, remixes, rework, reworked, reworking, refix, bootleg, flip, vip, vip mix, vip \
          remix, mashup, mash up, remezcla, remixado, remixe, re edit, reedit, reconstruction, redux, re \
          rub, rerub, re work, remixed by, dubplate, bootleg remix, reinterpretation, re imagined, \
          reimagined, reimagining, re write, rewrite, re mix, re fix, dub remix, amapiano remix, dub",
@@ -64,7 +67,7 @@ const LEXICON: &[(QualifierKind, &str)] = &[
     (QualifierKind::Edit, "edit, edition edit, edicion, edited, re cut, recut, cut"),
     (
         QualifierKind::Version,
-        "version, versione, versao, versie, fassung, utgave, wersja, ver, vers, versions, rendition, take, \
+        "version, 버전, 版, 版本, versiyon, versiia, baziyon, versione, versao, versie, fassung, utgave, wersja, ver, vers, versions, rendition, take, \
          toma, tomada, prise, aufnahme, recording, inspelning",
     ),
     (
@@ -84,13 +87,15 @@ const LEXICON: &[(QualifierKind, &str)] = &[
     ),
     (
         QualifierKind::Is(TrackVersion::Acoustic),
-        "acoustic, acoustics, unplugged, acustico, acustica, acustic, acoustique, akustik, akustisch, \
+        "acoustic, akosuteituku, akustika, akusticheskaia versiia, akusticheskaia, akusticheskii, akustyczny, \
+         akustyczne, akustik versiyon, acoustics, unplugged, acustico, acustica, acustic, acoustique, akustik, akustisch, \
          akustische, akustisk, akoestisch, akoestische, akustinen, akustyczna, akustycznie, stripped, \
          stripped down, stripped back, campfire, solo acoustic",
     ),
     (
         QualifierKind::Is(TrackVersion::Instrumental),
-        "instrumental, instrumentals, instrumentale, instrumentaal, strumentale, instrumentalni, \
+        "instrumental, insutourumentaru, insuto, instrumentalna, instrumentalny, instrumentalne, \
+         instrumentalnaia versiia, enstrumantal, enstrumental, instrumentals, instrumentale, instrumentaal, strumentale, instrumentalni, \
          instrumentalversion, no vocals, without vocals, beat only, sin voz, inst",
     ),
     (
@@ -127,7 +132,7 @@ const LEXICON: &[(QualifierKind, &str)] = &[
     ),
     (
         QualifierKind::Is(TrackVersion::Interlude),
-        "skit version, intro version, interlude version, reprise version, theme from, spoken word version",
+        "skit version, intro version, interlude version, reprise version, spoken word version",
     ),
     (QualifierKind::IsAlone(TrackVersion::Speed), "reverb, chopped, screwed, phonk, hardstyle, lofi, lo fi, pitched"),
     (
@@ -165,6 +170,7 @@ const LEXICON: &[(QualifierKind, &str)] = &[
         "cover, versionada, tribute, tributo, parody, parodia, lullaby, ringtone, homenaje, homenagem, \
          hommage, omaggio",
     ),
+    (QualifierKind::Is(TrackVersion::Named), "spotify singles, spotify single"),
     (QualifierKind::IsAlone(TrackVersion::Arranged), "piano, strings, duet, dueto, duett, ballad, balada"),
     (
         QualifierKind::Is(TrackVersion::Arranged),
@@ -248,7 +254,7 @@ const LEXICON: &[(QualifierKind, &str)] = &[
     ),
     (
         QualifierKind::From,
-        "from, music from, theme from the, song from, as featured in, featured in, as heard in, as seen on, \
+        "from, music from, theme from, theme from the, song from, as featured in, featured in, as heard in, as seen on, \
          inspired by, music inspired by, de la pelicula, de la serie, del film, do filme, du film, extrait \
          de, extrait du, extrait du film, aus dem film, aus, aus der, aus dem, tratto, dal film, uit de \
          film, uit, fran filmen, fra filmen, taken from, de la banda sonora, banda sonora de, tema de, \
@@ -257,7 +263,7 @@ const LEXICON: &[(QualifierKind, &str)] = &[
     ),
     (
         QualifierKind::Part,
-        "part, parte, partie, teil, deel, del, osa, czesc, vol, volumen, band, no, opus, op, act, acto, \
+        "part, parts, nos, vols, parte, partie, teil, deel, del, osa, czesc, vol, volumen, band, no, opus, op, act, acto, \
          ato, acte, akt, chapter, capitulo, cap, chapitre, kapitel, capitolo, hoofdstuk, episode, episodio, \
          book, libro, livre, buch, movement, mvt, mov, satz, mouvement, movimiento, scene, escena, cena, \
          szene, bwv, kv, rv, hwv, woo, variation, var, canto, phase, fase, stage, level, version no, take \
@@ -269,6 +275,38 @@ const LEXICON: &[(QualifierKind, &str)] = &[
          das, di, do, dos, il, en, em, e, et, y, und, och, og, vs, x, van, het, im, am, au, his, her, \
          their, this, that, s",
     ),
+];
+
+/// Words of scripts without spaces, found within longer words.
+const WITHIN: &[(QualifierKind, &[&str])] = &[
+    (
+        QualifierKind::Live,
+        &[
+            "现场",
+            "現場",
+            "演唱会",
+            "演唱會",
+            "音乐会",
+            "音樂會",
+            "生演奏",
+            "公演",
+            "라이브",
+            "콘서트",
+            "실황",
+            "raibu",
+            "konsato",
+        ],
+    ),
+    (
+        QualifierKind::Is(TrackVersion::Instrumental),
+        &["伴奏", "纯音乐", "純音樂", "器乐", "器樂", "연주곡", "반주", "인스트루멘탈", "insuto"],
+    ),
+    (QualifierKind::Remix, &["混音", "리믹스", "rimitukusu"]),
+    (
+        QualifierKind::Is(TrackVersion::Acoustic),
+        &["不插电", "不插電", "弹唱", "彈唱", "弾ki語ri", "어쿠스틱", "akosuteituku"],
+    ),
+    (QualifierKind::Is(TrackVersion::Karaoke), &["卡拉ok", "노래방"]),
 ];
 
 /// The phrases that begin with a word and their meanings, the longest first.
@@ -291,7 +329,15 @@ static BY_FIRST_WORD: LazyLock<HashMap<&'static str, Phrases>> = LazyLock::new(|
 
 /// The meaning of the longest phrase at the start of these words, and its number of words.
 pub(super) fn match_phrase(words: &[&str]) -> Option<(QualifierKind, usize)> {
-    let phrases = BY_FIRST_WORD.get(words.first()?)?;
+    let first = words.first()?;
+    let Some(phrases) = BY_FIRST_WORD.get(first) else {
+        if first.is_ascii() {
+            return None;
+        }
+        let is_within = |(_, found): &&(QualifierKind, &[&str])| found.iter().any(|found| first.contains(found));
+        let has_kept = first.chars().any(super::normalize::is_kept);
+        return WITHIN.iter().filter(|_| has_kept).find(is_within).map(|(sense, _)| (*sense, 1));
+    };
     phrases
         .iter()
         .find(|(phrase, _)| words.len() >= phrase.len() && words[..phrase.len()] == phrase[..])

@@ -1,13 +1,12 @@
 //! Evidence against a row with a similar title and artist: another version, another concert, another number.
 
-use super::artist_credit::CreditRole;
 use super::edit_distance;
 use super::index::{TrackIndex, TrackRow};
 use super::query::MatchQuery;
 use super::reason::TrackMatchReason;
 use super::title_similarity::TitleSimilarity;
 use super::title_table::TitleEntry;
-use super::version::TrackVersion;
+use super::version::{TrackVersion, TrackVersions};
 
 /// Minimum overlap of descriptions of the same remix or concert.
 const SAME_REMIX: f32 = 0.55;
@@ -15,6 +14,9 @@ const SAME_EVENT: f32 = 0.75;
 
 /// Recordings whose durations differ by no more than this, in seconds, may be one, whatever their albums.
 const SAME_DURATION_S: u32 = 5;
+
+/// Recordings whose durations differ by no more than this, in seconds, are one, unless something speaks against it.
+const SAME_RECORDING_S: u32 = 2;
 
 /// Versions that an album's title may state for all its tracks.
 const ALBUM_VERSIONS: [TrackVersion; 6] = [
@@ -50,6 +52,7 @@ impl MatchPair<'_> {
         }
         let mut reasons: Vec<TrackMatchReason> = Vec::new();
         reasons.extend(self.version().or(elsewhere).or_else(|| self.remix()).or_else(|| self.concert()));
+        reasons.extend(self.unknown_version());
         reasons.extend(self.number(alike));
         reasons
     }
@@ -61,8 +64,34 @@ impl MatchPair<'_> {
         let by_wanted_album = self.query.album.versions.only(&ALBUM_VERSIONS);
         let lacking = wanted.versions.without(have.versions).without(by_album);
         let beyond = have.versions.without(wanted.versions).without(by_wanted_album);
-        let is_other = !lacking.with(beyond).is_plain();
+        let mut other = lacking.with(beyond);
+        let has_live = wanted.versions.has(TrackVersion::Live) || have.versions.has(TrackVersion::Live);
+        if (wanted.is_unplugged || have.is_unplugged) && has_live && self.is_as_long(SAME_RECORDING_S) {
+            other = other.without(TrackVersions::of(&[TrackVersion::Live, TrackVersion::Acoustic]));
+        }
+        if self.is_called_cover(wanted) && self.is_called_cover(have) {
+            other = other.without(TrackVersions::of(&[TrackVersion::Cover]));
+        }
+        let is_other = !other.is_plain();
         is_other.then_some(TrackMatchReason::VersionMismatch { want: wanted.versions, have: have.versions })
+    }
+
+    fn is_as_long(&self, most_s: u32) -> bool {
+        self.off_s.is_some_and(|off_s| off_s <= most_s)
+    }
+
+    fn is_called_cover(&self, title: &TitleEntry<'_>) -> bool {
+        title.versions.has(TrackVersion::Cover)
+            || title.subtitle.iter().any(|word| self.query.words.text(*word) == "cover")
+    }
+
+    /// A bracket in another script, which may name a version, on one side only; album or length may explain it.
+    fn unknown_version(&self) -> Option<TrackMatchReason> {
+        let Self { wanted, have, .. } = self;
+        let album = self.index.albums[self.row.album as usize].key;
+        let is_same_album = album != 0 && album == self.query.album.key;
+        let is_unknown = wanted.has_foreign_bracket != have.has_foreign_bracket && wanted.subtitle != have.subtitle;
+        (is_unknown && !is_same_album && !self.is_as_long(SAME_RECORDING_S)).then_some(TrackMatchReason::UnknownVersion)
     }
 
     /// Two albums, only one of which is live or otherwise special by its title, and neither track's title
@@ -149,7 +178,7 @@ impl MatchPair<'_> {
         (of_wanted + of_have) as f32 / (wanted.len() + have.len()) as f32
     }
 
-    /// Whether only one side names a remixer, who is among the other side's artists.
+    /// Whether only one side names a remixer, who is among the artists of either.
     fn is_remixer_credited(&self) -> bool {
         let Self { wanted, have, index, .. } = self;
         if !wanted.by.is_empty() && !have.by.is_empty() {
@@ -157,11 +186,9 @@ impl MatchPair<'_> {
         }
         let named = if wanted.by.is_empty() { have.by } else { wanted.by };
         let is_named = |words: &[u32]| !words.is_empty() && words.iter().all(|word| named.contains(word));
-        if wanted.by.is_empty() {
-            self.query.names.iter().any(|name| name.role != CreditRole::Primary && is_named(&name.words))
-        } else {
-            let mut credited = index.credits.names(self.row.credit);
-            credited.any(|(name, role)| role != CreditRole::Primary && is_named(index.artists.words(name)))
-        }
+        let asked = self.query.names.iter().map(|name| &name.words[..]);
+        let credited = index.credits.names(self.row.credit).map(|(name, _)| name);
+        let guests = have.guests.iter().copied();
+        asked.chain(credited.chain(guests).map(|name| index.artists.words(name))).any(is_named)
     }
 }

@@ -13,7 +13,7 @@ pub(super) fn may_be_one_word(one: (u32, u8), other: (u32, u8)) -> bool {
 /// Whether one is a word and the other the number that sounds the same.
 pub(super) fn is_other_spelling(one: &str, other: &str) -> bool {
     let pair = if one < other { (one, other) } else { (other, one) };
-    matches!(pair, ("2", "to" | "too") | ("4", "for") | ("8", "ate"))
+    matches!(pair, ("2", "to" | "too") | ("4", "for") | ("8", "ate") | ("o", "of"))
 }
 
 /// Whether two words are never typos of each other: single letters, other persons, opposites, or other short

@@ -1,0 +1,36 @@
+//! Matches the rows of one list, which explain each other: an artist whom several rows call by another name.
+
+use std::collections::{HashMap, HashSet};
+
+use super::decision::{ArtistRenaming, resolve_row};
+use super::index::TrackIndex;
+use super::reason::TrackMatchReason;
+use super::{MatchDecision, MatchPolicy, MatchResult, Track};
+
+/// Rows of a list, with different titles, that have to show the same renaming of an artist.
+const MIN_RENAMED: usize = 3;
+
+/// Matches each track, and then those of which only the artist's name differs, in the same way as in others.
+pub(super) fn resolve_all(index: &TrackIndex, wanted: &[Track<'_>], policy: MatchPolicy) -> Vec<MatchResult> {
+    let mut results = Vec::with_capacity(wanted.len());
+    let mut renamings: Vec<(usize, ArtistRenaming)> = Vec::new();
+    let mut titles: HashMap<(u64, u32), HashSet<u64>> = HashMap::new();
+    for (at, track) in wanted.iter().enumerate() {
+        let (result, renaming) = resolve_row(index, track, policy);
+        if let Some(renaming) = renaming {
+            titles.entry((renaming.asked, renaming.name)).or_default().insert(renaming.title_key);
+            renamings.push((at, renaming));
+        }
+        results.push(result);
+    }
+    for (at, renaming) in renamings {
+        let count = titles.get(&(renaming.asked, renaming.name)).map_or(0, HashSet::len);
+        if count >= MIN_RENAMED
+            && let Some(best) = results[at].candidates.first_mut()
+        {
+            best.reasons.push(TrackMatchReason::SameRenaming);
+            results[at].decision = MatchDecision::Accept;
+        }
+    }
+    results
+}
