@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::{MAX_BYTES, MAX_FIELD_BYTES, MAX_PLAYLISTS, MAX_ROWS, MAX_TOTAL_ROWS, PlaylistFormat, PlaylistRowError};
+use super::{Playlist, format};
 
 /// Error of one row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -112,6 +113,12 @@ const EXPECTED_FORMATS: &str = "expected: JSPF, XSPF, ListenBrainz, Spotify or p
      lines such as Artist - Title";
 
 impl PlaylistParseError {
+    /// The error of a file with these playlists, of which none is chosen.
+    pub fn several(playlists: &[Playlist]) -> Self {
+        let names = playlists.iter().map(|playlist| playlist.name.as_deref().unwrap_or("(no name)"));
+        Self::Several(format::shown(&names.collect::<Vec<_>>()))
+    }
+
     /// Name used in the API.
     pub fn word(&self) -> &'static str {
         match self {

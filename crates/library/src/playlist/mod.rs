@@ -122,9 +122,14 @@ impl Playlist {
         }
     }
 
-    /// A playlist of rows from another source.
-    pub fn from_rows(name: Option<String>, rows: Vec<PlaylistRow>) -> Self {
-        Self { name, rows, ..Self::new(PlaylistFormat::Json) }
+    /// A playlist of rows from another source, of which further ones were unreadable. Rows without content count as
+    /// unreadable too.
+    pub fn from_rows(name: Option<String>, rows: Vec<PlaylistRow>, unreadable: usize) -> Self {
+        let (empty, rows): (Vec<_>, Vec<_>) = rows.into_iter().partition(PlaylistRow::is_empty);
+        let row_error_count = empty.len() + unreadable;
+        let errors = empty.into_iter().map(|row| PlaylistRowError { line: row.line, kind: RowErrorKind::Empty });
+        let row_errors = errors.take(MAX_ROW_ERRORS).collect();
+        Self { name, rows, row_errors, row_error_count, ..Self::new(PlaylistFormat::Json) }
     }
 
     /// Adds one parsed and validated row, or its error.
@@ -181,8 +186,7 @@ pub fn read(bytes: &[u8], hint: &str) -> Result<Playlist, PlaylistParseError> {
         (Some(only), 0) => Ok(only),
         (last, _) => {
             playlists.extend(last);
-            let names = playlists.iter().map(|playlist| playlist.name.as_deref().unwrap_or("(no name)"));
-            Err(PlaylistParseError::Several(format::shown(&names.collect::<Vec<_>>())))
+            Err(PlaylistParseError::several(&playlists))
         }
     }
 }

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use crate::matching::{MatchCandidate, MatchSource, TrackResolution};
 use crate::playlists::error::PlaylistError;
+use crate::playlists::plan::HeldBackReason;
 
 /// Below this match rate the report warns that the library may be the wrong one or out of date, and every removal must
 /// be allowed explicitly.
@@ -92,6 +93,47 @@ pub struct RowCounts {
     pub bad: usize,
 }
 
+impl RowCounts {
+    /// The sum of both.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            rows: self.rows + other.rows,
+            found: self.found + other.found,
+            version: self.version + other.version,
+            ambiguous: self.ambiguous + other.ambiguous,
+            missing: self.missing + other.missing,
+            duplicate: self.duplicate + other.duplicate,
+            bad: self.bad + other.bad,
+        }
+    }
+
+    /// Share of all rows that were found, those that could not be read among them.
+    pub fn match_rate(&self) -> f64 {
+        let all = self.rows + self.bad;
+        let found = self.rows - self.missing - self.ambiguous;
+        if all == 0 { 0.0 } else { found as f64 / all as f64 }
+    }
+}
+
+/// Why so many entries were not removed, as a sentence.
+pub fn held_back_warning(held_back: usize, reason: HeldBackReason, unreadable: usize) -> String {
+    match reason {
+        HeldBackReason::Unreadable => format!(
+            "{held_back} entries were not removed, because {unreadable} rows could not be read, which may ask for them. \
+             Correct the rows, or take them out of the source."
+        ),
+        HeldBackReason::Changing => format!(
+            "{held_back} entries were not removed, because the server is scanning its files and their tracks may come \
+             back."
+        ),
+        HeldBackReason::Shrink => format!(
+            "{held_back} entries were not removed, because the playlist would have lost most of its entries or few rows \
+             were found. To remove them, allow it (shrink, --allow-shrink)."
+        ),
+    }
+}
+
 /// Result for one user's playlist.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -128,8 +170,11 @@ pub struct AccountReport {
     pub added: usize,
     /// Entries removed, or to be removed.
     pub removed: usize,
-    /// Entries that were not removed, because most would have gone or few rows matched; the request may allow it.
+    /// Entries that were not removed.
     pub held_back: usize,
+    /// Why they were not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held_back_reason: Option<HeldBackReason>,
     /// Tracks that the playlist already had.
     pub already: usize,
     /// Tracks that the user cannot see, or that the server did not accept.
@@ -156,6 +201,41 @@ pub struct PlaylistDiff {
     pub reorder: bool,
     /// Write requests needed.
     pub writes: usize,
+    /// These requests in their order.
+    pub requests: Vec<PlannedRequests>,
+}
+
+/// What a planned request does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schema(as = PlaylistAction)]
+pub enum PlannedAction {
+    /// Creates a playlist with tracks.
+    Create,
+    /// Adds tracks at its end.
+    Add,
+    /// Removes entries.
+    Remove,
+    /// Moves an entry.
+    Move,
+    /// Sets the whole content.
+    Set,
+    /// Deletes the playlist whose place a new one takes.
+    Delete,
+    /// Renames the new one.
+    Rename,
+}
+
+/// Planned requests of one kind, one after another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = PlaylistRequests)]
+pub struct PlannedRequests {
+    /// What each does.
+    pub action: PlannedAction,
+    /// Number of requests.
+    pub requests: usize,
+    /// Tracks or entries in all of them.
+    pub tracks: usize,
 }
 
 /// An error as a code and a sentence for people.
@@ -219,9 +299,11 @@ pub struct PlaylistReport {
     pub dry_run: bool,
     /// Format of the source.
     pub format: &'static str,
+    /// How its text was encoded: `utf-8`, `utf-16`, `windows-1252`, `iso-8859-1` or `mixed`.
+    pub encoding: &'static str,
     /// Rows by outcome.
     pub counts: RowCounts,
-    /// Share of rows matched, from 0 to 1.
+    /// Share of all rows matched, from 0 to 1; a row that could not be read is not matched.
     pub match_rate: f64,
     /// Warnings for the user.
     pub warnings: Vec<String>,

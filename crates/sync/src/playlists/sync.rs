@@ -13,7 +13,7 @@ use super::report::{self, AccountReport, DOUBTFUL_RATE, PlaylistFailure, Playlis
 use super::run::{PlaylistProgress, RunResult, SyncRun};
 use crate::index::Library;
 use crate::playlists::apply::{PlaylistWriter, ServerQuirks};
-use crate::playlists::client::{PlaylistClient, PlaylistRequestCounters};
+use crate::playlists::client::{FetchedList, PlaylistClient, PlaylistRequestCounters};
 use crate::playlists::error::PlaylistError;
 use crate::playlists::request::{SyncRequest, SyncSource};
 use crate::playlists::resolve::{ResolvedRows, resolve};
@@ -76,6 +76,7 @@ struct AccountSync<'a> {
     counters: &'a Arc<PlaylistRequestCounters>,
     quirks: &'a ServerQuirks,
     is_doubtful: bool,
+    unreadable: usize,
 }
 
 impl AccountSync<'_> {
@@ -120,6 +121,8 @@ impl AccountSync<'_> {
             mode: self.request.mode,
             may_shrink: self.request.shrink,
             is_doubtful: self.is_doubtful,
+            unreadable: self.unreadable,
+            is_changing: false,
             created: &self.playlists.created,
             dry_run: self.request.dry_run,
             account,
@@ -148,11 +151,7 @@ async fn attempt(
     drop(generation);
     let found = resolve(playlists, run, &library, &source, (request.policy, request.live)).await?;
     let counts = found.counts;
-    let match_rate = if counts.rows == 0 {
-        0.0
-    } else {
-        (counts.rows - counts.missing - counts.ambiguous) as f64 / counts.rows as f64
-    };
+    let match_rate = counts.match_rate();
     let task = AccountSync {
         playlists,
         run,
@@ -163,15 +162,13 @@ async fn attempt(
         counters: &counters,
         quirks: &ServerQuirks::default(),
         is_doubtful: match_rate < DOUBTFUL_RATE,
+        unreadable: counts.bad,
     };
     let accounts = task.write_all(&found).await;
     let mut warnings = Vec::new();
     let held_back: usize = accounts.iter().map(|account| account.held_back).sum();
-    if held_back > 0 {
-        warnings.push(format!(
-            "{held_back} entries were not removed, because the playlist would have lost most of its entries or few rows \
-             were found. To remove them, allow it (shrink, --allow-shrink)."
-        ));
+    if let Some(reason) = accounts.iter().find_map(|account| account.held_back_reason) {
+        warnings.push(report::held_back_warning(held_back, reason, counts.bad));
     }
     if match_rate < DOUBTFUL_RATE {
         PlaylistService::request_build_if_old(&library, library_age_s);
@@ -190,6 +187,7 @@ async fn attempt(
         policy: policy_word(request.policy),
         dry_run: request.dry_run,
         format: source.format.word(),
+        encoding: source.encoding.word(),
         counts,
         match_rate,
         warnings,
@@ -254,7 +252,7 @@ async fn read_source(
         let entries = client.entries(&listed.id).await?;
         Ok::<_, PlaylistError>((listed.title, entries))
     };
-    let (title, entries) = read.await.map_err(|error| {
+    let (title, FetchedList { rows: entries, unreadable }) = read.await.map_err(|error| {
         let failure = PlaylistFailure::from(error);
         PlaylistFailure { message: format!("the source playlist: {}", failure.message), ..failure }
     })?;
@@ -268,9 +266,9 @@ async fn read_source(
         ids: entry.ids,
         path: None,
     };
-    let rows: Vec<PlaylistRow> = (1..).zip(entries).map(row).filter(|row| !row.is_empty()).collect();
-    if rows.is_empty() {
+    let source = Playlist::from_rows(Some(title), (1..).zip(entries).map(row).collect(), unreadable);
+    if source.rows.is_empty() {
         return Err(PlaylistFailure::new("no-rows", "the source playlist is empty; nothing was changed").into());
     }
-    Ok(Playlist::from_rows(Some(title), rows))
+    Ok(source)
 }

@@ -33,7 +33,7 @@ pub(super) fn summary(report: &Value) -> String {
         text(&report["name"]),
         text(&report["server"]),
         count("found") + count("version") + count("duplicate"),
-        count("rows")
+        count("rows") + count("bad")
     );
     for (name, label) in [
         ("version", "as another version"),
@@ -47,6 +47,10 @@ pub(super) fn summary(report: &Value) -> String {
         }
     }
     let mut lines = vec![heading];
+    // What is not UTF-8 was recognised by its words.
+    if let Some(encoding) = report["encoding"].as_str().filter(|name| !matches!(*name, "utf-8" | "")) {
+        lines.push(format!("  read as {encoding}"));
+    }
     for account in report["accounts"].as_array().into_iter().flatten() {
         lines.push(format!("  {}", account_line(account)));
     }
@@ -71,7 +75,8 @@ fn row_line(row: &Value) -> String {
     let candidate = &row["candidates"][0];
     let reason = candidate["reasons"].as_array().and_then(|reasons| reasons.last()).map(text).unwrap_or_default();
     let nearest = if candidate.is_object() {
-        format!(" (nearest: {} - {}: {reason})", text(&candidate["artist"]), text(&candidate["title"]))
+        let (artist, title, key) = (text(&candidate["artist"]), text(&candidate["title"]), text(&candidate["key"]));
+        format!(" (nearest: {key} {artist} - {title}: {reason})")
     } else {
         String::new()
     };
@@ -90,12 +95,22 @@ fn account_line(account: &Value) -> String {
         "written" => format!("{name}: written, {changes}{not_visible}"),
         "unchanged" => format!("{name}: nothing to do, {} tracks{not_visible}", number("length")),
         "planned" => {
-            format!("{name}: would be written with {} requests, {changes}{not_visible}", account["diff"]["writes"])
+            let requests = planned(&account["diff"]["requests"]);
+            format!(
+                "{name}: would be written with {} requests ({requests}), {changes}{not_visible}",
+                account["diff"]["writes"]
+            )
         }
         "nothing-found" => format!("{name}: no track was found, nothing was changed{not_visible}"),
         "cancelled" => format!("{name}: cancelled; run it again to finish"),
         _ => format!("{name}: {}", account["error"]["message"].as_str().unwrap_or("failed")),
     }
+}
+
+/// The requests of a dry run, such as `1 create, 3 add`.
+fn planned(requests: &Value) -> String {
+    let one = |planned: &Value| format!("{} {}", planned["requests"], planned["action"].as_str().unwrap_or_default());
+    requests.as_array().into_iter().flatten().map(one).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
