@@ -10,7 +10,7 @@ use super::PlaylistApiError;
 use crate::json_key_error;
 use greenroom_config::playlist_mode::{PlaylistMode, parse_policy};
 use greenroom_sync::playlists::report::PlaylistFailure;
-use greenroom_sync::playlists::request::{SyncRequest, SyncSource};
+use greenroom_sync::playlists::request::{MAX_SCAN_REPEATS, SyncRequest, SyncSource};
 
 /// A sync request in JSON; if the body is the playlist itself, the options from the query.
 #[derive(Debug, Default, Deserialize, ToSchema)]
@@ -157,6 +157,8 @@ impl SyncRequestBody {
             dry_run: self.dry_run,
             live: self.live,
             wait: self.wait,
+            repeats: if self.dry_run { 0 } else { MAX_SCAN_REPEATS },
+            written_before: Vec::new(),
         })
     }
 }

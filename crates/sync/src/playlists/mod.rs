@@ -21,6 +21,7 @@ pub mod error;
 mod lock;
 mod ownership;
 pub mod plan;
+mod repetition;
 pub mod report;
 mod report_files;
 pub mod request;
@@ -50,6 +51,7 @@ use greenroom_proxy::server::Server;
 use greenroom_state::file_work_queue::FileWorkQueue;
 use greenroom_state::warnings::{Severity, Warning, WarningAction};
 use lock::PlaylistLocks;
+use repetition::SyncRepetition;
 use report::PlaylistFailure;
 use request::SyncRequest;
 use run::{RunResult, SyncRun};
@@ -120,6 +122,8 @@ pub struct PlaylistService {
     outcome_counts: [AtomicU64; OUTCOMES.len()],
     created: CreatedPlaylists,
     locks: PlaylistLocks,
+    /// Number of syncs that wait for the end of a scan.
+    waiting_for_scan: AtomicU64,
     /// The scheduled syncs.
     pub scheduled: ScheduledSyncs,
 }
@@ -159,6 +163,7 @@ impl PlaylistService {
             outcome_counts: Default::default(),
             created: CreatedPlaylists::default(),
             locks: PlaylistLocks::default(),
+            waiting_for_scan: AtomicU64::new(0),
             scheduled: ScheduledSyncs::default(),
         }
     }
@@ -196,7 +201,11 @@ impl PlaylistService {
         self.tasks.spawn(async move {
             // If the task panics or is dropped, the guard marks the run as failed.
             let guard = RunGuard { playlists, run: started_run };
+            let again = SyncRepetition::of(&request);
             sync::run_sync(&guard.playlists, &guard.run, request).await;
+            if let Some(again) = again {
+                again.run_after_scan(&guard.playlists, &guard.run).await;
+            }
         });
         Ok(run)
     }

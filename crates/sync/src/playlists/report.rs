@@ -28,6 +28,8 @@ pub enum RowOutcome {
     Ambiguous,
     /// It is not in the library.
     Missing,
+    /// It is not in the library while the server scans its files: it may come.
+    NotYet,
     /// An earlier row matched the same item.
     Duplicate,
 }
@@ -73,6 +75,11 @@ pub struct RowReport {
     pub candidates: Vec<RowCandidate>,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(number: &usize) -> bool {
+    *number == 0
+}
+
 /// Number of rows by outcome.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = RowCounts)]
@@ -87,6 +94,10 @@ pub struct RowCounts {
     pub ambiguous: usize,
     /// Not in the library.
     pub missing: usize,
+    /// Not in the library while the server scans its files; left out if there is none.
+    #[serde(skip_serializing_if = "is_zero")]
+    #[schema(required = false)]
+    pub not_yet: usize,
     /// The same item as an earlier row.
     pub duplicate: usize,
     /// Rows that could not be parsed.
@@ -103,6 +114,7 @@ impl RowCounts {
             version: self.version + other.version,
             ambiguous: self.ambiguous + other.ambiguous,
             missing: self.missing + other.missing,
+            not_yet: self.not_yet + other.not_yet,
             duplicate: self.duplicate + other.duplicate,
             bad: self.bad + other.bad,
         }
@@ -111,9 +123,17 @@ impl RowCounts {
     /// Share of all rows that were found, those that could not be read among them.
     pub fn match_rate(&self) -> f64 {
         let all = self.rows + self.bad;
-        let found = self.rows - self.missing - self.ambiguous;
+        let found = self.rows - self.missing - self.not_yet - self.ambiguous;
         if all == 0 { 0.0 } else { found as f64 / all as f64 }
     }
+}
+
+/// What a scan of the server means for a sync, as a sentence.
+pub fn changing_warning(not_yet: usize, is_dry: bool) -> String {
+    let rows = if not_yet == 1 { "1 row is".to_owned() } else { format!("{not_yet} rows are") };
+    let then =
+        if is_dry { "Look again once it has ended." } else { "The sync runs again by itself once it has ended." };
+    format!("The server is scanning its files, so {rows} not there yet, and nothing is removed. {then}")
 }
 
 /// Why so many entries were not removed, as a sentence.
@@ -291,6 +311,9 @@ pub struct PlaylistReport {
     pub library: String,
     /// Age of that library's snapshot in seconds.
     pub library_age_s: u64,
+    /// Whether the server was scanning its files: rows that are not found are "not yet", nothing is removed, and the
+    /// sync runs again by itself once the scan has ended.
+    pub is_changing: bool,
     /// Changes allowed to an existing playlist.
     pub mode: &'static str,
     /// Match policy.
@@ -358,7 +381,8 @@ impl PlaylistReport {
                 PlaylistSyncStatus::Written | PlaylistSyncStatus::Unchanged | PlaylistSyncStatus::Planned
             ) && account.not_visible.is_empty()
         };
-        counts.missing + counts.ambiguous + counts.bad == 0 && self.accounts.iter().all(is_complete_account)
+        counts.missing + counts.not_yet + counts.ambiguous + counts.bad == 0
+            && self.accounts.iter().all(is_complete_account)
     }
 
     /// Whether any account failed.

@@ -172,7 +172,8 @@ impl ScheduledSyncRunner {
         let every_ms = one.every_hours.saturating_mul(HOUR_MS);
         let known = self.known.get(key);
         let is_requested = is_requested_now || known.is_some_and(|known| known.is_requested);
-        let is_due = is_requested || is_due(known, stat, playlists.clock.now_ms(), every_ms);
+        let is_after_scan = known.is_some_and(|known| known.awaits_scan) && !self.is_changing(one);
+        let is_due = is_requested || is_after_scan || is_due(known, stat, playlists.clock.now_ms(), every_ms);
         let awaits_library = is_due && self.awaits_library(one);
         let existing = self.known.entry(key.clone()).or_default();
         existing.seen = stat;
@@ -185,6 +186,7 @@ impl ScheduledSyncRunner {
             existing.last_source = Some((stat, now_ms));
             existing.failures = if may_recover { existing.failures.saturating_add(1) } else { 0 };
             existing.retry_at_ms = may_recover.then(|| now_ms.saturating_add(retry_after_ms(existing.failures)));
+            existing.awaits_scan = last.is_changing;
             existing.last_sync = Some(last);
         }
         let regular_ms = existing.last_source.map(|(_, at_ms)| at_ms.saturating_add(every_ms));
@@ -194,6 +196,13 @@ impl ScheduledSyncRunner {
             last: existing.last_sync.clone(),
             next_ms: existing.retry_at_ms.into_iter().chain(regular_ms).min(),
         }
+    }
+
+    /// Whether the server scans the library.
+    fn is_changing(&self, one: &ScheduledPlaylist) -> bool {
+        let Ok(server) = self.playlists.server(&one.server) else { return false };
+        let library = self.playlists.library(&server, one.library.as_deref());
+        library.is_some_and(|library| library.is_changing())
     }
 
     /// Whether the library has no snapshot yet but will get one: the sync is postponed, and the others do not wait.
@@ -310,6 +319,9 @@ async fn attempt(
             dry_run: false,
             live: 0,
             wait: false,
+            // The scheduler does it, so that the report follows.
+            repeats: 0,
+            written_before: Vec::new(),
         };
         results.push(run_to_end(playlists, request).await);
     }

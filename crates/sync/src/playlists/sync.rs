@@ -77,6 +77,7 @@ struct AccountSync<'a> {
     quirks: &'a ServerQuirks,
     is_doubtful: bool,
     unreadable: usize,
+    is_changing: bool,
 }
 
 impl AccountSync<'_> {
@@ -93,7 +94,8 @@ impl AccountSync<'_> {
             let (report, existing) = self.write(account, found).await;
             let is_cancelled = report.standing == PlaylistSyncStatus::Cancelled;
             accounts.push(report);
-            if !self.request.dry_run {
+            // While files are scanned, tracks may bear the names of others.
+            if !self.request.dry_run && !self.is_changing {
                 found.confirm(self.playlists, self.library, &existing, &mut confirmed).await;
             }
             if is_cancelled {
@@ -122,7 +124,8 @@ impl AccountSync<'_> {
             may_shrink: self.request.shrink,
             is_doubtful: self.is_doubtful,
             unreadable: self.unreadable,
-            is_changing: false,
+            is_changing: self.is_changing,
+            written_before: &self.request.written_before,
             created: &self.playlists.created,
             dry_run: self.request.dry_run,
             account,
@@ -149,7 +152,9 @@ async fn attempt(
     let generation = library.generation().ok_or_else(|| index_not_ready(&library))?;
     let library_age_s = playlists.clock.now_ms().saturating_sub(generation.taken_at_ms) / 1000;
     drop(generation);
-    let found = resolve(playlists, run, &library, &source, (request.policy, request.live)).await?;
+    let is_changing = library.check_scan().await;
+    let how = (request.policy, request.live, is_changing);
+    let found = resolve(playlists, run, &library, &source, how).await?;
     let counts = found.counts;
     let match_rate = counts.match_rate();
     let task = AccountSync {
@@ -163,6 +168,7 @@ async fn attempt(
         quirks: &ServerQuirks::default(),
         is_doubtful: match_rate < DOUBTFUL_RATE,
         unreadable: counts.bad,
+        is_changing,
     };
     let accounts = task.write_all(&found).await;
     let mut warnings = Vec::new();
@@ -170,7 +176,9 @@ async fn attempt(
     if let Some(reason) = accounts.iter().find_map(|account| account.held_back_reason) {
         warnings.push(report::held_back_warning(held_back, reason, counts.bad));
     }
-    if match_rate < DOUBTFUL_RATE {
+    if is_changing {
+        warnings.insert(0, report::changing_warning(counts.not_yet, request.dry_run));
+    } else if match_rate < DOUBTFUL_RATE {
         PlaylistService::request_build_if_old(&library, library_age_s);
         warnings.push(format!(
             "Only {:.0} % of the rows were found. Check that it is the right library and up to date; it was last read {} ago.",
@@ -183,6 +191,7 @@ async fn attempt(
         server: server.name().to_owned(),
         library: library.id.to_string(),
         library_age_s,
+        is_changing,
         mode: request.mode.word(),
         policy: policy_word(request.policy),
         dry_run: request.dry_run,

@@ -18,6 +18,8 @@ pub struct LastSync {
     pub at_ms: u64,
     /// How it ended: `done`, `failed` or `cancelled`.
     pub state: &'static str,
+    /// Whether the server was scanning its files: it runs again once that has ended.
+    pub is_changing: bool,
     /// Number of rows by outcome; `None` if it ended before a report was made.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub counts: Option<RowCounts>,
@@ -38,7 +40,9 @@ impl LastSync {
             Ok(RunResult::Failed(failure)) | Err(failure) => Some(failure.clone()),
             Ok(RunResult::Cancelled) => None,
         });
-        Self { at_ms, state: worst_state(results), counts: counts.reduce(RowCounts::plus), error }
+        let is_changing =
+            results.iter().any(|result| matches!(result, Ok(RunResult::Done(report)) if report.is_changing));
+        Self { at_ms, state: worst_state(results), is_changing, counts: counts.reduce(RowCounts::plus), error }
     }
 }
 

@@ -54,6 +54,7 @@ function summaryOf({ counts, match_rate: rate, encoding }) {
     parts.push(counts.ambiguous === 1 ? "1 needs a look." : `${count(counts.ambiguous)} need a look.`);
   }
   if (counts.missing > 0) parts.push(`${count(counts.missing)} not there.`);
+  if (counts.not_yet > 0) parts.push(`${count(counts.not_yet)} not yet there: the server is scanning its files.`);
   if (counts.bad > 0) parts.push(`${counted(counts.bad, "line")} could not be read.`);
   if (!["utf-8", ""].includes(encoding)) parts.push(`The text was read as ${encoding}.`);
   return parts.join(" ");
@@ -61,7 +62,7 @@ function summaryOf({ counts, match_rate: rate, encoding }) {
 
 /** The shares as a bar; the sentence above says the same. */
 function makeSplit(counts) {
-  const parts = [["good", inLibrary(counts)], ["busy", counts.ambiguous], ["bad", counts.missing + counts.bad]];
+  const parts = [["good", inLibrary(counts)], ["busy", counts.ambiguous + (counts.not_yet || 0)], ["bad", counts.missing + counts.bad]];
   const total = Math.max(1, counts.rows + counts.bad);
   return make("div", { class: "portions", "aria-hidden": "true" }, parts.map(([state, number]) => {
     const part = make("i", { "data-state": state });
@@ -145,7 +146,7 @@ function makeSteps(context, report, { again, write }, decisionsOf) {
 function planOf({ accounts, counts }, mayShrink, decisions) {
   const added = accounts.reduce((sum, account) => sum + account.added, 0);
   const removed = accounts.reduce((sum, account) => sum + account.removed + (mayShrink ? allowable(account) : 0), 0);
-  const left = counts.ambiguous + counts.missing;
+  const left = counts.ambiguous + counts.missing + (counts.not_yet || 0);
   const parts = [`${counted(added, "track")} added, ${count(removed)} taken out.`];
   if (left > 0) parts.push(`${counted(left, "row")} left out, because they are not found for certain.`);
   if (decisions > 0) parts.push(`${counted(decisions, "decision")} made since ${decisions === 1 ? "counts" : "count"} as well.`);

@@ -31,7 +31,8 @@ Examples:
   greenroom sync Playlist1.json --to home --playlist Road    one of the several playlists of a file; without it, all
 
 Exit code 0: complete; 3: rows are missing from the library, or an account cannot see all tracks
-(--missing FILE writes them to a file); 1: it failed; 2: the command line is wrong.";
+(--missing FILE writes them to a file); 4: the server is scanning its files, and the sync runs again by itself
+once that has ended; 1: it failed; 2: the command line is wrong.";
 
 /// What was typed.
 #[derive(Debug, Args)]

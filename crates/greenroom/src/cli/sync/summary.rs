@@ -6,6 +6,8 @@ use super::super::{FAILURE, SUCCESS};
 
 /// Some rows are missing from the library, or some accounts lack tracks.
 const INCOMPLETE: u8 = 3;
+/// The server is scanning its files: the sync runs again by itself once that has ended.
+const NOT_YET: u8 = 4;
 
 /// Exit code for scripts.
 pub(super) fn code(report: &Value) -> u8 {
@@ -20,6 +22,9 @@ pub(super) fn code(report: &Value) -> u8 {
             || account["held_back"].as_u64().is_some_and(|count_| count_ > 0)
             || account["not_visible"].as_array().is_some_and(|list| !list.is_empty())
     };
+    if report["is_changing"] == true {
+        return NOT_YET;
+    }
     let is_complete = count("missing") + count("ambiguous") + count("bad") == 0 && !accounts.iter().any(is_incomplete);
     if is_complete { SUCCESS } else { INCOMPLETE }
 }
@@ -40,6 +45,7 @@ pub(super) fn summary(report: &Value) -> String {
         ("duplicate", "duplicate"),
         ("ambiguous", "to review"),
         ("missing", "missing"),
+        ("not_yet", "not yet there"),
         ("bad", "unreadable"),
     ] {
         if count(name) > 0 {
@@ -58,7 +64,7 @@ pub(super) fn summary(report: &Value) -> String {
         lines.push(format!("  {}", text(warning)));
     }
     for row in report["rows"].as_array().into_iter().flatten() {
-        if row["outcome"] == "missing" || row["outcome"] == "ambiguous" {
+        if matches!(row["outcome"].as_str(), Some("missing" | "not-yet" | "ambiguous")) {
             lines.push(format!("  {}", row_line(row)));
         }
     }
@@ -131,6 +137,9 @@ mod tests {
         let written = json!([{"standing": "written", "not_visible": []}]);
         assert_eq!(code(&report(0, &written)), SUCCESS);
         assert_eq!(code(&report(1, &written)), INCOMPLETE);
+        let mut changing = report(1, &written);
+        changing["is_changing"] = json!(true);
+        assert_eq!(code(&changing), NOT_YET);
         assert_eq!(code(&report(0, &json!([{"standing": "written", "not_visible": ["A - T"]}]))), INCOMPLETE);
         assert_eq!(code(&report(0, &json!([{"standing": "failed", "not_visible": []}]))), FAILURE);
     }

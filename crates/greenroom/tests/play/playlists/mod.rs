@@ -6,6 +6,7 @@ pub mod fixture;
 mod inputs;
 mod killed;
 mod mishaps;
+mod scanning;
 mod several;
 mod standing;
 mod swapping;

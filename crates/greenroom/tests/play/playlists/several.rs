@@ -5,6 +5,8 @@ use http::Method;
 use serde_json::{Value, json};
 
 use super::fixture::PlaylistFixture;
+use super::standing;
+use crate::fixture::waiting::until;
 
 /// A playlist file of Spotify's account data, with two playlists.
 fn account_data(house: &PlaylistFixture) -> Value {
@@ -34,5 +36,21 @@ async fn each_of_several_playlists_in_one_file_can_be_synced() {
         assert_eq!(house.playlist_keys("ann", name), Some(house.keys(range)));
     }
     assert_eq!(control.send(Method::POST, &format!("{target}?part=3"), &body).await.status, 400);
+    house.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watched_file_with_several_playlists_is_several() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let table = format!("[playlist.drop]\nserver = \"home\"\nfolder = \"{}\"", folder.path().display());
+    let house = standing::open(&table).await;
+    let file = folder.path().join("Playlist1.json");
+    std::fs::write(&file, account_data(&house).to_string()).expect("written");
+    let report = || standing::report(&folder.path().join("Playlist1.json.report.json"));
+    until(|| report().is_some()).await;
+    assert_eq!(house.playlist_keys("ann", "Road"), Some(house.keys(0..3)));
+    assert_eq!(house.playlist_keys("ann", "Home"), Some(house.keys(5..7)));
+    let report = report().expect("a report");
+    assert_eq!((&report["state"], &report["playlists"][1]["report"]["name"]), (&json!("done"), &json!("Home")));
     house.close().await;
 }

@@ -56,6 +56,7 @@ pub struct ServerQuirks {
 
 /// Writes one user's playlist.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, and any mixture occurs")]
 pub struct PlaylistWriter<'a> {
     /// Client with the account's token.
     pub client: &'a PlaylistClient,
@@ -83,6 +84,8 @@ pub struct PlaylistWriter<'a> {
     pub unreadable: usize,
     /// Whether the server is scanning its files.
     pub is_changing: bool,
+    /// Keys of tracks that this request wrote before: in `create` mode they may be removed.
+    pub written_before: &'a [String],
     /// Playlists created by Greenroom.
     pub created: &'a CreatedPlaylists,
     /// Whether to write nothing.
@@ -261,7 +264,8 @@ impl PlaylistWriter<'_> {
             return Ok(());
         }
         let mut tracks = state.tracks.iter();
-        let is_started_here = current.iter().all(|existing| tracks.any(|track| track.key == existing.key));
+        let mut known = current.iter().filter(|existing| !self.written_before.contains(&existing.key));
+        let is_started_here = known.all(|existing| tracks.any(|track| track.key == existing.key));
         if is_started_here { Ok(()) } else { Err(PlaylistError::Exists.into()) }
     }
 

@@ -86,7 +86,9 @@ impl PlaylistWriter<'_> {
                     content.retain(|existing| !removed.contains(&existing.entry));
                 }
                 PlanStep::Arrange(moves) => {
-                    moves.iter().for_each(|_| planned.count(PlannedAction::Move, 1));
+                    for _ in &moves {
+                        planned.count(PlannedAction::Move, 1);
+                    }
                     content = entries_of(goal);
                 }
                 PlanStep::Set => {
