@@ -113,6 +113,13 @@ pub(crate) enum MatchApiError {
     BadLine(usize),
 }
 
+impl MatchApiError {
+    fn bad_policy() -> Self {
+        let expected = "strict, prefer-version-else-any or ids-only";
+        Self::BadKey(format!("the value of policy is not valid; expected is {expected}"))
+    }
+}
+
 impl From<Problem> for MatchApiError {
     fn from(problem: Problem) -> Self {
         Self::Problem(problem)

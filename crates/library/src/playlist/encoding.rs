@@ -41,7 +41,7 @@ const MAX_RUN: usize = 3;
 const RUNS_PER_FOREIGN_RUN: usize = 10;
 
 /// The encoding of a text that is not UTF-8, if its words look western.
-pub(super) fn is_western(bytes: &[u8]) -> Option<TextEncoding> {
+pub(super) fn western_encoding(bytes: &[u8]) -> Option<TextEncoding> {
     // With characters of several bytes in it, it is UTF-8 with broken lines.
     if bytes.utf8_chunks().any(|chunk| !chunk.valid().is_ascii()) {
         return None;
@@ -103,7 +103,7 @@ mod tests {
             (b"caf\xe9 \x81a", None),
             (b"plain", None),
         ] {
-            assert_eq!(is_western(bytes), wanted, "{}", bytes.escape_ascii());
+            assert_eq!(western_encoding(bytes), wanted, "{}", bytes.escape_ascii());
         }
     }
 }

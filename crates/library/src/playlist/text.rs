@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use super::PlaylistParseError;
-use super::encoding::{TextEncoding, is_western, windows_1252};
+use super::encoding::{TextEncoding, western_encoding, windows_1252};
 
 /// Magic numbers of other file types.
 const FILE_SIGNATURES: [(&[u8], &str); 12] = [
@@ -56,7 +56,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<DecodedText<'_>, PlaylistParseError
     if whole.iter().all(u8::is_ascii_whitespace) {
         return Err(PlaylistParseError::Empty);
     }
-    if let Some(western) = is_western(&whole) {
+    if let Some(western) = western_encoding(&whole) {
         encoding = western;
         whole = Cow::Owned(whole.iter().map(|byte| windows_1252(*byte)).collect::<String>().into());
     }

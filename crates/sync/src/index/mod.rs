@@ -15,6 +15,7 @@
 
 mod build;
 mod build_deadline;
+mod change_record;
 mod client;
 mod crawl;
 mod discovery;

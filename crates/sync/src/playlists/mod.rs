@@ -4,7 +4,8 @@
 //! Modules of one sync: [`request`] (what to sync), [`sync`] (executes a request), `wait_for_index` (waits until the
 //! library has an index), `resolve` (matches the rows), [`plan`] (computes the changes to a playlist), [`apply`]
 //! (writes one user's playlist), [`client`] (requests to the media server), `ownership` and [`created`] (which
-//! playlists Greenroom may write), `lock` (one run at a time per playlist), [`run`] (its progress), [`report`] (its
+//! playlists Greenroom may write), `lock` (one run at a time per playlist), `repetition` (runs it again after a
+//! scan), [`run`] (its progress), [`report`] with [`account_report`] (its
 //! result) and [`error`].
 //!
 //! Modules of scheduled syncs: [`scheduled`] (runs them), `schedule` (when each is due), `watch` (finds and reads
@@ -14,6 +15,7 @@
 //! rows changes nothing, and if no row matched nothing is changed. There is no journal: after a failure the next run
 //! reads the playlist from the server and continues from there.
 
+pub mod account_report;
 pub mod apply;
 pub mod client;
 pub mod created;
