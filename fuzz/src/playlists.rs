@@ -1,17 +1,24 @@
 //! What must hold of a submitted playlist, whatever is in it.
 
-use greenroom_library::playlist::{self, MAX_FIELD_BYTES, MAX_NAMES, MAX_ROW_ERRORS, MAX_ROWS, export};
+use greenroom_library::playlist::{
+    self, MAX_FIELD_BYTES, MAX_NAMES, MAX_PLAYLISTS, MAX_ROW_ERRORS, MAX_ROWS, MAX_TOTAL_ROWS, export,
+};
 
 /// Checks what must hold of these bytes, under each name a file may have.
 pub fn check(bytes: &[u8]) {
     for hint in ["", "list.m3u", "list.csv"] {
-        match playlist::read(bytes, hint) {
+        match playlist::read_all(bytes, hint) {
             Err(refused) => {
                 let sentence = refused.to_string();
                 assert!(!sentence.is_empty() && sentence.len() < 1000, "{sentence}");
                 assert!(!sentence.chars().any(char::is_control), "{sentence:?}");
             }
-            Ok(read) => judge(&read),
+            Ok(all) => {
+                assert!(!all.is_empty() && all.len() <= MAX_PLAYLISTS);
+                assert!(all.iter().map(|playlist| playlist.rows.len()).sum::<usize>() <= MAX_TOTAL_ROWS);
+                all.iter().for_each(judge);
+                assert_eq!(playlist::read(bytes, hint).is_ok(), all.len() == 1);
+            }
         }
     }
 }

@@ -42,6 +42,7 @@ mod history_api;
 mod image_urls;
 pub mod jobs;
 mod jobs_api;
+mod json_key_error;
 mod libraries;
 mod live;
 mod live_api;

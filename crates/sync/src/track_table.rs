@@ -17,7 +17,7 @@ const MAX_ROW_BYTES: usize = 64 << 10;
 const MAX_ROW_LINES: usize = 20;
 
 /// Columns read besides the key. The first two are required.
-const COLUMNS: [&str; 6] = ["title", "artist", "artists", "album_artist", "album", "duration_s"];
+const COLUMNS: [&str; 7] = ["title", "artist", "artists", "album_artist", "album", "duration_s", "path"];
 const REQUIRED: usize = 2;
 
 /// Error of opening a table.
@@ -84,6 +84,8 @@ pub struct TrackFields {
     pub album: String,
     /// Duration in whole seconds.
     pub duration_s: Option<u32>,
+    /// Path of its file.
+    pub path: String,
 }
 
 impl TrackFields {
@@ -177,7 +179,8 @@ impl TrackTable {
     }
 
     fn fields(&self, key: &str) -> Option<TrackFields> {
-        let [title, artist, artists, album_artist, album, duration] = self.columns.map(|column| self.text(column));
+        let [title, artist, artists, album_artist, album, duration, path] =
+            self.columns.map(|column| self.text(column));
         Some(TrackFields {
             key: key.to_owned(),
             title: title?,
@@ -186,6 +189,7 @@ impl TrackTable {
             album_artist: album_artist?,
             album: album?,
             duration_s: seconds(&duration?),
+            path: path?,
         })
     }
 

@@ -79,7 +79,13 @@ mod tests {
         let syncs = ScheduledSyncs::default();
         assert_eq!(reports(&syncs).len(), 0);
         let last = |at_ms, state| {
-            Some(greenroom_sync::playlists::sync_status::LastSync { at_ms, state, counts: None, error: None })
+            Some(greenroom_sync::playlists::sync_status::LastSync {
+                at_ms,
+                state,
+                is_changing: false,
+                counts: None,
+                error: None,
+            })
         };
         let playlists = vec![
             SyncedPlaylistStatus {

@@ -153,7 +153,7 @@ fn policy(name: Option<&str>) -> Result<MatchPolicy, MatchApiError> {
         None | Some("strict") => Ok(MatchPolicy::Strict),
         Some("prefer-version-else-any") => Ok(MatchPolicy::PreferVersionElseAny),
         Some("ids-only") => Ok(MatchPolicy::IdsOnly),
-        Some(_) => Err(crate::error::Problem::BAD_BODY.into()),
+        Some(_) => Err(MatchApiError::bad_policy()),
     }
 }
 

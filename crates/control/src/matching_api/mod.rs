@@ -19,9 +19,10 @@ use http::{HeaderMap, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::api::{is_json, parse_object, read_body, run_blocking, to_json};
+use super::api::{is_json, read_body, run_blocking, to_json};
 use crate::control::ControlPlane;
 use crate::error::Problem;
+use crate::json_key_error;
 use greenroom_sync::index::{Library, LibraryId, LibraryState};
 use greenroom_sync::matching::OverrideError;
 use greenroom_sync::matching::overrides_store::OverrideStoreError;
@@ -106,8 +107,17 @@ pub(crate) enum MatchApiError {
     BadPathMap(PathMapError),
     /// The libraries have no snapshot yet; the text tells their progress.
     NotIndexed(String),
+    /// What is wrong with the body, which names the key.
+    BadKey(String),
     /// The number of a malformed import line.
     BadLine(usize),
+}
+
+impl MatchApiError {
+    fn bad_policy() -> Self {
+        let expected = "strict, prefer-version-else-any or ids-only";
+        Self::BadKey(format!("the value of policy is not valid; expected is {expected}"))
+    }
 }
 
 impl From<Problem> for MatchApiError {
@@ -145,6 +155,7 @@ impl IntoResponse for MatchApiError {
             Self::NotIndexed(progress) => {
                 NO_SNAPSHOT.response_with_detail(&format!("{progress} {}", NO_SNAPSHOT.detail))
             }
+            Self::BadKey(fault) => Problem::BAD_BODY.response_with_detail(&format!("Invalid body: {fault}.")),
             Self::BadLine(number) => Problem::BAD_BODY.response_with_detail(&format!(
                 "Line {number} is not an override as GET /api/v1/match/decisions exports it. Nothing was imported."
             )),
@@ -273,12 +284,12 @@ async fn read_up_to<T: DeserializeOwned + Send + 'static>(
     headers: &HeaderMap,
     body: Body,
     max_bytes: usize,
-) -> Result<T, Problem> {
+) -> Result<T, MatchApiError> {
     if !is_json(headers) {
-        return Err(Problem::NOT_JSON);
+        return Err(Problem::NOT_JSON.into());
     }
     let bytes = bytes_up_to(body, max_bytes).await?;
-    run_blocking(move || parse_object(&bytes)?.ok_or(Problem::BAD_BODY)).await
+    run_blocking(move || json_key_error::parse(&bytes)).await.map_err(MatchApiError::BadKey)
 }
 
 async fn bytes_up_to(body: Body, max_bytes: usize) -> Result<bytes::Bytes, Problem> {

@@ -363,6 +363,7 @@ mod tests {
             LibraryState::Idle,
             LibraryState::Building,
             LibraryState::Current,
+            LibraryState::Changing,
             LibraryState::Unconfirmed,
             LibraryState::Stale,
             LibraryState::Failed,

@@ -28,7 +28,7 @@ impl From<PlaylistFailure> for PlaylistApiError {
                 StatusCode::CONFLICT
             }
             "too-many-runs" => StatusCode::SERVICE_UNAVAILABLE,
-            "bad-wish" | "no-name" | "which-server" => StatusCode::BAD_REQUEST,
+            "bad-wish" | "no-name" | "which-server" | "which-playlist" => StatusCode::BAD_REQUEST,
             "too-long" => StatusCode::PAYLOAD_TOO_LARGE,
             "unreadable" | "no-rows" => StatusCode::UNPROCESSABLE_ENTITY,
             _ => StatusCode::BAD_GATEWAY,

@@ -89,7 +89,8 @@ pub(super) async fn sync(
         (source, request.merge(params)?)
     } else {
         let hint = params.hint.clone().unwrap_or_else(|| content_type.to_owned());
-        let source = run_blocking(move || parse_rows(&bytes, &hint)).await?;
+        let part = params.part;
+        let source = run_blocking(move || parse_rows(&bytes, &hint, part)).await?;
         (source, params.into_body())
     };
     let server = request.server.clone().or_else(|| playlists.only_server().map(str::to_owned));

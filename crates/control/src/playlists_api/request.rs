@@ -1,15 +1,16 @@
 //! A sync request as received: a JSON object, or a playlist body with its options in the query.
 
 use greenroom_library::matching::MatchPolicy;
-use greenroom_library::playlist;
+use greenroom_library::playlist::{self, Playlist};
 use serde::Deserialize;
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
 use super::PlaylistApiError;
+use crate::json_key_error;
 use greenroom_config::playlist_mode::{PlaylistMode, parse_policy};
 use greenroom_sync::playlists::report::PlaylistFailure;
-use greenroom_sync::playlists::request::{SyncRequest, SyncSource};
+use greenroom_sync::playlists::request::{MAX_SCAN_REPEATS, SyncRequest, SyncSource};
 
 /// A sync request in JSON; if the body is the playlist itself, the options from the query.
 #[derive(Debug, Default, Deserialize, ToSchema)]
@@ -21,6 +22,8 @@ pub(super) struct SyncRequestBody {
     source: Value,
     #[serde(default)]
     hint: String,
+    /// Which playlist of a file with several, counted from 1.
+    part: Option<usize>,
     pub(super) server: Option<String>,
     library: Option<String>,
     name: Option<String>,
@@ -71,6 +74,8 @@ pub(crate) struct SyncRequestParams {
     wait: bool,
     detach: bool,
     pub(super) hint: Option<String>,
+    /// Which playlist of a file with several, counted from 1.
+    pub(super) part: Option<usize>,
 }
 
 impl SyncRequestParams {
@@ -81,12 +86,14 @@ impl SyncRequestParams {
             && self.mode.is_none()
             && self.accounts.is_none()
             && self.hint.is_none()
+            && self.part.is_none()
     }
 
     pub(super) fn into_body(self) -> SyncRequestBody {
         SyncRequestBody {
             source: Value::Null,
             hint: String::new(),
+            part: None,
             server: self.server,
             library: self.library,
             name: self.name,
@@ -150,19 +157,15 @@ impl SyncRequestBody {
             dry_run: self.dry_run,
             live: self.live,
             wait: self.wait,
+            repeats: if self.dry_run { 0 } else { MAX_SCAN_REPEATS },
+            written_before: Vec::new(),
         })
     }
 }
 
 pub(super) fn parse_body(bytes: &[u8]) -> Result<(SyncSource, SyncRequestBody), PlaylistApiError> {
-    let mut request: SyncRequestBody = serde_json::from_slice(bytes).map_err(|error| {
-        let message = format!(
-            "invalid sync request: line {}, column {}; it needs at least a source",
-            error.line(),
-            error.column()
-        );
-        PlaylistFailure::new("bad-wish", message)
-    })?;
+    let mut request: SyncRequestBody = json_key_error::parse(bytes)
+        .map_err(|fault| PlaylistFailure::new("bad-wish", format!("invalid sync request: {fault}")))?;
     let server_source = |object: &serde_json::Map<String, Value>| {
         let text = |name: &str| object.get(name).and_then(Value::as_str).map(str::to_owned);
         let source =
@@ -177,18 +180,35 @@ pub(super) fn parse_body(bytes: &[u8]) -> Result<(SyncSource, SyncRequestBody), 
                 PlaylistFailure::new("bad-wish", "a source on a server needs \"server\" and \"playlist\"")
             })?
         }
-        Value::String(text) => parse_rows(text.as_bytes(), &request.hint)?,
-        other => parse_rows(other.to_string().as_bytes(), "json")?,
+        Value::String(text) => parse_rows(text.as_bytes(), &request.hint, request.part)?,
+        other => parse_rows(other.to_string().as_bytes(), "json", request.part)?,
     };
     Ok((source, request))
 }
 
-pub(super) fn parse_rows(bytes: &[u8], hint: &str) -> Result<SyncSource, PlaylistApiError> {
-    match playlist::read(bytes, hint) {
-        Ok(playlist) => Ok(SyncSource::Rows(Box::new(playlist))),
+/// Parses a playlist; `part` says which of several, counted from 1.
+pub(super) fn parse_rows(bytes: &[u8], hint: &str, part: Option<usize>) -> Result<SyncSource, PlaylistApiError> {
+    match playlist::read_all(bytes, hint) {
+        Ok(playlists) => choose(playlists, part).map(|playlist| SyncSource::Rows(Box::new(playlist))),
         Err(playlist::PlaylistParseError::TooLong) => Err(too_long().into()),
         Err(error) => Err(PlaylistFailure::new("unreadable", error.to_string()).into()),
     }
+}
+
+fn choose(mut playlists: Vec<Playlist>, part: Option<usize>) -> Result<Playlist, PlaylistApiError> {
+    let count = playlists.len();
+    let at = match part {
+        None if count == 1 => 0,
+        Some(part) if (1..=count).contains(&part) => part - 1,
+        Some(_) => {
+            return Err(PlaylistFailure::new("bad-wish", format!("part must be a number from 1 to {count}")).into());
+        }
+        None => {
+            let several = playlist::PlaylistParseError::several(&playlists);
+            return Err(PlaylistFailure::new("which-playlist", format!("{several}: part, from 1 to {count}")).into());
+        }
+    };
+    Ok(playlists.swap_remove(at))
 }
 
 pub(super) fn too_long() -> PlaylistFailure {

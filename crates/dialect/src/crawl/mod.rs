@@ -115,6 +115,11 @@ pub enum ChangeHint {
         /// The library.
         shelf: String,
     },
+    /// The server scans for changed files.
+    ScanStarted {
+        /// The library; `None`: any library.
+        shelf: Option<String>,
+    },
     /// The server finished scanning for changed files.
     ScanEnded {
         /// The library; `None`: any library.
@@ -178,6 +183,27 @@ impl ServerKind {
         match self {
             Self::Plex => Ok(plex::libraries(body)?.iter().any(|shelf| shelf.is_scanning)),
             Self::Jellyfin => jellyfin::is_scanning(body),
+        }
+    }
+
+    /// Target for the progress of each library's scan, where a scan of one library is no task: Jellyfin's folders, for
+    /// administrators only.
+    pub fn scan_progress_target(self) -> Option<&'static str> {
+        match self {
+            Self::Plex => None,
+            Self::Jellyfin => Some(jellyfin::SCAN_PROGRESS_TARGET),
+        }
+    }
+
+    /// Keys of the libraries that are being scanned, from the response to [`ServerKind::scan_progress_target`].
+    pub fn scanned_libraries(self, body: &[u8]) -> Result<Vec<String>, UnusableResponse> {
+        match self {
+            Self::Plex => Ok(plex::libraries(body)?
+                .into_iter()
+                .filter(|shelf| shelf.is_scanning)
+                .map(|shelf| shelf.key)
+                .collect()),
+            Self::Jellyfin => jellyfin::scanned_libraries(body),
         }
     }
 

@@ -47,6 +47,7 @@ pub(super) fn playlists(body: &[u8]) -> Result<PlaylistPage<PlaylistInfo>, Unusa
             title: row["Name"].as_str()?.to_owned(),
             length: row["ChildCount"].as_u64(),
             is_smart: false,
+            summary: None,
             may_delete: row["CanDelete"].as_bool(),
         })
     })

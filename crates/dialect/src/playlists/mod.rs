@@ -51,6 +51,8 @@ pub struct PlaylistInfo {
     pub length: Option<u64>,
     /// A smart playlist: the result of a query, which cannot be written.
     pub is_smart: bool,
+    /// What its owner wrote about it.
+    pub summary: Option<String>,
     /// Whether the requesting user may delete it, if stated.
     pub may_delete: Option<bool>,
 }
@@ -292,6 +294,24 @@ impl ServerKind {
             Self::Plex => None,
             Self::Jellyfin => Some(jellyfin::set(playlist, keys)),
         }
+    }
+}
+
+impl ServerKind {
+    /// Whether a new playlist can take the place of an old one: where entries are removed and moved one by one, that may
+    /// need fewer requests than editing it.
+    pub fn can_swap_playlists(self) -> bool {
+        self == Self::Plex
+    }
+
+    /// Deletes a playlist, where one can take another's place.
+    pub fn delete_playlist(self, playlist: &str) -> Option<WriteRequest> {
+        self.can_swap_playlists().then(|| plex::delete(playlist))
+    }
+
+    /// Gives a playlist the title and summary of the one whose place it takes.
+    pub fn rename_playlist(self, playlist: &str, title: &str, summary: Option<&str>) -> Option<WriteRequest> {
+        self.can_swap_playlists().then(|| plex::rename(playlist, title, summary))
     }
 }
 

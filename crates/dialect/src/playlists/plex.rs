@@ -33,6 +33,7 @@ pub(super) fn playlists(body: &[u8]) -> Result<PlaylistPage<PlaylistInfo>, Unusa
             title: row["title"].as_str()?.to_owned(),
             length: row["leafCount"].as_u64(),
             is_smart: is_true(&row["smart"]),
+            summary: row["summary"].as_str().filter(|summary| !summary.is_empty()).map(str::to_owned),
             may_delete: None,
         })
     })
@@ -99,6 +100,16 @@ pub(super) fn accepted_count(body: &[u8]) -> Option<AcceptedCount> {
 pub(super) fn remove(playlist: &str, entries: &[String]) -> WriteRequest {
     let entry = entries.first().map(String::as_str).unwrap_or_default();
     WriteRequest::without_body(Method::DELETE, format!("/playlists/{}/items/{}", escaped(playlist), escaped(entry)))
+}
+
+pub(super) fn delete(playlist: &str) -> WriteRequest {
+    WriteRequest::without_body(Method::DELETE, format!("/playlists/{}", escaped(playlist)))
+}
+
+pub(super) fn rename(playlist: &str, title: &str, summary: Option<&str>) -> WriteRequest {
+    let summary = summary.map(|summary| format!("&summary={}", escaped(summary))).unwrap_or_default();
+    let target = format!("/playlists/{}?title={}{summary}", escaped(playlist), escaped(title));
+    WriteRequest::without_body(Method::PUT, target)
 }
 
 pub(super) fn relocate(playlist: &str, entry: &str, after: Option<&str>) -> WriteRequest {

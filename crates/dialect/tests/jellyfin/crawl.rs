@@ -121,6 +121,17 @@ fn libraries_are_listed_with_what_they_hold() {
 }
 
 #[test]
+fn folders_show_which_of_them_are_scanned() {
+    let body = r#"[{"Name":"a","ItemId":"F137A2DD-21BB-C1B9-9AA5-C0F6BF02A805","RefreshProgress":12.5,"RefreshStatus":"Active"},
+        {"ItemId":"ef","RefreshStatus":"Idle"},{"ItemId":"gh","RefreshProgress":null}]"#;
+    assert_eq!(
+        ServerKind::Jellyfin.scanned_libraries(body.as_bytes()),
+        Ok(vec!["f137a2dd21bbc1b99aa5c0f6bf02a805".to_owned()])
+    );
+    assert_eq!(ServerKind::Jellyfin.scanned_libraries(b"{}"), Err(UnusableResponse::Malformed));
+}
+
+#[test]
 fn tasks_show_whether_files_are_scanned() {
     let body = |state: &str| {
         format!(r#"[{{"Name":"x","State":"Running","Key":"Other"}},{{"State":"{state}","Key":"RefreshLibrary"}}]"#)
@@ -181,6 +192,16 @@ fn the_end_of_a_scan_is_an_event_and_other_frames_are_not() {
     let hints = |frame: &str| ServerKind::Jellyfin.hints(frame.as_bytes());
     let ended = r#"{"MessageType":"ScheduledTaskEnded","Data":{"Key":"RefreshLibrary","Status":"Completed"}}"#;
     assert_eq!(hints(ended), [ChangeHint::ScanEnded { shelf: None }]);
+    for progress in ["\"12.5\"", "0"] {
+        let running = format!(
+            r#"{{"MessageType":"RefreshProgress","Data":{{"ItemId":"F137A2DD-21BB-C1B9-9AA5-C0F6BF02A805","Progress":{progress}}}}}"#
+        );
+        assert_eq!(
+            hints(&running),
+            [ChangeHint::ScanStarted { shelf: Some("f137a2dd21bbc1b99aa5c0f6bf02a805".into()) }]
+        );
+    }
+    assert_eq!(hints(r#"{"MessageType":"RefreshProgress","Data":{"ItemId":"AB","Progress":"100"}}"#), []);
     for silent in [
         r#"{"MessageType":"ScheduledTaskEnded","Data":{"Key":"CleanLog"}}"#,
         r#"{"MessageType":"UserDataChanged","Data":{"UserId":"x","UserDataList":[]}}"#,

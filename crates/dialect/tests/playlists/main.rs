@@ -91,8 +91,14 @@ fn lists_and_entries_are_read_in_both_dialects() {
     let plex = br#"{"MediaContainer":{"size":2,"totalSize":2,"Metadata":[
         {"ratingKey":"500","title":"Weekly","leafCount":3,"smart":false},{"title":"no key"}]}}"#;
     let page = ServerKind::Plex.playlists(plex).expect("a page");
-    let weekly =
-        PlaylistInfo { id: "500".into(), title: "Weekly".into(), length: Some(3), is_smart: false, may_delete: None };
+    let weekly = PlaylistInfo {
+        id: "500".into(),
+        title: "Weekly".into(),
+        length: Some(3),
+        is_smart: false,
+        summary: None,
+        may_delete: None,
+    };
     assert_eq!((page.rows, page.sent, page.total), (vec![weekly], 2, Some(2)));
     let plex = br#"{"MediaContainer":{"size":1,"Metadata":[{"ratingKey":"9","playlistItemID":41,"title":"T",
         "grandparentTitle":"A","originalTitle":"A feat. B","parentTitle":"L","duration":185400,"Guid":[{"id":"mbid://x"}]}]}}"#;

@@ -225,7 +225,7 @@ fn timeline_entries_list_added_and_removed_items() {
 }
 
 #[test]
-fn the_end_of_a_scan_is_an_event_and_its_progress_is_not() {
+fn the_beginning_the_progress_and_the_end_of_a_scan_are_events() {
     let activity = |event: &str, kind: &str, context: &str| {
         let frame = format!(
             r#"{{"NotificationContainer":{{"type":"activity","ActivityNotification":[{{"event":"{event}",
@@ -235,7 +235,11 @@ fn the_end_of_a_scan_is_an_event_and_its_progress_is_not() {
     };
     let ended = ChangeHint::ScanEnded { shelf: Some("3".into()) };
     assert_eq!(activity("ended", "library.update.section", r#"{"librarySectionID":"3"}"#), [ended]);
-    assert_eq!(activity("updated", "library.update.section", r#"{"librarySectionID":"3"}"#), []);
+    for event in ["started", "updated"] {
+        let started = ChangeHint::ScanStarted { shelf: Some("3".into()) };
+        assert_eq!(activity(event, "library.update.section", r#"{"librarySectionID":"3"}"#), [started]);
+        assert_eq!(activity(event, "library.refresh.items", "{}"), []);
+    }
     let looked = r#"{"key":"/library/metadata/16417/children","refreshed":false}"#;
     assert_eq!(activity("ended", "library.refresh.items", looked), []);
     let found = r#"{"key":"/library/metadata/16417","refreshed":true}"#;

@@ -156,8 +156,8 @@ impl ApiClient {
     }
 
     /// Uploads a document of another media type. Prints a problem.
-    pub(super) async fn upload(&self, path: &str, media_type: &str, document: Vec<u8>) -> Result<Value, u8> {
-        let body = Some((media_type, Bytes::from(document)));
+    pub(super) async fn upload(&self, path: &str, media_type: &str, document: impl Into<Bytes>) -> Result<Value, u8> {
+        let body = Some((media_type, document.into()));
         let response = self.with_timeout(self.exchange(Method::POST, path, body)).await?;
         self.parse(&response).map_err(|problem| fail(&problem))
     }

@@ -273,6 +273,11 @@ fn item_name(item: &Value) -> String {
     format!("{} {name}", text(&item["key"]))
 }
 
+/// The first file of an item, after a separator.
+fn file_name(item: &Value) -> String {
+    item["files"][0].as_str().map(|file| format!("  {file}")).unwrap_or_default()
+}
+
 fn render_tracks(query: &[String], response: &Value) -> String {
     let mut out = String::new();
     for (query, track) in query.iter().zip(response["tracks"].as_array().into_iter().flatten()) {
@@ -283,6 +288,10 @@ fn render_tracks(query: &[String], response: &Value) -> String {
         };
         // Writing to a String cannot fail.
         let _ = writeln!(out, "{query}\n  {}, by {}: {line}", text(&track["decision"]), text(&track["source"]));
+        for candidate in track["candidates"].as_array().into_iter().flatten() {
+            let (score, why) = (&candidate["score"], text(&candidate["why"]));
+            let _ = writeln!(out, "    {} ({score}): {why}{}", item_name(candidate), file_name(candidate));
+        }
     }
     let _ = writeln!(out, "library {}, {} s old", text(&response["library"]), response["age_s"]);
     out

@@ -24,14 +24,16 @@ pub(super) fn status(options: &StatusArgs) -> u8 {
     with_gateway(&options.gateway, async |client| {
         let stats = client.get("api/v1/cache/stats").await?;
         let warnings_ = client.get("api/v1/warnings").await?;
+        let libraries = client.get("api/v1/libraries").await?;
         if options.json {
             let summary = json!({
                 "version": stats["version"], "totals": stats["totals"], "servers": stats["servers"],
                 "bypasses": stats["bypasses"], "warnings": warnings_["items"],
+                "libraries": libraries["libraries"],
             });
             println!("{summary}");
         } else {
-            print!("{}{}", servers(&stats), warnings(&warnings_));
+            print!("{}{}{}", servers(&stats), changing(&libraries), warnings(&warnings_));
         }
         Ok(SUCCESS)
     })
@@ -65,6 +67,15 @@ fn servers(stats: &Value) -> String {
         ]);
     }
     align(&rows)
+}
+
+/// Libraries that the server scans.
+fn changing(libraries: &Value) -> String {
+    let scanned = libraries["libraries"].as_array().into_iter().flatten().filter(|one| one["state"] == "changing");
+    let line = |one: &Value| {
+        format!("{} ({}) is changing: the server is scanning its files\n", text(&one["title"]), text(&one["id"]))
+    };
+    scanned.map(line).collect()
 }
 
 /// Warnings with their remedies: two lines each, the most urgent first.

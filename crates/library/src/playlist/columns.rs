@@ -1,69 +1,7 @@
 //! Columns of a table, recognised by the names that common export tools give them.
 
-use super::duration::DurationUnit;
+use super::column_names::{ColumnKind, is_weak_title, kind_of};
 use super::{PlaylistRow, RowErrorKind, duration, ids};
-
-/// Content of a column.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum ColumnKind {
-    Title,
-    Artist,
-    AlbumArtist,
-    Artists,
-    Album,
-    Length(DurationUnit),
-    Isrc,
-    Recording,
-    Spotify,
-    Ids,
-    Path,
-}
-
-/// Names in lower case, letters and digits only. The first of two columns with the same content wins.
-const COLUMN_NAMES: [(ColumnKind, &[&str]); 13] = [
-    (
-        ColumnKind::Title,
-        &[
-            "title",
-            "trackname",
-            "tracktitle",
-            "songtitle",
-            "songname",
-            "song",
-            "name",
-            "track",
-            "recording",
-            "recordingname",
-        ],
-    ),
-    (
-        ColumnKind::Artist,
-        &["artist", "artistname", "artistnames", "trackartist", "artistsnames", "creator", "performer", "artistcredit"],
-    ),
-    (ColumnKind::Artists, &["artists"]),
-    (ColumnKind::AlbumArtist, &["albumartist", "albumartists", "albumartistname", "albumartistnames"]),
-    (ColumnKind::Album, &["album", "albumname", "albumtitle", "release", "releasename", "record"]),
-    (
-        ColumnKind::Length(DurationUnit::Milliseconds),
-        &["durationms", "trackdurationms", "lengthms", "milliseconds", "durationmilliseconds"],
-    ),
-    (
-        ColumnKind::Length(DurationUnit::Seconds),
-        &["durations", "durationsec", "durationseconds", "lengths", "lengthseconds", "seconds", "tracklengthseconds"],
-    ),
-    (ColumnKind::Length(DurationUnit::Unsaid), &["duration", "length", "time", "trackduration", "tracklength"]),
-    (ColumnKind::Isrc, &["isrc", "isrccode", "isrcs"]),
-    (
-        ColumnKind::Recording,
-        &["mbid", "recordingmbid", "musicbrainzid", "musicbrainzrecordingid", "musicbrainztrackid"],
-    ),
-    (
-        ColumnKind::Spotify,
-        &["spotifyid", "spotifyuri", "trackuri", "spotifytrackid", "trackid", "spotifytrackuri", "spotifyurl"],
-    ),
-    (ColumnKind::Ids, &["ids", "identifier", "identifiers", "uri", "url", "link"]),
-    (ColumnKind::Path, &["path", "file", "filepath", "filename", "location"]),
-];
 
 /// Index of each column.
 #[derive(Debug, Default)]
@@ -75,12 +13,20 @@ impl Columns {
     /// Recognises the columns of a heading.
     pub(super) fn from_header(heading: &[String]) -> Self {
         let mut held: Vec<(usize, ColumnKind)> = Vec::new();
+        let mut has_weak_title = false;
         for (at, name) in heading.iter().enumerate() {
-            let plain: String =
-                name.chars().filter(|letter| letter.is_alphanumeric()).flat_map(char::to_lowercase).collect();
-            let found = COLUMN_NAMES.iter().find(|(_, names)| names.contains(&plain.as_str())).map(|(holds, _)| *holds);
-            if let Some(holds) = found.filter(|holds| !held.iter().any(|(_, other)| other == holds)) {
-                held.push((at, holds));
+            let Some(holds) = kind_of(name) else { continue };
+            match held.iter_mut().find(|(_, other)| *other == holds) {
+                // A column "Track" is the number if another one is called "Title".
+                Some(title) if holds == ColumnKind::Title && has_weak_title && !is_weak_title(name) => {
+                    *title = (at, holds);
+                    has_weak_title = false;
+                }
+                Some(_) => {}
+                None => {
+                    has_weak_title |= holds == ColumnKind::Title && is_weak_title(name);
+                    held.push((at, holds));
+                }
             }
         }
         Self { held }
@@ -106,6 +52,12 @@ impl Columns {
     /// Whether any column is known.
     pub(super) fn has_known_column(&self) -> bool {
         !self.held.is_empty()
+    }
+
+    /// Name of the playlist that a row belongs to, where the table has several.
+    pub(super) fn playlist_name<'c>(&self, cells: &'c [String]) -> Option<&'c str> {
+        let (at, _) = self.held.iter().find(|(_, holds)| *holds == ColumnKind::Playlist)?;
+        cells.get(*at).map(|cell| cell.trim()).filter(|name| !name.is_empty())
     }
 
     /// Parses a row.
@@ -136,6 +88,7 @@ impl Columns {
                 }
                 ColumnKind::Ids => several(cell).for_each(|id| ids::add(&mut row.ids, ids::parse_any(id))),
                 ColumnKind::Path => row.path = Some(cell.to_owned()).filter(|path| !path.is_empty()),
+                ColumnKind::Playlist => {}
             }
         }
         if row.artist.is_empty() {

@@ -3,9 +3,13 @@
 //! Written by hand, because CSV libraries read everything after an unclosed quote as one cell and stop at
 //! bytes that are no UTF-8. Here only the affected line is bad, and reported with its number.
 
+use std::collections::HashMap;
+
+use super::collection::PlaylistCollection;
 use super::columns::Columns;
 use super::text::{DecodedText, TextLine};
-use super::{Playlist, PlaylistFormat, PlaylistParseError, RowErrorKind, format};
+use super::{MAX_ROWS, Playlist, PlaylistFormat, PlaylistParseError, PlaylistRow, PlaylistRowError, RowErrorKind};
+use super::{combined_title, format};
 
 /// Possible separators.
 const DELIMITERS: [char; 4] = [',', ';', '\t', '|'];
@@ -49,9 +53,8 @@ fn scan(row: &str, delimiter: char) -> (Vec<String>, bool) {
     (cells, quoted)
 }
 
-/// Parses a table.
-pub(super) fn read(text: &DecodedText<'_>, delimiter: char) -> Result<Playlist, PlaylistParseError> {
-    let mut playlist = Playlist::new(PlaylistFormat::Csv(delimiter));
+/// Parses a table. With a column for the playlist's name, it may hold several.
+pub(super) fn read(text: &DecodedText<'_>, delimiter: char) -> Result<Vec<Playlist>, PlaylistParseError> {
     let mut lines = text.lines();
     let heading = loop {
         match lines.next() {
@@ -65,9 +68,10 @@ pub(super) fn read(text: &DecodedText<'_>, delimiter: char) -> Result<Playlist, 
     if !columns.has_required_columns() {
         return Err(PlaylistParseError::Columns(format::shown(&heading)));
     }
+    let mut table = TableReadState::new(delimiter);
     while let Some((number, line)) = lines.next() {
         let Some(first) = line.utf8() else {
-            playlist.push_result(number, Err(RowErrorKind::Encoding))?;
+            table.add_unassigned(number, RowErrorKind::Encoding)?;
             continue;
         };
         if first.trim().is_empty() {
@@ -78,9 +82,60 @@ pub(super) fn read(text: &DecodedText<'_>, delimiter: char) -> Result<Playlist, 
             (_, true) => closed(first, lines.clone(), delimiter),
         };
         lines.by_ref().take(taken).for_each(drop);
-        playlist.push_result(number, whole.ok_or(RowErrorKind::OpenQuote).and_then(|cells| columns.row(&cells)))?;
+        match whole {
+            Some(cells) => table.add(columns.playlist_name(&cells), number, columns.row(&cells))?,
+            None => table.add_unassigned(number, RowErrorKind::OpenQuote)?,
+        }
     }
-    Ok(playlist)
+    table.finish()
+}
+
+/// The playlists of a table by name.
+struct TableReadState {
+    collection: PlaylistCollection,
+    positions: HashMap<String, usize>,
+    /// Bad rows of which it is not known to which playlist they belong.
+    unassigned: Vec<PlaylistRowError>,
+}
+
+impl TableReadState {
+    fn new(delimiter: char) -> Self {
+        let collection = PlaylistCollection::new(PlaylistFormat::Csv(delimiter));
+        Self { collection, positions: HashMap::new(), unassigned: Vec::new() }
+    }
+
+    fn add(
+        &mut self,
+        name: Option<&str>,
+        line: u32,
+        row: Result<PlaylistRow, RowErrorKind>,
+    ) -> Result<(), PlaylistParseError> {
+        let name = name.map(combined_title::clean).unwrap_or_default();
+        let known = self.positions.get(&name).copied();
+        let at = if let Some(at) = known {
+            at
+        } else {
+            let at = self.collection.begin(Some(name.clone()).filter(|name| !name.is_empty()))?;
+            self.positions.insert(name, at);
+            at
+        };
+        self.collection.push_result(at, line, row)
+    }
+
+    fn add_unassigned(&mut self, line: u32, kind: RowErrorKind) -> Result<(), PlaylistParseError> {
+        if self.unassigned.len() >= MAX_ROWS {
+            return Err(PlaylistParseError::TooManyRows);
+        }
+        self.unassigned.push(PlaylistRowError { line, kind });
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<Vec<Playlist>, PlaylistParseError> {
+        if self.collection.len() == 0 {
+            self.collection.begin(None)?;
+        }
+        Ok(self.collection.finish(&self.unassigned))
+    }
 }
 
 /// Completes a quoted cell from the next lines: returns the cells and the number of lines used. If the

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use super::{MAX_BYTES, MAX_FIELD_BYTES, MAX_ROWS, PlaylistFormat, PlaylistRowError};
+use super::{MAX_BYTES, MAX_FIELD_BYTES, MAX_PLAYLISTS, MAX_ROWS, MAX_TOTAL_ROWS, PlaylistFormat, PlaylistRowError};
+use super::{Playlist, format};
 
 /// Error of one row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,6 +20,10 @@ pub enum RowErrorKind {
     OpenQuote,
     /// It is neither an object nor a text.
     NotATrack,
+    /// It is an episode of a podcast.
+    Episode,
+    /// Its line has no `Artist - Title`.
+    NoArtist,
     /// Its line is no JSON.
     BrokenJson,
 }
@@ -33,6 +38,8 @@ impl RowErrorKind {
             Self::TooFewColumns => "too-few-columns",
             Self::OpenQuote => "open-quote",
             Self::NotATrack => "not-a-track",
+            Self::Episode => "episode",
+            Self::NoArtist => "no-artist",
             Self::BrokenJson => "broken-json",
         }
     }
@@ -47,6 +54,8 @@ impl fmt::Display for RowErrorKind {
             Self::TooFewColumns => f.write_str("the row has fewer columns than the heading"),
             Self::OpenQuote => f.write_str("a quote is not closed"),
             Self::NotATrack => f.write_str("the entry is neither an object nor a string"),
+            Self::Episode => f.write_str("the entry is an episode of a podcast"),
+            Self::NoArtist => f.write_str("the line has no artist: expected is Artist - Title"),
             Self::BrokenJson => f.write_str("the entry is not valid JSON"),
         }
     }
@@ -78,8 +87,12 @@ pub enum PlaylistParseError {
     },
     /// JSON without a list of tracks; its keys, shortened.
     NoList(Vec<String>),
-    /// JSON with several playlists.
-    Several,
+    /// Invalid or incomplete XML; the line.
+    BrokenXml(u32),
+    /// Several playlists where one was expected; their names, shortened.
+    Several(Vec<String>),
+    /// More than [`MAX_PLAYLISTS`] playlists.
+    TooManyPlaylists,
     /// It has a heading, but no row.
     NoRows(PlaylistFormat),
     /// All its rows are bad.
@@ -96,10 +109,16 @@ pub enum PlaylistParseError {
 }
 
 /// Supported formats.
-const EXPECTED_FORMATS: &str =
-    "expected: JSPF, ListenBrainz or plain JSON, M3U, or CSV with a heading such as title,artist";
+const EXPECTED_FORMATS: &str = "expected: JSPF, XSPF, ListenBrainz, Spotify or plain JSON, M3U, PLS, CSV with a heading such as title,artist, or \
+     lines such as Artist - Title";
 
 impl PlaylistParseError {
+    /// The error of a file with these playlists, of which none is chosen.
+    pub fn several(playlists: &[Playlist]) -> Self {
+        let names = playlists.iter().map(|playlist| playlist.name.as_deref().unwrap_or("(no name)"));
+        Self::Several(format::shown(&names.collect::<Vec<_>>()))
+    }
+
     /// Name used in the API.
     pub fn word(&self) -> &'static str {
         match self {
@@ -112,7 +131,9 @@ impl PlaylistParseError {
             Self::Columns(_) => "columns",
             Self::BrokenJson { .. } => "broken-json",
             Self::NoList(_) => "no-list",
-            Self::Several => "several",
+            Self::BrokenXml(_) => "broken-xml",
+            Self::Several(_) => "several",
+            Self::TooManyPlaylists => "too-many-playlists",
             Self::NoRows(_) => "no-rows",
             Self::OnlyBadRows { .. } => "only-bad-rows",
             Self::Unknown => "unknown",
@@ -125,7 +146,12 @@ impl fmt::Display for PlaylistParseError {
         match self {
             Self::Empty => write!(f, "the playlist is empty; {EXPECTED_FORMATS}"),
             Self::TooLong => write!(f, "the playlist is longer than {} MiB", MAX_BYTES / (1024 * 1024)),
-            Self::TooManyRows => write!(f, "the playlist has more than {MAX_ROWS} rows"),
+            Self::TooManyRows => {
+                write!(
+                    f,
+                    "a playlist has more than {MAX_ROWS} rows, or those of the file have more than {MAX_TOTAL_ROWS}"
+                )
+            }
             Self::Binary(Some(what)) => write!(f, "this is {what}, not a playlist; {EXPECTED_FORMATS}"),
             Self::Binary(None) => write!(f, "this is not a text file; {EXPECTED_FORMATS}"),
             Self::Encoding(line) => {
@@ -147,7 +173,11 @@ impl fmt::Display for PlaylistParseError {
                  \"tracks\" or \"playlist\"",
                 listed(found)
             ),
-            Self::Several => f.write_str("this file contains several playlists; give a file with only one"),
+            Self::BrokenXml(line) => write!(f, "the XML is incomplete or invalid at line {line}"),
+            Self::Several(names) => {
+                write!(f, "this file contains several playlists ({}); choose one of them", listed(names))
+            }
+            Self::TooManyPlaylists => write!(f, "the file has more than {MAX_PLAYLISTS} playlists"),
             Self::NoRows(format) => write!(f, "this {format} has no rows"),
             Self::OnlyBadRows { format, rows, first } => {
                 write!(f, "none of the {rows} rows of this {format} can be read; row {}: {}", first.line, first.kind)

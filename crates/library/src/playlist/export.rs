@@ -9,22 +9,37 @@ pub const HEADING: [&str; 8] = ["line", "title", "artist", "artists", "album", "
 
 /// Formats rows as a table.
 pub fn csv<'a>(rows: impl IntoIterator<Item = &'a PlaylistRow>) -> String {
-    let mut out = HEADING.join(",");
-    out.push_str("\r\n");
+    let mut out = line(&HEADING);
     for row in rows {
-        let cells = [
-            row.line.to_string(),
-            row.title.clone(),
-            row.artist.clone(),
-            row.artists.join(";"),
-            row.album.clone(),
-            row.duration_s.map(|seconds| seconds.to_string()).unwrap_or_default(),
-            row.ids.join(";"),
-            row.path.clone().unwrap_or_default(),
-        ];
-        out.push_str(&line(&cells));
+        out.push_str(&line(&cells(row)));
     }
     out
+}
+
+/// Formats the rows of several playlists as a table with a further column, `playlist`.
+pub fn csv_of_playlists<'a>(playlists: impl IntoIterator<Item = (&'a str, &'a [PlaylistRow])>) -> String {
+    let mut out = HEADING.join(",") + ",playlist\r\n";
+    for (name, rows) in playlists {
+        for row in rows {
+            let mut cells = cells(row).to_vec();
+            cells.push(name.to_owned());
+            out.push_str(&line(&cells));
+        }
+    }
+    out
+}
+
+fn cells(row: &PlaylistRow) -> [String; HEADING.len()] {
+    [
+        row.line.to_string(),
+        row.title.clone(),
+        row.artist.clone(),
+        row.artists.join(";"),
+        row.album.clone(),
+        row.duration_s.map(|seconds| seconds.to_string()).unwrap_or_default(),
+        row.ids.join(";"),
+        row.path.clone().unwrap_or_default(),
+    ]
 }
 
 /// Formats one line of a table.

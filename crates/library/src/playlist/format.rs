@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::text::DecodedText;
-use super::{PlaylistParseError, columns, csv};
+use super::{PlaylistParseError, columns, csv, lines, xspf};
 
 /// Formats of playlists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -12,10 +12,18 @@ pub enum PlaylistFormat {
     Jspf,
     /// Listens, recommendations or feedback from ListenBrainz.
     ListenBrainz,
+    /// A playlist file of Spotify's account data.
+    Spotify,
     /// Any other JSON.
     Json,
+    /// XSPF, the XML form of JSPF.
+    Xspf,
     /// M3U and M3U8.
     M3u,
+    /// PLS.
+    Pls,
+    /// One `Artist - Title` a line.
+    Lines,
     /// A table with a heading; the separator of its columns.
     Csv(char),
 }
@@ -26,8 +34,12 @@ impl PlaylistFormat {
         match self {
             Self::Jspf => "jspf",
             Self::ListenBrainz => "listenbrainz",
+            Self::Spotify => "spotify",
             Self::Json => "json",
+            Self::Xspf => "xspf",
             Self::M3u => "m3u",
+            Self::Pls => "pls",
+            Self::Lines => "lines",
             Self::Csv(_) => "csv",
         }
     }
@@ -38,8 +50,12 @@ impl fmt::Display for PlaylistFormat {
         f.write_str(match self {
             Self::Jspf => "JSPF",
             Self::ListenBrainz => "ListenBrainz list",
+            Self::Spotify => "Spotify playlist file",
             Self::Json => "JSON",
+            Self::Xspf => "XSPF",
             Self::M3u => "M3U",
+            Self::Pls => "PLS",
+            Self::Lines => "list of lines",
             Self::Csv(_) => "CSV",
         })
     }
@@ -60,8 +76,14 @@ pub(super) fn detect(text: &DecodedText, hint: &str) -> Result<PlaylistFormat, P
     let mut lines = text.lines().take(MAX_EXAMINED_LINES).map(|(_, line)| line.lossy());
     let first = lines.find(|line| !line.trim().is_empty()).ok_or(PlaylistParseError::Empty)?;
     let start = first.trim_start();
+    if xspf::has_root(text) {
+        return Ok(PlaylistFormat::Xspf);
+    }
     if let Some(what) = foreign(start) {
         return Err(PlaylistParseError::Foreign(what));
+    }
+    if start.get(..10).is_some_and(|head| head.eq_ignore_ascii_case("[playlist]")) {
+        return Ok(PlaylistFormat::Pls);
     }
     if start.starts_with(['{', '[']) {
         return Ok(PlaylistFormat::Json);
@@ -86,18 +108,20 @@ pub(super) fn detect(text: &DecodedText, hint: &str) -> Result<PlaylistFormat, P
     if names_m3u || std::iter::once(first.as_ref()).chain(rest.iter().map(String::as_str)).any(is_file) {
         return Ok(PlaylistFormat::M3u);
     }
+    let is_known_table = heading.len() > 1 && columns.has_known_column();
+    if !is_known_table && lines::are_most(std::iter::once(first.as_ref()).chain(rest.iter().map(String::as_str))) {
+        return Ok(PlaylistFormat::Lines);
+    }
     let is_table = heading.len() > 1 || columns.has_known_column() || ending == "csv" || hint.contains("text/csv");
     if is_table { Err(PlaylistParseError::Columns(shown(&heading))) } else { Err(PlaylistParseError::Unknown) }
 }
 
 fn foreign(start: &str) -> Option<&'static str> {
     let head: String = start.chars().take(64).collect::<String>().to_ascii_lowercase();
-    if head.starts_with("[playlist]") {
-        Some("a PLS playlist")
-    } else if head.starts_with("<!doctype html") || head.starts_with("<html") {
+    if head.starts_with("<!doctype html") || head.starts_with("<html") {
         Some("a web page")
-    } else if head.starts_with("<?xml") || head.starts_with("<playlist") || head.starts_with('<') {
-        Some("XML")
+    } else if head.starts_with('<') {
+        Some("XML of another kind than XSPF")
     } else {
         None
     }

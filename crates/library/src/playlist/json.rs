@@ -1,15 +1,17 @@
-//! Parses playlists in JSON: JSPF, ListenBrainz exports, and lists of objects or texts with common field
-//! names.
+//! Parses playlists in JSON: JSPF, ListenBrainz exports, the playlist files of Spotify's account data, and lists of
+//! objects or texts with common field names.
 //!
 //! The document is streamed: each element of a list of tracks becomes a row as soon as it is read.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-use super::duration::{DurationUnit, seconds_from_number, seconds_from_text};
-use super::{Playlist, PlaylistFormat, PlaylistParseError, PlaylistRow, RowErrorKind, combined_title, format, ids};
+use super::collection::PlaylistCollection;
+use super::json_row::{element, element_in, is_spotify, row_of};
+use super::{Playlist, PlaylistFormat, PlaylistParseError, PlaylistRow, RowErrorKind, combined_title, format};
 
 /// Keys of lists of tracks, with the format each one indicates.
 const LIST_KEYS: [(&str, PlaylistFormat); 10] = [
@@ -31,7 +33,7 @@ const MAX_DEPTH: usize = 4;
 
 /// State of the parser.
 struct JsonReadState {
-    playlist: Playlist,
+    playlists: PlaylistCollection,
     /// Whether a list of tracks was found.
     has_list: bool,
     /// An error other than invalid JSON.
@@ -40,18 +42,50 @@ struct JsonReadState {
     keys: Vec<String>,
 }
 
-/// Parses a playlist.
-pub(super) fn read(text: &str) -> Result<Playlist, PlaylistParseError> {
-    let mut walk =
-        JsonReadState { playlist: Playlist::new(PlaylistFormat::Json), has_list: false, stop: None, keys: Vec::new() };
-    let mut source = serde_json::Deserializer::from_str(text);
+impl JsonReadState {
+    fn new() -> Self {
+        Self { playlists: PlaylistCollection::new(PlaylistFormat::Json), has_list: false, stop: None, keys: Vec::new() }
+    }
+
+    /// Begins another playlist.
+    fn begin<E: Error>(&mut self) -> Result<(), E> {
+        self.playlists.begin(None).map(drop).map_err(|stop| self.stop_with(stop))
+    }
+
+    fn push<E: Error>(&mut self, place: u32, row: Result<PlaylistRow, RowErrorKind>) -> Result<(), E> {
+        if self.playlists.len() == 0 {
+            self.begin()?;
+        }
+        let last = self.playlists.len() - 1;
+        self.playlists.push_result(last, place, row).map_err(|stop| self.stop_with(stop))
+    }
+
+    /// Ends the parser with this error instead of the one that is returned.
+    fn stop_with<E: Error>(&mut self, stop: PlaylistParseError) -> E {
+        self.stop = Some(stop);
+        E::custom("stopped")
+    }
+}
+
+/// Parses the playlists of a file.
+pub(super) fn read(text: &str) -> Result<Vec<Playlist>, PlaylistParseError> {
+    // JSON has no control characters in its texts, so they are stray.
+    let is_stray = |letter: char| letter.is_ascii_control() && !matches!(letter, '\t' | '\n' | '\r');
+    let plain = if text.contains(is_stray) { Cow::Owned(text.replace(is_stray, " ")) } else { Cow::Borrowed(text) };
+    let mut walk = JsonReadState::new();
+    let mut source = serde_json::Deserializer::from_str(&plain);
     let walked = DocumentVisitor { walk: &mut walk, depth: 0 }.deserialize(&mut source).and_then(|()| source.end());
     if let Some(stop) = walk.stop {
         return Err(stop);
     }
     match walked {
-        Ok(()) if walk.has_list => Ok(walk.playlist),
-        _ if is_in_lines(text) => read_lines(text),
+        Ok(()) if walk.has_list => {
+            if walk.playlists.len() == 0 {
+                walk.playlists.begin(None)?;
+            }
+            Ok(walk.playlists.finish(&[]))
+        }
+        _ if is_in_lines(&plain) => Ok(vec![read_lines(&plain)?]),
         Ok(()) => Err(PlaylistParseError::NoList(format::shown(&walk.keys))),
         Err(error) => Err(PlaylistParseError::BrokenJson { line: error.line(), column: error.column() }),
     }
@@ -129,7 +163,7 @@ impl<'de> Visitor<'de> for DocumentVisitor<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let mut name = None;
-        let before = self.walk.playlist.rows.len();
+        let (before, playlists_before) = (self.walk.playlists.total(), self.walk.playlists.len());
         while let Some(key) = map.next_key::<String>()? {
             let list = LIST_KEYS.iter().find(|(name, _)| *name == key).map(|(_, format)| *format);
             if let Some(format) = list {
@@ -149,9 +183,14 @@ impl<'de> Visitor<'de> for DocumentVisitor<'_> {
                 }
             }
         }
-        // The name is that of the innermost named object around the rows.
-        if self.walk.playlist.rows.len() > before && self.walk.playlist.name.is_none() {
-            self.walk.playlist.name = name;
+        // The name is that of the innermost named object around the rows, unless that has several playlists.
+        let has_several = self.walk.playlists.len() > playlists_before.max(1);
+        if self.walk.playlists.total() > before
+            && !has_several
+            && let Some(last) = self.walk.playlists.last()
+            && last.name.is_none()
+        {
+            last.name = name;
         }
         Ok(())
     }
@@ -163,7 +202,7 @@ impl<'de> Visitor<'de> for DocumentVisitor<'_> {
     passed_over!();
 }
 
-/// A list of playlists, of which only one may have tracks.
+/// A list of playlists.
 struct PlaylistListVisitor<'w> {
     walk: &'w mut JsonReadState,
 }
@@ -184,16 +223,12 @@ impl<'de> Visitor<'de> for PlaylistListVisitor<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        let mut filled = 0;
         loop {
-            let before = self.walk.playlist.rows.len();
+            // Each object is one playlist, also if it has no rows.
+            self.walk.begin()?;
             if seq.next_element_seed(DocumentVisitor { walk: self.walk, depth: 1 })?.is_none() {
+                self.walk.playlists.drop_last();
                 return Ok(());
-            }
-            filled += usize::from(self.walk.playlist.rows.len() > before);
-            if filled > 1 {
-                self.walk.stop = Some(PlaylistParseError::Several);
-                return Err(A::Error::custom("several"));
             }
         }
     }
@@ -223,16 +258,16 @@ impl<'de> Visitor<'de> for TrackListVisitor<'_> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
         if !self.walk.has_list {
             self.walk.has_list = true;
-            self.walk.playlist.format = self.format;
+            self.walk.playlists.set_format(self.format);
         }
         let mut place = 0_u32;
         while let Some(value) = seq.next_element::<Value>()? {
             place = place.saturating_add(1);
-            let row = element_in(&value, self.format);
-            if let Err(stop) = self.walk.playlist.push_result(place, row) {
-                self.walk.stop = Some(stop);
-                return Err(A::Error::custom("too many"));
+            if is_spotify(&value) {
+                self.walk.playlists.set_format(PlaylistFormat::Spotify);
             }
+            let row = element_in(&value, self.format);
+            self.walk.push(place, row)?;
         }
         Ok(())
     }
@@ -243,134 +278,4 @@ impl<'de> Visitor<'de> for TrackListVisitor<'_> {
     }
 
     passed_over!();
-}
-
-fn element_in(value: &Value, format: PlaylistFormat) -> Result<PlaylistRow, RowErrorKind> {
-    let mut row = element(value)?;
-    // JSPF always uses milliseconds.
-    if format == PlaylistFormat::Jspf
-        && let Some(ms) = value.get("duration").and_then(Value::as_f64)
-    {
-        row.duration_s = seconds_from_number(ms, DurationUnit::Milliseconds);
-    }
-    Ok(row)
-}
-
-fn element(value: &Value) -> Result<PlaylistRow, RowErrorKind> {
-    match value {
-        Value::String(text) => Ok(ids::parse_any(text)
-            .map_or_else(|| combined_title::split(text), |id| PlaylistRow { ids: vec![id], ..PlaylistRow::default() })),
-        Value::Object(object) => Ok(row_of(object)),
-        _ => Err(RowErrorKind::NotATrack),
-    }
-}
-
-/// Parses an object. `track` and `track_metadata` may contain the track, and the object further fields.
-fn row_of(object: &Map<String, Value>) -> PlaylistRow {
-    let mut row = PlaylistRow::default();
-    let inner = ["track_metadata", "track", "recording"].into_iter().filter_map(|key| object.get(key)?.as_object());
-    let extension = object.get("extension").and_then(Value::as_object).into_iter();
-    let further = extension.flat_map(Map::values).filter_map(Value::as_object);
-    for part in std::iter::once(object).chain(inner).chain(further) {
-        fill(&mut row, part);
-        for key in ["additional_info", "additional_metadata", "mbid_mapping", "external_ids", "external_identifiers"] {
-            if let Some(more) = part.get(key).and_then(Value::as_object) {
-                fill(&mut row, more);
-            }
-        }
-    }
-    row
-}
-
-/// Fills the fields that are still empty.
-fn fill(row: &mut PlaylistRow, object: &Map<String, Value>) {
-    let text = |keys: &[&str]| keys.iter().find_map(|key| named(object.get(*key)?));
-    if row.title.is_empty() {
-        row.title =
-            text(&["title", "track_name", "trackName", "recording_name", "name", "song", "track"]).unwrap_or_default();
-    }
-    if row.artist.is_empty() {
-        row.artist = text(&["creator", "artist", "artist_name", "artistName", "artist_credit_name", "artist_credit"])
-            .unwrap_or_default();
-    }
-    if row.artists.is_empty()
-        && let Some(Value::Array(names)) = object.get("artists").or_else(|| object.get("artist_names"))
-    {
-        row.artists = names.iter().take(super::MAX_NAMES).filter_map(named).collect();
-    } else if row.artist.is_empty() {
-        row.artist = text(&["artists"]).unwrap_or_default();
-    }
-    if row.album.is_empty() {
-        row.album =
-            text(&["album", "release_name", "releaseName", "album_name", "albumName", "release"]).unwrap_or_default();
-    }
-    row.duration_s = row.duration_s.or_else(|| duration(object));
-    for (key, read) in ID_FIELDS {
-        for value in object.get(*key).into_iter().flat_map(each) {
-            ids::add(&mut row.ids, value.as_str().and_then(read));
-        }
-    }
-    if row.path.is_none() {
-        let place = |key: &str| each(object.get(key)?).find_map(Value::as_str).map(str::to_owned);
-        row.path = ["path", "file", "location"].into_iter().find_map(place);
-    }
-}
-
-/// Parser for an id.
-type IdParser = fn(&str) -> Option<String>;
-
-/// Keys of external ids.
-const ID_FIELDS: &[(&str, IdParser)] = &[
-    ("recording_mbid", ids::recording),
-    ("recordingMbid", ids::recording),
-    ("mbid", ids::recording),
-    ("identifier", ids::parse_any),
-    ("ids", ids::parse_any),
-    ("isrc", ids::isrc),
-    ("isrcs", ids::isrc),
-    ("spotify_id", spotify),
-    ("spotifyId", spotify),
-    ("trackUri", ids::spotify),
-    ("spotify_uri", ids::spotify),
-    ("uri", ids::spotify),
-];
-
-fn spotify(text: &str) -> Option<String> {
-    ids::spotify(text).or_else(|| ids::spotify_bare(text))
-}
-
-/// A text, or the name of an object.
-fn named(value: &Value) -> Option<String> {
-    let text = match value {
-        Value::String(text) => text.as_str(),
-        Value::Object(object) => {
-            ["name", "title", "artist_credit_name"].iter().find_map(|key| object.get(*key)?.as_str())?
-        }
-        _ => return None,
-    };
-    Some(text.trim()).filter(|text| !text.is_empty()).map(str::to_owned)
-}
-
-/// The value, or each member of a list.
-fn each(value: &Value) -> impl Iterator<Item = &Value> {
-    let (one, list) = match value {
-        Value::Array(list) => (None, list.as_slice()),
-        one => (Some(one), &[][..]),
-    };
-    one.into_iter().chain(list).take(super::MAX_NAMES)
-}
-
-fn duration(object: &Map<String, Value>) -> Option<u32> {
-    let keys = [
-        ("duration_ms", DurationUnit::Milliseconds),
-        ("durationMs", DurationUnit::Milliseconds),
-        ("duration_s", DurationUnit::Seconds),
-        ("duration", DurationUnit::Unsaid),
-        ("length", DurationUnit::Unsaid),
-    ];
-    keys.into_iter().find_map(|(key, unit)| match object.get(key)? {
-        Value::Number(number) => seconds_from_number(number.as_f64()?, unit),
-        Value::String(text) => seconds_from_text(text, unit),
-        _ => None,
-    })
 }

@@ -51,7 +51,8 @@ fn info(rest: &str, stated: &PlaylistRow) -> PlaylistRow {
     PlaylistRow { artist, duration_s, album: stated.album.clone(), title: parsed.title, ..PlaylistRow::default() }
 }
 
-fn with_path(stated: PlaylistRow, line: &str) -> Result<PlaylistRow, RowErrorKind> {
+/// A row of a file and what is stated of it; where nothing is, the path tells the title, artist and album.
+pub(super) fn with_path(stated: PlaylistRow, line: &str) -> Result<PlaylistRow, RowErrorKind> {
     if line.len() > super::MAX_FIELD_BYTES {
         return Err(RowErrorKind::TooLong);
     }

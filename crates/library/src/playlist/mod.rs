@@ -4,22 +4,31 @@
 //! never costs the others: it is reported with its line. Input that is no playlist is rejected with a
 //! sentence that says what was found and what was expected.
 //!
-//! Modules: [`format`](mod@format) (format detection), `text` (bytes to text), `json` (JSPF, ListenBrainz,
-//! plain JSON), `m3u`, `csv` with `columns`, `combined_title` (`Artist - Title`), `ids`, `duration`;
-//! [`error`] (errors); [`export`] (formats rows).
+//! Modules: [`format`](mod@format) (format detection), `text` and `encoding` (bytes to text), `json` with `json_row` (JSPF,
+//! ListenBrainz, Spotify's account data, plain JSON), `xspf`, `m3u`, `pls`, `lines` (one `Artist - Title` a line), `csv`
+//! with `columns` and `column_names`, `combined_title` (`Artist - Title`), `ids`, `duration`; `collection` (several
+//! playlists of one file); [`error`] (errors); [`export`] (formats rows).
 
+mod collection;
+mod column_names;
 mod columns;
 mod combined_title;
 mod csv;
 mod duration;
+mod encoding;
 pub mod error;
 pub mod export;
 pub mod format;
 mod ids;
 mod json;
+mod json_row;
+mod lines;
 mod m3u;
+mod pls;
 mod text;
+mod xspf;
 
+pub use encoding::TextEncoding;
 pub use error::{PlaylistParseError, RowErrorKind};
 pub use format::PlaylistFormat;
 
@@ -27,6 +36,10 @@ pub use format::PlaylistFormat;
 pub const MAX_BYTES: usize = 16 * 1024 * 1024;
 /// Max rows of a playlist.
 pub const MAX_ROWS: usize = 20_000;
+/// Max playlists of one file.
+pub const MAX_PLAYLISTS: usize = 1000;
+/// Max rows of all playlists of one file.
+pub const MAX_TOTAL_ROWS: usize = 100_000;
 /// Longest field of a row in bytes; a path may have 4,096.
 pub const MAX_FIELD_BYTES: usize = 4096;
 /// Max external ids and max artists of a row.
@@ -85,6 +98,8 @@ pub struct PlaylistRowError {
 pub struct Playlist {
     /// Its format.
     pub format: PlaylistFormat,
+    /// How its text was encoded.
+    pub encoding: TextEncoding,
     /// Its name.
     pub name: Option<String>,
     /// Its rows, in order.
@@ -97,12 +112,24 @@ pub struct Playlist {
 
 impl Playlist {
     fn new(format: PlaylistFormat) -> Self {
-        Self { format, name: None, rows: Vec::new(), row_errors: Vec::new(), row_error_count: 0 }
+        Self {
+            format,
+            encoding: TextEncoding::Utf8,
+            name: None,
+            rows: Vec::new(),
+            row_errors: Vec::new(),
+            row_error_count: 0,
+        }
     }
 
-    /// A playlist of rows from another source.
-    pub fn from_rows(name: Option<String>, rows: Vec<PlaylistRow>) -> Self {
-        Self { name, rows, ..Self::new(PlaylistFormat::Json) }
+    /// A playlist of rows from another source, of which further ones were unreadable. Rows without content count as
+    /// unreadable too.
+    pub fn from_rows(name: Option<String>, rows: Vec<PlaylistRow>, unreadable: usize) -> Self {
+        let (empty, rows): (Vec<_>, Vec<_>) = rows.into_iter().partition(PlaylistRow::is_empty);
+        let row_error_count = empty.len() + unreadable;
+        let errors = empty.into_iter().map(|row| PlaylistRowError { line: row.line, kind: RowErrorKind::Empty });
+        let row_errors = errors.take(MAX_ROW_ERRORS).collect();
+        Self { name, rows, row_errors, row_error_count, ..Self::new(PlaylistFormat::Json) }
     }
 
     /// Adds one parsed and validated row, or its error.
@@ -149,30 +176,49 @@ fn validated(mut row: PlaylistRow) -> Result<PlaylistRow, RowErrorKind> {
     if longest > MAX_FIELD_BYTES { Err(RowErrorKind::TooLong) } else { Ok(row) }
 }
 
-/// Parses a playlist. `hint` is a file name or a media type, if known.
+/// Parses a file with one playlist. `hint` is a file name or a media type, if known.
+///
+/// # Errors
+/// If it is no playlist, has no row that can be matched, or has several playlists: [`read_all`] returns those.
+pub fn read(bytes: &[u8], hint: &str) -> Result<Playlist, PlaylistParseError> {
+    let mut playlists = read_all(bytes, hint)?;
+    match (playlists.pop(), playlists.len()) {
+        (Some(only), 0) => Ok(only),
+        (last, _) => {
+            playlists.extend(last);
+            Err(PlaylistParseError::several(&playlists))
+        }
+    }
+}
+
+/// Parses a file with one or several playlists, each of them with rows, in their order. `hint` is a file name or a media
+/// type, if known.
 ///
 /// # Errors
 /// If it is no playlist, or has no row that can be matched.
-pub fn read(bytes: &[u8], hint: &str) -> Result<Playlist, PlaylistParseError> {
+pub fn read_all(bytes: &[u8], hint: &str) -> Result<Vec<Playlist>, PlaylistParseError> {
     if bytes.len() > MAX_BYTES {
         return Err(PlaylistParseError::TooLong);
     }
     let text = text::decode(bytes)?;
-    let playlist = match format::detect(&text, hint)? {
+    let mut playlists = match format::detect(&text, hint)? {
         PlaylistFormat::Json => json::read(text.as_str()?)?,
-        PlaylistFormat::M3u => m3u::read(&text)?,
+        PlaylistFormat::Xspf => vec![xspf::read(text.as_str()?)?],
+        PlaylistFormat::M3u => vec![m3u::read(&text)?],
+        PlaylistFormat::Pls => vec![pls::read(&text)?],
+        PlaylistFormat::Lines => vec![lines::read(&text)?],
         PlaylistFormat::Csv(delimiter) => csv::read(&text, delimiter)?,
-        PlaylistFormat::Jspf | PlaylistFormat::ListenBrainz => return Err(PlaylistParseError::Unknown),
+        PlaylistFormat::Jspf | PlaylistFormat::ListenBrainz | PlaylistFormat::Spotify => {
+            return Err(PlaylistParseError::Unknown);
+        }
     };
-    if playlist.rows.is_empty() {
-        let first = playlist.row_errors.first().cloned();
-        return Err(first.map_or(PlaylistParseError::NoRows(playlist.format), |bad| PlaylistParseError::OnlyBadRows {
-            format: playlist.format,
-            rows: playlist.row_error_count,
-            first: bad,
-        }));
+    for playlist in &mut playlists {
+        playlist.encoding = match playlist.format {
+            PlaylistFormat::M3u | PlaylistFormat::Pls | PlaylistFormat::Lines => text.encoding_of_western_lines(),
+            _ => text.encoding(),
+        };
     }
-    Ok(playlist)
+    collection::with_rows(playlists)
 }
 
 #[cfg(test)]

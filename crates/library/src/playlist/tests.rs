@@ -109,6 +109,7 @@ fn m3u_is_read_with_the_comment_before_each_path() {
 #[test]
 fn an_old_m3u_may_be_encoded_in_windows_1252() {
     let playlist = read(b"#EXTM3U\n#EXTINF:1,Beyonc\xe9 - Halo \x96 Live\nx.mp3\n", "").expect("M3U");
+    assert_eq!(playlist.encoding, TextEncoding::Windows1252);
     assert_eq!((playlist.rows[0].artist.as_str(), playlist.rows[0].title.as_str()), ("Beyoncé", "Halo – Live"));
     let utf16: Vec<u8> = "\u{feff}#EXTM3U\nBjörk - Jóga.mp3\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
     assert_eq!(rows(utf16)[0].artist, "Björk");
@@ -147,7 +148,7 @@ fn tables_are_read_with_any_delimiter_and_any_known_column_names() {
 
 #[test]
 fn a_bad_row_of_a_table_loses_no_other_row() {
-    let text = b"title,artist\nT1,A\n\xff\xfe,A\n\"open,A\nT2,A\n,\nT3,A\n";
+    let text = b"title,artist\nT1,\xc3\x84\n\xff\xfe,A\n\"open,A\nT2,A\n,\nT3,A\n";
     let playlist = read(text, "").expect("a table");
     assert_eq!(playlist.rows.iter().map(|row| row.title.as_str()).collect::<Vec<_>>(), ["T1", "T2", "T3"]);
     let bad: Vec<_> = playlist.row_errors.iter().map(|bad| (bad.line, bad.kind)).collect();
@@ -255,9 +256,23 @@ fn the_title_is_that_of_the_object_with_the_rows() {
 }
 
 #[test]
+fn one_nul_costs_nothing() {
+    for (clean, with_nul) in [
+        ("title,artist\nOne,AB\nTwo,C\n", "title,artist\nOne,A\0B\nTwo,C\n"),
+        ("[{\"title\":\"One\",\"artist\":\"AB\"}]", "[{\"title\":\"One\",\"artist\":\"A\0B\"}]"),
+        ("#EXTM3U\n#EXTINF:1,A - One\n/m/one.mp3\n", "#EXTM3U\n#EXTINF:1,A - One\n/m/o\0ne.mp3\n\0"),
+        ("A - One\nB - Two\n", "A - One\nB - T\0wo\n"),
+        ("[playlist]\nFile1=/m/A - One.mp3\n", "[playlist]\nFile1=/m/A - One.mp3\0\n"),
+    ] {
+        assert_eq!(read(with_nul.as_bytes(), ""), read(clean.as_bytes(), ""), "{clean}");
+        assert!(read(clean.as_bytes(), "").is_ok(), "{clean}");
+    }
+    assert_eq!(rows("[{\"title\":\"One\u{1}\",\"artist\":\"A\"}]")[0].title, "One");
+}
+
+#[test]
 fn a_stray_control_character_does_not_reject_the_file() {
     let rows = rows("title,artist\nOne,A\u{1}B\nTwo,C\n");
     assert_eq!((rows.len(), rows[0].artist.as_str()), (2, "A B"));
-    assert!(refused("title,artist\nOne,A\u{0}B\nTwo,C\n").contains("not a text file"));
     assert!(refused("\u{1}\u{2}\u{3}\u{4}abcdef\u{5}").contains("not a text file"));
 }

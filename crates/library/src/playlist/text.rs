@@ -1,9 +1,10 @@
-//! Decodes bytes to lines of text: UTF-8 with or without a byte order mark, UTF-16 with one, and mixed
-//! encodings.
+//! Decodes bytes to lines of text: UTF-8 with or without a byte order mark, UTF-16 with one, and what old programs
+//! write (`encoding`).
 
 use std::borrow::Cow;
 
 use super::PlaylistParseError;
+use super::encoding::{TextEncoding, western_encoding, windows_1252};
 
 /// Magic numbers of other file types.
 const FILE_SIGNATURES: [(&[u8], &str); 12] = [
@@ -25,7 +26,10 @@ const FILE_SIGNATURES: [(&[u8], &str); 12] = [
 const BYTES_PER_CONTROL_CHARACTER: usize = 10;
 
 /// A text of which some lines may not be UTF-8.
-pub(super) struct DecodedText<'a>(Cow<'a, [u8]>);
+pub(super) struct DecodedText<'a> {
+    bytes: Cow<'a, [u8]>,
+    encoding: TextEncoding,
+}
 
 /// One line, without its end.
 #[derive(Clone, Copy)]
@@ -36,22 +40,32 @@ pub(super) fn decode(bytes: &[u8]) -> Result<DecodedText<'_>, PlaylistParseError
     if let Some((_, what)) = FILE_SIGNATURES.iter().find(|(head, _)| bytes.starts_with(head)) {
         return Err(PlaylistParseError::Binary(Some(what)));
     }
-    let whole = match bytes {
-        [0xef, 0xbb, 0xbf, rest @ ..] => Cow::Borrowed(rest),
-        [0xff, 0xfe, rest @ ..] => Cow::Owned(utf16(rest, u16::from_le_bytes)),
-        [0xfe, 0xff, rest @ ..] => Cow::Owned(utf16(rest, u16::from_be_bytes)),
-        _ => Cow::Borrowed(bytes),
+    let (whole, mut encoding) = match bytes {
+        [0xef, 0xbb, 0xbf, rest @ ..] => (Cow::Borrowed(rest), TextEncoding::Utf8),
+        [0xff, 0xfe, rest @ ..] => (Cow::Owned(utf16(rest, u16::from_le_bytes)), TextEncoding::Utf16),
+        [0xfe, 0xff, rest @ ..] => (Cow::Owned(utf16(rest, u16::from_be_bytes)), TextEncoding::Utf16),
+        _ => (Cow::Borrowed(bytes), TextEncoding::Utf8),
     };
     let is_odd = |byte: &&u8| **byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r' | 0x0c | 0x1a);
-    // A stray control character must not cost the whole file; a NUL is in no text.
+    // A stray control character must not cost the whole file.
     let odd = whole.iter().filter(is_odd).count();
-    if whole.contains(&0) || odd.saturating_mul(BYTES_PER_CONTROL_CHARACTER) > whole.len() {
+    if odd.saturating_mul(BYTES_PER_CONTROL_CHARACTER) > whole.len() {
         return Err(PlaylistParseError::Binary(None));
     }
+    let mut whole = without_nul(whole);
     if whole.iter().all(u8::is_ascii_whitespace) {
         return Err(PlaylistParseError::Empty);
     }
-    Ok(DecodedText(whole))
+    if let Some(western) = western_encoding(&whole) {
+        encoding = western;
+        whole = Cow::Owned(whole.iter().map(|byte| windows_1252(*byte)).collect::<String>().into());
+    }
+    Ok(DecodedText { bytes: whole, encoding })
+}
+
+/// Drops NUL bytes, with which some programs pad a field.
+fn without_nul(whole: Cow<'_, [u8]>) -> Cow<'_, [u8]> {
+    if whole.contains(&0) { Cow::Owned(whole.iter().copied().filter(|byte| *byte != 0).collect()) } else { whole }
 }
 
 fn utf16(bytes: &[u8], unit: impl Fn([u8; 2]) -> u16) -> Vec<u8> {
@@ -62,13 +76,23 @@ fn utf16(bytes: &[u8], unit: impl Fn([u8; 2]) -> u16) -> Vec<u8> {
 impl DecodedText<'_> {
     /// The whole text, which must be UTF-8.
     pub(super) fn as_str(&self) -> Result<&str, PlaylistParseError> {
-        std::str::from_utf8(&self.0)
-            .map_err(|error| PlaylistParseError::Encoding(line_at(&self.0, error.valid_up_to())))
+        std::str::from_utf8(&self.bytes)
+            .map_err(|error| PlaylistParseError::Encoding(line_at(&self.bytes, error.valid_up_to())))
+    }
+
+    /// How it was encoded.
+    pub(super) fn encoding(&self) -> TextEncoding {
+        self.encoding
+    }
+
+    /// How it was encoded, where [`TextLine::western`] decodes the lines that are no UTF-8.
+    pub(super) fn encoding_of_western_lines(&self) -> TextEncoding {
+        if std::str::from_utf8(&self.bytes).is_ok() { self.encoding } else { TextEncoding::Mixed }
     }
 
     /// Its lines with their numbers, with any line ends (`\n`, `\r\n`, `\r`).
     pub(super) fn lines(&self) -> impl Iterator<Item = (u32, TextLine<'_>)> + Clone {
-        let mut rest = Some(self.0.as_ref());
+        let mut rest = Some(self.bytes.as_ref());
         let mut number = 0_u32;
         std::iter::from_fn(move || {
             let bytes = rest?;
@@ -106,17 +130,4 @@ impl<'a> TextLine<'a> {
 pub(super) fn line_at(bytes: &[u8], at: usize) -> u32 {
     let ends = bytes[..at.min(bytes.len())].iter().filter(|byte| **byte == b'\n').count();
     u32::try_from(ends).unwrap_or(u32::MAX).saturating_add(1)
-}
-
-/// Characters in which Windows-1252 differs from Latin-1; unassigned bytes stay control characters.
-const WINDOWS_1252_UPPER: [char; 32] = [
-    '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž', '\u{8f}', '\u{90}', '‘', '’',
-    '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{9d}', 'ž', 'Ÿ',
-];
-
-fn windows_1252(byte: u8) -> char {
-    match byte {
-        0x80..=0x9f => WINDOWS_1252_UPPER[usize::from(byte - 0x80)],
-        _ => char::from(byte),
-    }
 }

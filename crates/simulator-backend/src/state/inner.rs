@@ -8,7 +8,7 @@ use super::overlay::CatalogueOverlay;
 use super::play_rules::PlayRules;
 use super::playlist::PlaylistRecord;
 use super::watch::{PlayRecord, PlayerDevice, SimulatedSession, WatchState};
-use crate::catalogue::{ItemId, MediaKind, Section, SortKey, SortedIds};
+use crate::catalogue::{AncestorItem, ItemId, MediaKind, Section, SortKey, SortedIds};
 use crate::users::UserId;
 
 /// Last changes of a section, as numbers of a server-wide counter and as times.
@@ -39,6 +39,8 @@ pub(super) struct StateData {
     pub(super) devices: Vec<PlayerDevice>,
     pub(super) settings: BTreeMap<String, String>,
     pub(super) overlay: CatalogueOverlay,
+    /// Title and artist of tracks whose tags a running scan has not read yet.
+    pub(super) unread_tags: HashMap<ItemId, (String, Option<AncestorItem>)>,
     /// Times of the last changes to items and playlists, in milliseconds.
     pub(super) saved_ms: HashMap<ItemId, u64>,
     pub(super) rules: PlayRules,

@@ -40,6 +40,7 @@ pub(super) fn seed_state(catalogue: &Catalogue, users: &UserRegistry, plays_per_
         next_entry: 0,
         next_play: 0,
         next_session: 0,
+        unread_tags: HashMap::default(),
         merged: parking_lot::Mutex::default(),
     };
     for (at, section) in Section::EVERY.into_iter().enumerate() {

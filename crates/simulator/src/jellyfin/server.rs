@@ -208,6 +208,14 @@ pub(crate) fn run_task(house: &Arc<JellyfinServer>, ground: &Arc<SimulatorContex
     });
 }
 
+/// Stops a task.
+pub(crate) fn cancel_task(house: &JellyfinServer, ground: &SimulatorContext, key: &str, now_ms: u64) {
+    house.tasks.cancel(key, now_ms);
+    if key == tasks::SCAN {
+        mark_sections(&ground.state, false);
+    }
+}
+
 /// Tells administrators of the refresh of a library. Nothing is told of a refresh of one item.
 pub(crate) fn tell_progress(server: &JellyfinServer, library: JellyfinId) {
     for percent in ["0", "100"] {

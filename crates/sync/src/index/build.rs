@@ -151,7 +151,7 @@ impl LibraryWorker {
     pub(super) async fn fetch_library(&self) -> Result<(LibraryInfo, Option<u64>), IndexError> {
         let (mut failures, mut missing) = (0, 0);
         loop {
-            match self.source.libraries().await {
+            match self.source.libraries(false).await {
                 Ok(response) => {
                     let key = &self.library.id.key;
                     if let Some(info) = response.value.into_iter().find(|info| info.key == *key) {

@@ -91,7 +91,9 @@ impl LibraryClient {
     }
 
     /// The server's libraries.
-    pub(super) async fn libraries(&self) -> Result<TimedResponse<Vec<LibraryInfo>>, OwnReadError> {
+    ///
+    /// With `is_scanned` a scan of one library is looked for too, which may take another request.
+    pub(super) async fn libraries(&self, is_scanned: bool) -> Result<TimedResponse<Vec<LibraryInfo>>, OwnReadError> {
         let user = self.user().await;
         let response = self.get(&self.kind().libraries_target(user.as_deref()), Class::Sections).await?;
         let mut infos = self.kind().libraries(&response.value).map_err(|_| OwnReadError::UnusableResponse)?;
@@ -102,8 +104,34 @@ impl LibraryClient {
             for info in &mut infos {
                 info.is_scanning = true;
             }
+        } else if is_scanned
+            && let Some(target) = self.kind().scan_progress_target()
+            && let Ok(response) = self.get(target, Class::Sections).await
+            && let Ok(keys) = self.kind().scanned_libraries(&response.value)
+        {
+            for info in &mut infos {
+                info.is_scanning = keys.contains(&info.key);
+            }
         }
         Ok(TimedResponse { value: infos, took: response.took, server_s: response.server_s })
+    }
+
+    /// Whether the server scans the library with this key.
+    pub(super) async fn is_scanning(&self, key: &str) -> Result<bool, OwnReadError> {
+        let kind = self.kind();
+        let unfit = |_| OwnReadError::UnusableResponse;
+        if let Some(target) = kind.scan_target() {
+            let tasks = self.get(target, Class::Sections).await?;
+            if kind.is_scanning(&tasks.value).map_err(unfit)? {
+                return Ok(true);
+            }
+        }
+        let target = match kind.scan_progress_target() {
+            Some(target) => target.to_owned(),
+            None => kind.libraries_target(None),
+        };
+        let libraries = self.get(&target, Class::Sections).await?;
+        Ok(kind.scanned_libraries(&libraries.value).map_err(unfit)?.iter().any(|scanned| scanned == key))
     }
 
     /// One page of all items of a kind.

@@ -12,6 +12,7 @@ use greenroom_dialect::crawl::{ChangeHint, LibraryContents, LibraryInfo};
 use super::store::{SnapshotMetadata, SnapshotStore};
 use super::{Generation, IndexError, Libraries, Library, LibraryId};
 use crate::index::client::LibraryClient;
+use crate::index::scan_state::ScanState;
 use crate::index::scheduler::LibraryWorker;
 use greenroom_origin::own_read::OwnReadError;
 use greenroom_proxy::feed::LibraryChanges;
@@ -19,6 +20,8 @@ use greenroom_proxy::server::Server;
 
 /// Poll interval while clients are active.
 const POLL_INTERVAL: Duration = Duration::from_secs(300);
+/// Poll interval while a library is scanned, and least time between two polls because of reports that one is.
+const SCAN_POLL_INTERVAL: Duration = Duration::from_secs(10);
 /// Polling stops after this time without a client.
 const IDLE_AFTER: Duration = Duration::from_secs(600);
 /// First and longest pause after a failed poll.
@@ -27,8 +30,6 @@ const RETRY_DELAY: (Duration, Duration) = (Duration::from_secs(2), Duration::fro
 const REMOVE_AFTER_MS: u64 = 120_000;
 /// Poll interval while one is missing.
 const RECHECK_INTERVAL: Duration = Duration::from_secs(125);
-/// Max items of one library named at a time; beyond, the library is compared in full.
-const MAX_NAMED_CHANGES: usize = 20_000;
 
 /// Runs the workers of a server's libraries until the process ends. Returns at once without a token.
 pub async fn run(server: Arc<Server>, libraries: Arc<Libraries>) {
@@ -36,7 +37,15 @@ pub async fn run(server: Arc<Server>, libraries: Arc<Libraries>) {
     let stop = server.origin.stop.clone();
     server.feed.pending.set_has_consumer();
     server.listing_watch.set_has_consumer();
-    let mut discovery = LibraryDiscovery { server, libraries, source, missing: HashMap::new(), ended: BTreeSet::new() };
+    let mut discovery = LibraryDiscovery {
+        server,
+        libraries,
+        source,
+        missing: HashMap::new(),
+        ended: BTreeSet::new(),
+        scan_polled_ms: 0,
+        suspects_scan: false,
+    };
     tokio::select! {
         () = stop.cancelled() => {}
         () = discovery.run() => {}
@@ -51,6 +60,10 @@ struct LibraryDiscovery {
     missing: HashMap<LibraryId, u64>,
     /// Keys of removed libraries. Their files are deleted if the next poll does not list them either.
     ended: BTreeSet<String>,
+    /// Time of the last poll because the server reported a scan, in milliseconds.
+    scan_polled_ms: u64,
+    /// The server reported a scan since the last poll.
+    suspects_scan: bool,
 }
 
 impl LibraryDiscovery {
@@ -63,7 +76,9 @@ impl LibraryDiscovery {
             match self.poll_libraries().await {
                 Ok(()) => {
                     pause = RETRY_DELAY.0;
-                    if self.missing.is_empty() && self.ended.is_empty() {
+                    if self.is_scanned() {
+                        self.dispatch_events(SCAN_POLL_INTERVAL, false).await;
+                    } else if self.missing.is_empty() && self.ended.is_empty() {
                         self.dispatch_events(POLL_INTERVAL, true).await;
                     } else {
                         self.dispatch_events(RECHECK_INTERVAL, false).await;
@@ -142,7 +157,9 @@ impl LibraryDiscovery {
 
     /// Polls the list of libraries.
     async fn poll_libraries(&mut self) -> Result<(), OwnReadError> {
-        let infos = self.source.libraries().await?.value;
+        let is_suspected = self.is_scanned() || self.suspects_scan;
+        let infos = self.source.libraries(is_suspected).await?.value;
+        self.suspects_scan = false;
         let now_ms = self.server.origin.clock.now_ms();
         let is_stable_server =
             !infos.iter().any(|info| info.is_scanning) && super::publish::is_stable(&self.server, now_ms);
@@ -151,6 +168,7 @@ impl LibraryDiscovery {
         for info in infos.into_iter().filter(|info| info.contents != LibraryContents::Other) {
             let id = LibraryId { server: self.server.name().to_owned(), key: info.key.clone() };
             if let Some(library) = self.libraries.find(&id) {
+                library.report_scan(info.is_scanning);
                 let has_changed = library.update_from_server(info);
                 if has_changed {
                     library.pending.lock().changes.moved(now_ms);
@@ -163,6 +181,11 @@ impl LibraryDiscovery {
         }
         self.libraries.mark_listed(self.server.name());
         Ok(())
+    }
+
+    /// Whether the server scans any of its libraries, as far as known.
+    fn is_scanned(&self) -> bool {
+        self.of_server().iter().any(|library| library.status.lock().scan == ScanState::Scanning)
     }
 
     /// Ends libraries that were missing for long, if the server has settled.
@@ -190,6 +213,7 @@ impl LibraryDiscovery {
         {
             let mut status = library.status.lock();
             status.enabled_override = self.libraries.enabled_overrides.lock().get(id).copied();
+            status.scan = ScanState::Idle.reported(info.is_scanning);
             status.info = Some(info);
         }
         let library = Arc::new(library);
@@ -265,7 +289,7 @@ impl LibraryDiscovery {
     }
 
     /// Dispatches each hint to its library. Returns whether to poll the list of libraries.
-    fn dispatch_changes(&self, changes: LibraryChanges) -> bool {
+    fn dispatch_changes(&mut self, changes: LibraryChanges) -> bool {
         let now_ms = self.server.origin.clock.now_ms();
         let all = self.of_server();
         let mut must_poll = changes.has_gap;
@@ -303,7 +327,17 @@ impl LibraryDiscovery {
                     must_poll |= !all.iter().any(|library| library.id.key == library_key);
                     affected(&Some(library_key)).for_each(|library| library.record_change(None, None, now_ms));
                 }
+                ChangeHint::ScanStarted { shelf: library_key } => {
+                    let gap_ms = u64::try_from(SCAN_POLL_INTERVAL.as_millis()).unwrap_or(u64::MAX);
+                    let is_due = now_ms.saturating_sub(self.scan_polled_ms) >= gap_ms;
+                    if is_due && !self.is_scanned() && affected(&library_key).next().is_some() {
+                        // The poll finds out whether it is so.
+                        (self.suspects_scan, self.scan_polled_ms) = (true, now_ms);
+                        must_poll = true;
+                    }
+                }
                 ChangeHint::ScanEnded { shelf: library_key } => {
+                    must_poll |= self.is_scanned();
                     must_poll |= library_key.is_none();
                     affected(&library_key).for_each(|library| library.record_change(None, None, now_ms));
                 }
@@ -322,65 +356,20 @@ impl LibraryDiscovery {
     }
 }
 
-impl Library {
-    /// Takes over the listing of the server. Returns whether its content changed.
-    fn update_from_server(&self, info: LibraryInfo) -> bool {
-        info.title.clone_into(&mut self.title.lock());
-        let mut status = self.status.lock();
-        let has_changed = info.stamp.is_none() || status.metadata.stamp != info.stamp;
-        status.info = Some(info);
-        if status.failure.take_if(|(failure, _)| *failure == IndexError::Gone).is_some() {
-            // The library is back: nothing has to wait for a person or the schedule.
-            (status.build_at_ms, status.follow_at_ms, status.attempts) = (0, 0, 0);
-            status.is_confirmed = false;
-        }
-        has_changed && self.generation.read().is_some()
-    }
-
-    /// Records an event that names an added, changed or removed item, or only says that something changed.
-    fn record_change(&self, changed: Option<&str>, removed: Option<&str>, now_ms: u64) {
-        let mut pending = self.pending.lock();
-        let changes = &mut pending.changes;
-        match (changed, removed) {
-            // The last event counts: a key may be reused for another item.
-            (Some(key), _) => {
-                changes.removed.remove(key);
-                changes.changed.insert(key.to_owned());
-            }
-            (None, Some(key)) => {
-                changes.changed.remove(key);
-                changes.removed.insert(key.to_owned());
-            }
-            (None, None) => changes.has_unnamed_changes = true,
-        }
-        changes.mark_changed(now_ms);
-        if changes.changed.len() + changes.removed.len() > MAX_NAMED_CHANGES {
-            *changes = super::ItemChanges::default();
-            changes.moved(now_ms);
-            drop(pending);
-            self.request_compare(now_ms);
-        }
-    }
-
-    /// Requests a full comparison because too many items changed.
-    fn request_compare(&self, now_ms: u64) {
-        self.status.lock().compare_at_ms.get_or_insert(now_ms);
-    }
-}
-
-impl super::ItemChanges {
-    fn moved(&mut self, now_ms: u64) {
-        self.has_unnamed_changes = true;
-        self.mark_changed(now_ms);
-    }
-}
-
 #[cfg(test)]
 impl LibraryDiscovery {
     fn new(server: &Arc<Server>, libraries: &Arc<Libraries>) -> Self {
         let (server, libraries) = (Arc::clone(server), Arc::clone(libraries));
         let source = LibraryClient::new(&server).expect("the server has a token");
-        Self { server, libraries, source, missing: HashMap::new(), ended: BTreeSet::new() }
+        Self {
+            server,
+            libraries,
+            source,
+            missing: HashMap::new(),
+            ended: BTreeSet::new(),
+            scan_polled_ms: 0,
+            suspects_scan: false,
+        }
     }
 }
 

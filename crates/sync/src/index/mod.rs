@@ -15,6 +15,7 @@
 
 mod build;
 mod build_deadline;
+mod change_record;
 mod client;
 mod crawl;
 mod discovery;
@@ -27,6 +28,7 @@ mod page_size;
 mod progress;
 mod publish;
 mod report;
+mod scan_state;
 mod schedule;
 mod scheduler;
 mod settings;
@@ -57,6 +59,7 @@ pub use report::{GenerationReport, LibraryCost, LibraryReport};
 pub use schedule::CompareSchedule;
 pub use state::{IndexError, LibraryState};
 
+use scan_state::ScanState;
 use scheduler::AttemptKind;
 use state::{StateInputs, state_of};
 use status::{BuildHandle, ItemChanges, LibraryStatus, PendingWork};
@@ -217,6 +220,7 @@ impl Library {
             is_confirmed: status.is_confirmed,
             is_building: self.progress.borrow().is_building(),
             has_failed: Self::failure_of(status).is_some(),
+            is_changing: status.scan != ScanState::Idle,
         })
     }
 
@@ -335,6 +339,7 @@ impl Library {
         }
         let cancel = CancellationToken::new();
         status.cancel = Some((attempt, cancel.clone()));
+        status.scan = status.scan.begun();
         if attempt == AttemptKind::Build {
             status.has_force |= self.pending.lock().build.take().is_some_and(|request| request.has_force);
         }

@@ -216,6 +216,7 @@ impl LibraryWorker {
         let library = &self.library;
         let now_ms = library.server.origin.clock.now_ms();
         let mut status = library.status.lock();
+        status.scan = status.scan.ended(false);
         status.attempts = status.attempts.saturating_add(1);
         let doublings = status.attempts.saturating_sub(1).min(10);
         let retry_ms = now_ms.saturating_add((RETRY_MS.0 << doublings).min(RETRY_MS.1));
@@ -254,6 +255,7 @@ impl LibraryWorker {
         let since_ms = since_ms.map_or(now_ms, |(_, since_ms)| since_ms);
         status.failure = is_compare_due.then_some((IndexError::Differs, since_ms));
         (status.attempts, status.follow_at_ms) = (0, 0);
+        status.scan = status.scan.ended(true);
         if attempt == AttemptKind::Build {
             status.build_at_ms = 0;
             self.library.notify_success();

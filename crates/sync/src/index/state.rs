@@ -18,6 +18,8 @@ pub enum LibraryState {
     Building,
     /// The snapshot matches the server, as far as known.
     Current,
+    /// The server scans its files, or has just done so: tracks may have no tags yet.
+    Changing,
     /// The snapshot is from an earlier process and not confirmed by the server yet.
     Unconfirmed,
     /// The snapshot may be older than the server's library; the error says why.
@@ -71,8 +73,16 @@ pub enum IndexError {
 
 impl LibraryState {
     /// All states.
-    pub const EVERY: [Self; 7] =
-        [Self::Off, Self::Idle, Self::Building, Self::Current, Self::Unconfirmed, Self::Stale, Self::Failed];
+    pub const EVERY: [Self; 8] = [
+        Self::Off,
+        Self::Idle,
+        Self::Building,
+        Self::Current,
+        Self::Changing,
+        Self::Unconfirmed,
+        Self::Stale,
+        Self::Failed,
+    ];
 
     /// Its name in API and metrics.
     pub fn name(self) -> &'static str {
@@ -81,6 +91,7 @@ impl LibraryState {
             Self::Idle => "idle",
             Self::Building => "building",
             Self::Current => "current",
+            Self::Changing => "changing",
             Self::Unconfirmed => "unconfirmed",
             Self::Stale => "stale",
             Self::Failed => "failed",
@@ -97,6 +108,7 @@ pub(super) struct StateInputs {
     pub(super) is_confirmed: bool,
     pub(super) is_building: bool,
     pub(super) has_failed: bool,
+    pub(super) is_changing: bool,
 }
 
 /// The state that follows from this input.
@@ -104,6 +116,7 @@ pub(super) fn state_of(inputs: StateInputs) -> LibraryState {
     match inputs {
         StateInputs { is_on: false, .. } => LibraryState::Off,
         StateInputs { has_snapshot: true, has_failed: true, .. } => LibraryState::Stale,
+        StateInputs { has_snapshot: true, is_changing: true, .. } => LibraryState::Changing,
         StateInputs { has_snapshot: true, is_confirmed: true, .. } => LibraryState::Current,
         StateInputs { has_snapshot: true, .. } => LibraryState::Unconfirmed,
         StateInputs { is_building: true, .. } => LibraryState::Building,
@@ -189,8 +202,14 @@ impl fmt::Display for IndexError {
 mod tests {
     use super::*;
 
-    const NO_SNAPSHOT: StateInputs =
-        StateInputs { is_on: true, has_snapshot: false, is_confirmed: false, is_building: false, has_failed: false };
+    const NO_SNAPSHOT: StateInputs = StateInputs {
+        is_on: true,
+        has_snapshot: false,
+        is_confirmed: false,
+        is_building: false,
+        has_failed: false,
+        is_changing: false,
+    };
 
     #[test]
     fn a_snapshot_stays_in_use_whatever_fails() {
@@ -209,6 +228,11 @@ mod tests {
                 StateInputs { has_snapshot: true, is_confirmed: true, has_failed: true, ..NO_SNAPSHOT },
                 LibraryState::Stale,
             ),
+            (
+                StateInputs { has_snapshot: true, is_confirmed: true, is_changing: true, ..NO_SNAPSHOT },
+                LibraryState::Changing,
+            ),
+            (StateInputs { is_changing: true, is_building: true, ..NO_SNAPSHOT }, LibraryState::Building),
             (StateInputs { is_on: false, has_snapshot: true, ..NO_SNAPSHOT }, LibraryState::Off),
         ] {
             assert_eq!(state_of(inputs), wanted, "{inputs:?}");

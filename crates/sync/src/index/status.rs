@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::crawl::Crawl;
 use super::store::SnapshotMetadata;
 use super::{IndexError, LibraryCost};
+use crate::index::scan_state::ScanState;
 use crate::index::scheduler::AttemptKind;
 use greenroom_origin::shrink_guard::SuspectList;
 
@@ -25,6 +26,8 @@ pub(super) struct LibraryStatus {
     /// The server's last listing.
     pub(super) info: Option<LibraryInfo>,
     pub(super) metadata: SnapshotMetadata,
+    /// Whether the server scans its files.
+    pub(super) scan: ScanState,
     /// The user's choice whether to index it.
     pub(super) enabled_override: Option<bool>,
     /// It is indexed without a request.

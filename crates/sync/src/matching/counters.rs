@@ -21,6 +21,10 @@ pub enum MatchCounter {
     Rekeyed,
     /// A confirmed match was deleted because its item is gone.
     Dropped,
+    /// A confirmed match was judged again, because the index had gained rows.
+    JudgedAgain,
+    /// A confirmed match was deleted because another item is meant.
+    Superseded,
     /// A pinned item is currently not in the library.
     PinLost,
     /// A candidate was left out because of a rejection.
@@ -45,7 +49,7 @@ pub enum MatchCounter {
 
 impl MatchCounter {
     /// All events.
-    pub const EVERY: [Self; 18] = [
+    pub const EVERY: [Self; 20] = [
         Self::Requested,
         Self::WholeIndex,
         Self::DeltaOnly,
@@ -54,6 +58,8 @@ impl MatchCounter {
         Self::Confirmed,
         Self::Rekeyed,
         Self::Dropped,
+        Self::JudgedAgain,
+        Self::Superseded,
         Self::PinLost,
         Self::Rejected,
         Self::MissingOnServer,
@@ -77,6 +83,8 @@ impl MatchCounter {
             Self::Confirmed => "confirmed",
             Self::Rekeyed => "rekeyed",
             Self::Dropped => "dropped",
+            Self::JudgedAgain => "judged_again",
+            Self::Superseded => "superseded",
             Self::PinLost => "pin_lost",
             Self::Rejected => "rejected",
             Self::MissingOnServer => "disowned",

@@ -27,6 +27,7 @@ mod overrides_service;
 pub mod overrides_store;
 pub mod path_lookup;
 pub mod query;
+mod rejudging;
 mod session;
 #[cfg(test)]
 mod tests;

@@ -56,7 +56,9 @@ pub struct MatchOverride {
     pub identity: ItemIdentity,
     /// Whether it is this very recording, and not another acceptable version.
     pub is_strict: bool,
-    /// The generation at whose time a live search found the item, if no snapshot had it yet; else zero.
+    /// Of a confirmed match the generation in which it was judged last, zero if that is not known: a newer one may have
+    /// rows that are meant instead. Also, an item that no snapshot had by then was found by a live search and may still
+    /// appear.
     pub seen_in: u64,
     /// Time of its creation, in milliseconds since 1970.
     pub created_ms: u64,

@@ -35,8 +35,6 @@ impl Matcher {
                         && match_override.kind != MatchOverrideKind::Rejection
                         && match_override.query == *query
                 });
-                let is_listed =
-                    generation.as_ref().is_some_and(|generation| generation.snapshot.row_of(&item.key).is_some());
                 (!is_known).then(|| MatchOverride {
                     id: 0,
                     library: owned.id.clone(),
@@ -45,7 +43,7 @@ impl Matcher {
                     item_key: item.key.to_string(),
                     identity,
                     is_strict: session::is_exact_recording(query, item, generation.as_deref()),
-                    seen_in: if is_listed { 0 } else { number },
+                    seen_in: number,
                     created_ms: now_ms,
                 })
             });

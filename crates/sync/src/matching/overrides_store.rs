@@ -156,6 +156,12 @@ impl OverrideStore {
         Ok(())
     }
 
+    /// Sets the generation in which a confirmed match was judged last.
+    pub(super) fn set_judged(&self, id: i64, generation: u64) -> Result<(), StateError> {
+        self.db.lock().execute("UPDATE ruling SET seen_in = ?2 WHERE id = ?1", params![id, signed(generation)])?;
+        Ok(())
+    }
+
     /// Deletes overrides; returns how many existed.
     pub(super) fn remove(&self, ids: &[i64]) -> Result<usize, StateError> {
         let mut db = self.db.lock();

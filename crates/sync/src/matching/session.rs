@@ -24,9 +24,9 @@ enum OverrideStatus {
 }
 
 /// A result after filtering.
-struct FilteredCandidates {
-    decision: MatchDecision,
-    candidates: Vec<MatchCandidate>,
+pub(super) struct FilteredCandidates {
+    pub(super) decision: MatchDecision,
+    pub(super) candidates: Vec<MatchCandidate>,
     /// Whether an item was left out that the server currently lacks.
     lacks_missing_items: bool,
 }
@@ -46,7 +46,7 @@ impl MatchSession<'_> {
         let keys = OverrideKeys::new(&self.library.id, query);
         let overrides = self.shared.overrides(&keys);
         let rejections = rejections(&overrides);
-        if let Some(decided) = self.resolve_from_overrides(&keys, &overrides, &rejections) {
+        if let Some(decided) = self.resolve_from_overrides(query, &keys, &overrides, &rejections) {
             return decided;
         }
         let miss_key = MissKey::new(&self.library.id, query, self.policy);
@@ -82,6 +82,7 @@ impl MatchSession<'_> {
     /// The result of the track's overrides that still hold.
     fn resolve_from_overrides(
         &self,
+        query: &TrackQuery,
         keys: &OverrideKeys,
         overrides: &[(usize, MatchOverride)],
         rejections: &[&MatchOverride],
@@ -104,6 +105,15 @@ impl MatchSession<'_> {
             }
             match self.override_status(match_override) {
                 OverrideStatus::Valid(item) if is_rejected(rejections, &item) => {}
+                OverrideStatus::Valid(item) if self.is_superseded(query, match_override, &item, rejections) => {
+                    self.shared.counters.increment(MatchCounter::Superseded);
+                    tracing::info!(
+                        library = %self.library.id,
+                        key = match_override.item_key,
+                        "a confirmed match is judged anew: the library has gained a better one"
+                    );
+                    self.shared.with_store(|store| store.remove(&[match_override.id]).map(drop));
+                }
                 OverrideStatus::Valid(item) => {
                     self.shared.counters.increment(MatchCounter::Confirmed);
                     return Some(TrackResolution::from_override(MatchSource::Confirmed, *item));
@@ -218,7 +228,7 @@ impl MatchSession<'_> {
     }
 
     /// Leaves out rejected items and those missing on the server. If any were left out, the others are scored again.
-    fn filter_candidates(
+    pub(super) fn filter_candidates(
         &self,
         query: &TrackQuery,
         result: &MatchResult,

@@ -59,6 +59,15 @@ pub enum PlaylistWriteResult {
     Unknown,
 }
 
+/// All rows of a list.
+#[derive(Debug)]
+pub struct FetchedList<T> {
+    /// The valid ones.
+    pub rows: Vec<T>,
+    /// Number of rows that could not be read.
+    pub unreadable: usize,
+}
+
 /// Client of one server for one user.
 #[derive(Debug)]
 pub struct PlaylistClient {
@@ -167,7 +176,7 @@ impl PlaylistClient {
     pub(super) async fn playlists(&self) -> Result<Vec<PlaylistInfo>, PlaylistError> {
         let kind = self.kind();
         let target = |start| kind.playlists_target(&self.account, start, PAGE_ROWS);
-        self.fetch_all_pages(target, |body| kind.playlists(body)).await
+        Ok(self.fetch_all_pages(target, |body| kind.playlists(body)).await?.rows)
     }
 
     /// Timeout of a write.
@@ -179,7 +188,7 @@ impl PlaylistClient {
     ///
     /// # Errors
     /// It cannot be read completely.
-    pub async fn entries(&self, playlist: &str) -> Result<Vec<PlaylistEntry>, PlaylistError> {
+    pub async fn entries(&self, playlist: &str) -> Result<FetchedList<PlaylistEntry>, PlaylistError> {
         let kind = self.kind();
         let target = |start| kind.entries_target(&self.account, playlist, start, PAGE_ROWS);
         self.fetch_all_pages(target, |body| kind.entries(body)).await
@@ -210,7 +219,7 @@ impl PlaylistClient {
         &self,
         target: impl Fn(u64) -> String,
         read: impl Fn(&[u8]) -> Result<PlaylistPage<T>, UnusableResponse>,
-    ) -> Result<Vec<T>, PlaylistError> {
+    ) -> Result<FetchedList<T>, PlaylistError> {
         let mut rows = Vec::new();
         let mut start = 0;
         loop {
@@ -226,7 +235,8 @@ impl PlaylistClient {
                 return Err(PlaylistError::Foreign);
             }
             if is_last {
-                return Ok(rows);
+                let unreadable = usize::try_from(start).unwrap_or(usize::MAX).saturating_sub(rows.len());
+                return Ok(FetchedList { rows, unreadable });
             }
             if rows.len() > MAX_LIST_ROWS {
                 return Err(PlaylistError::TooLong);

@@ -4,7 +4,8 @@
 //! Modules of one sync: [`request`] (what to sync), [`sync`] (executes a request), `wait_for_index` (waits until the
 //! library has an index), `resolve` (matches the rows), [`plan`] (computes the changes to a playlist), [`apply`]
 //! (writes one user's playlist), [`client`] (requests to the media server), `ownership` and [`created`] (which
-//! playlists Greenroom may write), `lock` (one run at a time per playlist), [`run`] (its progress), [`report`] (its
+//! playlists Greenroom may write), `lock` (one run at a time per playlist), `repetition` (runs it again after a
+//! scan), [`run`] (its progress), [`report`] with [`account_report`] (its
 //! result) and [`error`].
 //!
 //! Modules of scheduled syncs: [`scheduled`] (runs them), `schedule` (when each is due), `watch` (finds and reads
@@ -14,6 +15,7 @@
 //! rows changes nothing, and if no row matched nothing is changed. There is no journal: after a failure the next run
 //! reads the playlist from the server and continues from there.
 
+pub mod account_report;
 pub mod apply;
 pub mod client;
 pub mod created;
@@ -21,6 +23,7 @@ pub mod error;
 mod lock;
 mod ownership;
 pub mod plan;
+mod repetition;
 pub mod report;
 mod report_files;
 pub mod request;
@@ -50,6 +53,7 @@ use greenroom_proxy::server::Server;
 use greenroom_state::file_work_queue::FileWorkQueue;
 use greenroom_state::warnings::{Severity, Warning, WarningAction};
 use lock::PlaylistLocks;
+use repetition::SyncRepetition;
 use report::PlaylistFailure;
 use request::SyncRequest;
 use run::{RunResult, SyncRun};
@@ -120,6 +124,8 @@ pub struct PlaylistService {
     outcome_counts: [AtomicU64; OUTCOMES.len()],
     created: CreatedPlaylists,
     locks: PlaylistLocks,
+    /// Number of syncs that wait for the end of a scan.
+    waiting_for_scan: AtomicU64,
     /// The scheduled syncs.
     pub scheduled: ScheduledSyncs,
 }
@@ -159,6 +165,7 @@ impl PlaylistService {
             outcome_counts: Default::default(),
             created: CreatedPlaylists::default(),
             locks: PlaylistLocks::default(),
+            waiting_for_scan: AtomicU64::new(0),
             scheduled: ScheduledSyncs::default(),
         }
     }
@@ -196,7 +203,11 @@ impl PlaylistService {
         self.tasks.spawn(async move {
             // If the task panics or is dropped, the guard marks the run as failed.
             let guard = RunGuard { playlists, run: started_run };
+            let again = SyncRepetition::of(&request);
             sync::run_sync(&guard.playlists, &guard.run, request).await;
+            if let Some(again) = again {
+                again.run_after_scan(&guard.playlists, &guard.run).await;
+            }
         });
         Ok(run)
     }

@@ -17,18 +17,18 @@ enum PlaylistOwner {
 }
 
 impl PlaylistClient {
-    /// All playlists of this name that the user may write.
+    /// All playlists of these names that the user may write.
     ///
     /// # Errors
     /// The list cannot be read completely, or none of these playlists is known to be the user's own, and the owner of
     /// one is unknown.
     pub async fn playlists_named(
         &self,
-        name: &str,
+        names: &[&str],
         created: &CreatedPlaylists,
     ) -> Result<Vec<PlaylistInfo>, PlaylistError> {
         let mut named = self.playlists().await?;
-        named.retain(|listed| listed.title.trim() == name.trim());
+        named.retain(|listed| names.iter().any(|name| listed.title.trim() == name.trim()));
         let mut own = Vec::new();
         let mut has_unknown_owner = false;
         for listed in named {

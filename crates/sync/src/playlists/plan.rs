@@ -17,12 +17,25 @@ pub struct CurrentEntry {
 /// What one request can do on this server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BatchLimits {
+    /// Items a playlist is created with.
+    pub create: usize,
     /// Items added per request.
     pub add: usize,
     /// Entries removed per request.
     pub remove: usize,
     /// Whether one request can set the whole content.
     pub can_set: bool,
+    /// Whether a new playlist can take the place of this one.
+    pub can_swap: bool,
+}
+
+impl BatchLimits {
+    /// Requests that fill a new playlist with this many items and put it in the place of another: it is created and
+    /// filled, the old one is deleted, and the new one gets its name.
+    fn swap_requests(self, items: usize) -> usize {
+        let rest = items.saturating_sub(self.create.max(1));
+        1 + rest.div_ceil(self.add.max(1)) + 2
+    }
 }
 
 /// A move of one entry.
@@ -49,6 +62,38 @@ pub enum PlanStep {
     Arrange(Vec<EntryMove>),
     /// Set the whole content.
     Set,
+    /// Fill a new playlist and put it in the place of this one.
+    Swap,
+}
+
+/// Why entries were not removed that a replaced playlist should not have any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schema(as = HeldBackReason)]
+pub enum HeldBackReason {
+    /// Rows of the source could not be read: they may ask for these tracks. Nothing allows it.
+    Unreadable,
+    /// The server scans its files: tracks that were not found may appear. Nothing allows it.
+    Changing,
+    /// Most entries would go, or few rows were found; the request may allow it.
+    Shrink,
+}
+
+/// What decides whether entries may be removed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RemovalInputs {
+    /// Entries of the playlist.
+    pub before: usize,
+    /// Entries that would go.
+    pub leaving: usize,
+    /// Rows of the source that could not be read.
+    pub unreadable: usize,
+    /// Whether the server is scanning.
+    pub is_changing: bool,
+    /// Whether few rows were found.
+    pub is_doubtful: bool,
+    /// Whether the request allows the playlist to shrink.
+    pub may_shrink: bool,
 }
 
 /// The next step from `current` to exactly `wanted`, whose keys are distinct, with as few requests as possible.
@@ -62,21 +107,22 @@ pub fn next_step(current: &[CurrentEntry], wanted: &[String], limits: BatchLimit
     if limits.can_set && append_requests.min(edit_requests) > 1 {
         return PlanStep::Set;
     }
+    if limits.can_swap && limits.swap_requests(wanted.len()) < append_requests.min(edit_requests) {
+        return PlanStep::Swap;
+    }
     if edit_requests <= append_requests { edit_plan.phase(current, wanted) } else { append_plan.phase() }
 }
 
-/// Whether removals need permission, because most entries would go or few rows matched.
-pub fn is_held_back(before: usize, leaving: usize, is_doubtful: bool) -> bool {
-    leaving > 0 && (is_doubtful || leaving * 2 > before)
-}
-
-/// Number of requests in total.
-pub fn requests(current: &[CurrentEntry], wanted: &[String], limits: BatchLimits) -> usize {
-    if current.iter().map(|existing| &existing.key).eq(wanted) {
-        return 0;
+/// Why entries are not removed; `None` if they may be.
+pub fn held_back_reason(inputs: RemovalInputs) -> Option<HeldBackReason> {
+    match inputs {
+        RemovalInputs { leaving: 0, .. } => None,
+        RemovalInputs { unreadable: 1.., .. } => Some(HeldBackReason::Unreadable),
+        RemovalInputs { is_changing: true, .. } => Some(HeldBackReason::Changing),
+        RemovalInputs { may_shrink: true, .. } => None,
+        RemovalInputs { is_doubtful: true, .. } => Some(HeldBackReason::Shrink),
+        RemovalInputs { before, leaving, .. } => (leaving * 2 > before).then_some(HeldBackReason::Shrink),
     }
-    let fewest = AppendPlan::new(current, wanted).requests(limits).min(EditPlan::new(current, wanted).requests(limits));
-    if limits.can_set { fewest.min(1) } else { fewest }
 }
 
 /// First way: keep the prefix that is in order, append the rest and remove the old rest.
@@ -292,6 +338,11 @@ mod tests {
                     self.existing.clear();
                     self.append(wanted);
                 }
+                PlanStep::Swap => {
+                    self.requests += limits.swap_requests(wanted.len());
+                    self.existing.clear();
+                    self.append(wanted);
+                }
             }
         }
     }
@@ -300,7 +351,18 @@ mod tests {
         numbers.iter().map(u8::to_string).collect()
     }
 
-    const PLEX: BatchLimits = BatchLimits { add: 3, remove: 1, can_set: false };
+    const PLEX: BatchLimits = BatchLimits { create: 3, add: 3, remove: 1, can_set: false, can_swap: false };
+
+    /// Number of requests in total.
+    fn requests(current: &[CurrentEntry], wanted: &[String], limits: BatchLimits) -> usize {
+        if current.iter().map(|existing| &existing.key).eq(wanted) {
+            return 0;
+        }
+        let (append, edit) = (AppendPlan::new(current, wanted), EditPlan::new(current, wanted));
+        let fewest = append.requests(limits).min(edit.requests(limits));
+        let fewest = if limits.can_swap { fewest.min(limits.swap_requests(wanted.len())) } else { fewest };
+        if limits.can_set { fewest.min(1) } else { fewest }
+    }
 
     #[test]
     fn a_track_for_the_middle_is_added_and_then_moved() {
@@ -318,10 +380,38 @@ mod tests {
 
     #[test]
     fn the_whole_content_is_set_only_if_that_needs_fewer_requests() {
-        let limits = BatchLimits { add: 50, remove: 50, can_set: true };
+        let limits = BatchLimits { create: 50, add: 50, remove: 50, can_set: true, can_swap: false };
         let list = FakePlaylist::of(&keys(&[1, 2, 3]));
         assert_eq!(next_step(&list.existing, &keys(&[1, 2, 3, 4]), limits), PlanStep::Add(keys(&[4])));
         assert_eq!(next_step(&list.existing, &keys(&[7, 8, 9]), limits), PlanStep::Set);
+    }
+
+    #[test]
+    fn a_new_playlist_takes_the_place_only_where_that_needs_fewer_requests() {
+        let limits = BatchLimits { create: 20, add: 20, can_swap: true, ..PLEX };
+        let list = FakePlaylist::of(&keys(&[1, 2, 3, 4, 5, 6, 7, 8]));
+        assert_eq!(next_step(&list.existing, &keys(&[8, 7, 6, 5, 4, 3, 2, 1]), limits), PlanStep::Swap);
+        let few = next_step(&list.existing, &keys(&[3, 2, 1, 4, 5, 6, 7, 8]), limits);
+        assert!(matches!(&few, PlanStep::Arrange(moves) if moves.len() == 2), "{few:?}");
+        let same = next_step(&list.existing, &keys(&[4, 3, 2, 1, 5, 6, 7, 8]), limits);
+        assert!(matches!(&same, PlanStep::Arrange(moves) if moves.len() == 3), "{same:?}");
+        assert_eq!(next_step(&list.existing, &keys(&[1, 2, 3]), limits), PlanStep::Swap, "removals count as well");
+    }
+
+    #[test]
+    fn entries_stay_where_a_row_is_unreadable_or_a_scan_runs_whatever_the_request_allows() {
+        let inputs = RemovalInputs { before: 10, leaving: 1, may_shrink: true, ..RemovalInputs::default() };
+        assert_eq!(held_back_reason(inputs), None);
+        for (inputs, wanted) in [
+            (RemovalInputs { unreadable: 1, ..inputs }, HeldBackReason::Unreadable),
+            (RemovalInputs { is_changing: true, ..inputs }, HeldBackReason::Changing),
+            (RemovalInputs { is_doubtful: true, may_shrink: false, ..inputs }, HeldBackReason::Shrink),
+            (RemovalInputs { leaving: 6, may_shrink: false, ..inputs }, HeldBackReason::Shrink),
+        ] {
+            assert_eq!(held_back_reason(inputs), Some(wanted), "{inputs:?}");
+            assert_eq!(held_back_reason(RemovalInputs { leaving: 0, ..inputs }), None);
+        }
+        assert_eq!(held_back_reason(RemovalInputs { leaving: 5, may_shrink: false, ..inputs }), None);
     }
 
     proptest! {
@@ -329,9 +419,10 @@ mod tests {
         fn any_playlist_becomes_any_other_without_ever_being_empty(
             before in prop::collection::vec(0_u8..12, 0..14),
             after in prop::collection::hash_set(0_u8..12, 1..12).prop_map(|set| set.into_iter().collect::<Vec<_>>()),
-            add in 1_usize..5, remove in 1_usize..5, can_set in any::<bool>(),
+            (create, add, remove) in (1_usize..5, 1_usize..5, 1_usize..5),
+            (can_set, can_swap) in (any::<bool>(), any::<bool>()),
         ) {
-            let (limits, wanted) = (BatchLimits { add, remove, can_set }, keys(&after));
+            let (limits, wanted) = (BatchLimits { create, add, remove, can_set, can_swap }, keys(&after));
             let mut list = FakePlaylist::of(&keys(&before));
             list.requests = 0;
             let expected = requests(&list.existing, &wanted, limits);

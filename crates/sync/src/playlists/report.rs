@@ -9,6 +9,9 @@ use utoipa::ToSchema;
 
 use crate::matching::{MatchCandidate, MatchSource, TrackResolution};
 use crate::playlists::error::PlaylistError;
+use crate::playlists::plan::HeldBackReason;
+
+pub use super::account_report::{AccountReport, PlannedAction, PlannedRequests, PlaylistDiff, PlaylistSyncStatus};
 
 /// Below this match rate the report warns that the library may be the wrong one or out of date, and every removal must
 /// be allowed explicitly.
@@ -27,6 +30,8 @@ pub enum RowOutcome {
     Ambiguous,
     /// It is not in the library.
     Missing,
+    /// It is not in the library while the server scans its files: it may come.
+    NotYet,
     /// An earlier row matched the same item.
     Duplicate,
 }
@@ -72,6 +77,11 @@ pub struct RowReport {
     pub candidates: Vec<RowCandidate>,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(number: &usize) -> bool {
+    *number == 0
+}
+
 /// Number of rows by outcome.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = RowCounts)]
@@ -86,76 +96,64 @@ pub struct RowCounts {
     pub ambiguous: usize,
     /// Not in the library.
     pub missing: usize,
+    /// Not in the library while the server scans its files; left out if there is none.
+    #[serde(skip_serializing_if = "is_zero")]
+    #[schema(required = false)]
+    pub not_yet: usize,
     /// The same item as an earlier row.
     pub duplicate: usize,
     /// Rows that could not be parsed.
     pub bad: usize,
 }
 
-/// Result for one user's playlist.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "kebab-case")]
-#[schema(as = PlaylistStanding)]
-pub enum PlaylistSyncStatus {
-    /// Written and verified.
-    Written,
-    /// Already as wanted.
-    #[default]
-    Unchanged,
-    /// Would be written (dry run).
-    Planned,
-    /// No row matched, so nothing was written.
-    NothingFound,
-    /// Cancelled.
-    Cancelled,
-    /// Failed; completed writes stay.
-    Failed,
+impl RowCounts {
+    /// The sum of both.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            rows: self.rows + other.rows,
+            found: self.found + other.found,
+            version: self.version + other.version,
+            ambiguous: self.ambiguous + other.ambiguous,
+            missing: self.missing + other.missing,
+            not_yet: self.not_yet + other.not_yet,
+            duplicate: self.duplicate + other.duplicate,
+            bad: self.bad + other.bad,
+        }
+    }
+
+    /// Share of all rows that were found, those that could not be read among them.
+    pub fn match_rate(&self) -> f64 {
+        let all = self.rows + self.bad;
+        let found = self.rows - self.missing - self.not_yet - self.ambiguous;
+        if all == 0 { 0.0 } else { found as f64 / all as f64 }
+    }
 }
 
-/// Report of one user's playlist.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
-#[schema(as = PlaylistAccount)]
-pub struct AccountReport {
-    /// The account; `None` is the owner's token.
-    pub account: Option<String>,
-    /// Result.
-    pub standing: PlaylistSyncStatus,
-    /// The playlist's id.
-    pub playlist: Option<String>,
-    /// Whether it was created (or would be).
-    pub is_new: bool,
-    /// Tracks added, or to be added.
-    pub added: usize,
-    /// Entries removed, or to be removed.
-    pub removed: usize,
-    /// Entries that were not removed, because most would have gone or few rows matched; the request may allow it.
-    pub held_back: usize,
-    /// Tracks that the playlist already had.
-    pub already: usize,
-    /// Tracks that the user cannot see, or that the server did not accept.
-    pub not_visible: Vec<String>,
-    /// Tracks in the playlist after the run.
-    pub length: usize,
-    /// Changes of a dry run.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub diff: Option<PlaylistDiff>,
-    /// What failed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub error: Option<PlaylistFailure>,
+/// What a scan of the server means for a sync, as a sentence.
+pub fn changing_warning(not_yet: usize, is_dry: bool) -> String {
+    let rows = if not_yet == 1 { "1 row is".to_owned() } else { format!("{not_yet} rows are") };
+    let then =
+        if is_dry { "Look again once it has ended." } else { "The sync runs again by itself once it has ended." };
+    format!("The server is scanning its files, so {rows} not there yet, and nothing is removed. {then}")
 }
 
-/// Changes of a dry run.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
-#[schema(as = PlaylistDiff)]
-pub struct PlaylistDiff {
-    /// Keys to be added.
-    pub add: Vec<String>,
-    /// Keys to be removed.
-    pub remove: Vec<String>,
-    /// Whether the order would change.
-    pub reorder: bool,
-    /// Write requests needed.
-    pub writes: usize,
+/// Why so many entries were not removed, as a sentence.
+pub fn held_back_warning(held_back: usize, reason: HeldBackReason, unreadable: usize) -> String {
+    match reason {
+        HeldBackReason::Unreadable => format!(
+            "{held_back} entries were not removed, because {unreadable} rows could not be read, which may ask for them. \
+             Correct the rows, or take them out of the source."
+        ),
+        HeldBackReason::Changing => format!(
+            "{held_back} entries were not removed, because the server is scanning its files and their tracks may come \
+             back."
+        ),
+        HeldBackReason::Shrink => format!(
+            "{held_back} entries were not removed, because the playlist would have lost most of its entries or few rows \
+             were found. To remove them, allow it (shrink, --allow-shrink)."
+        ),
+    }
 }
 
 /// An error as a code and a sentence for people.
@@ -211,6 +209,9 @@ pub struct PlaylistReport {
     pub library: String,
     /// Age of that library's snapshot in seconds.
     pub library_age_s: u64,
+    /// Whether the server was scanning its files: rows that are not found are "not yet", nothing is removed, and the
+    /// sync runs again by itself once the scan has ended.
+    pub is_changing: bool,
     /// Changes allowed to an existing playlist.
     pub mode: &'static str,
     /// Match policy.
@@ -219,9 +220,11 @@ pub struct PlaylistReport {
     pub dry_run: bool,
     /// Format of the source.
     pub format: &'static str,
+    /// How its text was encoded: `utf-8`, `utf-16`, `windows-1252`, `iso-8859-1` or `mixed`.
+    pub encoding: &'static str,
     /// Rows by outcome.
     pub counts: RowCounts,
-    /// Share of rows matched, from 0 to 1.
+    /// Share of all rows matched, from 0 to 1; a row that could not be read is not matched.
     pub match_rate: f64,
     /// Warnings for the user.
     pub warnings: Vec<String>,
@@ -276,7 +279,8 @@ impl PlaylistReport {
                 PlaylistSyncStatus::Written | PlaylistSyncStatus::Unchanged | PlaylistSyncStatus::Planned
             ) && account.not_visible.is_empty()
         };
-        counts.missing + counts.ambiguous + counts.bad == 0 && self.accounts.iter().all(is_complete_account)
+        counts.missing + counts.not_yet + counts.ambiguous + counts.bad == 0
+            && self.accounts.iter().all(is_complete_account)
     }
 
     /// Whether any account failed.

@@ -5,8 +5,11 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use greenroom_library::playlist::export;
+
 use super::report::PlaylistFailure;
 use super::run::RunResult;
+use super::sync_status::worst_state;
 use crate::playlists::watch;
 use crate::playlists::watch::{MISSING, REPORT};
 use greenroom_config::playlists::ScheduledPlaylist;
@@ -22,22 +25,14 @@ pub(super) fn report_path(standing: &ScheduledPlaylist, file: Option<&Path>) -> 
     Some((standing.results.clone().or(temporary)?, name))
 }
 
-/// Name of the result.
-pub(super) fn result_name(result: &Result<RunResult, PlaylistFailure>) -> &'static str {
-    result.as_ref().map_or("failed", RunResult::name)
-}
-
-/// Writes the report.
-pub(super) fn write(folder: &Path, name: &str, result: &Result<RunResult, PlaylistFailure>) -> io::Result<()> {
-    let state = result_name(result);
-    let (report, missing) = match result {
-        Ok(RunResult::Done(report)) => {
-            let missing = (!report.missing.is_empty()).then(|| report.missing_csv());
-            (json!({"state": state, "report": **report}), missing)
-        }
-        Ok(RunResult::Failed(failure)) | Err(failure) => (json!({"state": state, "error": failure}), None),
-        Ok(RunResult::Cancelled) => (json!({"state": state}), None),
+/// Writes the report of all playlists of a source.
+pub(super) fn write(folder: &Path, name: &str, results: &[Result<RunResult, PlaylistFailure>]) -> io::Result<()> {
+    let reports: Vec<Value> = results.iter().map(report_of).collect();
+    let report = match <[Value; 1]>::try_from(reports) {
+        Ok([only]) => only,
+        Err(several) => json!({"state": worst_state(results), "playlists": several}),
     };
+    let missing = missing_of(results);
     std::fs::create_dir_all(folder)?;
     watch::replace(&folder.join(format!("{name}{REPORT}")), &pretty(&report))?;
     let table = folder.join(format!("{name}{MISSING}"));
@@ -47,6 +42,34 @@ pub(super) fn write(folder: &Path, name: &str, result: &Result<RunResult, Playli
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),
         },
+    }
+}
+
+fn report_of(result: &Result<RunResult, PlaylistFailure>) -> Value {
+    match result {
+        Ok(RunResult::Done(report)) => {
+            json!({"state": result.as_ref().map_or("failed", RunResult::name), "report": **report})
+        }
+        Ok(RunResult::Failed(failure)) | Err(failure) => json!({"state": "failed", "error": failure}),
+        Ok(RunResult::Cancelled) => json!({"state": "cancelled"}),
+    }
+}
+
+/// The missing rows as a table, with the playlist of each where there are several.
+fn missing_of(results: &[Result<RunResult, PlaylistFailure>]) -> Option<String> {
+    let reports: Vec<_> = results
+        .iter()
+        .filter_map(|result| match result {
+            Ok(RunResult::Done(report)) if !report.missing.is_empty() => Some(report),
+            _ => None,
+        })
+        .collect();
+    match (reports.as_slice(), results.len()) {
+        ([], _) => None,
+        ([only], 1) => Some(only.missing_csv()),
+        (several, _) => {
+            Some(export::csv_of_playlists(several.iter().map(|report| (report.name.as_str(), &report.missing[..]))))
+        }
     }
 }
 
@@ -66,7 +89,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("create a temporary folder");
         let cancelled = AccountReport { standing: PlaylistSyncStatus::Cancelled, ..AccountReport::default() };
         let report = PlaylistReport { accounts: vec![cancelled], ..PlaylistReport::default() };
-        write(folder.path(), "Road.csv", &Ok(RunResult::Done(Arc::new(report)))).expect("write the file");
+        write(folder.path(), "Road.csv", &[Ok(RunResult::Done(Arc::new(report)))]).expect("write the file");
         let report = std::fs::read(folder.path().join("Road.csv.report.json")).expect("read the file");
         let report: Value = serde_json::from_slice(&report).expect("parse JSON");
         assert_eq!(report["state"], "cancelled");

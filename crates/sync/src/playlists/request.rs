@@ -5,6 +5,9 @@ use greenroom_library::playlist;
 
 use greenroom_config::playlist_mode::PlaylistMode;
 
+/// How often a sync runs again by itself because the server was scanning.
+pub const MAX_SCAN_REPEATS: u32 = 20;
+
 /// Source of the rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SyncSource {
@@ -46,4 +49,8 @@ pub struct SyncRequest {
     pub live: u32,
     /// Wait for the library's first build.
     pub wait: bool,
+    /// How often it may run again by itself after a scan of the server.
+    pub repeats: u32,
+    /// Keys of tracks that an earlier run of this request wrote while the server scanned: they may be removed.
+    pub written_before: Vec<String>,
 }

@@ -37,7 +37,7 @@ pub(super) async fn resolve(
     run: &SyncRun,
     library: &Arc<Library>,
     source: &Playlist,
-    (policy, live): (MatchPolicy, u32),
+    (policy, live, is_changing): (MatchPolicy, u32, bool),
 ) -> Result<ResolvedRows, SyncError> {
     let mut live_left = usize::try_from(live).unwrap_or(usize::MAX);
     let total = source.rows.len();
@@ -63,7 +63,7 @@ pub(super) async fn resolve(
         for (((row, wanted), resolved), file) in batch.iter().zip(wanted).zip(&resolved).zip(files) {
             match file {
                 Some(item) => found.add_file_row(row, wanted, &item),
-                None => found.add_row(row, wanted, resolved),
+                None => found.add_row(row, wanted, resolved, is_changing),
             }
         }
     }
@@ -117,8 +117,12 @@ impl ResolvedRows {
         }
     }
 
-    fn add_row(&mut self, row: &PlaylistRow, wanted: TrackQuery, resolved: &TrackResolution) {
-        self.count(row, wanted, report::report_row(row, resolved), resolved.accepted());
+    fn add_row(&mut self, row: &PlaylistRow, wanted: TrackQuery, resolved: &TrackResolution, is_changing: bool) {
+        let mut report = report::report_row(row, resolved);
+        if is_changing && report.outcome == RowOutcome::Missing {
+            report.outcome = RowOutcome::NotYet;
+        }
+        self.count(row, wanted, report, resolved.accepted());
     }
 
     fn add_file_row(&mut self, row: &PlaylistRow, wanted: TrackQuery, item: &Item) {
@@ -144,6 +148,7 @@ impl ResolvedRows {
             RowOutcome::Version => counts.version += 1,
             RowOutcome::Ambiguous => counts.ambiguous += 1,
             RowOutcome::Missing => counts.missing += 1,
+            RowOutcome::NotYet => counts.not_yet += 1,
             RowOutcome::Duplicate => counts.duplicate += 1,
         }
         if matches!(report.outcome, RowOutcome::Missing | RowOutcome::Ambiguous) {

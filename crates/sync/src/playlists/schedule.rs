@@ -22,6 +22,8 @@ pub(super) struct ScheduleState {
     pub(super) failures: u32,
     /// Result of the last sync.
     pub(super) last_sync: Option<LastSync>,
+    /// The last sync ran while the server scanned: it runs again once the scan has ended.
+    pub(super) awaits_scan: bool,
     /// A sync was requested and has not begun.
     pub(super) is_requested: bool,
 }

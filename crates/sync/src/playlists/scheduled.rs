@@ -172,7 +172,8 @@ impl ScheduledSyncRunner {
         let every_ms = one.every_hours.saturating_mul(HOUR_MS);
         let known = self.known.get(key);
         let is_requested = is_requested_now || known.is_some_and(|known| known.is_requested);
-        let is_due = is_requested || is_due(known, stat, playlists.clock.now_ms(), every_ms);
+        let is_after_scan = known.is_some_and(|known| known.awaits_scan) && !self.is_changing(one);
+        let is_due = is_requested || is_after_scan || is_due(known, stat, playlists.clock.now_ms(), every_ms);
         let awaits_library = is_due && self.awaits_library(one);
         let existing = self.known.entry(key.clone()).or_default();
         existing.seen = stat;
@@ -185,6 +186,7 @@ impl ScheduledSyncRunner {
             existing.last_source = Some((stat, now_ms));
             existing.failures = if may_recover { existing.failures.saturating_add(1) } else { 0 };
             existing.retry_at_ms = may_recover.then(|| now_ms.saturating_add(retry_after_ms(existing.failures)));
+            existing.awaits_scan = last.is_changing;
             existing.last_sync = Some(last);
         }
         let regular_ms = existing.last_source.map(|(_, at_ms)| at_ms.saturating_add(every_ms));
@@ -194,6 +196,13 @@ impl ScheduledSyncRunner {
             last: existing.last_sync.clone(),
             next_ms: existing.retry_at_ms.into_iter().chain(regular_ms).min(),
         }
+    }
+
+    /// Whether the server scans the library.
+    fn is_changing(&self, one: &ScheduledPlaylist) -> bool {
+        let Ok(server) = self.playlists.server(&one.server) else { return false };
+        let library = self.playlists.library(&server, one.library.as_deref());
+        library.is_some_and(|library| library.is_changing())
     }
 
     /// Whether the library has no snapshot yet but will get one: the sync is postponed, and the others do not wait.
@@ -252,8 +261,23 @@ async fn sync_source(
     standing: &ScheduledPlaylist,
     location: &SourceLocation,
 ) -> (LastSync, bool) {
-    let result = attempt(playlists, standing, location).await;
-    let may_recover = match &result {
+    let results = attempt(playlists, standing, location).await;
+    let last = LastSync::from_results(playlists.clock.now_ms(), &results);
+    let may_recover = results.iter().any(may_recover);
+    let Some((folder, name)) = report_files::report_path(standing, location.file()) else {
+        return (last, may_recover);
+    };
+    let title = standing.title.clone();
+    let written = playlists.tasks.spawn_blocking(move || report_files::write(&folder, &name, &results));
+    if let Ok(Err(error)) = written.await {
+        tracing::warn!(playlist = title, %error, "the report of a scheduled playlist cannot be written");
+    }
+    (last, may_recover)
+}
+
+/// Whether a sync failed for a reason that may pass.
+fn may_recover(result: &Result<RunResult, PlaylistFailure>) -> bool {
+    match result {
         Ok(RunResult::Done(report)) => report.has_failed(),
         Ok(RunResult::Failed(failure)) | Err(failure) => !matches!(
             failure.code.as_str(),
@@ -261,37 +285,56 @@ async fn sync_source(
         ),
         // Cancelled by a person.
         Ok(RunResult::Cancelled) => false,
-    };
-    let last = LastSync {
-        at_ms: playlists.clock.now_ms(),
-        state: report_files::result_name(&result),
-        counts: match &result {
-            Ok(RunResult::Done(report)) => Some(report.counts),
-            _ => None,
-        },
-        error: match &result {
-            Ok(RunResult::Done(report)) => report.accounts.iter().find_map(|account| account.error.clone()),
-            Ok(RunResult::Failed(failure)) | Err(failure) => Some(failure.clone()),
-            Ok(RunResult::Cancelled) => None,
-        },
-    };
-    let Some((folder, name)) = report_files::report_path(standing, location.file()) else {
-        return (last, may_recover);
-    };
-    let title = standing.title.clone();
-    let written = playlists.tasks.spawn_blocking(move || report_files::write(&folder, &name, &result));
-    if let Ok(Err(error)) = written.await {
-        tracing::warn!(playlist = title, %error, "the report of a scheduled playlist cannot be written");
     }
-    (last, may_recover)
 }
 
+/// Syncs all playlists of a source one after another.
 async fn attempt(
     playlists: &Arc<PlaylistService>,
     standing: &ScheduledPlaylist,
     location: &SourceLocation,
-) -> Result<RunResult, PlaylistFailure> {
-    let (source, stem) = match (location, &standing.origin) {
+) -> Vec<Result<RunResult, PlaylistFailure>> {
+    let (sources, stem) = match read_sources(playlists, standing, location).await {
+        Ok(sources) => sources,
+        Err(failure) => return vec![Err(failure)],
+    };
+    let is_only = sources.len() == 1;
+    let mut results = Vec::with_capacity(sources.len());
+    for source in sources {
+        let own_name = match &source {
+            SyncSource::Rows(playlist) => playlist.name.clone(),
+            SyncSource::Server { .. } => None,
+        };
+        // Of several, each has its own name.
+        let name = standing.name.clone().filter(|_| is_only).or(own_name).or_else(|| stem.clone());
+        let request = SyncRequest {
+            source,
+            server: standing.server.clone(),
+            library: standing.library.clone(),
+            name,
+            mode: standing.mode,
+            shrink: standing.shrink,
+            accounts: standing.accounts.clone(),
+            policy: standing.policy,
+            dry_run: false,
+            live: 0,
+            wait: false,
+            // The scheduler does it, so that the report follows.
+            repeats: 0,
+            written_before: Vec::new(),
+        };
+        results.push(run_to_end(playlists, request).await);
+    }
+    results
+}
+
+/// The playlists of a source, and the name of its file.
+async fn read_sources(
+    playlists: &Arc<PlaylistService>,
+    standing: &ScheduledPlaylist,
+    location: &SourceLocation,
+) -> Result<(Vec<SyncSource>, Option<String>), PlaylistFailure> {
+    match (location, &standing.origin) {
         (SourceLocation::File(path), _) => {
             let opened = path.clone();
             let read_task = playlists.tasks.spawn_blocking(move || watch::read(&opened));
@@ -299,32 +342,19 @@ async fn attempt(
             let read =
                 read.map_err(|_| PlaylistFailure::new("slow-file", "the file could not be read within a minute"))?;
             let broke_off = |_| PlaylistFailure::new("unreadable", "reading the file was interrupted");
-            let playlist = read.map_err(broke_off)?.map_err(|message| PlaylistFailure::new("unreadable", message))?;
-            (SyncSource::Rows(Box::new(playlist)), path.file_stem().map(|stem| stem.to_string_lossy().into_owned()))
+            let read = read.map_err(broke_off)?.map_err(|message| PlaylistFailure::new("unreadable", message))?;
+            let sources = read.into_iter().map(|playlist| SyncSource::Rows(Box::new(playlist))).collect();
+            Ok((sources, path.file_stem().map(|stem| stem.to_string_lossy().into_owned())))
         }
         (SourceLocation::Server, ScheduledPlaylistSource::Server { server, playlist }) => {
             let (server, playlist) = (server.clone(), playlist.clone());
-            (SyncSource::Server { server, playlist, account: None }, None)
+            Ok((vec![SyncSource::Server { server, playlist, account: None }], None))
         }
-        (SourceLocation::Server, _) => return Err(PlaylistFailure::new("no-rows", "there is no playlist")),
-    };
-    let own_name = match &source {
-        SyncSource::Rows(playlist) => playlist.name.clone(),
-        SyncSource::Server { .. } => None,
-    };
-    let request = SyncRequest {
-        source,
-        server: standing.server.clone(),
-        library: standing.library.clone(),
-        name: standing.name.clone().or(own_name).or(stem),
-        mode: standing.mode,
-        shrink: standing.shrink,
-        accounts: standing.accounts.clone(),
-        policy: standing.policy,
-        dry_run: false,
-        live: 0,
-        wait: false,
-    };
+        (SourceLocation::Server, _) => Err(PlaylistFailure::new("no-rows", "there is no playlist")),
+    }
+}
+
+async fn run_to_end(playlists: &Arc<PlaylistService>, request: SyncRequest) -> Result<RunResult, PlaylistFailure> {
     let run = playlists.start(request)?;
     let result = playlists.clock.timeout(RUN_TIMEOUT, run.wait()).await;
     result.map_err(|_| {

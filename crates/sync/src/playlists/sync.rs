@@ -13,7 +13,7 @@ use super::report::{self, AccountReport, DOUBTFUL_RATE, PlaylistFailure, Playlis
 use super::run::{PlaylistProgress, RunResult, SyncRun};
 use crate::index::Library;
 use crate::playlists::apply::{PlaylistWriter, ServerQuirks};
-use crate::playlists::client::{PlaylistClient, PlaylistRequestCounters};
+use crate::playlists::client::{FetchedList, PlaylistClient, PlaylistRequestCounters};
 use crate::playlists::error::PlaylistError;
 use crate::playlists::request::{SyncRequest, SyncSource};
 use crate::playlists::resolve::{ResolvedRows, resolve};
@@ -76,6 +76,8 @@ struct AccountSync<'a> {
     counters: &'a Arc<PlaylistRequestCounters>,
     quirks: &'a ServerQuirks,
     is_doubtful: bool,
+    unreadable: usize,
+    is_changing: bool,
 }
 
 impl AccountSync<'_> {
@@ -92,7 +94,8 @@ impl AccountSync<'_> {
             let (report, existing) = self.write(account, found).await;
             let is_cancelled = report.standing == PlaylistSyncStatus::Cancelled;
             accounts.push(report);
-            if !self.request.dry_run {
+            // While files are scanned, tracks may bear the names of others.
+            if !self.request.dry_run && !self.is_changing {
                 found.confirm(self.playlists, self.library, &existing, &mut confirmed).await;
             }
             if is_cancelled {
@@ -120,6 +123,9 @@ impl AccountSync<'_> {
             mode: self.request.mode,
             may_shrink: self.request.shrink,
             is_doubtful: self.is_doubtful,
+            unreadable: self.unreadable,
+            is_changing: self.is_changing,
+            written_before: &self.request.written_before,
             created: &self.playlists.created,
             dry_run: self.request.dry_run,
             account,
@@ -146,13 +152,11 @@ async fn attempt(
     let generation = library.generation().ok_or_else(|| index_not_ready(&library))?;
     let library_age_s = playlists.clock.now_ms().saturating_sub(generation.taken_at_ms) / 1000;
     drop(generation);
-    let found = resolve(playlists, run, &library, &source, (request.policy, request.live)).await?;
+    let is_changing = library.check_scan().await;
+    let how = (request.policy, request.live, is_changing);
+    let found = resolve(playlists, run, &library, &source, how).await?;
     let counts = found.counts;
-    let match_rate = if counts.rows == 0 {
-        0.0
-    } else {
-        (counts.rows - counts.missing - counts.ambiguous) as f64 / counts.rows as f64
-    };
+    let match_rate = counts.match_rate();
     let task = AccountSync {
         playlists,
         run,
@@ -163,17 +167,18 @@ async fn attempt(
         counters: &counters,
         quirks: &ServerQuirks::default(),
         is_doubtful: match_rate < DOUBTFUL_RATE,
+        unreadable: counts.bad,
+        is_changing,
     };
     let accounts = task.write_all(&found).await;
     let mut warnings = Vec::new();
     let held_back: usize = accounts.iter().map(|account| account.held_back).sum();
-    if held_back > 0 {
-        warnings.push(format!(
-            "{held_back} entries were not removed, because the playlist would have lost most of its entries or few rows \
-             were found. To remove them, allow it (shrink, --allow-shrink)."
-        ));
+    if let Some(reason) = accounts.iter().find_map(|account| account.held_back_reason) {
+        warnings.push(report::held_back_warning(held_back, reason, counts.bad));
     }
-    if match_rate < DOUBTFUL_RATE {
+    if is_changing {
+        warnings.insert(0, report::changing_warning(counts.not_yet, request.dry_run));
+    } else if match_rate < DOUBTFUL_RATE {
         PlaylistService::request_build_if_old(&library, library_age_s);
         warnings.push(format!(
             "Only {:.0} % of the rows were found. Check that it is the right library and up to date; it was last read {} ago.",
@@ -186,10 +191,12 @@ async fn attempt(
         server: server.name().to_owned(),
         library: library.id.to_string(),
         library_age_s,
+        is_changing,
         mode: request.mode.word(),
         policy: policy_word(request.policy),
         dry_run: request.dry_run,
         format: source.format.word(),
+        encoding: source.encoding.word(),
         counts,
         match_rate,
         warnings,
@@ -254,7 +261,7 @@ async fn read_source(
         let entries = client.entries(&listed.id).await?;
         Ok::<_, PlaylistError>((listed.title, entries))
     };
-    let (title, entries) = read.await.map_err(|error| {
+    let (title, FetchedList { rows: entries, unreadable }) = read.await.map_err(|error| {
         let failure = PlaylistFailure::from(error);
         PlaylistFailure { message: format!("the source playlist: {}", failure.message), ..failure }
     })?;
@@ -268,9 +275,9 @@ async fn read_source(
         ids: entry.ids,
         path: None,
     };
-    let rows: Vec<PlaylistRow> = (1..).zip(entries).map(row).filter(|row| !row.is_empty()).collect();
-    if rows.is_empty() {
+    let source = Playlist::from_rows(Some(title), (1..).zip(entries).map(row).collect(), unreadable);
+    if source.rows.is_empty() {
         return Err(PlaylistFailure::new("no-rows", "the source playlist is empty; nothing was changed").into());
     }
-    Ok(Playlist::from_rows(Some(title), rows))
+    Ok(source)
 }

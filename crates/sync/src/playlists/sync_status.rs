@@ -8,6 +8,7 @@ use tokio::sync::Notify;
 use utoipa::ToSchema;
 
 use super::report::{PlaylistFailure, RowCounts};
+use super::run::RunResult;
 
 /// Result of the last sync of one playlist.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
@@ -17,12 +18,39 @@ pub struct LastSync {
     pub at_ms: u64,
     /// How it ended: `done`, `failed` or `cancelled`.
     pub state: &'static str,
+    /// Whether the server was scanning its files: it runs again once that has ended.
+    pub is_changing: bool,
     /// Number of rows by outcome; `None` if it ended before a report was made.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub counts: Option<RowCounts>,
     /// The failure; if only some accounts failed, that of the first of them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<PlaylistFailure>,
+}
+
+impl LastSync {
+    /// The result of all playlists of a source: the worst state, the sum of the rows, and the first failure.
+    pub(super) fn from_results(at_ms: u64, results: &[Result<RunResult, PlaylistFailure>]) -> Self {
+        let counts = results.iter().filter_map(|result| match result {
+            Ok(RunResult::Done(report)) => Some(report.counts),
+            _ => None,
+        });
+        let error = results.iter().find_map(|result| match result {
+            Ok(RunResult::Done(report)) => report.accounts.iter().find_map(|account| account.error.clone()),
+            Ok(RunResult::Failed(failure)) | Err(failure) => Some(failure.clone()),
+            Ok(RunResult::Cancelled) => None,
+        });
+        let is_changing =
+            results.iter().any(|result| matches!(result, Ok(RunResult::Done(report)) if report.is_changing));
+        Self { at_ms, state: worst_state(results), is_changing, counts: counts.reduce(RowCounts::plus), error }
+    }
+}
+
+/// Name of the worst result.
+pub(super) fn worst_state(results: &[Result<RunResult, PlaylistFailure>]) -> &'static str {
+    let name = |result: &Result<RunResult, PlaylistFailure>| result.as_ref().map_or("failed", RunResult::name);
+    let names: Vec<&'static str> = results.iter().map(name).collect();
+    ["failed", "cancelled"].into_iter().find(|state| names.contains(state)).unwrap_or("done")
 }
 
 /// Status of one playlist that is synced on a schedule.

@@ -13,7 +13,7 @@ use rustix::fs::{Mode, OFlags};
 /// Max files per folder.
 pub(super) const MAX_FILES: usize = 500;
 /// Extensions of playlists.
-const EXTENSIONS: [&str; 7] = ["m3u", "m3u8", "csv", "tsv", "json", "jspf", "jsonl"];
+const EXTENSIONS: [&str; 9] = ["m3u", "m3u8", "pls", "csv", "tsv", "json", "jspf", "jsonl", "xspf"];
 /// Suffix of reports.
 pub(super) const REPORT: &str = ".report.json";
 pub(super) const MISSING: &str = ".missing.csv";
@@ -92,8 +92,8 @@ fn is_playlist(path: &Path) -> bool {
     !name.starts_with('.') && !name.ends_with(REPORT) && !name.ends_with(MISSING) && EXTENSIONS.contains(&extension)
 }
 
-/// Reads a playlist from a file.
-pub(super) fn read(path: &Path) -> Result<playlist::Playlist, String> {
+/// Reads the playlists of a file.
+pub(super) fn read(path: &Path) -> Result<Vec<playlist::Playlist>, String> {
     let cannot = |error: io::Error| format!("it cannot be read: {error}");
     let limit = playlist::MAX_BYTES as u64;
     // It may have been replaced since the scan; opening a pipe without a writer would block.
@@ -109,7 +109,7 @@ pub(super) fn read(path: &Path) -> Result<playlist::Playlist, String> {
     }
     let bytes = read_all(file, limit).map_err(cannot)?;
     let hint = path.file_name().unwrap_or_default().to_string_lossy();
-    playlist::read(&bytes, &hint).map_err(|unreadable| unreadable.to_string())
+    playlist::read_all(&bytes, &hint).map_err(|unreadable| unreadable.to_string())
 }
 
 fn read_all(file: File, limit: u64) -> io::Result<Vec<u8>> {

@@ -20,6 +20,7 @@ const STATES = {
   idle: ["idle", "Not built yet."],
   building: ["busy", "Being built for the first time."],
   current: ["good", "Up to date."],
+  changing: ["busy", "The server is scanning its files. Tracks may bear the names of their files until that has ended."],
   unconfirmed: ["busy", "Kept from an earlier run. The server has not confirmed yet that it still holds."],
   stale: ["bad", "May be older than what the server has."],
   failed: ["bad", "Nothing is kept."],

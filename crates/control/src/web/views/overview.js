@@ -283,6 +283,7 @@ const LIBRARY_STATES = {
   idle: ["idle", "not built yet"],
   building: ["busy", "being built"],
   current: ["good", "up to date"],
+  changing: ["busy", "being scanned by the server"],
   unconfirmed: ["slow", "not confirmed lately"],
   stale: ["slow", "out of date"],
   failed: ["bad", "failed"],

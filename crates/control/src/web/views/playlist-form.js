@@ -6,7 +6,7 @@ import { sendPlaylist } from "./playlist-run.js";
 
 /** Longest playlist that is read. */
 const MAX_BYTES = 16 * 1024 * 1024;
-const ACCEPTED = ".jspf,.json,.m3u,.m3u8,.csv,.tsv,.txt,application/json,text/csv,audio/x-mpegurl";
+const ACCEPTED = ".jspf,.xspf,.json,.m3u,.m3u8,.pls,.csv,.tsv,.txt,application/json,text/csv,audio/x-mpegurl";
 
 const MODES = [
   ["create", "Leave it alone", "It is made only if none of that name is there."],
@@ -29,6 +29,7 @@ export function makeForm(context, look) {
   const modes = makeRadios("If it is there already", "mode", MODES);
   const policy = make("select", {}, POLICIES.map(([value, text]) => make("option", { value }, text)));
   const live = make("input", { type: "number", min: "0", max: "500", value: "0", inputmode: "numeric" });
+  const part = make("input", { type: "number", min: "1", max: "1000", inputmode: "numeric", placeholder: "the only one" });
   const button = makeButton("Look it up", "main", null, { type: "submit" });
   const error = make("p", { class: "error", role: "alert", hidden: true });
 
@@ -48,7 +49,9 @@ export function makeForm(context, look) {
     if (playlist.body.size > MAX_BYTES) return refuse("It is longer than 16 MiB, which is the most that is read.");
     look(button, wishOf(context, playlist, {
       ...target.chosen(),
-      name: name.value.trim() || (playlist.isPasted ? "" : nameOf(playlist.name)),
+      // One of several has its own name.
+      name: name.value.trim() || (playlist.isPasted || part.value ? "" : nameOf(playlist.name)),
+      ...(part.value ? { part: part.value } : {}),
       mode: modes.chosen(),
       policy: policy.value,
       live: live.value || "0",
@@ -60,6 +63,7 @@ export function makeForm(context, look) {
     modes.element,
     make("details", { class: "more" }, make("summary", {}, "More choices"),
       make("div", { class: "fields" }, field("What counts as found", policy),
+        field("Which of several", part, "A file may hold several playlists: the number of the one that is meant."),
         field("Searches of the server", live, "So many rows that are not in the list are searched for on the server itself."))),
     error, make("div", { class: "actions" }, button,
       make("span", { class: "fine" }, "This writes nothing. You see each row first.")));
@@ -89,7 +93,7 @@ const nameOf = (file) => file.replace(/\.[^.]*$/, "").trim();
 function makeSource(context) {
   const input = make("input", { type: "file", class: "unseen", accept: ACCEPTED });
   const strong = make("strong", {}, "Drop a playlist here, or choose a file");
-  const small = make("small", {}, "JSPF, M3U, CSV or JSON · up to 20,000 rows");
+  const small = make("small", {}, "JSPF, XSPF, M3U, PLS, CSV, JSON or lines “Artist - Title” · up to 20,000 rows");
   const drop = make("label", { class: "drop" }, input, strong, small);
   const text = make("textarea", { rows: "6", spellcheck: "false", id: newId("paste") });
   const paste = make("details", { class: "more" }, make("summary", {}, "Or paste it"),

@@ -59,10 +59,12 @@ function tellOf({ state, counts, progress, error, accounts }) {
   return `${isDry ? "only looked up: " : ""}${tallyOf(counts)}`;
 }
 
-function tallyOf({ rows, found, version, duplicate, ambiguous, missing }) {
-  const parts = [`${count(found + version + duplicate)} of ${counted(rows, "row")} found`];
+function tallyOf({ rows, bad, found, version, duplicate, ambiguous, missing, not_yet: notYet }) {
+  const parts = [`${count(found + version + duplicate)} of ${counted(rows + bad, "row")} found`];
   if (ambiguous > 0) parts.push(`${count(ambiguous)} to look at`);
   if (missing > 0) parts.push(`${count(missing)} not there`);
+  if (notYet > 0) parts.push(`${count(notYet)} not yet there`);
+  if (bad > 0) parts.push(`${count(bad)} not readable`);
   return parts.join(", ");
 }
 
@@ -119,6 +121,7 @@ function keptOf({ file, awaits_library: awaits, last, next_ms: nextMs }) {
     parts.push(last.error ? `failed ${ago(last.at_ms)}: ${last.error.message}`
       : `${last.state} ${ago(last.at_ms)}${last.counts ? `: ${tallyOf(last.counts)}` : ""}`);
   }
+  if (last && last.is_changing) parts.push("again once the server has scanned its files");
   if (nextMs) parts.push(`next ${moment(nextMs)}`);
   return `${file ? `${file}: ` : ""}${parts.join("; ") || "not taken yet"}`;
 }

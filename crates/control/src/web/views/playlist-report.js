@@ -47,20 +47,22 @@ function titleOf({ report, state }) {
 
 const inLibrary = ({ found, version, duplicate }) => found + version + duplicate;
 
-function summaryOf({ counts, match_rate: rate }) {
-  const parts = [`${count(inLibrary(counts))} of ${counted(counts.rows, "row")} ${counts.rows === 1 ? "is" : "are"} in the library (${percent(rate)}).`];
+function summaryOf({ counts, match_rate: rate, encoding }) {
+  const parts = [`${count(inLibrary(counts))} of ${counted(counts.rows + counts.bad, "row")} ${counts.rows + counts.bad === 1 ? "is" : "are"} in the library (${percent(rate)}).`];
   if (counts.version > 0) parts.push(`${count(counts.version)} as another version.`);
   if (counts.ambiguous > 0) {
     parts.push(counts.ambiguous === 1 ? "1 needs a look." : `${count(counts.ambiguous)} need a look.`);
   }
   if (counts.missing > 0) parts.push(`${count(counts.missing)} not there.`);
+  if (counts.not_yet > 0) parts.push(`${count(counts.not_yet)} not yet there: the server is scanning its files.`);
   if (counts.bad > 0) parts.push(`${counted(counts.bad, "line")} could not be read.`);
+  if (!["utf-8", ""].includes(encoding)) parts.push(`The text was read as ${encoding}.`);
   return parts.join(" ");
 }
 
 /** The shares as a bar; the sentence above says the same. */
 function makeSplit(counts) {
-  const parts = [["good", inLibrary(counts)], ["busy", counts.ambiguous], ["bad", counts.missing + counts.bad]];
+  const parts = [["good", inLibrary(counts)], ["busy", counts.ambiguous + (counts.not_yet || 0)], ["bad", counts.missing + counts.bad]];
   const total = Math.max(1, counts.rows + counts.bad);
   return make("div", { class: "portions", "aria-hidden": "true" }, parts.map(([state, number]) => {
     const part = make("i", { "data-state": state });
@@ -78,6 +80,27 @@ const STANDINGS = {
   failed: "failed",
 };
 
+/** Why tracks are kept that would leave. */
+const HELD_BACK = {
+  shrink: "that is most of the playlist, or few rows were found.",
+  unreadable: "lines that could not be read may mean them.",
+  changing: "the server is scanning its files.",
+};
+
+const ACTIONS = {
+  create: "to create it", add: "to add", remove: "to take out", move: "to move", set: "to set all of it",
+  delete: "to delete the old list", rename: "to give the new list its name",
+};
+
+/** The requests of a plan, such as “3 writes: 1 to create it, 2 to add”. */
+function requestsOf({ writes, requests }) {
+  const parts = requests.map(({ action, requests: number }) => `${count(number)} ${ACTIONS[action] || action}`);
+  return `in ${counted(writes, "write")}: ${parts.join(", ")}`;
+}
+
+/** Tracks that leave if that is allowed. */
+const allowable = (account) => (account.held_back_reason === "shrink" ? account.held_back : 0);
+
 /** What is done, or would be, for one account. */
 function makeAccount(account, report) {
   const verb = report.dry_run ? "would" : "did";
@@ -87,14 +110,14 @@ function makeAccount(account, report) {
   if (account.removed > 0) parts.push(`${count(account.removed)} ${verb === "would" ? "to take out" : "taken out"}`);
   if (account.diff && account.diff.reorder) parts.push("the order changes");
   if (account.already > 0) parts.push(`${count(account.already)} there already`);
-  if (account.diff && account.diff.writes > 0) parts.push(`in ${counted(account.diff.writes, "write")}`);
+  if (account.diff && account.diff.writes > 0) parts.push(requestsOf(account.diff));
   const standing = STANDINGS[account.standing];
   if (standing) parts.unshift(standing);
   return make("li", {}, make("b", {}, account.account || "Owner"), make("span", {}, sentence(parts.join(", "))),
     account.error && make("span", { class: "error" }, sentence(account.error.message)),
     account.held_back > 0 && make("span", { class: "warning" },
       `${counted(account.held_back, "track")} would leave and ${account.held_back === 1 ? "is" : "are"} kept, because `
-      + "that is most of the playlist, or few rows were found."),
+      + (HELD_BACK[account.held_back_reason] || HELD_BACK.shrink)),
     account.not_visible.length > 0 && make("details", { class: "more" },
       make("summary", {}, `${counted(account.not_visible.length, "track")} this account cannot see`),
       make("ul", {}, account.not_visible.map((label) => make("li", {}, label)))));
@@ -102,7 +125,7 @@ function makeAccount(account, report) {
 
 /** What can be done next. */
 function makeSteps(context, report, { again, write }, decisionsOf) {
-  const held = report.accounts.reduce((sum, account) => sum + account.held_back, 0);
+  const held = report.accounts.reduce((sum, account) => sum + allowable(account), 0);
   const shrink = make("input", { type: "checkbox" });
   const allow = held > 0 && make("label", { class: "tick" }, shrink,
     make("span", {}, `Let ${counted(held, "track")} leave: this list is meant to be shorter`));
@@ -116,14 +139,14 @@ function makeSteps(context, report, { again, write }, decisionsOf) {
     if (sure) write(writeButton, shrink.checked);
   });
   const againButton = makeButton("Look it up again", "quiet", () => again(againButton));
-  const canWrite = report.dry_run && report.accounts.some(({ standing, held_back: kept }) => standing === "planned" || kept > 0);
+  const canWrite = report.dry_run && report.accounts.some((account) => account.standing === "planned" || allowable(account) > 0);
   return make("div", { class: "actions" }, canWrite && allow, canWrite && writeButton, againButton);
 }
 
 function planOf({ accounts, counts }, mayShrink, decisions) {
   const added = accounts.reduce((sum, account) => sum + account.added, 0);
-  const removed = accounts.reduce((sum, account) => sum + account.removed + (mayShrink ? account.held_back : 0), 0);
-  const left = counts.ambiguous + counts.missing;
+  const removed = accounts.reduce((sum, account) => sum + account.removed + (mayShrink ? allowable(account) : 0), 0);
+  const left = counts.ambiguous + counts.missing + (counts.not_yet || 0);
   const parts = [`${counted(added, "track")} added, ${count(removed)} taken out.`];
   if (left > 0) parts.push(`${counted(left, "row")} left out, because they are not found for certain.`);
   if (decisions > 0) parts.push(`${counted(decisions, "decision")} made since ${decisions === 1 ? "counts" : "count"} as well.`);

@@ -12,12 +12,13 @@ const OUTCOMES = {
   duplicate: ["idle", "Same as an earlier row"],
   ambiguous: ["busy", "Needs a look"],
   missing: ["bad", "Not in the library"],
+  "not-yet": ["busy", "Not yet: the server is scanning"],
 };
 
 const FILTERS = [
   ["all", "All", () => true],
   ["ambiguous", "Need a look", (row) => row.outcome === "ambiguous"],
-  ["missing", "Not there", (row) => row.outcome === "missing"],
+  ["missing", "Not there", (row) => row.outcome === "missing" || row.outcome === "not-yet"],
   ["found", "Found", (row) => row.item !== null],
 ];
 

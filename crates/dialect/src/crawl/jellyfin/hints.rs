@@ -10,6 +10,22 @@ use crate::jellyfin::guid;
 enum Message {
     LibraryChanged(Option<Changes>),
     ScheduledTaskEnded(Task),
+    RefreshProgress(Refresh),
+}
+
+/// Progress of a refresh of an item or a library; servers write the number as a text.
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "PascalCase", default)]
+struct Refresh {
+    item_id: String,
+    progress: serde_json::Value,
+}
+
+impl Refresh {
+    fn is_running(&self) -> bool {
+        let progress = self.progress.as_f64().or_else(|| self.progress.as_str()?.parse().ok());
+        progress.is_some_and(|percent: f64| percent < 100.0)
+    }
 }
 
 #[derive(Deserialize, Default)]
@@ -32,6 +48,9 @@ pub(in crate::crawl) fn hints(frame: &[u8]) -> Vec<ChangeHint> {
         Ok(Message::LibraryChanged(changes)) => changed(&changes.unwrap_or_default()),
         Ok(Message::ScheduledTaskEnded(task)) if task.key.as_deref() == Some(crate::jellyfin::SCAN_TASK) => {
             vec![ChangeHint::ScanEnded { shelf: None }]
+        }
+        Ok(Message::RefreshProgress(refresh)) if refresh.is_running() => {
+            vec![ChangeHint::ScanStarted { shelf: Some(guid::normalize(&refresh.item_id).into_owned()) }]
         }
         _ => Vec::new(),
     }

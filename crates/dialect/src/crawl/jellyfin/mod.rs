@@ -13,10 +13,12 @@ use super::target::{joined, quoted};
 use super::{ItemContainer, LibraryInfo, timestamp};
 
 pub(super) use hints::hints;
-pub(super) use rows::{is_scanning, libraries, page};
+pub(super) use rows::{is_scanning, libraries, page, scanned_libraries};
 
 /// Lists the server's tasks and their state.
 pub(super) const SCAN_TARGET: &str = "/ScheduledTasks";
+/// Target of the library folders, with the progress of their scans.
+pub(super) const SCAN_PROGRESS_TARGET: &str = "/Library/VirtualFolders";
 
 /// Parameters that leave unneeded fields out of every row.
 const LEAN: &str = "enableUserData=false&enableImages=false&imageTypeLimit=0";

@@ -72,6 +72,20 @@ pub(in crate::crawl) fn is_scanning(body: &[u8]) -> Result<bool, UnusableRespons
     Ok(tasks.iter().any(scans))
 }
 
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "PascalCase", default)]
+struct Folder<'a> {
+    #[serde(borrow)]
+    item_id: LenientString<'a>,
+    refresh_progress: Option<f64>,
+}
+
+pub(in crate::crawl) fn scanned_libraries(body: &[u8]) -> Result<Vec<String>, UnusableResponse> {
+    let folders: Vec<Folder<'_>> = serde_json::from_slice(body).map_err(|_| unusable(body))?;
+    let scanned = folders.iter().filter(|folder| folder.refresh_progress.is_some());
+    Ok(scanned.filter_map(|folder| Some(guid::normalize(folder.item_id.get()?).into_owned())).collect())
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct List<'a> {

@@ -43,15 +43,14 @@ fn timeline(entry: &Map<String, Value>) -> Option<ChangeHint> {
 }
 
 fn activity(entry: &Map<String, Value>) -> Vec<ChangeHint> {
-    let (Some("ended"), Some(what)) =
-        (entry.get("event").and_then(Value::as_str), entry.get("Activity").and_then(Value::as_object))
-    else {
-        return Vec::new();
-    };
+    let Some(what) = entry.get("Activity").and_then(Value::as_object) else { return Vec::new() };
+    let event = entry.get("event").and_then(Value::as_str).unwrap_or_default();
     let empty = Map::new();
     let context = what.get("Context").and_then(Value::as_object).unwrap_or(&empty);
     let shelf = text(context, "librarySectionID").filter(|id| is_positive(id));
     match text(what, "type").unwrap_or_default().as_str() {
+        "library.update.section" if matches!(event, "started" | "updated") => vec![ChangeHint::ScanStarted { shelf }],
+        _ if event != "ended" => Vec::new(),
         "library.update.section" => vec![ChangeHint::ScanEnded { shelf }],
         // Browsing triggers refreshes of items, which mostly find no change.
         "library.refresh.items" | "library.update.item.metadata"

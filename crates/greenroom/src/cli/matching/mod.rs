@@ -27,13 +27,13 @@ const PROGRESS_STEP: u64 = 1_000;
 #[derive(Debug, Args)]
 pub(super) struct MatchArgs {
     /// With --queries, a CSV file of the library's tracks: lib_id, title, artist, and if known artists, album_artist,
-    /// album, duration_s. Otherwise a library of the running gateway, such as home:3
+    /// album, duration_s, path. Otherwise a library of the running gateway, such as home:3
     #[arg(long, value_name = "FILE|ID")]
     library: Option<PathBuf>,
     /// CSV file of the tracks to find: qid, title, artist, and if known artists, album, duration_s
     #[arg(long, value_name = "FILE", requires_all = ["library", "output"], conflicts_with = "online")]
     queries: Option<PathBuf>,
-    /// CSV file to write: qid, decision, lib_id, score, reasons
+    /// CSV file to write: qid, decision, lib_id, score, reasons, candidates (each as lib_id, score and path)
     #[arg(long, value_name = "FILE", requires = "queries")]
     output: Option<PathBuf>,
     /// Which matches are accepted
@@ -136,9 +136,9 @@ fn match_files(options: &MatchFiles<'_>) -> Result<MatchSummary, FileMatchError>
         }
     }
     let mut summary = MatchSummary::default();
-    let (index, keys) = read_library(options.library, &mut summary)?;
+    let (index, names) = read_library(options.library, &mut summary)?;
     let temporary = temporary(options.output);
-    let result = match_queries(options, &temporary, &index, &keys, &mut summary);
+    let result = match_queries(options, &temporary, &index, &names, &mut summary);
     if temporary == *options.output {
         return result.map(|()| summary);
     }
@@ -171,11 +171,28 @@ fn temporary(output: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
-fn read_library(path: &Path, summary: &mut MatchSummary) -> Result<(TrackIndex, Vec<Box<str>>), FileMatchError> {
+/// Keys of the library's tracks by row, and where the table has them the paths of their files.
+#[derive(Default)]
+struct TrackNames {
+    keys: Vec<Box<str>>,
+    paths: Vec<Box<str>>,
+}
+
+impl TrackNames {
+    fn key(&self, row: u32) -> &str {
+        self.keys.get(row as usize).map_or("", AsRef::as_ref)
+    }
+
+    fn path(&self, row: u32) -> &str {
+        self.paths.get(row as usize).map_or("", AsRef::as_ref)
+    }
+}
+
+fn read_library(path: &Path, summary: &mut MatchSummary) -> Result<(TrackIndex, TrackNames), FileMatchError> {
     let table_error = |error: TrackTableError| FileMatchError::from_table_error(path, &error);
     let mut table = TrackTable::open(path, "lib_id").map_err(table_error)?;
     let mut builder = TrackIndexBuilder::default();
-    let mut keys = Vec::new();
+    let mut names = TrackNames::default();
     while let Some(row) = table.next_row().map_err(table_error)? {
         match row {
             TrackTableRow::Good(fields) => {
@@ -190,7 +207,8 @@ fn read_library(path: &Path, summary: &mut MatchSummary) -> Result<(TrackIndex, 
                     duration_s: fields.duration_s,
                     ids: &[],
                 });
-                keys.push(fields.key.into_boxed_str());
+                names.keys.push(fields.key.into_boxed_str());
+                names.paths.push(fields.path.into_boxed_str());
                 progress("library", summary.tracks);
             }
             TrackTableRow::Bad { line, reason, .. } => {
@@ -200,14 +218,14 @@ fn read_library(path: &Path, summary: &mut MatchSummary) -> Result<(TrackIndex, 
         }
     }
     end_progress();
-    Ok((builder.build(), keys))
+    Ok((builder.build(), names))
 }
 
 fn match_queries(
     options: &MatchFiles<'_>,
     temporary: &Path,
     index: &TrackIndex,
-    keys: &[Box<str>],
+    names: &TrackNames,
     summary: &mut MatchSummary,
 ) -> Result<(), FileMatchError> {
     let table_error = |error: TrackTableError| FileMatchError::from_table_error(options.queries, &error);
@@ -215,7 +233,7 @@ fn match_queries(
     let mut table = TrackTable::open(options.queries, "qid").map_err(table_error)?;
     let file = File::create(temporary).map_err(|error| FileMatchError::from_write_error(options.output, &error))?;
     let mut output = csv::Writer::from_writer(std::io::BufWriter::new(file));
-    output.write_record(["qid", "decision", "lib_id", "score", "reasons"]).map_err(write_error)?;
+    output.write_record(["qid", "decision", "lib_id", "score", "reasons", "candidates"]).map_err(write_error)?;
     while let Some(row) = table.next_row().map_err(table_error)? {
         match row {
             TrackTableRow::Good(fields) => {
@@ -232,14 +250,16 @@ fn match_queries(
                 };
                 let result = index.resolve(&track, options.policy.into());
                 summary.count(result.decision);
-                output.write_record(record(&fields.key, &result, keys)).map_err(write_error)?;
+                output.write_record(record(&fields.key, &result, names)).map_err(write_error)?;
                 progress("queries", summary.queries);
             }
             TrackTableRow::Bad { line, reason, key } => {
                 summary.bad_queries += 1;
                 print_bad_row(options.queries, line, reason, summary.bad_queries);
                 if let Some(key) = key {
-                    output.write_record([key.as_str(), "reject", "", "0.000", "unreadable"]).map_err(write_error)?;
+                    output
+                        .write_record([key.as_str(), "reject", "", "0.000", "unreadable", ""])
+                        .map_err(write_error)?;
                 }
             }
         }
@@ -248,16 +268,21 @@ fn match_queries(
     output.flush().map_err(|error| FileMatchError::from_write_error(options.output, &error))
 }
 
-fn record(key: &str, result: &MatchResult, keys: &[Box<str>]) -> [String; 5] {
-    let accepted = result.accepted().and_then(|row| keys.get(row as usize)).map_or("", AsRef::as_ref);
+fn record(key: &str, result: &MatchResult, names: &TrackNames) -> [String; 6] {
+    let accepted = result.accepted().map_or("", |row| names.key(row));
+    let candidate = |found: &TrackCandidate| {
+        let told = format!("{} {:.3} {}", names.key(found.row), found.score, names.path(found.row));
+        told.trim_end().to_owned()
+    };
     let best = result.candidates.first();
-    let names = |best: &TrackCandidate| best.reasons.iter().map(TrackMatchReason::word).collect::<Vec<_>>().join(";");
+    let reasons = |best: &TrackCandidate| best.reasons.iter().map(TrackMatchReason::word).collect::<Vec<_>>().join(";");
     [
         key.to_owned(),
         name(result.decision).to_owned(),
         accepted.to_owned(),
         format!("{:.3}", best.map_or(0.0, |best| best.score)),
-        best.map(names).unwrap_or_default(),
+        best.map(reasons).unwrap_or_default(),
+        result.candidates.iter().map(candidate).collect::<Vec<_>>().join(" | "),
     ]
 }
 
@@ -294,11 +319,11 @@ fn end_progress() {
 mod tests {
     use super::{MatchFiles, MatchPolicyArg, match_files};
 
-    const LIBRARY: &[u8] = b"\xef\xbb\xbflib_id,Title,artist,style,duration_s\n\
-        L1,Our Way,Someone,x,200\n\
-        L2,Our Way (Live),Someone,x,\n\
+    const LIBRARY: &[u8] = b"\xef\xbb\xbflib_id,Title,artist,style,duration_s,path\n\
+        L1,Our Way,Someone,x,200,/m/our.mp3\n\
+        L2,Our Way (Live),Someone,x,,\n\
         L3,too few\n\
-        L4,\xff\xfe,Someone,x,1\n";
+        L4,\xff\xfe,Someone,x,1,\n";
 
     /// The output, or a message instead.
     fn matched(library: &[u8], queries: &[u8], policy: MatchPolicyArg) -> Result<(String, [u64; 3]), String> {
@@ -320,10 +345,11 @@ mod tests {
             Q5,Our Way (Acoustic),Someone,,\n";
         let (record, counts) = matched(LIBRARY, queries, MatchPolicyArg::Strict).expect("match the files");
         let lines: Vec<&str> = record.lines().collect();
-        assert_eq!(lines[0], "qid,decision,lib_id,score,reasons");
-        assert_eq!(lines[1], "Q2,accept,L1,1.030,title_exact;artist_exact;duration_match");
-        assert_eq!(lines[2], "Q1,reject,,0.000,");
-        assert_eq!(lines[3..5], ["Q3,reject,,0.000,unreadable", "Q4,reject,,0.000,unreadable"]);
+        assert_eq!(lines[0], "qid,decision,lib_id,score,reasons,candidates");
+        assert!(lines[1].starts_with("Q2,accept,L1,1.030,title_exact;artist_exact;duration_match,L1 1.030 /m/our.mp3"));
+        assert_eq!(lines[2], "Q1,reject,,0.000,,");
+        assert_eq!(lines[3..5], ["Q3,reject,,0.000,unreadable,", "Q4,reject,,0.000,unreadable,"]);
+        assert!(lines[5].contains("L1 ") && lines[5].contains("/m/our.mp3"), "{}", lines[5]);
         assert!(lines[5].starts_with("Q5,review,,0.700,"), "{}", lines[5]);
         assert_eq!(counts, [2, 2, 2]);
     }

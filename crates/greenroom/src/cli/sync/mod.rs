@@ -7,14 +7,15 @@ use std::io::{IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use bytes::Bytes;
 use clap::{Args, ValueEnum};
-use greenroom_library::playlist;
+use greenroom_library::playlist::{self, Playlist};
 use http::Method;
 use serde_json::{Value, json};
 
 use super::api_client::{ApiClient, GatewayArgs};
 use super::modes::with_gateway;
-use super::{FAILURE, USAGE_ERROR, stop_signal};
+use super::{FAILURE, SUCCESS, USAGE_ERROR, stop_signal};
 use crate::cli::sync::summary::{code, summary};
 
 /// Interval between progress requests.
@@ -27,18 +28,24 @@ Examples:
   greenroom sync road.m3u --to home --dry-run                print what would be done
   greenroom sync --from attic/Road --to home                 copy from another configured server
   curl -s https://example.org/list.json | greenroom sync - --to home --name List
+  greenroom sync Playlist1.json --to home --playlist Road    one of the several playlists of a file; without it, all
 
 Exit code 0: complete; 3: rows are missing from the library, or an account cannot see all tracks
-(--missing FILE writes them to a file); 1: it failed; 2: the command line is wrong.";
+(--missing FILE writes them to a file); 4: the server is scanning its files, and the sync runs again by itself
+once that has ended; 1: it failed; 2: the command line is wrong.";
 
 /// What was typed.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(super) struct SyncArgs {
-    /// Playlist file: JSPF, ListenBrainz or plain JSON, M3U, CSV; - reads standard input
+    /// Playlist file: JSPF, XSPF, ListenBrainz, Spotify or plain JSON, M3U, PLS, CSV, or lines "Artist - Title"; - reads
+    /// standard input
     #[arg(value_name = "FILE", required_unless_present = "from", conflicts_with = "from")]
     file: Option<PathBuf>,
+    /// Of a file with several playlists, only the one of this name; may be repeated [default: all]
+    #[arg(long, value_name = "NAME", conflicts_with = "from")]
+    playlist: Vec<String>,
     /// Read a playlist of a configured server instead, by its name or id
     #[arg(long, value_name = "SERVER/PLAYLIST")]
     from: Option<String>,
@@ -75,7 +82,8 @@ pub(super) struct SyncArgs {
     /// Print JSON
     #[arg(long)]
     json: bool,
-    /// Write the rows that are not in the library to this file: CSV, or JSPF where it ends with .json or .jspf
+    /// Write the rows that are not in the library to this file: CSV, or JSPF where it ends with .json or .jspf; with
+    /// several playlists, to one file each, such as missing-2.csv
     #[arg(long, value_name = "FILE")]
     missing: Option<PathBuf>,
     #[command(flatten)]
@@ -106,30 +114,48 @@ enum SyncPolicyArg {
 
 /// Runs a sync.
 pub(super) fn run(options: &SyncArgs) -> u8 {
-    let input = match read_input(options) {
-        Ok(input) => input,
+    let inputs = match read_inputs(options) {
+        Ok(inputs) => inputs,
         Err((code, error)) => {
             eprintln!("greenroom: {error}");
             return code;
         }
     };
     with_gateway(&options.gateway, async |client| {
-        let run = match input {
-            SyncInput::Request(request) => client.send(Method::POST, "api/v1/playlists/sync", Some(&request)).await?,
-            SyncInput::File(path, bytes) => client.upload(&path, "application/octet-stream", bytes).await?,
-        };
-        let run = follow(&client, options, run).await?;
-        finish(&client, options, &run).await
+        let several = inputs.len() > 1;
+        let mut codes = Vec::with_capacity(inputs.len());
+        for (number, input) in (1..).zip(inputs) {
+            let run = match input {
+                SyncInput::Request(request) => {
+                    client.send(Method::POST, "api/v1/playlists/sync", Some(&request)).await?
+                }
+                SyncInput::File(path, bytes) => client.upload(&path, "application/octet-stream", bytes).await?,
+            };
+            let run = follow(&client, options, run).await?;
+            let missing = options.missing.as_deref().map(|path| missing_path(path, several.then_some(number)));
+            codes.push(finish(&client, options, &run, missing.as_deref()).await?);
+        }
+        // A failure outweighs missing rows.
+        let has_failed = codes.contains(&FAILURE);
+        Ok(if has_failed { FAILURE } else { codes.into_iter().max().unwrap_or(SUCCESS) })
     })
+}
+
+/// The file of missing rows; with several playlists each has one.
+fn missing_path(path: &Path, number: Option<u32>) -> PathBuf {
+    let Some(number) = number else { return path.to_owned() };
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let extension = path.extension().map(|extension| format!(".{}", extension.to_string_lossy())).unwrap_or_default();
+    path.with_file_name(format!("{stem}-{number}{extension}"))
 }
 
 /// Input of a sync.
 enum SyncInput {
     Request(Value),
-    File(String, Vec<u8>),
+    File(String, Bytes),
 }
 
-fn read_input(options: &SyncArgs) -> Result<SyncInput, (u8, String)> {
+fn read_inputs(options: &SyncArgs) -> Result<Vec<SyncInput>, (u8, String)> {
     let name_of = |value: &dyn ValueName| value.value_name();
     let mut query: Vec<(&str, String)> =
         vec![("mode", name_of(&options.mode)), ("policy", name_of(&options.policy)), ("detach", "true".into())];
@@ -156,23 +182,47 @@ fn read_input(options: &SyncArgs) -> Result<SyncInput, (u8, String)> {
                 request[key] = json!(value);
             }
         }
-        return Ok(SyncInput::Request(request));
+        return Ok(vec![SyncInput::Request(request)]);
     }
     let path = options.file.as_deref().unwrap_or(Path::new("-"));
     let bytes = read(path).map_err(|error| (FAILURE, error))?;
     let source = path.display().to_string();
     let hint = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let read = playlist::read(&bytes, &hint).map_err(|unreadable| (FAILURE, format!("{source}: {unreadable}")))?;
+    let all = playlist::read_all(&bytes, &hint).map_err(|unreadable| (FAILURE, format!("{source}: {unreadable}")))?;
     let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).filter(|stem| stem != "-");
-    let name = options.name.clone().or(read.name).or(stem);
-    let name = name.ok_or((USAGE_ERROR, "give the playlist a name with --name".to_owned()))?;
-    query.push(("name", name));
     query.push(("hint", hint));
     if !options.account.is_empty() {
         query.push(("accounts", options.account.join(",")));
     }
-    let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
-    Ok(SyncInput::File(format!("api/v1/playlists/sync?{query}"), bytes))
+    let bytes = Bytes::from(bytes);
+    let input = |(part, name): (usize, String)| {
+        let own = [("name", name), ("part", part.to_string())];
+        let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(query.iter().chain(&own)).finish();
+        SyncInput::File(format!("api/v1/playlists/sync?{query}"), bytes.clone())
+    };
+    Ok(chosen(options, &all, stem)?.into_iter().map(input).collect())
+}
+
+/// Positions from 1 and names of the playlists of a file that are asked for.
+fn chosen(options: &SyncArgs, all: &[Playlist], stem: Option<String>) -> Result<Vec<(usize, String)>, (u8, String)> {
+    let own_names: Vec<&str> = all.iter().map(|playlist| playlist.name.as_deref().unwrap_or_default()).collect();
+    if let Some(unknown) = options.playlist.iter().find(|name| !own_names.contains(&name.as_str())) {
+        let known = own_names.join(", ");
+        return Err((USAGE_ERROR, format!("the file has no playlist {unknown:?}; its playlists are: {known}")));
+    }
+    let is_chosen = |name: &str| options.playlist.is_empty() || options.playlist.iter().any(|wanted| wanted == name);
+    let parts: Vec<(usize, &str)> = (1..).zip(own_names).filter(|(_, name)| is_chosen(name)).collect();
+    if parts.len() > 1 && options.name.is_some() {
+        let message = format!("--name fits one playlist, and the file has {}: choose one with --playlist", parts.len());
+        return Err((USAGE_ERROR, message));
+    }
+    let named = |(part, own): (usize, &str)| {
+        let own = Some(own.to_owned()).filter(|own| !own.is_empty());
+        let name = options.name.clone().or(own).or_else(|| stem.clone());
+        let name = name.ok_or((USAGE_ERROR, "give the playlist a name with --name".to_owned()))?;
+        Ok((part, name))
+    };
+    parts.into_iter().map(named).collect()
 }
 
 /// Name of a value as typed.
@@ -255,7 +305,7 @@ fn progress(progress: &Value) -> String {
     }
 }
 
-async fn finish(client: &ApiClient, options: &SyncArgs, run: &Value) -> Result<u8, u8> {
+async fn finish(client: &ApiClient, options: &SyncArgs, run: &Value, missing: Option<&Path>) -> Result<u8, u8> {
     if options.json {
         println!("{run}");
     }
@@ -268,7 +318,7 @@ async fn finish(client: &ApiClient, options: &SyncArgs, run: &Value) -> Result<u
     if !options.json {
         print!("{}", summary(report));
     }
-    if let Some(path) = &options.missing {
+    if let Some(path) = missing {
         let extension = path.extension().map(std::ffi::OsStr::to_ascii_lowercase);
         let is_json = extension.is_some_and(|extension| extension == "json" || extension == "jspf");
         let format = if is_json { "json" } else { "csv" };

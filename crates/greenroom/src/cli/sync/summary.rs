@@ -6,6 +6,8 @@ use super::super::{FAILURE, SUCCESS};
 
 /// Some rows are missing from the library, or some accounts lack tracks.
 const INCOMPLETE: u8 = 3;
+/// The server is scanning its files: the sync runs again by itself once that has ended.
+const NOT_YET: u8 = 4;
 
 /// Exit code for scripts.
 pub(super) fn code(report: &Value) -> u8 {
@@ -20,6 +22,9 @@ pub(super) fn code(report: &Value) -> u8 {
             || account["held_back"].as_u64().is_some_and(|count_| count_ > 0)
             || account["not_visible"].as_array().is_some_and(|list| !list.is_empty())
     };
+    if report["is_changing"] == true {
+        return NOT_YET;
+    }
     let is_complete = count("missing") + count("ambiguous") + count("bad") == 0 && !accounts.iter().any(is_incomplete);
     if is_complete { SUCCESS } else { INCOMPLETE }
 }
@@ -33,13 +38,14 @@ pub(super) fn summary(report: &Value) -> String {
         text(&report["name"]),
         text(&report["server"]),
         count("found") + count("version") + count("duplicate"),
-        count("rows")
+        count("rows") + count("bad")
     );
     for (name, label) in [
         ("version", "as another version"),
         ("duplicate", "duplicate"),
         ("ambiguous", "to review"),
         ("missing", "missing"),
+        ("not_yet", "not yet there"),
         ("bad", "unreadable"),
     ] {
         if count(name) > 0 {
@@ -47,6 +53,10 @@ pub(super) fn summary(report: &Value) -> String {
         }
     }
     let mut lines = vec![heading];
+    // What is not UTF-8 was recognised by its words.
+    if let Some(encoding) = report["encoding"].as_str().filter(|name| !matches!(*name, "utf-8" | "")) {
+        lines.push(format!("  read as {encoding}"));
+    }
     for account in report["accounts"].as_array().into_iter().flatten() {
         lines.push(format!("  {}", account_line(account)));
     }
@@ -54,7 +64,7 @@ pub(super) fn summary(report: &Value) -> String {
         lines.push(format!("  {}", text(warning)));
     }
     for row in report["rows"].as_array().into_iter().flatten() {
-        if row["outcome"] == "missing" || row["outcome"] == "ambiguous" {
+        if matches!(row["outcome"].as_str(), Some("missing" | "not-yet" | "ambiguous")) {
             lines.push(format!("  {}", row_line(row)));
         }
     }
@@ -71,7 +81,8 @@ fn row_line(row: &Value) -> String {
     let candidate = &row["candidates"][0];
     let reason = candidate["reasons"].as_array().and_then(|reasons| reasons.last()).map(text).unwrap_or_default();
     let nearest = if candidate.is_object() {
-        format!(" (nearest: {} - {}: {reason})", text(&candidate["artist"]), text(&candidate["title"]))
+        let (artist, title, key) = (text(&candidate["artist"]), text(&candidate["title"]), text(&candidate["key"]));
+        format!(" (nearest: {key} {artist} - {title}: {reason})")
     } else {
         String::new()
     };
@@ -90,12 +101,22 @@ fn account_line(account: &Value) -> String {
         "written" => format!("{name}: written, {changes}{not_visible}"),
         "unchanged" => format!("{name}: nothing to do, {} tracks{not_visible}", number("length")),
         "planned" => {
-            format!("{name}: would be written with {} requests, {changes}{not_visible}", account["diff"]["writes"])
+            let requests = planned(&account["diff"]["requests"]);
+            format!(
+                "{name}: would be written with {} requests ({requests}), {changes}{not_visible}",
+                account["diff"]["writes"]
+            )
         }
         "nothing-found" => format!("{name}: no track was found, nothing was changed{not_visible}"),
         "cancelled" => format!("{name}: cancelled; run it again to finish"),
         _ => format!("{name}: {}", account["error"]["message"].as_str().unwrap_or("failed")),
     }
+}
+
+/// The requests of a dry run, such as `1 create, 3 add`.
+fn planned(requests: &Value) -> String {
+    let one = |planned: &Value| format!("{} {}", planned["requests"], planned["action"].as_str().unwrap_or_default());
+    requests.as_array().into_iter().flatten().map(one).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
@@ -116,6 +137,9 @@ mod tests {
         let written = json!([{"standing": "written", "not_visible": []}]);
         assert_eq!(code(&report(0, &written)), SUCCESS);
         assert_eq!(code(&report(1, &written)), INCOMPLETE);
+        let mut changing = report(1, &written);
+        changing["is_changing"] = json!(true);
+        assert_eq!(code(&changing), NOT_YET);
         assert_eq!(code(&report(0, &json!([{"standing": "written", "not_visible": ["A - T"]}]))), INCOMPLETE);
         assert_eq!(code(&report(0, &json!([{"standing": "failed", "not_visible": []}]))), FAILURE);
     }

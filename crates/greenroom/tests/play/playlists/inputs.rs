@@ -78,7 +78,7 @@ async fn broken_playlists_are_refused_in_a_sentence_and_write_nothing() {
     ] {
         assert_eq!(house.ask(house.rows(0..1), more.clone()).await.status, status, "{more}");
     }
-    let latin = [b"title,artist\n\xe9,\xe9\n".as_slice()].concat();
+    let latin = [b"title,artist\n\xcf\xf0\xe8\xe2\xe5\xf2,\xcc\xe8\xf0\n".as_slice()].concat();
     let token = house.stage.process.token.secret.expose().to_owned();
     let mut raw = crate::fixture::RawClient::connect(house.stage.process.control).await;
     let head = format!(

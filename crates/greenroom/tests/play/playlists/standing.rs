@@ -12,7 +12,7 @@ use crate::fixture::GatewayConfigBuilder;
 use crate::fixture::waiting::{until, until_async};
 
 /// A process with this scheduled sync.
-async fn open(table: &str) -> PlaylistFixture {
+pub(super) async fn open(table: &str) -> PlaylistFixture {
     let tasks = TaskTracker::new();
     let running = server(ServerKind::Plex, false, &tasks).await;
     let script = GatewayConfigBuilder::new()
@@ -24,7 +24,7 @@ async fn open(table: &str) -> PlaylistFixture {
     PlaylistFixture { kind: ServerKind::Plex, running, stage, tracks, tasks }
 }
 
-fn write(path: &Path, house: &PlaylistFixture, wanted: impl IntoIterator<Item = usize>, more: &str) {
+pub(super) fn write(path: &Path, house: &PlaylistFixture, wanted: impl IntoIterator<Item = usize>, more: &str) {
     let row = |at: usize| {
         let track = &house.tracks[at];
         format!("\"{}\",\"{}\",\"{}\"\n", track.title, track.artist, track.album)
@@ -33,7 +33,7 @@ fn write(path: &Path, house: &PlaylistFixture, wanted: impl IntoIterator<Item = 
     std::fs::write(path, table + more).expect("written");
 }
 
-fn report(path: &Path) -> Option<Value> {
+pub(super) fn report(path: &Path) -> Option<Value> {
     serde_json::from_slice(&std::fs::read(path).ok()?).ok()
 }
 

@@ -60,8 +60,41 @@ impl StateWrite<'_> {
         true
     }
 
+    /// Makes tracks look as a scan has them that found their files and has not read their tags: the file's name is the
+    /// title, and they have no artist. The end of the section's scan reads them.
+    pub fn forget_tags(&mut self, tracks: &[ItemId]) {
+        for id in tracks {
+            let Some(record) = self.view().record(*id) else { continue };
+            let title = format!("{:02} - {}", record.index.unwrap_or(1), record.title.replace(' ', "_").to_lowercase());
+            self.inner.unread_tags.entry(*id).or_insert((record.title, record.grandparent));
+            self.edit(*id, |record| {
+                record.title = title;
+                record.grandparent = None;
+            });
+        }
+    }
+
+    /// Gives the tracks of a section the titles and artists that are in their tags.
+    fn read_tags(&mut self, section: Section) {
+        let unread: Vec<ItemId> = self.inner.unread_tags.keys().copied().collect();
+        for id in unread {
+            if self.view().record(id).is_none_or(|record| record.section != section) {
+                continue;
+            }
+            if let Some((title, artist)) = self.inner.unread_tags.remove(&id) {
+                self.edit(id, |record| {
+                    record.title = title;
+                    record.grandparent = artist;
+                });
+            }
+        }
+    }
+
     /// Begins a scan of a section, or ends it, and reports it in the server's activities.
     pub fn scan_with_activity(&mut self, section: Section, running: bool) {
+        if !running {
+            self.read_tags(section);
+        }
         self.set_scanning(section, running);
         let number = u64::from(section.number());
         let activity = SimulatedActivity {

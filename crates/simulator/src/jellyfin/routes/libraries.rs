@@ -114,6 +114,7 @@ fn virtual_folders(ask: &JellyfinRequest<'_>) -> RouteResult {
     let scanning = ask.server.tasks.scan_progress(ask.now_ms);
     let row = |section: Section| {
         let library = JellyfinLibrary::Section(section);
+        let scanning = scanning.or_else(|| view.stamps(section).refreshing.then_some(super::tasks::HALFWAY));
         let mut row = json!({
             "Name": library.name(),
             "Locations": [section.folder()],

@@ -4,11 +4,21 @@ use http::Method;
 use serde_json::Value;
 
 use super::RouteResult;
+use crate::catalogue::Section;
 use crate::jellyfin::error::JellyfinError;
 use crate::jellyfin::request::JellyfinRequest;
 use crate::jellyfin::response::JellyfinResponse;
-use crate::jellyfin::server::run_task;
-use crate::jellyfin::tasks::ScheduledTasks;
+use crate::jellyfin::server::{cancel_task, run_task};
+use crate::jellyfin::tasks::{SCAN, ScheduledTasks};
+
+/// Progress of a scan that is begun and ended by a test, in percent.
+pub(super) const HALFWAY: f64 = 50.0;
+
+/// Whether any section is being scanned.
+fn is_scanning(ask: &JellyfinRequest<'_>) -> bool {
+    let view = ask.context.state.view();
+    Section::EVERY.into_iter().any(|section| view.stamps(section).refreshing)
+}
 
 /// Everything below `/ScheduledTasks`.
 pub(super) fn answer(ask: &JellyfinRequest<'_>, rest: &[&str]) -> RouteResult {
@@ -17,7 +27,12 @@ pub(super) fn answer(ask: &JellyfinRequest<'_>, rest: &[&str]) -> RouteResult {
     match (&ask.method, rest) {
         (&Method::GET, []) => {
             let hidden = ask.params.flag("ishidden")?;
-            let rows = if hidden == Some(true) { Vec::new() } else { ask.server.tasks.written(ask.now_ms) };
+            let mut rows = if hidden == Some(true) { Vec::new() } else { ask.server.tasks.written(ask.now_ms) };
+            if is_scanning(ask) {
+                for row in rows.iter_mut().filter(|row| row["Key"] == SCAN) {
+                    (row["State"], row["CurrentProgressPercentage"]) = ("Running".into(), HALFWAY.into());
+                }
+            }
             Ok(JellyfinResponse::json(Value::Array(rows)))
         }
         (&Method::GET, [id]) => {
@@ -28,7 +43,7 @@ pub(super) fn answer(ask: &JellyfinRequest<'_>, rest: &[&str]) -> RouteResult {
             Ok(JellyfinResponse::no_content())
         }
         (&Method::DELETE, ["running", id]) => {
-            ask.server.tasks.cancel(key(id)?, ask.now_ms);
+            cancel_task(ask.server, ask.context, key(id)?, ask.now_ms);
             Ok(JellyfinResponse::no_content())
         }
         _ => Err(JellyfinError::NotFound),

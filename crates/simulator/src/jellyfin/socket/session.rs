@@ -13,19 +13,24 @@ use super::frame::{self, ClientMessage, Topic};
 use super::registry::SessionKey;
 use super::{library, user_data};
 use crate::jellyfin::activity_log::ActivityLogQuery;
+use crate::jellyfin::library::JellyfinLibrary;
 use crate::jellyfin::request::Caller;
 use crate::jellyfin::response_context::ResponseContext;
 use crate::jellyfin::routes::{WantedSessions, sessions};
 use crate::jellyfin::server::{JellyfinServer, SocketEvent};
+use crate::jellyfin::tasks::SCAN;
 use crate::serve::SimulatorContext;
 use crate::serve::socket::{Message, ServerSocket};
-use crate::state::StateChange;
+use crate::state::{SimulatedActivity, StateChange};
 
 /// Max log entries per frame.
 const MAX_ENTRIES: usize = 50;
 
 /// Time from a change of a session to the frame that tells it.
 const SESSIONS_TOLD_AFTER: Duration = Duration::from_millis(30);
+
+/// Kind of the activity that a test's scan is.
+const SECTION_SCAN: &str = "library.update.section";
 
 type SleepFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
 type Timer = Option<SleepFuture>;
@@ -143,6 +148,9 @@ impl SocketSession {
             _ => {}
         }
         let Some(user) = self.caller.grant.user else { return Ok(()) };
+        if let StateChange::Activity(activity) = &change {
+            return self.scan_changed(socket, activity).await;
+        }
         let (of_library, of_user) = {
             let view = self.context.state.view();
             (self.library.record(&view, user, &change), self.user_data.record(&view, user, &change))
@@ -155,6 +163,23 @@ impl SocketSession {
             self.user_data_due = Some(self.timer(self.server.switches.user_data_changed_delay));
         }
         Ok(())
+    }
+
+    /// A scan that a test begins or ends.
+    async fn scan_changed(
+        &mut self,
+        socket: &mut ServerSocket,
+        activity: &SimulatedActivity,
+    ) -> Result<(), SocketClosed> {
+        let Some(section) = activity.section.filter(|_| self.caller.admin && activity.kind == SECTION_SCAN) else {
+            return Ok(());
+        };
+        if activity.event == "ended" {
+            let result = self.server.tasks.result(SCAN, self.context.state.clock().now_ms());
+            return self.send_to_session(socket, "ScheduledTaskEnded", result).await;
+        }
+        let data = json!({"ItemId": JellyfinLibrary::Section(section).id().hex(), "Progress": "0"});
+        self.send_to_session(socket, "RefreshProgress", Some(data)).await
     }
 
     async fn noticed(

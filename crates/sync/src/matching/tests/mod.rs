@@ -75,6 +75,18 @@ impl MatchingFixture {
         self.library.publish(builder.build(), 1_000);
     }
 
+    /// Publishes items of which these were added or changed; that is forgotten unless `knows_changes`.
+    fn publish_changed(&self, items: &[Item], changed: &[&str], knows_changes: bool) {
+        if !knows_changes {
+            return self.publish(items);
+        }
+        let mut builder = SnapshotBuilder::default();
+        for item in items {
+            builder.push(item.clone());
+        }
+        self.library.publish_changed(builder.build(), 1_000, changed);
+    }
+
     async fn resolve(&self, query: &TrackQuery) -> super::TrackResolution {
         self.resolve_as(query, MatchPolicy::Strict).await
     }

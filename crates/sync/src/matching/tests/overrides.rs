@@ -141,3 +141,60 @@ async fn a_pin_without_its_item_applies_again_when_the_item_returns() {
     fixture.publish(&three_tracks());
     assert_eq!(fixture.resolution(&query).await, "pin 103");
 }
+
+/// A library that has only "Band 1" when its rows ask for "Band 2"; then it gains what they mean.
+fn bands() -> (Vec<Item>, Vec<Item>) {
+    let early = vec![track("201", "Kraken", "Signal Fire")];
+    let mut late = early.clone();
+    let mut right = track("202", "Kraken", "Signal Fire");
+    right.parent_title = Some("Lighthouse".into());
+    right.guids = vec!["plex://track/right".into()];
+    right.files[0].path = "/music/right.flac".into();
+    late[0].title = "Signal Fire Remembered".into();
+    late.push(right);
+    (early, late)
+}
+
+#[tokio::test]
+async fn a_confirmed_match_is_judged_again_when_the_index_has_gained_what_is_meant() {
+    for knows_changes in [false, true] {
+        let (early, late) = bands();
+        let fixture = MatchingFixture::new(&early);
+        let query = track_query("Kraken", "Signal Fire");
+        fixture.matching.confirm(&fixture.library, &query, &early[0]).await;
+        assert_eq!(fixture.resolution(&query).await, "confirmed 201");
+        fixture.publish_changed(&late, if knows_changes { &["202"] } else { &[] }, knows_changes);
+        assert_eq!(fixture.resolution(&query).await, "index 202", "changes known: {knows_changes}");
+        assert_eq!(fixture.count(MatchCounter::Superseded), 1);
+        let kept = fixture.matching.list_overrides(OverrideFilter::default(), 0, 10).await.expect("read the overrides");
+        assert_eq!(kept, []);
+    }
+}
+
+#[tokio::test]
+async fn a_confirmed_match_is_not_judged_again_where_nothing_gained_could_be_meant() {
+    let fixture = MatchingFixture::new(&three_tracks());
+    let query = track_query("Radiohead", "Creep");
+    fixture.matching.confirm(&fixture.library, &query, &three_tracks()[0]).await;
+    let mut more = three_tracks();
+    more.push(track("104", "Portishead", "Roads"));
+    fixture.publish_changed(&more, &["104"], true);
+    assert_eq!(fixture.resolution(&query).await, "confirmed 101");
+    assert_eq!((fixture.count(MatchCounter::JudgedAgain), fixture.count(MatchCounter::WholeIndex)), (0, 0));
+    // Where the changes are not known it is judged once, and stands.
+    fixture.publish(&more);
+    for _ in 0..2 {
+        assert_eq!(fixture.resolution(&query).await, "confirmed 101");
+        assert_eq!(fixture.count(MatchCounter::JudgedAgain), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_pin_stays_whatever_the_index_gains() {
+    let (early, late) = bands();
+    let fixture = MatchingFixture::new(&early);
+    let query = track_query("Kraken", "Signal Fire");
+    fixture.set_override(MatchOverrideKind::Pin, &query, "201").await.expect("store the override");
+    fixture.publish_changed(&late, &["202"], true);
+    assert_eq!(fixture.resolution(&query).await, "pin 201");
+}

@@ -16,21 +16,21 @@ use crate::playlists::error::PlaylistError;
 impl PlaylistWriter<'_> {
     /// Creates the playlist. If the result is unknown, polls the server for as long as the write may still take effect;
     /// never creates it twice.
-    pub(super) async fn create(&self, state: &mut WriteState) -> Result<(String, Vec<CurrentEntry>), WriteError> {
+    pub(super) async fn create(
+        &self,
+        title: &str,
+        state: &mut WriteState,
+    ) -> Result<(String, Vec<CurrentEntry>), WriteError> {
         let kind = self.client.kind();
         loop {
             let goal = goal(state.mode, &[], state);
             if goal.is_empty() {
                 return Err(PlaylistError::Refused(404).into());
             }
-            let batch_size = match state.max_batch {
-                Some(limit) => limit.min(goal.len()),
-                None if self.quirks.one_item_per_request.load(Ordering::Relaxed) => 1,
-                None => kind.max_create_batch(&goal, MAX_QUERY_BYTES, MAX_ITEMS),
-            };
+            let batch_size = self.create_batch(&goal, state);
             self.report_progress(0, goal.len());
             let first = &goal[..batch_size];
-            let result = self.send(&kind.create_playlist(self.client.account(), self.name, first), state).await?;
+            let result = self.send(&kind.create_playlist(self.client.account(), title, first), state).await?;
             match result {
                 PlaylistWriteResult::Done(body) => {
                     state.report.added = batch_size;
@@ -38,7 +38,7 @@ impl PlaylistWriter<'_> {
                     state.max_batch = None;
                     let id = match kind.created_playlist(&body) {
                         Ok(id) => id,
-                        Err(_) => self.find().await?.ok_or(PlaylistError::Foreign)?.id,
+                        Err(_) => self.find(title).await?.ok_or(PlaylistError::Foreign)?.id,
                     };
                     self.client.record_created(&id, self.created).await;
                     let current = self.read(&id).await?;
@@ -56,7 +56,7 @@ impl PlaylistWriter<'_> {
                 }
                 PlaylistWriteResult::NotSent(error) => self.pause_after_error(error, state).await?,
                 PlaylistWriteResult::Unknown => {
-                    let listed = self.wait_for_created().await?.ok_or(PlaylistError::Unknown)?;
+                    let listed = self.wait_for_created(title).await?.ok_or(PlaylistError::Unknown)?;
                     let current = self.read(&listed.id).await?;
                     state.report.added = current.len();
                     return Ok((listed.id, current));
@@ -66,11 +66,12 @@ impl PlaylistWriter<'_> {
     }
 
     /// Waits for a playlist whose creation is uncertain; `None` if it does not appear within the time of a write.
-    async fn wait_for_created(&self) -> Result<Option<PlaylistInfo>, WriteError> {
+    async fn wait_for_created(&self, title: &str) -> Result<Option<PlaylistInfo>, WriteError> {
         let pauses = PollIntervals::new(self.client.write_timeout());
         for pause in pauses {
             self.pause_for(pause).await?;
-            if let Some(listed) = self.find_with_retry().await? {
+            let mut listed = self.list_with_retry(&[title]).await?;
+            if let Some(listed) = Self::only(&mut listed, title)? {
                 return Ok(Some(listed));
             }
         }
@@ -94,18 +95,34 @@ impl PlaylistWriter<'_> {
         Ok(())
     }
 
-    /// Finds the playlist, with retries while the server may still be failing.
-    pub(super) async fn find_with_retry(&self) -> Result<Option<PlaylistInfo>, WriteError> {
+    /// The playlist of this title, if any.
+    async fn find(&self, title: &str) -> Result<Option<PlaylistInfo>, WriteError> {
+        let mut listed = self.client.playlists_named(&[title], self.created).await?;
+        Self::only(&mut listed, title)
+    }
+
+    /// Takes the playlist of this title off the list, if there is one.
+    pub(super) fn only(listed: &mut Vec<PlaylistInfo>, title: &str) -> Result<Option<PlaylistInfo>, WriteError> {
+        let mut named = listed.extract_if(.., |one| one.title.trim() == title.trim());
+        match (named.next(), named.next()) {
+            (Some(_), Some(_)) => Err(PlaylistError::SeveralPlaylists.into()),
+            (Some(found), None) if found.is_smart => Err(PlaylistError::Smart.into()),
+            (found, _) => Ok(found),
+        }
+    }
+
+    /// Lists the playlists of these titles, with retries while the server may still be failing.
+    pub(super) async fn list_with_retry(&self, titles: &[&str]) -> Result<Vec<PlaylistInfo>, WriteError> {
         let mut errors = 0;
         loop {
-            match self.find().await {
-                Err(WriteError::Playlist(
-                    PlaylistError::Unreachable | PlaylistError::Slow | PlaylistError::Busy | PlaylistError::Down,
-                )) if errors < MAX_ERRORS => {
+            match self.client.playlists_named(titles, self.created).await {
+                Err(PlaylistError::Unreachable | PlaylistError::Slow | PlaylistError::Busy | PlaylistError::Down)
+                    if errors < MAX_ERRORS =>
+                {
                     errors += 1;
                     self.pause().await?;
                 }
-                found => return found,
+                listed => return Ok(listed?),
             }
         }
     }
@@ -119,7 +136,7 @@ impl PlaylistWriter<'_> {
     ) -> Result<(), WriteError> {
         let kind = self.client.kind();
         match phase {
-            PlanStep::Done => Ok(()),
+            PlanStep::Done | PlanStep::Swap => Ok(()),
             PlanStep::Add(keys) => self.add(playlist, &keys, state).await,
             PlanStep::Remove(entries) => {
                 let mut rest = entries.as_slice();
@@ -302,7 +319,11 @@ impl PlaylistWriter<'_> {
         self.mark_unavailable(lost, state).await
     }
 
-    async fn send(&self, request: &WriteRequest, state: &mut WriteState) -> Result<PlaylistWriteResult, WriteError> {
+    pub(super) async fn send(
+        &self,
+        request: &WriteRequest,
+        state: &mut WriteState,
+    ) -> Result<PlaylistWriteResult, WriteError> {
         if self.run.cancel.is_cancelled() {
             return Err(WriteError::Cancelled);
         }
@@ -312,7 +333,11 @@ impl PlaylistWriter<'_> {
     }
 
     /// Handles a write that failed or whose result is unknown.
-    async fn handle_write_result(&self, result: PlaylistWriteResult, state: &mut WriteState) -> Result<(), WriteError> {
+    pub(super) async fn handle_write_result(
+        &self,
+        result: PlaylistWriteResult,
+        state: &mut WriteState,
+    ) -> Result<(), WriteError> {
         match result {
             PlaylistWriteResult::Done(_) => Ok(()),
             PlaylistWriteResult::Refused(status) => Err(PlaylistError::Refused(status.as_u16()).into()),

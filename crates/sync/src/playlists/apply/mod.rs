@@ -4,6 +4,7 @@
 
 mod execute;
 mod planning;
+mod swap;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use greenroom_cache::Clock;
-use greenroom_dialect::playlists::{MAX_ITEMS, MAX_QUERY_BYTES, PlaylistEntry, PlaylistInfo};
+use greenroom_dialect::playlists::{MAX_ITEMS, MAX_QUERY_BYTES, PlaylistEntry};
 use greenroom_library::matching::MatchPolicy;
 
 use super::plan::{self, BatchLimits, CurrentEntry, PlanStep};
@@ -55,6 +56,7 @@ pub struct ServerQuirks {
 
 /// Writes one user's playlist.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, and any mixture occurs")]
 pub struct PlaylistWriter<'a> {
     /// Client with the account's token.
     pub client: &'a PlaylistClient,
@@ -78,6 +80,12 @@ pub struct PlaylistWriter<'a> {
     pub may_shrink: bool,
     /// Few rows matched.
     pub is_doubtful: bool,
+    /// Rows of the source that could not be read.
+    pub unreadable: usize,
+    /// Whether the server is scanning its files.
+    pub is_changing: bool,
+    /// Keys of tracks that this request wrote before: in `create` mode they may be removed.
+    pub written_before: &'a [String],
     /// Playlists created by Greenroom.
     pub created: &'a CreatedPlaylists,
     /// Whether to write nothing.
@@ -113,6 +121,8 @@ struct WriteState {
     max_batch: Option<usize>,
     checked: HashSet<String>,
     has_written: bool,
+    /// A new playlist that is to take the place of the old one.
+    started: Option<String>,
 }
 
 /// Reason to stop.
@@ -150,6 +160,7 @@ impl PlaylistWriter<'_> {
             max_batch: None,
             checked: HashSet::new(),
             has_written: false,
+            started: None,
         };
         let existing = match self.reconcile(&mut state).await {
             Ok(existing) => existing,
@@ -170,14 +181,15 @@ impl PlaylistWriter<'_> {
     }
 
     async fn reconcile(&self, state: &mut WriteState) -> Result<Vec<String>, WriteError> {
-        let listed = self.find_with_retry().await?;
+        let listed = self.find_or_restore(state).await?;
         if state.tracks.is_empty() {
             state.report.standing = PlaylistSyncStatus::NothingFound;
             state.report.length =
                 listed.and_then(|listed| listed.length).and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
             return Ok(Vec::new());
         }
-        let (playlist, mut current) = if let Some(listed) = listed {
+        let summary = listed.as_ref().and_then(|listed| listed.summary.clone());
+        let (mut playlist, mut current) = if let Some(listed) = listed {
             let current = self.read(&listed.id).await?;
             self.check_mode(&current, state)?;
             (listed.id, current)
@@ -193,7 +205,7 @@ impl PlaylistWriter<'_> {
                 self.plan(&[], state);
                 return Ok(Vec::new());
             }
-            self.create(state).await?
+            self.create(self.name, state).await?
         };
         state.report.playlist = Some(playlist.clone());
         if !state.report.is_new {
@@ -213,34 +225,28 @@ impl PlaylistWriter<'_> {
             state.length = current.len();
             // Unavailable tracks must not cost existing entries.
             let phase = if goal.is_empty() { PlanStep::Done } else { self.next(&current, &goal, state) };
-            if phase == PlanStep::Done {
-                Self::summarize(&current, state);
-                return Ok(keys(&current));
+            match phase {
+                PlanStep::Done => {
+                    self.delete_unused(state).await?;
+                    Self::summarize(&current, state);
+                    return Ok(keys(&current));
+                }
+                PlanStep::Swap => {
+                    playlist = self.swap(&playlist, summary.as_deref(), state).await?;
+                    state.report.playlist = Some(playlist.clone());
+                }
+                phase => self.execute(&playlist, phase, &goal, state).await?,
             }
-            self.execute(&playlist, phase, &goal, state).await?;
             current = self.read(&playlist).await?;
         }
         Err(PlaylistError::Unsteady.into())
-    }
-
-    /// The playlist of this name, if any.
-    async fn find(&self) -> Result<Option<PlaylistInfo>, WriteError> {
-        let mut named = self.client.playlists_named(self.name, self.created).await?;
-        match named.len() {
-            0 | 1 => {}
-            _ => return Err(PlaylistError::SeveralPlaylists.into()),
-        }
-        match named.pop() {
-            Some(listed) if listed.is_smart => Err(PlaylistError::Smart.into()),
-            found => Ok(found),
-        }
     }
 
     async fn read(&self, playlist: &str) -> Result<Vec<CurrentEntry>, WriteError> {
         let mut errors = 0;
         loop {
             match self.client.entries(playlist).await {
-                Ok(entries) => return Ok(entries.into_iter().filter_map(current_entry).collect()),
+                Ok(entries) => return Ok(entries.rows.into_iter().filter_map(current_entry).collect()),
                 Err(PlaylistError::Unreachable | PlaylistError::Slow | PlaylistError::Busy | PlaylistError::Down)
                     if errors < MAX_ERRORS =>
                 {
@@ -258,7 +264,8 @@ impl PlaylistWriter<'_> {
             return Ok(());
         }
         let mut tracks = state.tracks.iter();
-        let is_started_here = current.iter().all(|existing| tracks.any(|track| track.key == existing.key));
+        let mut known = current.iter().filter(|existing| !self.written_before.contains(&existing.key));
+        let is_started_here = known.all(|existing| tracks.any(|track| track.key == existing.key));
         if is_started_here { Ok(()) } else { Err(PlaylistError::Exists.into()) }
     }
 
@@ -316,6 +323,15 @@ impl PlaylistWriter<'_> {
         report.standing = if state.has_written { PlaylistSyncStatus::Written } else { PlaylistSyncStatus::Unchanged };
     }
 
+    /// How many of these items a playlist is created with.
+    fn create_batch(&self, goal: &[String], state: &WriteState) -> usize {
+        match state.max_batch {
+            Some(limit) => limit.min(goal.len()),
+            None if self.quirks.one_item_per_request.load(Ordering::Relaxed) => 1,
+            None => self.client.kind().max_create_batch(goal, MAX_QUERY_BYTES, MAX_ITEMS),
+        }
+    }
+
     fn batch_limits(&self, state: &WriteState) -> BatchLimits {
         let kind = self.client.kind();
         let sample: Vec<String> = state.tracks.iter().map(|track| track.key.clone()).collect();
@@ -329,7 +345,15 @@ impl PlaylistWriter<'_> {
             && !self.quirks.rejects_set.load(Ordering::Relaxed)
             && sample.len() <= MAX_ITEMS
             && kind.set_playlist("", &[]).is_some();
-        BatchLimits { add, remove: kind.max_remove_batch(&sample, MAX_QUERY_BYTES, MAX_ITEMS).max(1), can_set }
+        let can_swap = state.mode == PlaylistMode::Replace && kind.can_swap_playlists();
+        let create = self.create_batch(&sample, state);
+        BatchLimits {
+            create,
+            add,
+            can_swap,
+            remove: kind.max_remove_batch(&sample, MAX_QUERY_BYTES, MAX_ITEMS).max(1),
+            can_set,
+        }
     }
 }
 
