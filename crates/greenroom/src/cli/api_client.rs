@@ -8,7 +8,7 @@ use clap::Args;
 use greenroom_cache::disk::lock::LockHolder;
 use greenroom_dialect::credential::Secret;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
-use http::{Method, Request, StatusCode, Uri};
+use http::{Method, Request, Uri};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
@@ -16,7 +16,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 
-use super::{fail, load_config, usage_error};
+use super::{api_problem, fail, load_config, usage_error};
 use crate::takeover::listening::local_address;
 use greenroom_config::control::CONTROL_PORT;
 use greenroom_config::settings::default_data_dir;
@@ -219,7 +219,7 @@ impl ApiClient {
             return Ok(body);
         }
         let problem = self.parse(&body)?;
-        Err(problem_text(status, &problem))
+        Err(api_problem::describe(status, &problem))
     }
 }
 
@@ -231,15 +231,6 @@ fn published_endpoint(holder: &LockHolder) -> Option<(String, Option<Fingerprint
         return Some((base.to_owned(), Some(certificate)));
     }
     address.starts_with("http://").then(|| (address.to_owned(), None))
-}
-
-/// The problem's text for people.
-fn problem_text(status: StatusCode, problem: &Value) -> String {
-    let field = |name: &str| problem[name].as_str().unwrap_or_default().to_owned();
-    match (field("title"), field("detail")) {
-        (title, detail) if !title.is_empty() => format!("{title}. {detail}"),
-        _ => format!("the gateway responded with status {status}"),
-    }
 }
 
 /// Host, port and base path of an address, with or without a scheme.
@@ -323,15 +314,5 @@ mod tests {
         assert_eq!(reachable("0.0.0.0:8710"), "127.0.0.1:8710");
         assert_eq!(reachable("[::]:8710"), "[::1]:8710");
         assert_eq!(reachable("192.168.1.2:1"), "192.168.1.2:1");
-    }
-
-    #[test]
-    fn a_problem_of_the_gateway_is_printed() {
-        let problem = serde_json::json!({"title": "No such server", "detail": "None."});
-        assert_eq!(problem_text(StatusCode::NOT_FOUND, &problem), "No such server. None.");
-        assert_eq!(
-            problem_text(StatusCode::BAD_GATEWAY, &Value::Null),
-            "the gateway responded with status 502 Bad Gateway"
-        );
     }
 }

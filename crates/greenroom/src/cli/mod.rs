@@ -1,6 +1,7 @@
 //! The command line: parses the arguments and runs the command's module.
 
 mod api_client;
+mod api_problem;
 mod backup;
 mod build;
 mod cache;
