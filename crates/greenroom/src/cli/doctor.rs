@@ -80,8 +80,13 @@ pub(super) fn run(options: &DoctorArgs) -> u8 {
     if options.compare { block_on(compare(options, &settings)) } else { block_on(check(options, &settings)) }
 }
 
+/// The client of the checks.
+pub(super) fn probe_client() -> ProbeClient {
+    ProbeClient::new(ProbeTrust::system(), Clock::system(), REQUEST_TIMEOUT, MAX_RESPONSE_BYTES)
+}
+
 async fn check(options: &DoctorArgs, settings: &Settings) -> u8 {
-    let probe_client = ProbeClient::new(ProbeTrust::system(), Clock::system(), REQUEST_TIMEOUT, MAX_RESPONSE_BYTES);
+    let probe_client = probe_client();
     let report = run_checks(settings, &probe_client, |subject| progress(&format!("checking {subject}"))).await;
     end_progress();
     let text = if options.json { report.json() + "\n" } else { report.render() };

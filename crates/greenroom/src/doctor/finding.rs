@@ -55,6 +55,14 @@ impl Finding {
         Self { check, level: FindingLevel::Problem, what: what.into(), remedy: Some(remedy.into()) }
     }
 
+    /// The fact, and what to do about it on a line of its own.
+    pub fn sentence(&self) -> String {
+        match &self.remedy {
+            Some(remedy) => format!("{}\n  -> {remedy}", self.what),
+            None => self.what.clone(),
+        }
+    }
+
     /// Adds optional advice.
     #[must_use]
     pub fn with_advice(self, advice: impl Into<String>) -> Self {
