@@ -267,7 +267,8 @@ mod tests {
             if rest.starts_with('[') {
                 table = rest;
             }
-            let is_key = |name: &str| name.trim_end().bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'));
+            let is_key =
+                |name: &str| name.trim_end().bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'));
             let Some((name, value)) = rest.split_once('=').filter(|(name, _)| is_key(name)) else { continue };
             if !line.starts_with('#') || required_lines(table).contains(&format!("{} =", name.trim_end())) {
                 continue;
@@ -276,7 +277,8 @@ mod tests {
             let required = required_lines(table);
             let without = settings_with(table, required);
             let with = settings_with(table, &format!("{required}{rest}\n"));
-            let is_example = value.split_once(" # ").is_some_and(|(_, comment)| comment.trim_start().starts_with("example"));
+            let is_example =
+                value.split_once(" # ").is_some_and(|(_, comment)| comment.trim_start().starts_with("example"));
             if (with == without) == is_example {
                 wrong.push(format!("{table} {line}"));
             }

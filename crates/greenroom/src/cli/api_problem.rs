@@ -86,13 +86,18 @@ mod tests {
 
     /// Code and detail of the problems in a source file.
     fn problems(text: &str) -> Vec<(String, String)> {
-        let blocks = text.split(": Self = Self {").skip(1).chain(text.split(": Problem = Problem {").skip(1)).filter_map(|rest| {
-            let block = rest.split("};").next()?;
-            let code = block.split("code: \"").nth(1)?.split('"').next()?.to_owned();
-            // Without the quote at its end.
-            let detail = block.split("detail: \"").nth(1)?.trim_end().trim_end_matches(',').strip_suffix('"')?.to_owned();
-            Some((code, detail))
-        });
+        let blocks = text
+            .split(": Self = Self {")
+            .skip(1)
+            .chain(text.split(": Problem = Problem {").skip(1))
+            .filter_map(|rest| {
+                let block = rest.split("};").next()?;
+                let code = block.split("code: \"").nth(1)?.split('"').next()?.to_owned();
+                // Without the quote at its end.
+                let detail =
+                    block.split("detail: \"").nth(1)?.trim_end().trim_end_matches(',').strip_suffix('"')?.to_owned();
+                Some((code, detail))
+            });
         blocks.collect()
     }
 
@@ -108,7 +113,9 @@ mod tests {
             for (code, detail) in problems(&text) {
                 found += 1;
                 assert!(
-                    !is_for_programs(&detail.replace('\\', "")) || of_the_page.contains(&code.as_str()) || detail_for_command_line(&code).is_some(),
+                    !is_for_programs(&detail.replace('\\', ""))
+                        || of_the_page.contains(&code.as_str())
+                        || detail_for_command_line(&code).is_some(),
                     "{code}: {detail}"
                 );
             }

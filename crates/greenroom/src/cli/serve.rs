@@ -159,7 +159,8 @@ async fn describe(server: &Arc<Server>, result: &IdentifyResult, started_ms: u64
     }
     let problem = find_problem(settings, &doctor::probe_client(), data_dir).await;
     // A server that came up meanwhile has no problem left.
-    let text = problem.map_or_else(|| format!("{kind} at {authority} did not answer at first"), |found| found.sentence());
+    let text =
+        problem.map_or_else(|| format!("{kind} at {authority} did not answer at first"), |found| found.sentence());
     if is_other_server(result) { text } else { format!("{text}\n  Greenroom keeps trying") }
 }
 

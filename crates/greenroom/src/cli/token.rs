@@ -3,8 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use greenroom_dialect::credential::Secret;
+use serde_json::json;
 
 use super::api_client::ApiClient;
+use super::output::print_outcome;
 use super::{ConfigArgs, SUCCESS, fail, settings, wait_for};
 use greenroom_config::settings::default_data_dir;
 use greenroom_state::ownership;
@@ -18,7 +20,7 @@ pub(super) enum TokenCommand {
     /// and every logged-in browser is logged out
     Rotate(TokenArgs),
     /// Print the path for Plex webhooks, to be used with the address for clients
-    Webhook(DataDirArgs),
+    Webhook(WebhookArgs),
 }
 
 /// Which token.
@@ -29,6 +31,9 @@ pub(super) struct TokenArgs {
     /// The read-only token, for dashboards and scrapers: it changes nothing and opens no page
     #[arg(long)]
     read_only: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -41,6 +46,16 @@ pub(super) struct DataDirArgs {
     data_dir: Option<PathBuf>,
 }
 
+/// Where the path for webhooks is.
+#[derive(Debug, clap::Args)]
+pub(super) struct WebhookArgs {
+    #[command(flatten)]
+    data_dir_args: DataDirArgs,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
 pub(super) fn run(command: &TokenCommand) -> u8 {
     let result = match command {
         TokenCommand::Show(arguments) => {
@@ -49,14 +64,18 @@ pub(super) fn run(command: &TokenCommand) -> u8 {
         TokenCommand::Rotate(arguments) => {
             arguments.data_dir_args.data_dir().map(|dir| dir.and_then(|dir| rotate(&dir, arguments.read_only)))
         }
-        TokenCommand::Webhook(arguments) => arguments.data_dir().map(|dir| {
+        TokenCommand::Webhook(arguments) => arguments.data_dir_args.data_dir().map(|dir| {
             let secret = dir.and_then(|dir| dir.webhook_secret())?;
             Ok(Secret::new(webhook_path(&secret)))
         }),
     };
     match result {
         Ok(Ok(text)) => {
-            println!("{}", text.expose());
+            let (name, as_json) = match command {
+                TokenCommand::Show(arguments) | TokenCommand::Rotate(arguments) => ("token", arguments.json),
+                TokenCommand::Webhook(arguments) => ("path", arguments.json),
+            };
+            print_outcome(text.expose(), &json!({ (name): text.expose() }), as_json);
             SUCCESS
         }
         Ok(Err(reason)) => fail(&reason),
@@ -107,8 +126,7 @@ impl DataDirArgs {
     fn data_dir(&self) -> Result<Result<DataDir, String>, u8> {
         let folder = self.folder()?;
         let entries = std::fs::read_dir(&folder).into_iter().flatten().flatten();
-        let has_data =
-            entries.into_iter().any(|entry| entry.file_name().to_str().is_some_and(is_ours));
+        let has_data = entries.into_iter().any(|entry| entry.file_name().to_str().is_some_and(is_ours));
         if !has_data {
             return Ok(Err(format!(
                 "no Greenroom data in {}; name the gateway's data directory with --data-dir or its configuration file with \

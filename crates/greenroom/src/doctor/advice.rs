@@ -133,7 +133,8 @@ mod tests {
 
     #[test]
     fn a_missing_token_is_answered_with_a_command_and_a_setting_to_copy() {
-        let setup = |place: &str| TokenSetup::new(ServerKind::Plex, "home", "http://nas:32400", place, Path::new("/my data"));
+        let setup =
+            |place: &str| TokenSetup::new(ServerKind::Plex, "home", "http://nas:32400", place, Path::new("/my data"));
         let file = setup("greenroom.toml:4");
         assert_eq!(
             file.command,

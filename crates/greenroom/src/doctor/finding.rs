@@ -1,5 +1,6 @@
 //! Result of a check.
 
+use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
 /// Severity of a finding.
@@ -35,6 +36,15 @@ impl FindingLevel {
             Self::Ok => "ok",
             Self::Warning => "warning",
             Self::Problem => "problem",
+        }
+    }
+
+    /// Style of its name on a terminal.
+    pub fn style(self) -> Style {
+        match self {
+            Self::Ok => AnsiColor::Green.on_default(),
+            Self::Warning => AnsiColor::Yellow.on_default(),
+            Self::Problem => AnsiColor::Red.on_default().bold(),
         }
     }
 }

@@ -15,8 +15,8 @@ use super::facts::{
 use super::{control, socket};
 use greenroom_config::Settings;
 use greenroom_origin::probe_client::ProbeClient;
-use greenroom_state::secrets::{self, DataDir};
 use greenroom_state::ownership;
+use greenroom_state::secrets::{self, DataDir};
 
 /// Files that container engines put into every container.
 const CONTAINER_MARKS: [&str; 2] = ["/.dockerenv", "/run/.containerenv"];

@@ -4,6 +4,8 @@
 
 #![allow(missing_docs, reason = "nothing here is seen from outside")]
 
+mod json;
 mod messages;
 mod program;
 mod servers;
+mod terminal;

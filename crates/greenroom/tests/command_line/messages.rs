@@ -8,7 +8,9 @@ fn a_token_is_not_made_by_looking_for_it() {
     let empty = home.path().join("empty");
     std::fs::create_dir(&empty).expect("create the folder");
     let dir = empty.display().to_string();
-    for command in [["token", "show"].as_slice(), &["token", "show", "--read-only"], &["token", "webhook"], &["token", "rotate"]] {
+    for command in
+        [["token", "show"].as_slice(), &["token", "show", "--read-only"], &["token", "webhook"], &["token", "rotate"]]
+    {
         let output = run(&home, &[command, &["--data-dir", &dir]].concat());
         assert_eq!(output.code, 1, "{command:?}: {}", output.errors);
         assert!(output.errors.contains(&format!("no Greenroom data in {dir}")), "{}", output.errors);
@@ -110,7 +112,8 @@ fn the_first_line_on_a_read_only_directory_is_the_fact() {
     };
     for path in [dir.clone(), dir.join("new")] {
         let path = path.display().to_string();
-        let arguments = ["serve", "--plex", "http://127.0.0.1:9", "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0"];
+        let arguments =
+            ["serve", "--plex", "http://127.0.0.1:9", "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0"];
         let output = run(&home, &[&arguments[..], &["--data-dir", &path]].concat());
         assert_eq!(output.code, 1);
         let lines: Vec<&str> = output.errors.lines().collect();

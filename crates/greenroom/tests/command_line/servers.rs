@@ -42,7 +42,8 @@ impl Drop for RunningProgram {
 
 impl RunningProgram {
     fn start(home: &TempDir, arguments: &[&str]) -> Self {
-        let mut child = command(home).args(arguments).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("start");
+        let mut child =
+            command(home).args(arguments).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("start");
         let output = child.stdout.take().expect("it has an output");
         let (sender, lines) = channel();
         std::thread::spawn(move || {
@@ -118,7 +119,10 @@ async fn an_address_copied_from_a_browser_is_answered_with_the_one_to_type() {
     for (option, server) in [("--plex", &plex), ("--jellyfin", &jellyfin)] {
         for page in ["/web/index.html", "/web/"] {
             let text = startup(&[option, &format!("{}{page}", server.url())]);
-            assert_holds(&text, &["the server is there, but at another path", &format!("type {option} {}\n", server.url())]);
+            assert_holds(
+                &text,
+                &["the server is there, but at another path", &format!("type {option} {}\n", server.url())],
+            );
             assert!(!text.contains("point your apps at"), "{text}");
         }
     }
@@ -142,7 +146,8 @@ async fn a_missing_owner_token_is_answered_with_a_command_and_a_setting() {
     assert_holds(&text, &[&login, &format!("--token-file '{dir}/plex.token'")]);
     drop(program);
     let file = home.path().join("greenroom.toml");
-    let lines = format!("data_dir = \"{dir}\"\n[[server]]\nname = \"den\"\nkind = \"plex\"\nurl = \"{}\"\n", server.url());
+    let lines =
+        format!("data_dir = \"{dir}\"\n[[server]]\nname = \"den\"\nkind = \"plex\"\nurl = \"{}\"\n", server.url());
     std::fs::write(&file, lines).expect("write the file");
     let text = run(&home, &["doctor", "-c", &file.display().to_string()]).out;
     assert_holds(&text, &["--name den", &format!("token_file = \"{dir}/den.token\"")]);

@@ -18,7 +18,8 @@ pub fn check(facts: &ServerFacts) -> Option<Finding> {
         let (what, remedy) = if *found == facts.kind {
             (format!("the server is there, but at another path than {at}"), advice::set_url(facts, &elsewhere))
         } else {
-            let what = format!("a {} server is there, not a {kind} server, and at another path than {at}", found.name());
+            let what =
+                format!("a {} server is there, not a {kind} server, and at another path than {at}", found.name());
             (what, advice::set_server(facts, *found, &elsewhere))
         };
         return Some(Finding::problem(CHECK, what, remedy));

@@ -33,7 +33,9 @@ fn check_port(port: &PortFacts, gateway: Option<&GatewayFacts>) -> Finding {
                  directory",
                 holder.pid
             ),
-            format!("run this with the configuration of that process; or stop it, or choose another port with {setting}"),
+            format!(
+                "run this with the configuration of that process; or stop it, or choose another port with {setting}"
+            ),
         ),
         PortState::InUse(Some(holder)) => Finding::problem(
             CHECK,
