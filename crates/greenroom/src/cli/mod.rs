@@ -6,6 +6,7 @@ mod backup;
 mod build;
 mod cache;
 mod config;
+mod config_option;
 mod demo;
 mod doctor;
 mod healthcheck;
@@ -212,7 +213,7 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.collect();
     let format = OutputFormat::from_arguments(&arguments);
     format.set();
-    let cli = match Cli::try_parse_from(&arguments) {
+    let cli = match Cli::try_parse_from(config_option::move_to_end(arguments)) {
         Ok(cli) => cli,
         Err(message) if message.use_stderr() && format == OutputFormat::Json => {
             let text = message.render().to_string();

@@ -38,6 +38,26 @@ fn every_command_with_figures_or_outcomes_prints_json() {
 }
 
 #[test]
+fn the_configuration_file_can_be_named_anywhere() {
+    let mut found = Vec::new();
+    leaves(&Cli::command(), "", &[], &mut found);
+    let mut tried = 0;
+    for (path, _) in found.iter().filter(|(_, options)| options.iter().any(|option| option == "config")) {
+        let words: Vec<&str> = path.split(' ').collect();
+        for place in 0..=words.len() {
+            let (before, behind) = words.split_at(place);
+            let line = [&["greenroom"], before, &["-c", "greenroom.toml"], behind].concat();
+            let arguments = super::config_option::move_to_end(line.iter().map(Into::into).collect());
+            let refused = Cli::try_parse_from(arguments).err().map(|error| error.kind());
+            assert!(refused != Some(clap::error::ErrorKind::UnknownArgument), "{line:?}");
+            tried += 1;
+        }
+    }
+    assert!(tried > 70, "{tried}");
+    assert!(found.iter().any(|(path, options)| path == "config check" && options.contains(&"config".into())));
+}
+
+#[test]
 fn where_the_gateway_is_can_be_said_behind_a_subcommand() {
     let lines = [
         "policies set sessions --fresh-s 5 -c greenroom.toml --data-dir data --control http://[::1]:1",
