@@ -5,6 +5,7 @@ mod api_problem;
 mod backup;
 mod build;
 mod cache;
+mod completions;
 mod config;
 mod config_option;
 mod demo;
@@ -130,6 +131,10 @@ enum Command {
     Token(token::TokenCommand),
     /// Print the OpenAPI 3.1 description of the API
     Openapi,
+    /// Print a script that lets a shell complete commands and options
+    Completions(completions::CompletionsArgs),
+    /// Write a man page for each command to a folder
+    Man(completions::ManArgs),
 }
 
 /// Settings given on the command line. They override the environment, which overrides the configuration file.
@@ -243,6 +248,8 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
             println!("{}", greenroom_control::description());
             SUCCESS
         }
+        Command::Completions(options) => completions::print_completions(&options),
+        Command::Man(options) => completions::write_man_pages(&options),
         Command::Observe(options) => modes::observe(&options),
         Command::Bypass(options) => modes::bypass(&options),
         Command::Why(options) => why::run(&options),

@@ -5,7 +5,7 @@ use clap::{CommandFactory as _, Parser as _};
 use super::Cli;
 
 /// Commands without figures and outcomes: they run on, or print a document of their own.
-const WITHOUT_JSON: [&str; 4] = ["serve", "simulate", "config init", "openapi"];
+const WITHOUT_JSON: [&str; 6] = ["serve", "simulate", "config init", "openapi", "completions", "man"];
 
 /// The commands without subcommands, each with the names of its options.
 fn leaves(command: &clap::Command, path: &str, inherited: &[String], found: &mut Vec<(String, Vec<String>)>) {

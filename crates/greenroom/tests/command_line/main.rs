@@ -4,6 +4,7 @@
 
 #![allow(missing_docs, reason = "nothing here is seen from outside")]
 
+mod completions;
 mod json;
 mod messages;
 mod program;
