@@ -17,4 +17,12 @@ mkdir -p target/package
   sed 's|^# data_dir = .*|data_dir = "/var/lib/greenroom"|' > target/package/greenroom.toml
 # Without that line the commands would look in the home of whoever calls them.
 grep -q '^data_dir = "/var/lib/greenroom"$' target/package/greenroom.toml
+# What its command line says of itself: completions of the shells, and man pages.
+program="$folder/${target:+$target/}release/greenroom"
+mkdir -p target/package/completions
+for shell in bash zsh fish; do
+  "$program" completions "$shell" > "target/package/completions/greenroom.$shell"
+done
+rm -rf target/package/man
+"$program" man target/package/man
 "$cargo" deb --no-build --locked --package greenroom ${target:+--target "$target"}

@@ -41,6 +41,8 @@ pub struct ServerSettings {
     pub kind: ServerKind,
     /// Scheme and authority, such as `http://192.168.1.10:32400`.
     pub origin: Uri,
+    /// Where its URL was given: `--plex`, `GREENROOM_SERVER_HOME_URL`, `greenroom.toml:12`.
+    pub url_place: String,
     /// Base path of the server (`/jellyfin`), or empty.
     pub base_path: String,
     /// Base path at our listener; requests without it work as well.
@@ -126,12 +128,14 @@ pub(super) fn read_server(
     let key = |last: &str| format!("server.{name}.{last}");
     let mut own = Section::new(tree, format!("server.{name}"));
     let kind = read_kind(own.tree, &key("kind"), name, place);
+    let url_place = own.tree.place(&key("url"));
     let (origin, base_path) = read_url(own.tree, &key("url"), name, place).unzip();
     let port = if kind == Some(ServerKind::Jellyfin) { JELLYFIN_PORT } else { PLEX_PORT };
     let everywhere = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port);
     let is_encrypted = origin.as_ref().is_none_or(|origin| origin.scheme() == Some(&http::uri::Scheme::HTTPS));
     Some(ServerSettings {
         name: name.to_owned(),
+        url_place,
         token: own.token("token"),
         accounts: AccountSettings::read_all(own.tree, name, kind),
         listen: read_listen(own.tree, &key("listen"), everywhere),

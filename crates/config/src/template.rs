@@ -3,29 +3,31 @@
 /// Every key with its default, commented out where the default suits most.
 pub const TEMPLATE: &str = r#"# Greenroom. Every key is also an environment variable: control.listen is GREENROOM_CONTROL_LISTEN, and a server's
 # url is GREENROOM_SERVER_<NAME>_URL. Check this file with: greenroom config check FILE
+#
+# A key that is commented out shows its default, unless its comment begins with "example".
 
 # Variables alone are enough, without any file. A server is there as soon as its kind is said:
 #   GREENROOM_SERVER_HOME_KIND=plex  GREENROOM_SERVER_HOME_URL=http://192.168.1.10:32400
 
-# Where the control token, the key that hides identities and the cache are kept. Default: your state directory.
-# data_dir = "/var/lib/greenroom"
+# Where the control token, the key that hides identities and the cache are kept.
+# data_dir = "/var/lib/greenroom"      # example; default: your state directory
 
 # Reverse proxies whose word on a client's address counts. From anybody else it is not even passed on.
-# trusted_proxies = ["127.0.0.1", "172.16.0.0/12"]
+# trusted_proxies = ["127.0.0.1", "172.16.0.0/12"]   # example; default: none
 
 [control]
 # The page, the API and /metrics. Reads without the control token are answered on loopback only.
 listen = "127.0.0.1:8710"
-# hosts = ["media.example", "greenroom"]   # names it is called by, beside localhost and addresses
+# hosts = ["media.example", "greenroom"]   # example: names it is called by, beside localhost and addresses
 # max_connections = 256                # at a time; beyond, an idle one is closed, or one whose head is not there yet
 # max_connections_per_peer = 64        # from one address; trusted proxies may have more
-# base_path = "/greenroom"             # a path that a reverse proxy puts before ours
-# open_reads = ["/metrics from 192.168.1.0/24"]   # what may be read without the token, and from where
+# base_path = "/greenroom"             # example: a path that a reverse proxy puts before ours
+# open_reads = ["/metrics from 192.168.1.0/24"]   # example: what may be read without the token, and from where
 
 # The certificate shown there; without it nothing is encrypted. It is read again when the files change.
 # [control.listen_tls]
-# cert_file = "/etc/greenroom/certificate.pem"
-# key_file = "/etc/greenroom/key.pem"
+# cert_file = "/etc/greenroom/certificate.pem"   # example
+# key_file = "/etc/greenroom/key.pem"            # example
 
 [memory]
 # max_bytes = 268435456            # all kept answers together
@@ -39,7 +41,7 @@ listen = "127.0.0.1:8710"
 # The part of the cache that outlives a restart. It may be deleted at any time, also while Greenroom runs.
 [disk]
 # enabled = true
-# dir = "/var/cache/greenroom"     # a local disk; default: the folder "cache" in data_dir
+# dir = "/var/cache/greenroom"     # example: a local disk; default: the folder "cache" in data_dir
 # max_bytes = 2147483648           # beyond, what was read longest ago makes room
 # max_queued_bytes = 67108864      # answers that wait to be written; beyond, the oldest are dropped
 # max_wal_bytes = 16777216         # the write-ahead log is cut above this
@@ -61,11 +63,11 @@ listen = "127.0.0.1:8710"
 # LIBRARY_CACHE_MEMORY_LIMIT_MB, LIBRARY_CACHE_SCHEDULE_HOURS, PLEX_LIBRARY_NAME.
 [library]
 # enabled = true
-# index_at_start = true            # video too, not only music; false: nothing before it is first needed
+# index_at_start = true            # example: video too; default: music at once, video when it is first needed; false: nothing before
 # timeout_minutes = 180            # for one build, with everything that holds it up
 # memory_limit_mb = 1024           # what all of them together may take
 # schedule_hours = 24              # then it is compared as a whole; 0: never by itself
-# music = "Music"                  # the library that is meant where none is named
+# music = "Music"                  # example: the library that is meant where none is named; default: the music library
 
 # What is remembered of matches. The server is searched only if the request says so.
 [matching]
@@ -95,11 +97,11 @@ url    = "http://192.168.1.10:32400"   # a base path is allowed: https://media.e
 listen = "0.0.0.0:32500"               # point your apps here
 # A token of the owner lets Greenroom follow the server's events. Without it everything works, only a change made
 # on the server itself is noticed later.
-# token = "..."
-# token_file = "/run/secrets/plex-token"
+# token = "..."                        # example
+# token_file = "/run/secrets/plex-token"   # example
 # mode = "cache"                       # "observe": the server answers, the cache only judges; "bypass": plain proxy
-# public_url = "https://media.example/jellyfin"   # Jellyfin: where clients find it; default: where they asked
-# listen_base_path = "/jellyfin"       # a path that a reverse proxy leaves before ours; default: that of url
+# public_url = "https://media.example/jellyfin"   # example; Jellyfin: where clients find it; default: where they asked
+# listen_base_path = "/jellyfin"       # example: a path that a reverse proxy leaves before ours; default: that of url
 # load_timeout_s = 30
 # max_body_bytes = 33554432
 # upstream_concurrency = 8             # requests at a time; only media, sockets and bodies on their way do not count
@@ -133,19 +135,19 @@ listen = "0.0.0.0:32500"               # point your apps here
 
 # Which certificates to accept where url begins with https://. Without this: those that this machine trusts.
 # [server.tls]
-# ca_file = "/etc/greenroom/authority.pem"   # believe what these authorities signed, and nothing else
-# server_name = "media.example"              # the certificate is for this name, not for the one in url
-# pin_sha256 = "..."                         # accept this certificate or public key, whatever signed it
+# ca_file = "/etc/greenroom/authority.pem"   # example: believe what these authorities signed, and nothing else
+# server_name = "media.example"              # example: the certificate is for this name, not for the one in url
+# pin_sha256 = "..."                         # example: accept this certificate or public key, whatever signed it
 
 # The certificate shown to apps, as above.
 # [server.listen_tls]
-# cert_file = "/etc/greenroom/certificate.pem"
-# key_file = "/etc/greenroom/key.pem"
+# cert_file = "/etc/greenroom/certificate.pem"   # example
+# key_file = "/etc/greenroom/key.pem"            # example
 
 # Further users whose playlists may be written: greenroom sync --account kids
 # [server.accounts.kids]
 # token = "..."                              # or token_file
-# user = "kids"                              # Jellyfin: the user for a token that is an API key
+# user = "kids"                              # example; Jellyfin: the user for a token that is an API key
 
 # What an app is likely to ask next, learnt from what it asked before, is loaded when an answer has left.
 # [server.prefetch]
@@ -157,22 +159,22 @@ listen = "0.0.0.0:32500"               # point your apps here
 # The same for the libraries of one server.
 # [server.library]
 # enabled = true
-# index_at_start = true
+# index_at_start = true                      # example
 # timeout_minutes = 180
 # schedule_hours = 24
-# music = "Music"
+# music = "Music"                            # example
 
 # How the paths that apps know become the server's, for lookups by path: a regular expression, and what its first match
 # becomes. Several may follow one another; the first that matches counts. It is used in both directions.
 # [[server.path_map]]
-# from = '^/data/(.*)$'
-# to = '/mnt/media/$1'
+# from = '^/data/(.*)$'                      # example
+# to = '/mnt/media/$1'                       # example
 
 # Lifetimes of a class of answers, in seconds. The three windows add up.
 # [server.lifetimes.sessions]
-# fresh_s = 10
-# stale_s = 10
-# stale_on_error_s = 86400
+# fresh_s = 10                               # example; default: what `greenroom policies` shows
+# stale_s = 10                               # example
+# stale_on_error_s = 86400                   # example
 
 # Who is told when a server goes down or comes back, a build fails, a library shrinks, a token is rejected, the disk is
 # off. Try it with: greenroom notices test
@@ -180,8 +182,8 @@ listen = "0.0.0.0:32500"               # point your apps here
 # name = "phone"
 # url = "https://ntfy.example/my-topic"      # or url_file; it may hold a token, so it is never shown
 # template = "json"                          # "ntfy", "gotify", "discord", "apprise"
-# token = "..."                              # or token_file, where the service wants one beside the url
-# secret = "..."                             # or secret_file; signs every message: see docs/notices.md
+# token = "..."                              # example; or token_file, where the service wants one beside the url
+# secret = "..."                             # example; or secret_file; signs every message: see docs/notices.md
 # events = ["server-down", "server-up", "build-failed", "library-shrank", "token-rejected", "disk-off", "disk-back"]
 # group_s = 30                               # what happens within this time is told together
 # max_per_10_minutes = 6                     # beyond, everything waits and is told as one
@@ -189,22 +191,22 @@ listen = "0.0.0.0:32500"               # point your apps here
 # Traces: one span for each sampled request, as OTLP over HTTP in JSON, to this address with /v1/traces after it.
 # [tracing]
 # otlp_url = "http://127.0.0.1:4318"
-# token = "..."                              # where the collector wants one
-# token_file = "/run/secrets/collector-token"
+# token = "..."                              # example: where the collector wants one
+# token_file = "/run/secrets/collector-token"   # example
 # sample_one_in = 10
 
 # Playlists that are kept in step by themselves: a file, a folder of files, or a playlist of another server.
 # [playlist.weekly]
 # server = "home"                            # where it is written
 # file = "/srv/playlists/weekly.jspf"        # or folder = "/srv/playlists", or from = "attic/Weekly"
-# library = "3"                              # default: the music library
-# name = "Weekly"                            # default: what it calls itself, else the file's name
+# library = "3"                              # example; default: the music library
+# name = "Weekly"                            # example; default: what it calls itself, else the file's name
 # mode = "replace"                           # "create": once; "append": add what is missing
 # shrink = false                             # true: it may lose most of its tracks at once
-# accounts = ["kids"]                        # default: the owner's token
+# accounts = ["kids"]                        # example; default: the owner's token
 # policy = "strict"                          # "prefer-version-else-any", "ids-only"
 # every_hours = 24                           # a file is also taken when it has changed
-# results = "/srv/playlists/results"         # reports and missing rows; default: beside the file
+# results = "/srv/playlists/results"         # example; reports and missing rows; default: beside the file
 "#;
 
 #[cfg(test)]
@@ -220,6 +222,69 @@ mod tests {
         let mut tree = ConfigSource::default();
         tree.add_toml("template", TEMPLATE);
         assert!(Settings::read(tree).is_ok());
+    }
+
+    /// What a table needs before one of its keys counts: `tls` needs a server with TLS, a playlist a source.
+    fn required_lines(table: &str) -> &'static str {
+        match table {
+            "[[notice]]" => "name = \"phone\"\nurl = \"https://ntfy.example/my-topic\"\n",
+            "[playlist.weekly]" => "server = \"home\"\nfile = \"/srv/playlists/weekly.jspf\"\n",
+            "[tracing]" => "otlp_url = \"http://127.0.0.1:4318\"\n",
+            "[server.accounts.kids]" => "token = \"x\"\n",
+            _ => "",
+        }
+    }
+
+    /// The settings of the template's active lines, with further lines in one of its tables.
+    fn settings_with(table: &str, lines: &str) -> Result<String, String> {
+        let mut text = String::new();
+        let mut is_added = table.is_empty();
+        if is_added {
+            text.push_str(lines);
+        }
+        for line in TEMPLATE.lines().filter(|line| !line.starts_with('#')) {
+            text.extend([line, "\n"]);
+            if line == table {
+                text.push_str(lines);
+                is_added = true;
+            }
+        }
+        if !is_added {
+            text.extend([table, "\n", lines]);
+        }
+        let mut tree = ConfigSource::default();
+        tree.add_toml("template", &text);
+        Settings::read(tree).map(|settings| format!("{settings:?}")).map_err(|problems| format!("{problems:?}"))
+    }
+
+    #[test]
+    fn a_key_that_is_commented_out_shows_its_default_or_says_that_it_is_an_example() {
+        let mut table = "";
+        let mut wrong = Vec::new();
+        let mut checked = 0;
+        for line in TEMPLATE.lines() {
+            let rest = line.strip_prefix("# ").unwrap_or(line);
+            if rest.starts_with('[') {
+                table = rest;
+            }
+            let is_key =
+                |name: &str| name.trim_end().bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'));
+            let Some((name, value)) = rest.split_once('=').filter(|(name, _)| is_key(name)) else { continue };
+            if !line.starts_with('#') || required_lines(table).contains(&format!("{} =", name.trim_end())) {
+                continue;
+            }
+            checked += 1;
+            let required = required_lines(table);
+            let without = settings_with(table, required);
+            let with = settings_with(table, &format!("{required}{rest}\n"));
+            let is_example =
+                value.split_once(" # ").is_some_and(|(_, comment)| comment.trim_start().starts_with("example"));
+            if (with == without) == is_example {
+                wrong.push(format!("{table} {line}"));
+            }
+        }
+        assert!(checked > 80, "keys are written in another way now: {checked}");
+        assert!(wrong.is_empty(), "{} keys:\n{}", wrong.len(), wrong.join("\n"));
     }
 
     /// The template with all keys active.

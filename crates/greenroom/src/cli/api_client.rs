@@ -8,7 +8,7 @@ use clap::Args;
 use greenroom_cache::disk::lock::LockHolder;
 use greenroom_dialect::credential::Secret;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
-use http::{Method, Request, StatusCode, Uri};
+use http::{Method, Request, Uri};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
@@ -16,7 +16,8 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 
-use super::{fail, load_config, usage_error};
+use super::progress::ProgressLine;
+use super::{api_problem, fail, load_config, usage_error};
 use crate::takeover::listening::local_address;
 use greenroom_config::control::CONTROL_PORT;
 use greenroom_config::settings::default_data_dir;
@@ -29,8 +30,8 @@ use greenroom_state::secrets::DataDir;
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 /// Timeout of work that goes through the whole store. A command that gives up cancels nothing there.
 const WORK_TIMEOUT: Duration = Duration::from_hours(12);
-/// Interval of progress lines during such work.
-const PROGRESS_INTERVAL: Duration = Duration::from_secs(15);
+/// Interval at which such work is shown to go on.
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
 /// Time that a gateway may take to notice a renewed token.
 const RELOAD_TIMEOUT: Duration = Duration::from_secs(2);
 /// Largest response that is read: a backup.
@@ -111,8 +112,9 @@ impl ApiClient {
         let _ = tokio::time::timeout(RELOAD_TIMEOUT, client.exchange(Method::GET, "metrics", None)).await; // It would reload by itself.
     }
 
-    /// Starts work that may take long, and reports progress on a terminal. Prints a problem.
-    pub(super) async fn run_long(&self, path: &str, request: &Value, is_terminal: bool) -> Result<Value, u8> {
+    /// Starts work that may take long, and shows on a terminal that it goes on. Prints a problem.
+    pub(super) async fn run_long(&self, path: &str, request: &Value) -> Result<Value, u8> {
+        let line = ProgressLine::new();
         let body = Some(("application/json", Bytes::from(request.to_string())));
         let mut exchange = std::pin::pin!(self.exchange(Method::POST, path, body));
         #[expect(clippy::disallowed_methods, reason = "a command waits in real time")]
@@ -126,13 +128,10 @@ impl ApiClient {
                         self.base
                     )));
                 }
-                Err(_) if is_terminal => {
-                    eprintln!(
-                        "the gateway has worked for {} s; Ctrl-C ends only the waiting",
-                        started.elapsed().as_secs()
-                    );
+                Err(_) => {
+                    let elapsed_s = started.elapsed().as_secs();
+                    line.show_step(&format!("the gateway has worked for {elapsed_s} s; Ctrl-C ends only the waiting"));
                 }
-                Err(_) => {}
             }
         };
         self.parse(&response).map_err(|problem| fail(&problem))
@@ -172,8 +171,18 @@ impl ApiClient {
         serde_json::from_slice(body).map_err(foreign)
     }
 
-    async fn with_timeout<T>(&self, run_long: impl Future<Output = Result<T, String>>) -> Result<T, u8> {
-        match tokio::time::timeout(REQUEST_TIMEOUT, run_long).await {
+    /// Waits for a response, and shows on a terminal that it does.
+    async fn with_timeout<T>(&self, exchange: impl Future<Output = Result<T, String>>) -> Result<T, u8> {
+        let mut exchange = std::pin::pin!(tokio::time::timeout(REQUEST_TIMEOUT, exchange));
+        let line = ProgressLine::new();
+        let response = loop {
+            match tokio::time::timeout(PROGRESS_INTERVAL, exchange.as_mut()).await {
+                Ok(response) => break response,
+                Err(_) => line.show_step(&format!("waiting for the gateway at {}", self.base)),
+            }
+        };
+        drop(line);
+        match response {
             Ok(Ok(response)) => Ok(response),
             Ok(Err(problem)) => Err(fail(&problem)),
             Err(_) => Err(fail(&format!("the gateway at {} did not respond within 60 s", self.base))),
@@ -219,7 +228,7 @@ impl ApiClient {
             return Ok(body);
         }
         let problem = self.parse(&body)?;
-        Err(problem_text(status, &problem))
+        Err(api_problem::describe(status, &problem))
     }
 }
 
@@ -231,15 +240,6 @@ fn published_endpoint(holder: &LockHolder) -> Option<(String, Option<Fingerprint
         return Some((base.to_owned(), Some(certificate)));
     }
     address.starts_with("http://").then(|| (address.to_owned(), None))
-}
-
-/// The problem's text for people.
-fn problem_text(status: StatusCode, problem: &Value) -> String {
-    let field = |name: &str| problem[name].as_str().unwrap_or_default().to_owned();
-    match (field("title"), field("detail")) {
-        (title, detail) if !title.is_empty() => format!("{title}. {detail}"),
-        _ => format!("the gateway responded with status {status}"),
-    }
 }
 
 /// Host, port and base path of an address, with or without a scheme.
@@ -314,7 +314,7 @@ mod tests {
         };
         let client = ApiClient { base, token: None, certificate: None };
         let request = serde_json::json!({});
-        let (response, _stream) = tokio::join!(client.run_long("api/v1/cache/disk/verify", &request, false), gateway);
+        let (response, _stream) = tokio::join!(client.run_long("api/v1/cache/disk/verify", &request), gateway);
         assert_eq!(response.map(|response| response["done"].as_u64()), Ok(Some(1)));
     }
 
@@ -323,15 +323,5 @@ mod tests {
         assert_eq!(reachable("0.0.0.0:8710"), "127.0.0.1:8710");
         assert_eq!(reachable("[::]:8710"), "[::1]:8710");
         assert_eq!(reachable("192.168.1.2:1"), "192.168.1.2:1");
-    }
-
-    #[test]
-    fn a_problem_of_the_gateway_is_printed() {
-        let problem = serde_json::json!({"title": "No such server", "detail": "None."});
-        assert_eq!(problem_text(StatusCode::NOT_FOUND, &problem), "No such server. None.");
-        assert_eq!(
-            problem_text(StatusCode::BAD_GATEWAY, &Value::Null),
-            "the gateway responded with status 502 Bad Gateway"
-        );
     }
 }

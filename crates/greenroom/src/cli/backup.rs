@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use greenroom_cache::Clock;
+use serde_json::json;
 
 use super::api_client::ApiClient;
 use super::token::DataDirArgs;
@@ -37,6 +38,9 @@ pub(super) struct BackupArgs {
     /// File to write, or folder for a new file
     #[arg(value_name = "FILE|DIR")]
     to: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     data_dir_args: DataDirArgs,
 }
@@ -48,6 +52,9 @@ pub(super) struct RestoreArgs {
     /// Backup file
     #[arg(value_name = "FILE")]
     from: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     data_dir_args: DataDirArgs,
 }
@@ -67,6 +74,12 @@ pub(super) fn backup(options: &BackupArgs) -> u8 {
         None => ownership::try_lock_data_dir(&folder).and_then(|_lock| backup::save(&folder, &options.to, now_ms)),
     };
     match result {
+        Ok(result) if options.json => {
+            let state = result.has_state.then_some(greenroom_state::db::FILE);
+            let files: Vec<&str> = state.into_iter().chain(result.files.iter().map(String::as_str)).collect();
+            println!("{}", json!({ "file": result.file, "files": files }));
+            SUCCESS
+        }
         Ok(result) => {
             println!("saved to {}: {}", result.file.display(), file_list(&result));
             println!(
@@ -84,6 +97,14 @@ pub(super) fn restore(options: &RestoreArgs) -> u8 {
         Err(code) => return code,
     };
     match backup::restore(&folder, &options.from, Clock::system().now_ms()) {
+        Ok(restored) if options.json => {
+            let document = json!({
+                "folder": folder, "files": restored.contents.files, "state": restored.contents.has_state,
+                "replaced": restored.replaced, "has_other_key": restored.has_other_key,
+            });
+            println!("{document}");
+            SUCCESS
+        }
         Ok(restored) => {
             print_restored(&restored, &folder.display().to_string());
             SUCCESS

@@ -1,6 +1,5 @@
 //! `greenroom build`: starts or cancels index builds and shows their progress.
 
-use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
 use clap::Args;
@@ -9,7 +8,8 @@ use serde_json::{Value, json};
 
 use super::api_client::{ApiClient, GatewayArgs};
 use super::modes::with_gateway;
-use super::{FAILURE, SUCCESS, USAGE_ERROR};
+use super::progress::ProgressLine;
+use super::{FAILURE, SUCCESS, fail, usage_error};
 use greenroom_demo::scenario::table::align;
 use greenroom_proxy::shadow::report::format_thousands;
 
@@ -84,7 +84,7 @@ pub(super) fn run(options: &BuildArgs) -> u8 {
         }
         let mut is_done = true;
         for library in &selected {
-            is_done &= wait(&client, options, library).await?;
+            is_done &= wait(&client, library).await?;
         }
         let listing = client.get("api/v1/libraries").await?;
         print_libraries(options, &listing, &selected);
@@ -102,8 +102,7 @@ fn select_libraries(options: &BuildArgs, listing: &Value) -> Result<Vec<Value>, 
         let enabled = all.into_iter().filter(|library| options.list || library["enabled"] == true);
         let enabled: Vec<Value> = enabled.cloned().collect();
         if enabled.is_empty() && !options.list {
-            eprintln!("greenroom: {}", nothing_to_build(listing));
-            return Err(FAILURE);
+            return Err(fail(&nothing_to_build(listing)));
         }
         return Ok(enabled);
     }
@@ -116,8 +115,7 @@ fn select_libraries(options: &BuildArgs, listing: &Value) -> Result<Vec<Value>, 
         let mut found: Vec<Value> = all.iter().filter(is_wanted).map(|library| (*library).clone()).collect();
         if found.is_empty() {
             let known: Vec<String> = all.iter().map(|library| label(library)).collect();
-            eprintln!("greenroom: no library is called {name}; the libraries are: {}", known.join(", "));
-            return Err(USAGE_ERROR);
+            return Err(usage_error(&format!("no library is called {name}; the libraries are: {}", known.join(", "))));
         }
         selected.append(&mut found);
     }
@@ -139,20 +137,19 @@ fn nothing_to_build(listing: &Value) -> String {
 }
 
 /// Waits until a build has ended. Returns whether the library is indexed.
-async fn wait(client: &ApiClient, options: &BuildArgs, library: &Value) -> Result<bool, u8> {
-    let shows_progress = std::io::stderr().is_terminal() && !options.json;
+async fn wait(client: &ApiClient, library: &Value) -> Result<bool, u8> {
+    let line = ProgressLine::new();
     let path = path_of(library, "/progress");
     loop {
         let progress = client.get(&path).await?;
         let is_building = progress["phase"] != "idle" || progress["asked"] == true;
-        if shows_progress {
-            eprint!("\r\x1b[K{}: {}", label(library), progress_line(&progress));
-            let _ = std::io::stderr().flush(); // Progress is optional.
+        let message = format!("{}: {}", label(library), progress_line(&progress));
+        match progress["percent"].as_u64() {
+            Some(percent) => line.show_share(percent, 100, &message),
+            None => line.show_step(&message),
         }
         if !is_building {
-            if shows_progress {
-                eprint!("\r\x1b[K");
-            }
+            line.clear();
             let state = progress["state"].as_str().unwrap_or_default();
             if let Some(failure) = progress["failure"].as_str() {
                 eprintln!("{}: {failure}", label(library));
@@ -168,9 +165,9 @@ fn progress_line(progress: &Value) -> String {
     let number = |name: &str| progress[name].as_u64().unwrap_or_default();
     let phase = progress["phase"].as_str().unwrap_or_default();
     let mut line = phase.replace('-', " ");
-    if let Some(percent) = progress["percent"].as_u64() {
+    if progress["percent"].is_u64() {
         let (items, expected) = (format_thousands(number("items")), format_thousands(number("expected")));
-        line = format!("{line}, {percent} % ({items} of {expected})");
+        line = format!("{line}, {items} of {expected}");
     }
     if let Some(left_ms) = progress["left_ms"].as_u64().filter(|_| phase == "crawling") {
         line = format!("{line}, {} s left", left_ms.div_ceil(1000));
@@ -233,6 +230,7 @@ fn path_of(library: &Value, rest: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::USAGE_ERROR;
     use super::*;
 
     fn listing() -> Value {
@@ -276,7 +274,7 @@ mod tests {
     #[test]
     fn a_line_shows_the_progress_of_a_build() {
         let progress = json!({"phase": "crawling", "percent": 25, "items": 2500, "expected": 10000, "left_ms": 4100, "requests": 5});
-        assert_eq!(progress_line(&progress), "crawling, 25 % (2,500 of 10,000), 5 s left, 5 requests");
+        assert_eq!(progress_line(&progress), "crawling, 2,500 of 10,000, 5 s left, 5 requests");
         assert_eq!(progress_line(&json!({"phase": "catching-up", "requests": 9})), "catching up, 9 requests");
     }
 

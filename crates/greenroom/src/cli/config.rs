@@ -2,6 +2,9 @@
 
 use std::path::PathBuf;
 
+use greenroom_config::Endpoint;
+use serde_json::{Value, json};
+
 use super::{ConfigArgs, SUCCESS, USAGE_ERROR, settings};
 use greenroom_config::template::TEMPLATE;
 
@@ -14,6 +17,12 @@ pub(super) enum ConfigCommand {
         /// Configuration file [default: only the environment]
         #[arg(value_name = "FILE", env = "GREENROOM_CONFIG")]
         file: Option<PathBuf>,
+        /// The same
+        #[arg(long, short, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
     },
 }
 
@@ -23,8 +32,21 @@ pub(super) fn run(command: &ConfigCommand) -> u8 {
             print!("{TEMPLATE}");
             SUCCESS
         }
-        ConfigCommand::Check { file } => {
-            match settings(&ConfigArgs { config: file.clone(), ..ConfigArgs::default() }) {
+        ConfigCommand::Check { file, config, json } => {
+            let file = config.as_ref().or(file.as_ref());
+            match settings(&ConfigArgs { config: file.cloned(), ..ConfigArgs::default() }) {
+                Ok(settings) if *json => {
+                    let servers = settings.servers.iter().map(|server| {
+                        let url = Endpoint::from_server(server).url();
+                        json!({"name": server.name, "kind": server.kind.name(), "url": url, "listen": server.listen})
+                    });
+                    let servers: Vec<Value> = servers.collect();
+                    let remarks = settings.remarks.iter();
+                    let remarks = remarks.map(|remark| json!({"place": remark.place, "message": remark.message}));
+                    let remarks: Vec<Value> = remarks.collect();
+                    println!("{}", json!({ "valid": true, "servers": servers, "remarks": remarks }));
+                    SUCCESS
+                }
                 Ok(settings) => {
                     for server in &settings.servers {
                         println!(
@@ -35,8 +57,7 @@ pub(super) fn run(command: &ConfigCommand) -> u8 {
                             server.listen
                         );
                     }
-                    let source =
-                        file.as_ref().map_or_else(|| "environment".to_owned(), |file| file.display().to_string());
+                    let source = file.map_or_else(|| "environment".to_owned(), |file| file.display().to_string());
                     println!("{source}: no problems");
                     SUCCESS
                 }

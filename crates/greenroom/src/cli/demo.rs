@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use clap::Args;
-use clap::builder::BoolishValueParser;
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use greenroom_demo::scenario::gateway::{GatewayStarter, RunningGateway};
 use greenroom_demo::scenario::{self as demo, DemoPlan};
 
@@ -44,8 +44,8 @@ pub(super) struct DemoArgs {
     /// Tracks on each server
     #[arg(long, value_name = "N", default_value_t = 20_000)]
     tracks: u32,
-    /// Prefetch what apps are likely to request next: on or off
-    #[arg(long, value_name = "WORD", value_parser = BoolishValueParser::new())]
+    /// Prefetch what apps are likely to request next [default: off]
+    #[arg(long, value_name = "STATE", value_parser = PossibleValuesParser::new(["on", "off"]).map(|state| state == "on"))]
     prefetch: Option<bool>,
 }
 

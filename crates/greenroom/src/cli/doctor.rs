@@ -1,14 +1,14 @@
 //! `greenroom doctor`: finds problems and their remedies, waits for an app's first request, compares direct with
 //! proxied responses.
 
-use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
 use greenroom_cache::Clock;
 
-use super::{ConfigArgs, FAILURE, SUCCESS, USAGE_ERROR, block_on, settings};
+use super::progress::ProgressLine;
+use super::{ConfigArgs, FAILURE, SUCCESS, USAGE_ERROR, block_on, fail, settings, usage_error};
 use crate::doctor::compare::{ComparisonError, ProxyComparison};
 use crate::doctor::wait_for::{AppWaiter, WaitEvent, WaitOutcome};
 use crate::doctor::{control, run_checks};
@@ -73,17 +73,22 @@ pub(super) fn run(options: &DoctorArgs) -> u8 {
     if let Some(name) = &options.server {
         settings.servers.retain(|server| server.name == *name);
         if settings.servers.is_empty() {
-            eprintln!("greenroom: no server is called \"{name}\"");
-            return USAGE_ERROR;
+            return usage_error(&format!("no server is called \"{name}\""));
         }
     }
     if options.compare { block_on(compare(options, &settings)) } else { block_on(check(options, &settings)) }
 }
 
+/// The client of the checks.
+pub(super) fn probe_client() -> ProbeClient {
+    ProbeClient::new(ProbeTrust::system(), Clock::system(), REQUEST_TIMEOUT, MAX_RESPONSE_BYTES)
+}
+
 async fn check(options: &DoctorArgs, settings: &Settings) -> u8 {
-    let probe_client = ProbeClient::new(ProbeTrust::system(), Clock::system(), REQUEST_TIMEOUT, MAX_RESPONSE_BYTES);
-    let report = run_checks(settings, &probe_client, |subject| progress(&format!("checking {subject}"))).await;
-    end_progress();
+    let probe_client = probe_client();
+    let line = ProgressLine::new();
+    let report = run_checks(settings, &probe_client, |subject| line.show_step(&format!("checking {subject}"))).await;
+    drop(line);
     let text = if options.json { report.json() + "\n" } else { report.render() };
     print_report(options, &text, report.has_no_problems())
 }
@@ -92,8 +97,7 @@ async fn compare(options: &DoctorArgs, settings: &Settings) -> u8 {
     let client_with = |trust| ProbeClient::new(trust, Clock::system(), READ_TIMEOUT, MAX_RESPONSE_BYTES);
     let (mut text, mut is_well, mut reports) = (String::new(), true, serde_json::Map::new());
     if options.through.is_some() && settings.servers.len() > 1 {
-        eprintln!("greenroom: --through works with one server; choose it with --server NAME");
-        return USAGE_ERROR;
+        return usage_error("--through works with one server; choose it with --server NAME");
     }
     for server in &settings.servers {
         let Some(through) = proxied_endpoint(options, server) else { return USAGE_ERROR };
@@ -116,12 +120,14 @@ async fn compare(options: &DoctorArgs, settings: &Settings) -> u8 {
                 server.kind.name()
             );
         }
+        let line = ProgressLine::new();
         let result = comparison
             .compare(options.endpoints as usize, |done, planned| {
-                progress(&format!("{}: {done} of {planned} compared", server.name));
+                let message = format!("{}: {done} of {planned} compared", server.name);
+                line.show_share(done as u64, planned as u64, &message);
             })
             .await;
-        end_progress();
+        drop(line);
         match result {
             Ok(tally) => {
                 is_well &= tally.is_clean();
@@ -134,7 +140,11 @@ async fn compare(options: &DoctorArgs, settings: &Settings) -> u8 {
                 reports.insert(server.name.clone(), report);
             }
             Err(error) => {
-                eprintln!("greenroom: {}", explain(&error, &direct, &through));
+                let reason = explain(&error, &direct, &through);
+                reports.insert(server.name.clone(), serde_json::json!({ "well": false, "error": reason }));
+                if !options.json {
+                    fail(&reason);
+                }
                 is_well = false;
             }
         }
@@ -151,7 +161,7 @@ fn proxied_endpoint(options: &DoctorArgs, server: &greenroom_config::ServerSetti
     let url = options.through.clone().unwrap_or_else(configured);
     let endpoint = Endpoint::parse(&url);
     if endpoint.is_none() {
-        eprintln!("greenroom: --through must look like http://ADDRESS:PORT");
+        usage_error("--through must look like http://ADDRESS:PORT");
     }
     endpoint
 }
@@ -187,48 +197,36 @@ async fn wait_for(options: &DoctorArgs, app: &str) -> u8 {
         clock: Clock::system(),
     };
     let mut events = Vec::new();
+    let line = ProgressLine::new();
     let report_event = |event: &WaitEvent, after_ms: u64| {
-        end_progress();
+        line.clear();
         if !options.json {
             println!("after {} s: {}", after_ms.div_ceil(1_000), event.sentence());
         }
         events.push(serde_json::json!({ "after_ms": after_ms, "what": event }));
     };
-    let outcome = waiter.run(report_event, |left_s| progress(&format!("waiting for {app}; {left_s} s left"))).await;
-    end_progress();
+    let outcome =
+        waiter.run(report_event, |left_s| line.show_step(&format!("waiting for {app}; {left_s} s left"))).await;
+    line.clear();
     let text = if options.json {
         serde_json::json!({ "outcome": outcome.name(), "well": outcome.is_well(), "events": events }).to_string() + "\n"
     } else {
         outcome.sentence(app, &endpoint) + "\n"
     };
     if matches!(outcome, WaitOutcome::Unavailable(_)) && !options.json {
-        eprint!("greenroom: {text}");
-        return FAILURE;
+        return fail(text.trim_end());
     }
     print_report(options, &text, outcome.is_well())
 }
 
 fn print_report(options: &DoctorArgs, text: &str, is_well: bool) -> u8 {
-    print!("{text}");
+    anstream::print!("{text}");
+    let text = anstream::adapter::strip_str(text).to_string();
     if let Some(file) = &options.output
-        && let Err(error) = std::fs::write(file, text)
+        && let Err(error) = std::fs::write(file, &text)
     {
         eprintln!("greenroom: {}", secrets::explain(file, &error));
         return FAILURE;
     }
     if is_well { SUCCESS } else { FAILURE }
-}
-
-/// Overwrites one progress line on a terminal.
-fn progress(line: &str) {
-    let mut errors = std::io::stderr();
-    if errors.is_terminal() {
-        // A line that cannot be shown is no reason to end.
-        let _ = write!(errors, "\r\x1b[K{line}"); // Progress is optional.
-        let _ = errors.flush();
-    }
-}
-
-fn end_progress() {
-    progress("");
 }

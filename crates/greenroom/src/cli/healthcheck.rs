@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
 
-use super::{ConfigArgs, FAILURE, SUCCESS, block_on, settings};
+use super::{ConfigArgs, FAILURE, SUCCESS, block_on, fail, settings};
 use crate::takeover::listening::local_address;
 use greenroom_config::certificate_files::certificates;
 use greenroom_config::{CertificateTrust, Fingerprint};
@@ -20,17 +20,29 @@ const TIMEOUT: Duration = Duration::from_secs(3);
 /// The response is one line; of anything else the beginning is enough.
 const MAX_RESPONSE_BYTES: u64 = 4096;
 
-pub(super) fn run(serve: &ConfigArgs) -> u8 {
-    let Ok(settings) = settings(serve) else { return FAILURE };
+/// `greenroom healthcheck`.
+#[derive(Debug, clap::Args)]
+pub(super) struct HealthcheckArgs {
+    #[command(flatten)]
+    serve: ConfigArgs,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(options: &HealthcheckArgs) -> u8 {
+    let Ok(settings) = settings(&options.serve) else { return FAILURE };
     block_on(async {
         let result = tokio::time::timeout(TIMEOUT, check_health(&settings.control)).await;
         let result = result.unwrap_or_else(|_| Err(format!("no response within {} s", TIMEOUT.as_secs())));
         match result {
-            Ok(()) => SUCCESS,
-            Err(reason) => {
-                eprintln!("greenroom: {}: {reason}", settings.control.listen);
-                FAILURE
+            Ok(()) => {
+                if options.json {
+                    println!("{}", serde_json::json!({ "healthy": true }));
+                }
+                SUCCESS
             }
+            Err(reason) => fail(&format!("{}: {reason}", settings.control.listen)),
         }
     })
 }

@@ -1,7 +1,5 @@
 //! Logging: target, level and format.
 
-use std::io::IsTerminal;
-
 use tracing_subscriber::EnvFilter;
 
 /// Sets the level: `info`, `debug`, `greenroom=debug` …
@@ -60,12 +58,17 @@ pub(super) fn init() {
     }
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let result = match format.unwrap_or(LogFormat::Text) {
-        LogFormat::Text => log.with_ansi(std::io::stderr().is_terminal()).try_init(),
+        LogFormat::Text => log.with_ansi(has_colours()).try_init(),
         LogFormat::Json => log.json().flatten_event(true).with_current_span(false).with_span_list(false).try_init(),
     };
     if result.is_err() {
         eprintln!("greenroom: the log was already initialised");
     }
+}
+
+/// Whether standard error is a terminal that shows colours, and the user wants them (`NO_COLOR`).
+fn has_colours() -> bool {
+    anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! `greenroom login plex|jellyfin`: writes an owner token straight into a file.
 
 use std::fs::DirBuilder;
-use std::io::{BufRead, IsTerminal, Write};
+use std::io::{BufRead, IsTerminal};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
@@ -13,8 +13,11 @@ use greenroom_dialect::login::plex::{AccountServer, AddressScope, PinFormat};
 use greenroom_dialect::permissions::Permissions;
 use greenroom_dialect::request::ServerKind;
 use greenroom_dialect::server_identity::ServerIdentity;
+use serde_json::json;
 
-use super::{FAILURE, USAGE_ERROR, block_on, exit_code, token};
+use super::output::note;
+use super::progress::ProgressLine;
+use super::{USAGE_ERROR, block_on, exit_code, fail, token, usage_error};
 use crate::shell_quote::quoted;
 use greenroom_config::Endpoint;
 use greenroom_config::source::is_server_name;
@@ -71,6 +74,9 @@ struct TokenOutputArgs {
     /// File for the token [default: NAME.token in the data directory]
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// Print JSON; what is to be done in the browser goes to standard error
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     data_dir_args: token::DataDirArgs,
 }
@@ -80,6 +86,7 @@ struct TokenTarget {
     name: String,
     file: PathBuf,
     device: LoginDevice,
+    as_json: bool,
 }
 
 pub(super) fn run(command: &LoginCommand) -> u8 {
@@ -119,14 +126,16 @@ async fn plex_login(
     let format = if arguments.short_code { PinFormat::ShortCode } else { PinFormat::Link };
     let pin = plex::begin(&client, account, format).await.map_err(|error| explain(&error))?;
     match format {
-        PinFormat::ShortCode => println!("open {} and type this code: {}", pin.address, pin.code),
-        PinFormat::Link => println!(
+        PinFormat::ShortCode => note!("open {} and type this code: {}", pin.address, pin.code),
+        PinFormat::Link => note!(
             "open this address in a browser, log in as the owner of the server, and confirm:\n  {}\n(code: {})",
-            pin.address, pin.code
+            pin.address,
+            pin.code
         ),
     }
-    let result = plex::wait(&client, account, &pin, count_down).await;
-    end_count_down();
+    let line = ProgressLine::new();
+    let result = plex::wait(&client, account, &pin, |left_s| count_down(&line, left_s)).await;
+    drop(line);
     let account_token = result.map_err(|error| explain(&error))?;
     let servers = match plex::servers(&client, account, &account_token).await {
         Ok(servers) => servers,
@@ -149,14 +158,14 @@ async fn plex_login(
     target.write(&token)?;
     show_servers(&servers);
     if is_account_token {
-        println!("{}", account_token_warning(server_endpoint));
+        note!("{}", account_token_warning(server_endpoint));
     }
     let url = server_endpoint.map(Endpoint::url).or_else(|| server.and_then(plex::url_of));
     if let Some(endpoint) = server_endpoint {
         let permissions = login::permissions(&client.probe_client, ServerKind::Plex, endpoint, &token).await;
-        println!("{}", describe_permissions(endpoint, &permissions));
+        note!("{}", describe_permissions(endpoint, &permissions));
     } else if server.is_some_and(|server| !server.owned) {
-        println!("you do not own this server, so its events cannot be received; everything else works");
+        note!("you do not own this server, so its events cannot be received; everything else works");
     }
     target.print_next_steps(ServerKind::Plex, url.as_deref());
     Ok(())
@@ -183,18 +192,19 @@ async fn jellyfin_login(
         Some(name) => by_name(&client, endpoint, name).await?,
         None => match jellyfin::begin(&client, endpoint).await {
             Ok(code) => {
-                println!(
+                note!(
                     "open {} in a browser, log in as an administrator, choose \"Quick Connect\" in your user's menu, \
                      and type this code: {}",
                     endpoint.url(),
                     code.code
                 );
-                let result = jellyfin::wait(&client, endpoint, &code, count_down).await;
-                end_count_down();
+                let line = ProgressLine::new();
+                let result = jellyfin::wait(&client, endpoint, &code, |left_s| count_down(&line, left_s)).await;
+                drop(line);
                 result.map_err(|error| explain(&error))?
             }
             Err(LoginError::CodesOff) if std::io::stdin().is_terminal() => {
-                println!("{}: log in with name and password instead", LoginError::CodesOff);
+                note!("{}: log in with name and password instead", LoginError::CodesOff);
                 let name = prompt("user: ")?;
                 by_name(&client, endpoint, &name).await?
             }
@@ -202,9 +212,9 @@ async fn jellyfin_login(
         },
     };
     target.write(&grant.token)?;
-    println!("logged in as {}", grant.user);
+    note!("logged in as {}", grant.user);
     if !grant.admin {
-        println!("this user is not an administrator: changes by other users are noticed later; everything else works");
+        note!("this user is not an administrator: changes by other users are noticed later; everything else works");
     }
     target.print_next_steps(ServerKind::Jellyfin, Some(&endpoint.url()));
     Ok(())
@@ -244,17 +254,17 @@ fn show_servers(servers: &[AccountServer]) {
     if servers.is_empty() {
         return;
     }
-    println!("servers of the account:");
+    note!("servers of the account:");
     for server in servers {
         let owner = if server.owned { "yours" } else { "shared with you" };
-        println!("  {} {} ({owner})", server.name, server.version);
+        note!("  {} {} ({owner})", server.name, server.version);
         for address in &server.addresses {
             let location = match address.scope {
                 AddressScope::Home => "at home",
                 AddressScope::Public => "from outside",
                 AddressScope::Relay => "by relay, slowly",
             };
-            println!("    {}:{}  {location}; encrypted: {}", address.host, address.port, address.url);
+            note!("    {}:{}  {location}; encrypted: {}", address.host, address.port, address.url);
         }
     }
 }
@@ -263,11 +273,10 @@ impl TokenOutputArgs {
     fn target(&self, kind: ServerKind) -> Result<TokenTarget, u8> {
         let name = self.name.clone().unwrap_or_else(|| kind.name().to_owned());
         if !is_server_name(&name) || RESERVED_NAMES.contains(&name.as_str()) {
-            eprintln!(
-                "greenroom: --name must be up to 40 lower-case letters, digits and \"-\", and none of {}",
+            return Err(usage_error(&format!(
+                "--name must be up to 40 lower-case letters, digits and \"-\", and none of {}",
                 RESERVED_NAMES.join(", ")
-            );
-            return Err(USAGE_ERROR);
+            )));
         }
         let folder = self.data_dir_args.folder()?;
         let data_dir = DataDir::open(&folder);
@@ -275,20 +284,18 @@ impl TokenOutputArgs {
             (Some(file), _) => file.clone(),
             (None, Ok(dir)) => dir.path().join(format!("{name}.token")),
             (None, Err(reason)) => {
-                eprintln!("greenroom: {reason}\n  or choose the token file with --output FILE");
-                return Err(FAILURE);
+                return Err(fail(&format!("{reason}\n  or choose the token file with --output FILE")));
             }
         };
         if let Err(reason) = secrets::may_hold_server_token(&file) {
-            eprintln!("greenroom: {reason}");
-            return Err(USAGE_ERROR);
+            return Err(usage_error(&reason));
         }
         let device = LoginDevice {
             identifier: new_token(),
             name: format!("Greenroom on {}", machine_name()),
             version: env!("CARGO_PKG_VERSION").into(),
         };
-        Ok(TokenTarget { name, file, device })
+        Ok(TokenTarget { name, file, device, as_json: self.json })
     }
 }
 
@@ -305,14 +312,18 @@ impl TokenTarget {
     fn print_next_steps(&self, kind: ServerKind, url: Option<&str>) {
         let file = std::path::absolute(&self.file).unwrap_or_else(|_| self.file.clone());
         let (kind, path) = (kind.name(), file.display());
-        println!("the token is in {path}; only this user may read it");
-        println!("\nin the configuration file:\n");
-        println!("[[server]]\nname       = \"{}\"\nkind       = \"{kind}\"", self.name);
-        println!("url        = \"{}\"", url.unwrap_or("http://ADDRESS:32400"));
-        println!("token_file = {}", toml::Value::from(file.to_string_lossy().as_ref()));
-        println!("\nor without one:\n");
+        if self.as_json {
+            println!("{}", json!({ "name": self.name, "kind": kind, "url": url, "token_file": file }));
+            return;
+        }
+        note!("the token is in {path}; only this user may read it");
+        note!("\nin the configuration file:\n");
+        note!("[[server]]\nname       = \"{}\"\nkind       = \"{kind}\"", self.name);
+        note!("url        = \"{}\"", url.unwrap_or("http://ADDRESS:32400"));
+        note!("token_file = {}", toml::Value::from(file.to_string_lossy().as_ref()));
+        note!("\nor without one:\n");
         let (url, file) = (quoted(url.unwrap_or("http://ADDRESS:32400")), file.to_string_lossy());
-        println!("greenroom serve --{kind} {url} --token-file {}", quoted(&file));
+        note!("greenroom serve --{kind} {url} --token-file {}", quoted(&file));
     }
 }
 
@@ -326,7 +337,7 @@ fn machine_name() -> String {
 fn address(text: &str) -> Option<Endpoint> {
     let endpoint = Endpoint::parse(text);
     if endpoint.is_none() {
-        eprintln!("greenroom: an address must look like http://ADDRESS:PORT or https://NAME/BASE");
+        usage_error("an address must look like http://ADDRESS:PORT or https://NAME/BASE");
     }
     endpoint
 }
@@ -361,18 +372,7 @@ fn password(name: &str) -> Result<Secret, String> {
     Ok(Secret::new(text.trim_end_matches(['\r', '\n'])))
 }
 
-/// Shows the code's remaining time, on one line of a terminal.
-fn count_down(left_s: u64) {
-    let mut errors = std::io::stderr();
-    if errors.is_terminal() {
-        // A line that cannot be shown is no reason to end.
-        let _ = write!(errors, "\rwaiting; the code is valid for {left_s} s  "); // Progress is optional.
-        let _ = errors.flush();
-    }
-}
-
-fn end_count_down() {
-    if std::io::stderr().is_terminal() {
-        eprintln!();
-    }
+/// Shows the code's remaining time.
+fn count_down(line: &ProgressLine, left_s: u64) {
+    line.show_step(&format!("waiting; the code is valid for {left_s} s"));
 }

@@ -1,10 +1,13 @@
 //! The command line: parses the arguments and runs the command's module.
 
 mod api_client;
+mod api_problem;
 mod backup;
 mod build;
 mod cache;
+mod completions;
 mod config;
+mod config_option;
 mod demo;
 mod doctor;
 mod healthcheck;
@@ -15,7 +18,9 @@ mod matching;
 mod modes;
 mod notices;
 mod online_match;
+mod output;
 mod policies;
+mod progress;
 mod serve;
 mod simulate;
 mod status;
@@ -31,7 +36,8 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 
-use greenroom_config::{ConfigError, ConfigSource, ControlSettings, Settings};
+use greenroom_config::{ConfigSource, ControlSettings, Settings};
+use output::{OutputFormat, print_config_errors, print_error, print_remarks};
 
 /// Exit code: the command succeeded.
 const SUCCESS: u8 = 0;
@@ -119,12 +125,16 @@ enum Command {
     /// Restore a backup, while no gateway runs
     Restore(backup::RestoreArgs),
     /// Report by exit code whether the gateway with this configuration is alive, for its supervisor
-    Healthcheck(ConfigArgs),
+    Healthcheck(healthcheck::HealthcheckArgs),
     /// Show or renew the token of the control plane
     #[command(subcommand)]
     Token(token::TokenCommand),
     /// Print the OpenAPI 3.1 description of the API
     Openapi,
+    /// Print a script that lets a shell complete commands and options
+    Completions(completions::CompletionsArgs),
+    /// Write a man page for each command to a folder
+    Man(completions::ManArgs),
 }
 
 /// Settings given on the command line. They override the environment, which overrides the configuration file.
@@ -164,7 +174,7 @@ impl ConfigArgs {
         if config.servers().is_empty() {
             add_arguments(&mut config, &Self { plex: Some("http://127.0.0.1".into()), ..Self::default() });
         }
-        let settings = Settings::read(config).map_err(|problems| print_problems(&problems)).ok()?;
+        let settings = Settings::read(config).map_err(|errors| print_config_errors(&errors)).ok()?;
         Some((settings.control, settings.data_dir))
     }
 
@@ -190,16 +200,12 @@ fn load_config(file: Option<&Path>) -> Result<ConfigSource, String> {
 
 /// Prints why a command failed. An empty reason was printed before. Returns the exit code.
 fn fail(reason: &str) -> u8 {
-    if !reason.is_empty() {
-        eprintln!("greenroom: {reason}");
-    }
-    FAILURE
+    if reason.is_empty() { FAILURE } else { print_error(reason, FAILURE) }
 }
 
 /// Prints what is wrong with the command line or the configuration. Returns the exit code.
 fn usage_error(reason: &str) -> u8 {
-    eprintln!("greenroom: {reason}");
-    USAGE_ERROR
+    print_error(reason, USAGE_ERROR)
 }
 
 /// Exit code of a command, whose failure is printed.
@@ -207,16 +213,18 @@ fn exit_code(result: Result<(), String>) -> u8 {
     result.map_or_else(|reason| fail(&reason), |()| SUCCESS)
 }
 
-fn print_problems(problems: &[ConfigError]) {
-    for problem in problems {
-        eprintln!("{problem}");
-    }
-}
-
 /// Runs the program, from arguments to exit code.
 pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(arguments) {
+    let arguments: Vec<OsString> = arguments.collect();
+    let format = OutputFormat::from_arguments(&arguments);
+    format.set();
+    let cli = match Cli::try_parse_from(config_option::move_to_end(arguments)) {
         Ok(cli) => cli,
+        Err(message) if message.use_stderr() && format == OutputFormat::Json => {
+            let text = message.render().to_string();
+            let fact = text.split("\n\nUsage:").next().unwrap_or_default().trim_start_matches("error: ").trim();
+            return ExitCode::from(usage_error(fact));
+        }
         Err(message) => {
             let _ = message.print(); // The terminal is gone.
             return ExitCode::from(if message.use_stderr() { USAGE_ERROR } else { SUCCESS });
@@ -240,6 +248,8 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
             println!("{}", greenroom_control::description());
             SUCCESS
         }
+        Command::Completions(options) => completions::print_completions(&options),
+        Command::Man(options) => completions::write_man_pages(&options),
         Command::Observe(options) => modes::observe(&options),
         Command::Bypass(options) => modes::bypass(&options),
         Command::Why(options) => why::run(&options),
@@ -258,11 +268,8 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
 
 /// Reads and validates the configuration. Prints every problem and every remark.
 fn settings(arguments: &ConfigArgs) -> Result<Settings, u8> {
-    let settings = Settings::read(arguments.config_source()?).map_err(|problems| {
-        print_problems(&problems);
-        USAGE_ERROR
-    })?;
-    print_problems(&settings.remarks);
+    let settings = Settings::read(arguments.config_source()?).map_err(|errors| print_config_errors(&errors))?;
+    print_remarks(&settings.remarks);
     Ok(settings)
 }
 
@@ -310,10 +317,7 @@ fn block_on<F: Future<Output = u8>>(work: F) -> u8 {
             runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);
             code
         }
-        Err(error) => {
-            eprintln!("cannot start threads: {error}");
-            FAILURE
-        }
+        Err(error) => fail(&format!("cannot start threads: {error}")),
     }
 }
 
@@ -350,24 +354,4 @@ fn listen_for(kind: SignalKind) -> impl Future<Output = ()> {
 }
 
 #[cfg(test)]
-mod tests {
-    use clap::Parser as _;
-
-    use super::Cli;
-
-    #[test]
-    fn where_the_gateway_is_can_be_said_behind_a_subcommand() {
-        let lines = [
-            "policies set sessions --fresh-s 5 -c greenroom.toml --data-dir data --control http://[::1]:1",
-            "policies -c greenroom.toml reset sessions",
-            "jobs run crawl --config greenroom.toml",
-            "cache vacuum -c greenroom.toml",
-            "match tracks.csv -c greenroom.toml",
-        ];
-        for line in lines {
-            let arguments = std::iter::once("greenroom").chain(line.split(' '));
-            let parsed = Cli::try_parse_from(arguments);
-            assert!(parsed.is_ok(), "{line}: {}", parsed.err().map(|error| error.to_string()).unwrap_or_default());
-        }
-    }
-}
+mod tests;

@@ -5,7 +5,7 @@ use http::Method;
 use serde_json::{Map, Value, json};
 
 use super::api_client::{ApiClient, GatewayArgs};
-use super::{FAILURE, SUCCESS, block_on};
+use super::{SUCCESS, block_on, fail};
 use greenroom_demo::scenario::table::align;
 use greenroom_proxy::shadow::report::format_thousands;
 
@@ -66,6 +66,9 @@ pub(super) struct ClearArgs {
     /// Only cached responses with this tag, as `greenroom why` prints it
     #[arg(long, value_name = "TAG", conflicts_with = "class")]
     tag: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     gateway: GatewayArgs,
 }
@@ -109,8 +112,7 @@ pub(super) fn observe(options: &ObserveArgs) -> u8 {
         if let (Some(name), Some(list)) = (&options.server, servers.as_array_mut()) {
             list.retain(|server| server["server"] == **name);
             if list.is_empty() {
-                eprintln!("greenroom: no server is called {name}");
-                return Ok(FAILURE);
+                return Ok(fail(&format!("no server is called {name}")));
             }
         }
         if options.json {
@@ -147,7 +149,7 @@ pub(super) fn clear(options: &ClearArgs) -> u8 {
     with_gateway(&options.gateway, async |client| {
         let body = option_fields([("server", &options.server), ("class", &options.class), ("tag", &options.tag)]);
         let response = client.send(Method::POST, "api/v1/cache/clear", Some(&Value::Object(body))).await?;
-        print_done(&response, false);
+        print_done(&response, options.json);
         Ok(SUCCESS)
     })
 }

@@ -10,7 +10,8 @@ use serde_json::{Map, Value, json};
 
 use super::api_client::{ApiClient, GatewayArgs};
 use super::modes::with_gateway;
-use super::{FAILURE, SUCCESS, USAGE_ERROR, fail};
+use super::progress::ProgressLine;
+use super::{FAILURE, SUCCESS, fail, usage_error};
 use greenroom_sync::track_list::TrackList;
 
 /// Largest file of paths, in bytes.
@@ -86,8 +87,7 @@ pub(super) fn run(options: &OnlineMatchArgs, library: Option<&str>, policy: &str
                 ([], [path], []) => json!({ "path": path }),
                 ([], [], [id]) => json!({ "id": id }),
                 _ => {
-                    eprintln!("greenroom: --pin and --reject need exactly one track, --path or --id");
-                    return Ok(USAGE_ERROR);
+                    return Ok(usage_error("--pin and --reject need exactly one track, --path or --id"));
                 }
             };
             let kind = if options.pin.is_some() { "pin" } else { "rejection" };
@@ -118,10 +118,9 @@ pub(super) fn run(options: &OnlineMatchArgs, library: Option<&str>, policy: &str
             return Ok(SUCCESS);
         }
         if tracks.is_empty() {
-            eprintln!(
-                "greenroom: give tracks, --path, --paths, --id or --decisions; or CSV files with --library, --queries and --output"
-            );
-            return Ok(USAGE_ERROR);
+            return Ok(usage_error(
+                "give tracks, --path, --paths, --id or --decisions; or CSV files with --library, --queries and --output",
+            ));
         }
         let mut query = body(json!({ "policy": policy, "tracks": tracks }));
         if let Some(limit) = options.live {
@@ -141,8 +140,11 @@ async fn match_paths(
     as_json: bool,
 ) -> Result<u8, u8> {
     let mut pages = JsonPageWriter::new("paths");
-    for chunk in paths.chunks(PATHS_PER_REQUEST) {
+    let line = ProgressLine::new();
+    for (done, chunk) in paths.chunks(PATHS_PER_REQUEST).enumerate() {
+        line.show_share((done * PATHS_PER_REQUEST) as u64, paths.len() as u64, "paths");
         let response = client.send(Method::POST, "api/v1/match/paths", Some(&request(chunk))).await?;
+        line.clear();
         print!("{}", if as_json { pages.next(response) } else { render_paths(chunk, &pages.merge_rest(response)) });
     }
     print!("{}", if as_json { pages.end() } else { render_counts(&pages.rest) });

@@ -74,6 +74,9 @@ pub(super) struct InvalidateArgs {
     /// Only this server
     #[arg(long, value_name = "NAME")]
     server: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     gateway: GatewayArgs,
 }
@@ -127,7 +130,7 @@ pub(super) fn invalidate(options: &InvalidateArgs) -> u8 {
             body.insert("all".to_owned(), json!(true));
         }
         let response = client.send(Method::POST, "api/v1/cache/invalidate", Some(&Value::Object(body))).await?;
-        print_done(&response, false);
+        print_done(&response, options.json);
         Ok(SUCCESS)
     })
 }

@@ -1,6 +1,7 @@
 //! `greenroom serve`.
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,17 +9,20 @@ use std::time::Duration;
 use clap::Args;
 use greenroom_cache::Clock;
 use greenroom_dialect::server_identity::ServerIdentity;
-use http::uri::Authority;
 
-use super::{ConfigArgs, SUCCESS, block_on, fail, log, settings, stop_signal};
+use super::{ConfigArgs, SUCCESS, block_on, doctor, fail, log, settings, stop_signal};
 use crate::app::Process;
+use crate::doctor::advice::TokenSetup;
+use crate::doctor::checks::directory;
+use crate::doctor::find_problem;
 use crate::takeover;
 use crate::takeover::InheritedListeners;
-use greenroom_config::{CacheMode, Settings};
+use greenroom_config::{CacheMode, Endpoint, Settings};
 use greenroom_origin::identify;
 use greenroom_origin::identify::IdentifyResult;
 use greenroom_proxy::server::Server;
 use greenroom_state::ownership;
+use greenroom_state::secrets::KEY_FILE;
 
 /// Time for final writes of a replaced process, after its last request.
 const FINAL_WRITE_TIME: Duration = Duration::from_secs(60);
@@ -39,6 +43,14 @@ pub(super) fn run(options: &ServeArgs) -> u8 {
         Err(code) => return code,
     };
     log::init();
+    let data_dir = settings.data_dir.clone();
+    if let Some(problem) = directory::find_problem(&data_dir) {
+        let is_unusable = !data_dir.join(KEY_FILE).exists();
+        let code = fail(&problem.sentence());
+        if is_unusable {
+            return code;
+        }
+    }
     let (sockets, patience) = match inherited_listeners(&settings, options.take_over) {
         Ok(inherited) => inherited,
         Err(reason) => return fail(&reason),
@@ -61,7 +73,7 @@ pub(super) fn run(options: &ServeArgs) -> u8 {
             () = stop => true,
             () = process.wait_until_taken_over() => false,
             () = async {
-                print_startup(&process).await;
+                print_startup(&process, &data_dir).await;
                 process.watch_anonymous_access();
                 std::future::pending::<()>().await;
             } => true,
@@ -108,20 +120,25 @@ fn inherited_listeners(settings: &Settings, take_over: bool) -> Result<(Inherite
 }
 
 /// Prints the lines that a user reads first.
-async fn print_startup(process: &Process) {
+async fn print_startup(process: &Process, data_dir: &Path) {
     for (server, address) in &process.servers {
-        println!("{}", describe(server).await);
-        let scheme = if server.origin.settings.certificate.is_some() { "https" } else { "http" };
-        println!(
-            "  point your apps at {scheme}://{}{}",
-            typable_address(*address),
-            server.origin.settings.listen_base_path
-        );
+        let settings = &server.origin.settings;
+        let started_ms = server.origin.clock.now_ms();
+        let result = identify::identify(&server.origin).await;
+        println!("{}: {}", server.name(), describe(server, &result, started_ms, data_dir).await);
+        let scheme = if settings.certificate.is_some() { "https" } else { "http" };
+        // With a base path that is wrong, this address would be wrong as well.
+        if !is_other_server(&result) || settings.base_path.is_empty() {
+            println!("  point your apps at {scheme}://{}{}", typable_address(*address), settings.listen_base_path);
+        }
         if server.mode() == CacheMode::Observe {
             println!("  observe mode: the server answers everything; `greenroom observe` shows what would be saved");
         }
-        if server.origin.settings.token.is_none() {
+        if settings.token.is_none() && !is_other_server(&result) {
             println!("  no owner token configured: changes made on the server itself are noticed later");
+            let url = Endpoint::from_server(settings).url();
+            let setup = TokenSetup::new(settings.kind, &settings.name, &url, &settings.url_place, data_dir);
+            println!("  -> {}\n  -> then {}: {}", setup.command, setup.place, setup.setting);
         }
     }
     println!("page: {}", process.page);
@@ -130,45 +147,34 @@ async fn print_startup(process: &Process) {
     }
 }
 
-async fn describe(server: &Arc<Server>) -> String {
-    let name = server.name();
-    let kind = server.origin.settings.kind.name();
+/// Says which server was found, or what is wrong and what to type.
+async fn describe(server: &Arc<Server>, result: &IdentifyResult, started_ms: u64, data_dir: &Path) -> String {
+    let settings = &server.origin.settings;
+    let kind = settings.kind.name();
     let authority = server.origin.client.authority();
-    let started_ms = server.origin.clock.now_ms();
-    match identify::identify(&server.origin).await {
-        IdentifyResult::Answered(ServerIdentity::Expected(found)) => {
-            let server_name = found.name.map(|server_name| format!(" \"{server_name}\"")).unwrap_or_default();
-            let took_ms = server.origin.clock.now_ms().saturating_sub(started_ms);
-            format!("{name}: found {kind}{server_name} {} at {authority} in {took_ms} ms", found.version)
-        }
-        IdentifyResult::Answered(identity) => format!("{name}: {}", describe_unexpected(kind, authority, &identity)),
-        IdentifyResult::CertificateRejected(reason) => {
-            format!("{name}: {kind} at {authority} is not used: {reason}")
-        }
-        IdentifyResult::NoResponse(reason) => {
-            format!("{name}: {kind} at {authority} does not answer ({reason}); Greenroom keeps trying")
-        }
+    if let IdentifyResult::Answered(ServerIdentity::Expected(found)) = result {
+        let server_name = found.name.as_ref().map(|server_name| format!(" \"{server_name}\"")).unwrap_or_default();
+        let took_ms = server.origin.clock.now_ms().saturating_sub(started_ms);
+        return format!("found {kind}{server_name} {} at {authority} in {took_ms} ms", found.version);
     }
+    let problem = find_problem(settings, &doctor::probe_client(), data_dir).await;
+    // A server that came up meanwhile has no problem left.
+    let text =
+        problem.map_or_else(|| format!("{kind} at {authority} did not answer at first"), |found| found.sentence());
+    if is_other_server(result) { text } else { format!("{text}\n  Greenroom keeps trying") }
 }
 
-/// Says which server answers at `authority` instead of the configured one.
-fn describe_unexpected(kind: &str, authority: &Authority, identity: &ServerIdentity) -> String {
-    match identity {
-        ServerIdentity::Emby { version } => {
-            format!("{authority} is Emby {version}, which is not supported; its apps get an error")
-        }
-        ServerIdentity::Starting { status } | ServerIdentity::Failing { status } => {
-            format!(
-                "{kind} at {authority} responds with status {status}: it is starting or failing; Greenroom keeps trying"
-            )
-        }
-        ServerIdentity::EncryptionRequired => {
-            format!("{authority} accepts only encrypted requests: url must begin with https://")
-        }
-        ServerIdentity::Expected(_) | ServerIdentity::OtherKind(_) | ServerIdentity::Unrecognized(_) => {
-            format!("{authority} is not a {kind} server; check kind and url: {identity}")
-        }
-    }
+/// Whether something else answers than the configured server. A server that is starting may still become it.
+fn is_other_server(result: &IdentifyResult) -> bool {
+    matches!(
+        result,
+        IdentifyResult::Answered(
+            ServerIdentity::OtherKind(_)
+                | ServerIdentity::Emby { .. }
+                | ServerIdentity::EncryptionRequired
+                | ServerIdentity::Unrecognized(_)
+        )
+    )
 }
 
 /// Typable address: a wildcard address becomes this machine's.

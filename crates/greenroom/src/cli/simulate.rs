@@ -12,6 +12,7 @@ use greenroom_simulator::startup_text::describe;
 use greenroom_simulator::switch_names::{JELLYFIN_SWITCHES, PLEX_SWITCHES, turned};
 use tokio_util::task::TaskTracker;
 
+use super::output::print_error;
 use super::{FAILURE, SUCCESS, USAGE_ERROR, block_on, stop_signal};
 
 const PLEX_PORT: u16 = 32400;
@@ -86,8 +87,7 @@ pub(super) fn run(options: &SimulateArgs) -> u8 {
         let server = match start(options, &tasks).await {
             Ok(server) => server,
             Err((code, reason)) => {
-                eprintln!("greenroom: {reason}");
-                return code;
+                return print_error(&reason, code);
             }
         };
         print!("{}", describe(&server, options.kind.name()));

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::SUCCESS;
 use super::api_client::GatewayArgs;
 use super::modes::with_gateway;
+use super::output::WARNING_STYLE;
 use greenroom_demo::scenario::table::align;
 use greenroom_proxy::shadow::report::format_thousands;
 
@@ -33,7 +34,7 @@ pub(super) fn status(options: &StatusArgs) -> u8 {
             });
             println!("{summary}");
         } else {
-            print!("{}{}{}", servers(&stats), changing(&libraries), warnings(&warnings_));
+            anstream::print!("{}{}{}", servers(&stats), changing(&libraries), warnings(&warnings_));
         }
         Ok(SUCCESS)
     })
@@ -83,7 +84,8 @@ fn warnings(warnings_: &Value) -> String {
     let items = warnings_["items"].as_array().into_iter().flatten();
     let lines = items.map(|item| {
         let server = item["server"].as_str().map_or_else(String::new, |name| format!("{name}: "));
-        format!("\n{server}{}\n  {}\n", text(&item["text"]), text(&item["remedy"]))
+        let text_ = text(&item["text"]);
+        format!("\n{WARNING_STYLE}{server}{text_}{WARNING_STYLE:#}\n  {}\n", text(&item["remedy"]))
     });
     lines.collect()
 }

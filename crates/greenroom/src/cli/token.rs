@@ -3,12 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use greenroom_dialect::credential::Secret;
+use serde_json::json;
 
 use super::api_client::ApiClient;
+use super::output::print_outcome;
 use super::{ConfigArgs, SUCCESS, fail, settings, wait_for};
 use greenroom_config::settings::default_data_dir;
 use greenroom_state::ownership;
-use greenroom_state::secrets::{ControlToken, DataDir};
+use greenroom_state::secrets::{DataDir, is_ours};
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum TokenCommand {
@@ -18,7 +20,7 @@ pub(super) enum TokenCommand {
     /// and every logged-in browser is logged out
     Rotate(TokenArgs),
     /// Print the path for Plex webhooks, to be used with the address for clients
-    Webhook(DataDirArgs),
+    Webhook(WebhookArgs),
 }
 
 /// Which token.
@@ -29,6 +31,9 @@ pub(super) struct TokenArgs {
     /// The read-only token, for dashboards and scrapers: it changes nothing and opens no page
     #[arg(long)]
     read_only: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -41,32 +46,61 @@ pub(super) struct DataDirArgs {
     data_dir: Option<PathBuf>,
 }
 
+/// Where the path for webhooks is.
+#[derive(Debug, clap::Args)]
+pub(super) struct WebhookArgs {
+    #[command(flatten)]
+    data_dir_args: DataDirArgs,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
 pub(super) fn run(command: &TokenCommand) -> u8 {
-    let secret = |token: ControlToken| token.secret;
-    let token = match command {
-        TokenCommand::Show(arguments) => open(&arguments.data_dir_args).map(|dir| {
-            let dir = dir?;
-            if arguments.read_only { dir.read_token() } else { dir.control_token().map(secret) }
-        }),
-        TokenCommand::Rotate(arguments) => open(&arguments.data_dir_args).map(|dir| {
-            let dir = dir?;
-            let token =
-                if arguments.read_only { dir.rotate_read_token() } else { dir.rotate_control_token().map(secret) }?;
-            present_token(dir.path(), &token);
-            Ok(token)
-        }),
-        TokenCommand::Webhook(arguments) => {
-            open(arguments).map(|dir| dir?.webhook_secret().map(|secret| Secret::new(webhook_path(&secret))))
+    let result = match command {
+        TokenCommand::Show(arguments) => {
+            arguments.data_dir_args.data_dir().map(|dir| dir.and_then(|dir| show(&dir, arguments.read_only)))
         }
+        TokenCommand::Rotate(arguments) => {
+            arguments.data_dir_args.data_dir().map(|dir| dir.and_then(|dir| rotate(&dir, arguments.read_only)))
+        }
+        TokenCommand::Webhook(arguments) => arguments.data_dir_args.data_dir().map(|dir| {
+            let secret = dir.and_then(|dir| dir.webhook_secret())?;
+            Ok(Secret::new(webhook_path(&secret)))
+        }),
     };
-    match token {
+    match result {
         Ok(Ok(text)) => {
-            println!("{}", text.expose());
+            let (name, as_json) = match command {
+                TokenCommand::Show(arguments) | TokenCommand::Rotate(arguments) => ("token", arguments.json),
+                TokenCommand::Webhook(arguments) => ("path", arguments.json),
+            };
+            print_outcome(text.expose(), &json!({ (name): text.expose() }), as_json);
             SUCCESS
         }
         Ok(Err(reason)) => fail(&reason),
         Err(code) => code,
     }
+}
+
+/// The stored token. The control token is created by the gateway, the read-only one when it is first shown.
+fn show(dir: &DataDir, is_read_only: bool) -> Result<Secret, String> {
+    if is_read_only {
+        return dir.read_token();
+    }
+    dir.stored_control_token().ok_or_else(|| {
+        format!(
+            "no valid control token in {}: `greenroom serve` creates it at its first start, `greenroom token rotate` \
+             replaces a damaged one",
+            dir.path().display()
+        )
+    })
+}
+
+fn rotate(dir: &DataDir, is_read_only: bool) -> Result<Secret, String> {
+    let token = if is_read_only { dir.rotate_read_token()? } else { dir.rotate_control_token()?.secret };
+    present_token(dir.path(), &token);
+    Ok(token)
 }
 
 /// Lets the gateway that runs on the directory, if any, reload its tokens now.
@@ -86,11 +120,23 @@ fn webhook_path(secret: &Secret) -> String {
     format!("{}{}", greenroom_proxy::stream::webhook::PREFIX, secret.expose())
 }
 
-fn open(arguments: &DataDirArgs) -> Result<Result<DataDir, String>, u8> {
-    Ok(DataDir::open(&arguments.folder()?))
-}
-
 impl DataDirArgs {
+    /// The data directory of a gateway that has run. The inner error says that there is none; configuration errors are
+    /// printed.
+    fn data_dir(&self) -> Result<Result<DataDir, String>, u8> {
+        let folder = self.folder()?;
+        let entries = std::fs::read_dir(&folder).into_iter().flatten().flatten();
+        let has_data = entries.into_iter().any(|entry| entry.file_name().to_str().is_some_and(is_ours));
+        if !has_data {
+            return Ok(Err(format!(
+                "no Greenroom data in {}; name the gateway's data directory with --data-dir or its configuration file with \
+                 --config, as the user it runs as",
+                folder.display()
+            )));
+        }
+        Ok(DataDir::open(&folder))
+    }
+
     /// Data directory. Prints configuration errors.
     pub(super) fn folder(&self) -> Result<PathBuf, u8> {
         match (&self.data_dir, &self.config) {

@@ -19,6 +19,10 @@ pub struct ServerFacts {
     pub kind: ServerKind,
     /// Configured address.
     pub endpoint: Endpoint,
+    /// Where that address was given: `--plex`, `GREENROOM_SERVER_HOME_URL`, `greenroom.toml:12`.
+    pub url_place: String,
+    /// Data directory of the gateway, where `greenroom login` puts tokens.
+    pub data_dir: PathBuf,
     /// Whether this process runs in a container.
     pub container: bool,
     /// Resolved addresses of its name.
@@ -27,8 +31,8 @@ pub struct ServerFacts {
     pub identity_response: Result<IdentityResponse, ProbeError>,
     /// Result of a TLS attempt, where one was made.
     pub encryption: Option<Result<(), ProbeError>>,
-    /// A base path at which it does answer, if it does not at the configured one.
-    pub base_path_that_answers: Option<String>,
+    /// Base path at which a media server answers, and its kind, if the configured one does not answer where it should.
+    pub server_elsewhere: Option<(String, ServerKind)>,
     /// Whether a token is configured.
     pub has_token: bool,
     /// Permissions of that token.
@@ -59,8 +63,17 @@ pub struct MachineFacts {
     pub directory: DirectoryFacts,
     /// Ports to listen on.
     pub ports: Vec<PortFacts>,
-    /// Whether a Greenroom already answers at the control plane's address.
-    pub runs_already: bool,
+    /// The gateway that runs on the data directory, if any.
+    pub gateway: Option<GatewayFacts>,
+}
+
+/// A running gateway.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct GatewayFacts {
+    /// Its process id, where its lock on the data directory tells it.
+    pub pid: Option<u32>,
+    /// Addresses at which it is known to listen.
+    pub addresses: Vec<SocketAddr>,
 }
 
 /// The data directory.
@@ -154,6 +167,6 @@ pub struct PortHolder {
     pub pid: u32,
     /// Process name.
     pub name: String,
-    /// Whether it is a running Greenroom.
+    /// Whether it is this program, though perhaps not the gateway of this data directory.
     pub is_greenroom: bool,
 }

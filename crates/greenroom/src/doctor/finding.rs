@@ -1,5 +1,6 @@
 //! Result of a check.
 
+use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
 /// Severity of a finding.
@@ -37,6 +38,15 @@ impl FindingLevel {
             Self::Problem => "problem",
         }
     }
+
+    /// Style of its name on a terminal.
+    pub fn style(self) -> Style {
+        match self {
+            Self::Ok => AnsiColor::Green.on_default(),
+            Self::Warning => AnsiColor::Yellow.on_default(),
+            Self::Problem => AnsiColor::Red.on_default().bold(),
+        }
+    }
 }
 
 impl Finding {
@@ -53,6 +63,14 @@ impl Finding {
     /// A finding of level `Problem`.
     pub fn problem(check: &'static str, what: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self { check, level: FindingLevel::Problem, what: what.into(), remedy: Some(remedy.into()) }
+    }
+
+    /// The fact, and what to do about it on a line of its own.
+    pub fn sentence(&self) -> String {
+        match &self.remedy {
+            Some(remedy) => format!("{}\n  -> {remedy}", self.what),
+            None => self.what.clone(),
+        }
     }
 
     /// Adds optional advice.

@@ -6,15 +6,17 @@ use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use bytes::Bytes;
 use greenroom_cache::disk::network_file_system;
-use http::Request;
 
-use super::facts::{DirectoryContents, DirectoryFacts, DirectoryState, MachineFacts, PortFacts, PortState};
+use super::control::ControlPlaneError;
+use super::facts::{
+    DirectoryContents, DirectoryFacts, DirectoryState, GatewayFacts, MachineFacts, PortFacts, PortState,
+};
 use super::{control, socket};
 use greenroom_config::Settings;
 use greenroom_origin::probe_client::ProbeClient;
-use greenroom_state::secrets;
+use greenroom_state::ownership;
+use greenroom_state::secrets::{self, DataDir};
 
 /// Files that container engines put into every container.
 const CONTAINER_MARKS: [&str; 2] = ["/.dockerenv", "/run/.containerenv"];
@@ -27,15 +29,30 @@ pub async fn inspect(settings: &Settings, enquirer: &ProbeClient) -> MachineFact
     for server in &settings.servers {
         ports.push(port(&format!("apps of \"{}\"", server.name), "listen", server.listen));
     }
-    let health = Request::builder().uri("/healthz").body(Bytes::new()).unwrap_or_default();
-    let (listen, shown) = (settings.control.listen, settings.control.certificate.as_ref());
-    let enquirer = enquirer.with_trust(control::trust_own_certificate(shown));
-    let heard = match control::endpoint(listen, shown.is_some()) {
-        Some(place) if listen.port() != 0 => enquirer.send(&place, health).await.ok(),
-        _ => None,
+    let gateway = find_gateway(settings, enquirer).await;
+    MachineFacts { container: is_container(), directory: directory(&settings.data_dir), ports, gateway }
+}
+
+/// The gateway that runs with these settings: by its lock on the data directory, and by what its control plane answers.
+async fn find_gateway(settings: &Settings, enquirer: &ProbeClient) -> Option<GatewayFacts> {
+    let (listen, certificate) = (settings.control.listen, settings.control.certificate.as_ref());
+    let enquirer = enquirer.with_trust(control::trust_own_certificate(certificate));
+    let token = DataDir::control_token_in(&settings.data_dir);
+    let stats = match control::endpoint(listen, certificate.is_some()) {
+        Some(endpoint) if listen.port() != 0 => control::fetch_stats(&enquirer, &endpoint, token.as_ref()).await,
+        _ => Err(ControlPlaneError::UnexpectedStatus(0)),
     };
-    let runs_already = heard.is_some_and(|heard| heard.status == 200 && heard.body == "ok\n");
-    MachineFacts { container: is_container(), directory: directory(&settings.data_dir), ports, runs_already }
+    let addresses: Vec<SocketAddr> = match stats {
+        Ok(stats) => {
+            let servers = stats.servers.iter().filter_map(|server| server.listen.parse().ok());
+            std::iter::once(listen).chain(servers).collect()
+        }
+        Err(ControlPlaneError::Unauthorized) => vec![listen],
+        Err(ControlPlaneError::NoResponse(_) | ControlPlaneError::UnexpectedStatus(_)) => Vec::new(),
+    };
+    let holder = ownership::holder(&settings.data_dir);
+    (holder.is_some() || !addresses.is_empty())
+        .then(|| GatewayFacts { pid: holder.and_then(|holder| holder.pid), addresses })
 }
 
 /// Whether this process runs in a container.
@@ -45,7 +62,8 @@ pub fn is_container() -> bool {
         || CONTAINER_GROUPS.iter().any(|word| groups.contains(word))
 }
 
-fn directory(path: &Path) -> DirectoryFacts {
+/// Gathers the facts on a data directory.
+pub fn directory(path: &Path) -> DirectoryFacts {
     // A process owns its own entry there; on systems without it any numbers will do.
     let us = fs::metadata("/proc/self").map_or((0, 0), |meta| (meta.uid(), meta.gid()));
     DirectoryFacts { path: path.to_owned(), own_ids: us, remote: network_file_system(path), state: state_of(path) }

@@ -6,11 +6,13 @@
 //!
 //! - [`facts`]: input of the checks. [`server`]: gathers it from a media server. [`machine`]: from this machine.
 //!   [`socket`]: finds the program that listens on a port.
+//! - [`advice`]: what to type, in the words of where a server was configured.
 //! - [`checks`]: the checks, one file per subject.
 //! - [`finding`]: result of a check. [`report`]: all findings, as text and JSON.
 //! - [`wait_for`]: waits for an app's first request. [`control`]: client of the running process.
 //! - [`compare`]: compares the server's responses with those of the gateway.
 
+pub mod advice;
 pub mod checks;
 pub mod compare;
 pub mod control;
@@ -22,8 +24,11 @@ pub mod server;
 pub mod socket;
 pub mod wait_for;
 
-use finding::Finding;
-use greenroom_config::Settings;
+use std::path::Path;
+
+use facts::ServerFacts;
+use finding::{Finding, FindingLevel};
+use greenroom_config::{ServerSettings, Settings};
 use greenroom_origin::probe_client::{ProbeClient, ProbeTrust};
 use report::{DoctorReport, SubjectFindings};
 
@@ -34,12 +39,28 @@ pub async fn run_checks(settings: &Settings, enquirer: &ProbeClient, mut begin: 
     let mut subjects = Vec::new();
     for server in &settings.servers {
         begin(&format!("{} at {}", server.name, greenroom_config::Endpoint::from_server(server).url()));
-        let asking = enquirer.with_trust(ProbeTrust::for_server(server));
-        let facts = server::gather(server, &asking, machine.container).await;
-        let findings: Vec<Finding> = checks::SERVER.iter().filter_map(|check| check(&facts)).collect();
+        let (facts, findings) = check_server(server, enquirer, &settings.data_dir, machine.container).await;
         subjects.push(SubjectFindings { name: format!("{} ({})", server.name, facts.endpoint.url()), findings });
     }
     let findings = checks::MACHINE.iter().flat_map(|check| check(&machine)).collect();
     subjects.push(SubjectFindings { name: "this machine".into(), findings });
     DoctorReport { subjects }
+}
+
+/// What is wrong with a server that does not answer as configured; `None` if nothing was found.
+pub async fn find_problem(server: &ServerSettings, enquirer: &ProbeClient, data_dir: &Path) -> Option<Finding> {
+    let (_, findings) = check_server(server, enquirer, data_dir, machine::is_container()).await;
+    findings.into_iter().filter(|finding| finding.level > FindingLevel::Ok).max_by_key(|finding| finding.level)
+}
+
+async fn check_server(
+    server: &ServerSettings,
+    enquirer: &ProbeClient,
+    data_dir: &Path,
+    is_container: bool,
+) -> (ServerFacts, Vec<Finding>) {
+    let probe_client = enquirer.with_trust(ProbeTrust::for_server(server));
+    let facts = server::gather(server, &probe_client, data_dir, is_container).await;
+    let findings = checks::SERVER.iter().filter_map(|check| check(&facts)).collect();
+    (facts, findings)
 }

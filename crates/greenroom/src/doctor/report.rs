@@ -2,9 +2,13 @@
 
 use std::fmt::Write as _;
 
+use anstyle::Style;
 use serde::Serialize;
 
 use super::finding::{Finding, FindingLevel};
+
+/// Style of a subject's name.
+const HEADING_STYLE: Style = Style::new().bold();
 
 /// Findings on one subject.
 #[derive(Debug, Clone, Serialize)]
@@ -33,14 +37,15 @@ impl DoctorReport {
         self.count(FindingLevel::Problem) == 0
     }
 
-    /// The report as text for people.
+    /// The report as text for people, with colours as escape sequences.
     pub fn render(&self) -> String {
         let mut text = String::new();
         // Writing to a String cannot fail.
         for subject in &self.subjects {
-            let _ = writeln!(text, "{}", subject.name);
+            let _ = writeln!(text, "{HEADING_STYLE}{}{HEADING_STYLE:#}", subject.name);
             for finding in &subject.findings {
-                let _ = writeln!(text, "  {:<8} {}: {}", finding.level.name(), finding.check, finding.what);
+                let (style, level) = (finding.level.style(), finding.level.name());
+                let _ = writeln!(text, "  {style}{level:<8}{style:#} {}: {}", finding.check, finding.what);
                 if let Some(remedy) = &finding.remedy {
                     let _ = writeln!(text, "           -> {remedy}");
                 }
@@ -76,13 +81,15 @@ mod tests {
         let findings = vec![Finding::ok("name", "good"), Finding::warning("clock", "late", "set it")];
         let mut report = DoctorReport { subjects: vec![SubjectFindings { name: "home".into(), findings }] };
         assert!(report.has_no_problems());
+        let plain = |report: &DoctorReport| anstream::adapter::strip_str(&report.render()).to_string();
+        assert!(report.render().contains("\u{1b}[33mwarning"), "{:?}", report.render());
         assert_eq!(
-            report.render(),
+            plain(&report),
             "home\n  ok       name: good\n  warning  clock: late\n           -> set it\nit works; warnings: 1\n"
         );
         report.subjects[0].findings.push(Finding::problem("token", "refused", "log in"));
         assert!(!report.has_no_problems());
-        assert!(report.render().ends_with("problems: 1; warnings: 1\n"));
+        assert!(plain(&report).ends_with("problems: 1; warnings: 1\n"));
         let json: serde_json::Value = serde_json::from_str(&report.json()).expect("JSON");
         assert_eq!(json["subjects"][0]["findings"][2]["level"], "problem");
         assert!(json["subjects"][0]["findings"][0].get("remedy").is_none());

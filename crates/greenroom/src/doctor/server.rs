@@ -1,5 +1,6 @@
 //! Gathers facts on a media server by a handful of requests, each with a timeout.
 
+use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
 use greenroom_cache::Clock;
@@ -15,6 +16,8 @@ use greenroom_origin::login;
 use greenroom_origin::probe_client::{ProbeClient, ProbeError, ProbeResponse};
 use greenroom_state::secrets::new_token;
 
+/// Folder of the servers' own web page, which is often copied from a browser along with the address.
+const WEB_PAGE: &str = "/web";
 /// Base paths that servers and their reverse proxies commonly use.
 const USUAL_BASE_PATHS: [&str; 4] = ["", "/jellyfin", "/emby", "/plex"];
 
@@ -25,7 +28,12 @@ struct ServerProbe<'a> {
 }
 
 /// Gathers the facts that the checks need.
-pub async fn gather(server: &greenroom_config::ServerSettings, enquirer: &ProbeClient, container: bool) -> ServerFacts {
+pub async fn gather(
+    server: &greenroom_config::ServerSettings,
+    enquirer: &ProbeClient,
+    data_dir: &Path,
+    container: bool,
+) -> ServerFacts {
     let place = Endpoint::from_server(server);
     let asking = ServerProbe { probe_client: enquirer, kind: server.kind, clock: Clock::system() };
     let said = asking.identify(&place).await;
@@ -33,9 +41,11 @@ pub async fn gather(server: &greenroom_config::ServerSettings, enquirer: &ProbeC
     let mut facts = ServerFacts {
         name: server.name.clone(),
         kind: server.kind,
+        url_place: server.url_place.clone(),
+        data_dir: data_dir.to_owned(),
         addresses: enquirer.resolve(&place).await,
         encryption: asking.encryption(&place, &said).await,
-        base_path_that_answers: None,
+        server_elsewhere: None,
         has_token: server.token.is_some(),
         permissions: None,
         without_token: None,
@@ -44,6 +54,7 @@ pub async fn gather(server: &greenroom_config::ServerSettings, enquirer: &ProbeC
         endpoint: place,
         identity_response: said,
     };
+    let is_unknown = matches!(identity, Some(ServerIdentity::Unrecognized(_)));
     match identity {
         Some(ServerIdentity::Expected(_)) => {
             asking.try_tokens(server.token.as_ref(), &mut facts).await;
@@ -53,7 +64,7 @@ pub async fn gather(server: &greenroom_config::ServerSettings, enquirer: &ProbeC
             | ServerIdentity::Emby { .. }
             | ServerIdentity::Failing { .. }
             | ServerIdentity::Unrecognized(_),
-        ) => facts.base_path_that_answers = asking.find_base_path(&facts.endpoint).await,
+        ) => facts.server_elsewhere = asking.find_base_path(&facts.endpoint, is_unknown).await,
         Some(ServerIdentity::Starting { .. } | ServerIdentity::EncryptionRequired) | None => {}
     }
     facts
@@ -104,17 +115,18 @@ impl ServerProbe<'_> {
         self.probe_client.send(place, request).await.ok().map(|heard| heard.status)
     }
 
-    async fn find_base_path(&self, place: &Endpoint) -> Option<String> {
-        for base_path in USUAL_BASE_PATHS {
-            if base_path == place.base_path() {
-                continue;
-            }
+    /// The base path at which the server answers, or, if `any_kind` may, one of the other kind.
+    async fn find_base_path(&self, place: &Endpoint, any_kind: bool) -> Option<(String, ServerKind)> {
+        let before_web_page = place.base_path().split_once(WEB_PAGE).map(|(before, _)| before);
+        let candidates = before_web_page.into_iter().chain(USUAL_BASE_PATHS);
+        for base_path in candidates.filter(|base_path| *base_path != place.base_path()) {
             let request = authenticated_get(self.kind, self.kind.identity_path(), None);
-            let Ok(heard) = self.probe_client.send(&place.with_base_path(base_path), request).await else {
-                continue;
-            };
-            if heard.server_identity(self.kind).expected().is_some() {
-                return Some(base_path.to_owned());
+            let elsewhere = place.with_base_path(base_path);
+            let Ok(heard) = self.probe_client.send(&elsewhere, request).await else { continue };
+            match self.probe_client.identify_after(self.kind, &elsewhere, &heard).await {
+                ServerIdentity::Expected(_) => return Some((base_path.to_owned(), self.kind)),
+                ServerIdentity::OtherKind(found) if any_kind => return Some((base_path.to_owned(), found.kind)),
+                _ => {}
             }
         }
         None

@@ -134,10 +134,10 @@ async fn an_unexpected_server_response_is_reported_with_the_reason() {
     }
     let (code, report) = found(&folder(), "jellyfin", &url, None).await;
     assert_eq!(code, 1);
-    assert_found(&report, "who answers", &["is a plex server, not a jellyfin server", "kind = "]);
+    assert_found(&report, "who answers", &["is a plex server, not a jellyfin server", "type --plex http://"]);
     let encrypted = url.replace("http://", "https://");
     let (_, report) = found(&folder(), "plex", &encrypted, None).await;
-    assert_found(&report, "encryption", &["does not speak TLS", "url = \\\"http://"]);
+    assert_found(&report, "encryption", &["does not speak TLS", "type --plex http://"]);
     server.stop().await;
     let (_, report) = found(&folder(), "plex", &url, None).await;
     let boxed = greenroom::doctor::machine::is_container();

@@ -91,13 +91,29 @@ fn the_package_holds_what_is_there() {
     let folder = root().join("crates/greenroom");
     for asset in deb["assets"].as_array().expect("a list") {
         let path = asset[0].as_str().expect("a path");
-        // Two are created by the build.
-        let is_made = path.starts_with("target/release/") || path == "../../target/package/greenroom.toml";
+        // Created by the build and by what the program prints.
+        let is_made = path.starts_with("target/release/") || path.starts_with("../../target/package/");
         let there = path.strip_suffix("*.md").unwrap_or(path);
         assert!(is_made || folder.join(there).exists(), "{path} is not there");
     }
     for script in ["postinst", "postrm"] {
         assert!(read(&format!("packaging/debian/{script}")).contains("#DEBHELPER#"), "{script} starts no unit");
+    }
+}
+
+#[test]
+fn the_package_installs_completions_and_man_pages_where_shells_and_man_look() {
+    let (manifest, script) = (read("crates/greenroom/Cargo.toml"), read("packaging/deb.sh"));
+    for path in [
+        "usr/share/bash-completion/completions/greenroom",
+        "usr/share/zsh/vendor-completions/_greenroom",
+        "usr/share/fish/vendor_completions.d/greenroom.fish",
+        "usr/share/man/man1/",
+    ] {
+        assert!(manifest.contains(&format!("\"{path}\"")), "{path} is not installed");
+    }
+    for line in ["for shell in bash zsh fish; do", "completions \"$shell\" >", "\"$program\" man target/package/man"] {
+        assert!(script.contains(line), "{line} is missing in the script");
     }
 }
 

@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::super::why::duration;
-use super::super::{FAILURE, SUCCESS};
+use super::super::{FAILURE, SUCCESS, fail};
 use super::{CacheDirArgs, FilterArgs, ask_or_run_offline, size};
 use greenroom_demo::scenario::table::align;
 use greenroom_proxy::shadow::report::format_thousands;
@@ -97,7 +97,7 @@ pub(super) fn show(options: &ShowArgs, now_ms: u64) -> Result<u8, String> {
     })?;
     if items.is_empty() {
         let path = path_of(&options.key);
-        eprintln!("greenroom: no entry is stored for {path}; `greenroom cache ls` lists all");
+        fail(&format!("no entry is stored for {path}; `greenroom cache ls` lists all"));
         return Ok(FAILURE);
     }
     if options.json {

@@ -1,7 +1,5 @@
 //! `greenroom cache verify|vacuum|clear`: cache maintenance.
 
-use std::io::{IsTerminal, Write};
-
 use clap::Args;
 use greenroom_cache::disk::DiskSettings;
 use greenroom_cache::{Cache, CacheSettings, Clock, Invalidation, Scope};
@@ -10,8 +8,11 @@ use serde_json::json;
 use tokio_util::task::TaskTracker;
 
 use super::super::api_client::{ApiClient, GatewayArgs};
+use super::super::modes::print_done;
 use super::super::modes::with_gateway;
-use super::super::{FAILURE, SUCCESS, USAGE_ERROR, block_on, wait_for};
+use super::super::output::print_outcome;
+use super::super::progress::ProgressLine;
+use super::super::{FAILURE, SUCCESS, block_on, usage_error, wait_for};
 use super::{CacheDirArgs, DataDirs, ExclusiveLock, FilterArgs, ask_or_run_offline, folders_of, size};
 use greenroom_dialect::class::Class;
 use greenroom_proxy::read::origin_loader::class_tag;
@@ -24,8 +25,6 @@ use greenroom_state::ownership;
 
 /// Damaged entries that are listed; --json lists all of them.
 const MAX_LISTED: usize = 20;
-/// Width of the progress bar, in characters.
-const BAR_CHARS: u64 = 30;
 
 /// `greenroom cache verify`.
 #[derive(Debug, Args)]
@@ -43,6 +42,9 @@ pub(super) struct VerifyArgs {
 /// `greenroom cache vacuum`.
 #[derive(Debug, Args)]
 pub(super) struct VacuumArgs {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     folder: CacheDirArgs,
 }
@@ -55,6 +57,9 @@ pub(super) struct ClearStoredArgs {
     /// Only entries with this tag, as `show` prints it
     #[arg(long, value_name = "TAG", conflicts_with = "class")]
     tag: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     gateway: GatewayArgs,
 }
@@ -62,18 +67,13 @@ pub(super) struct ClearStoredArgs {
 pub(super) fn verify(options: &VerifyArgs, now_ms: u64) -> Result<u8, String> {
     let folders = options.folder.folders()?;
     let query = StoredVerifyQuery { repair: options.repair };
-    let shows_progress = std::io::stderr().is_terminal() && !options.json;
+    let line = ProgressLine::new();
     let verified: StoredVerifyResult = ask_or_run_offline(&folders, "api/v1/cache/disk/verify", &query, || {
         stored::verify(&folders.cache, &query, false, now_ms, |done, total| {
-            if shows_progress {
-                eprint!("\r{}", progress_bar(done, total));
-                let _ = std::io::stderr().flush(); // Progress is optional.
-            }
+            line.show_share(done, total, "entries checked");
         })
     })?;
-    if shows_progress {
-        eprint!("\r{:1$}\r", "", usize::try_from(BAR_CHARS).unwrap_or(0) + 10);
-    }
+    drop(line);
     let code =
         if verified.damage.is_empty() || is_repaired(&verified.damage, verified.repaired) { SUCCESS } else { FAILURE };
     if options.json {
@@ -118,20 +118,13 @@ fn damage_text(damage: &StoredDamage) -> String {
     }
 }
 
-fn progress_bar(done: u64, total: u64) -> String {
-    let total = total.max(done).max(1);
-    let filled = usize::try_from(BAR_CHARS * done / total).unwrap_or(0);
-    let rest = usize::try_from(BAR_CHARS).unwrap_or(0) - filled;
-    format!("[{}{}] {:3} %", "#".repeat(filled), " ".repeat(rest), 100 * done / total)
-}
-
 pub(super) fn vacuum(options: &VacuumArgs) -> Result<u8, String> {
     let folders = options.folder.folders()?;
     let sizes: StoredVacuumResult = ask_or_run_offline(&folders, "api/v1/cache/disk/vacuum", &json!(null), || {
         stored::vacuum(&folders.cache, false)
     })?;
     let freed = sizes.before_bytes.saturating_sub(sizes.after_bytes);
-    println!("{} freed, {} remain", size(freed), size(sizes.after_bytes));
+    print_outcome(&format!("{} freed, {} remain", size(freed), size(sizes.after_bytes)), &json!(sizes), options.json);
     Ok(SUCCESS)
 }
 
@@ -139,8 +132,7 @@ pub(super) fn clear(options: &ClearStoredArgs, now_ms: u64) -> Result<u8, String
     let FilterArgs { server, class } = &options.filter;
     if let Some(class) = class.as_deref().filter(|class| Class::parse(class).is_none()) {
         let known: Vec<&str> = Class::EVERY.iter().map(|class| class.name()).collect();
-        eprintln!("greenroom: {class} is not a class; the classes are: {}", known.join(", "));
-        return Ok(USAGE_ERROR);
+        return Ok(usage_error(&format!("{class} is not a class; the classes are: {}", known.join(", "))));
     }
     let folders = folders_of(&options.gateway)?;
     let body = json!({"server": server, "class": class, "tag": options.tag});
@@ -149,13 +141,13 @@ pub(super) fn clear(options: &ClearStoredArgs, now_ms: u64) -> Result<u8, String
         if options.gateway.control.is_some() {
             return Ok(with_gateway(&options.gateway, async |client| {
                 let done = clear(client).await?;
-                println!("{}", done["message"].as_str().unwrap_or("Done."));
+                print_done(&done, options.json);
                 Ok(SUCCESS)
             }));
         }
         let client = ApiClient::for_lock_holder(&holder, &folders.data)?;
         let done = wait_for(clear(client)).ok_or_else(String::new)?;
-        println!("{}", done["message"].as_str().unwrap_or("Done."));
+        print_done(&done, options.json);
         return Ok(SUCCESS);
     }
     let mut lock = ExclusiveLock::acquire(&folders)?;
@@ -172,7 +164,8 @@ pub(super) fn clear(options: &ClearStoredArgs, now_ms: u64) -> Result<u8, String
     })?;
     let sizes = store.vacuum(false)?;
     let freed = sizes.before_bytes.saturating_sub(sizes.after_bytes);
-    println!("{} entries deleted, {} freed", format_thousands(removed), size(freed));
+    let text = format!("{} entries deleted, {} freed", format_thousands(removed), size(freed));
+    print_outcome(&text, &json!({ "removed": removed, "freed_bytes": freed }), options.json);
     Ok(SUCCESS)
 }
 
@@ -213,17 +206,4 @@ fn store_servers(store: &greenroom_cache::disk::inspect::Inspection) -> Result<V
         std::ops::ControlFlow::Continue(())
     })?;
     Ok(servers.into_iter().collect())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_progress_bar_fills_from_left_to_right() {
-        assert_eq!(progress_bar(0, 10), format!("[{}]   0 %", " ".repeat(30)));
-        assert_eq!(progress_bar(5, 10), format!("[{}{}]  50 %", "#".repeat(15), " ".repeat(15)));
-        assert_eq!(progress_bar(11, 10), format!("[{}] 100 %", "#".repeat(30)), "entries were added meanwhile");
-        assert!(progress_bar(0, 0).ends_with("  0 %"));
-    }
 }

@@ -3,7 +3,6 @@
 mod list;
 mod maintenance;
 
-use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
@@ -110,8 +109,7 @@ fn ask_or_run_offline<T: DeserializeOwned>(
     };
     let client = ApiClient::for_lock_holder(&holder, &folders.data)?;
     let query = serde_json::to_value(query).map_err(|error| error.to_string())?;
-    let is_terminal = std::io::stderr().is_terminal();
-    let response = wait_for(client.run_long(path, &query, is_terminal)).ok_or_else(String::new)?;
+    let response = wait_for(client.run_long(path, &query)).ok_or_else(String::new)?;
     serde_json::from_value(response)
         .map_err(|_| format!("{holder} runs another version of Greenroom; use the program of that version"))
 }

@@ -4,7 +4,6 @@
 mod summary;
 
 use std::fs::File;
-use std::io::{IsTerminal as _, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
@@ -13,6 +12,8 @@ use greenroom_library::matching::{
     MatchDecision, MatchPolicy, MatchResult, Track, TrackCandidate, TrackIndex, TrackIndexBuilder, TrackMatchReason,
 };
 
+use super::output::print_error;
+use super::progress::ProgressLine;
 use super::{FAILURE, SUCCESS, USAGE_ERROR, online_match};
 use crate::cli::matching::summary::MatchSummary;
 use greenroom_proxy::shadow::report::format_thousands;
@@ -98,10 +99,7 @@ pub(super) fn run(options: &MatchArgs) -> u8 {
             // Rows missing from the library or the queries may have been the important ones.
             if summary.bad_tracks + summary.bad_queries == 0 { SUCCESS } else { FAILURE }
         }
-        Err(error) => {
-            eprintln!("{error}");
-            error.code
-        }
+        Err(error) => print_error(&error.message, error.code),
     }
 }
 
@@ -191,6 +189,7 @@ impl TrackNames {
 fn read_library(path: &Path, summary: &mut MatchSummary) -> Result<(TrackIndex, TrackNames), FileMatchError> {
     let table_error = |error: TrackTableError| FileMatchError::from_table_error(path, &error);
     let mut table = TrackTable::open(path, "lib_id").map_err(table_error)?;
+    let line = ProgressLine::new();
     let mut builder = TrackIndexBuilder::default();
     let mut names = TrackNames::default();
     while let Some(row) = table.next_row().map_err(table_error)? {
@@ -209,7 +208,7 @@ fn read_library(path: &Path, summary: &mut MatchSummary) -> Result<(TrackIndex, 
                 });
                 names.keys.push(fields.key.into_boxed_str());
                 names.paths.push(fields.path.into_boxed_str());
-                progress("library", summary.tracks);
+                show_rows(&line, "tracks of the library", summary.tracks);
             }
             TrackTableRow::Bad { line, reason, .. } => {
                 summary.bad_tracks += 1;
@@ -217,7 +216,7 @@ fn read_library(path: &Path, summary: &mut MatchSummary) -> Result<(TrackIndex, 
             }
         }
     }
-    end_progress();
+    drop(line);
     Ok((builder.build(), names))
 }
 
@@ -230,6 +229,7 @@ fn match_queries(
 ) -> Result<(), FileMatchError> {
     let table_error = |error: TrackTableError| FileMatchError::from_table_error(options.queries, &error);
     let write_error = |error: csv::Error| FileMatchError::from_write_error(options.output, &error);
+    let line = ProgressLine::new();
     let mut table = TrackTable::open(options.queries, "qid").map_err(table_error)?;
     let file = File::create(temporary).map_err(|error| FileMatchError::from_write_error(options.output, &error))?;
     let mut output = csv::Writer::from_writer(std::io::BufWriter::new(file));
@@ -251,7 +251,7 @@ fn match_queries(
                 let result = index.resolve(&track, options.policy.into());
                 summary.count(result.decision);
                 output.write_record(record(&fields.key, &result, names)).map_err(write_error)?;
-                progress("queries", summary.queries);
+                show_rows(&line, "queries", summary.queries);
             }
             TrackTableRow::Bad { line, reason, key } => {
                 summary.bad_queries += 1;
@@ -264,7 +264,7 @@ fn match_queries(
             }
         }
     }
-    end_progress();
+    drop(line);
     output.flush().map_err(|error| FileMatchError::from_write_error(options.output, &error))
 }
 
@@ -302,16 +302,9 @@ fn print_bad_row(path: &Path, line: u64, reason: &str, count: u64) {
     }
 }
 
-fn progress(what: &str, rows: u64) {
-    if rows.is_multiple_of(PROGRESS_STEP) && std::io::stderr().is_terminal() {
-        eprint!("\r{what}: {}", format_thousands(rows));
-        let _ = std::io::stderr().flush(); // Progress is optional.
-    }
-}
-
-fn end_progress() {
-    if std::io::stderr().is_terminal() {
-        eprint!("\r\x1b[K");
+fn show_rows(line: &ProgressLine, what: &str, rows: u64) {
+    if rows.is_multiple_of(PROGRESS_STEP) {
+        line.show_step(&format!("{what}: {}", format_thousands(rows)));
     }
 }
 

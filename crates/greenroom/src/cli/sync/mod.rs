@@ -3,7 +3,7 @@
 mod summary;
 
 use std::fs::File;
-use std::io::{IsTerminal, Read, Write};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -15,7 +15,9 @@ use serde_json::{Value, json};
 
 use super::api_client::{ApiClient, GatewayArgs};
 use super::modes::with_gateway;
-use super::{FAILURE, SUCCESS, USAGE_ERROR, stop_signal};
+use super::output::print_error;
+use super::progress::ProgressLine;
+use super::{FAILURE, SUCCESS, USAGE_ERROR, fail, stop_signal};
 use crate::cli::sync::summary::{code, summary};
 
 /// Interval between progress requests.
@@ -117,8 +119,7 @@ pub(super) fn run(options: &SyncArgs) -> u8 {
     let inputs = match read_inputs(options) {
         Ok(inputs) => inputs,
         Err((code, error)) => {
-            eprintln!("greenroom: {error}");
-            return code;
+            return print_error(&error, code);
         }
     };
     with_gateway(&options.gateway, async |client| {
@@ -131,7 +132,7 @@ pub(super) fn run(options: &SyncArgs) -> u8 {
                 }
                 SyncInput::File(path, bytes) => client.upload(&path, "application/octet-stream", bytes).await?,
             };
-            let run = follow(&client, options, run).await?;
+            let run = follow(&client, run).await?;
             let missing = options.missing.as_deref().map(|path| missing_path(path, several.then_some(number)));
             codes.push(finish(&client, options, &run, missing.as_deref()).await?);
         }
@@ -262,16 +263,17 @@ fn read(path: &Path) -> Result<Vec<u8>, String> {
 }
 
 /// Polls the run until it has ended. An interrupt cancels it and prints what was done.
-async fn follow(client: &ApiClient, options: &SyncArgs, mut run: Value) -> Result<Value, u8> {
-    let shows_progress = std::io::stderr().is_terminal() && !options.json;
+async fn follow(client: &ApiClient, mut run: Value) -> Result<Value, u8> {
+    let line = ProgressLine::new();
     let id = run["run"].as_str().unwrap_or_default().to_owned();
     let path = format!("api/v1/playlists/runs/{id}");
     let mut stop = std::pin::pin!(stop_signal());
     let mut is_cancelled = false;
     while run["state"] == "running" {
-        if shows_progress {
-            eprint!("\r\x1b[K{}", progress(&run["progress"]));
-            let _ = std::io::stderr().flush(); // Progress is optional.
+        let message = progress(&run["progress"]);
+        match (run["progress"]["done"].as_u64(), run["progress"]["total"].as_u64()) {
+            (Some(done), Some(total)) if total > 0 => line.show_share(done, total, &message),
+            _ => line.show_step(&message),
         }
         tokio::select! {
             () = tokio::time::sleep(POLL_INTERVAL) => {}
@@ -281,9 +283,6 @@ async fn follow(client: &ApiClient, options: &SyncArgs, mut run: Value) -> Resul
             }
         }
         run = client.get(&path).await?;
-    }
-    if shows_progress {
-        eprint!("\r\x1b[K");
     }
     Ok(run)
 }
@@ -312,8 +311,8 @@ async fn finish(client: &ApiClient, options: &SyncArgs, run: &Value, missing: Op
     let report = &run["report"];
     if !report.is_object() {
         let reason = run["error"]["message"].as_str().unwrap_or("it was cancelled before anything was written");
-        eprintln!("greenroom: {reason}");
-        return Ok(FAILURE);
+        // The JSON of the run has it.
+        return Ok(if options.json { FAILURE } else { fail(reason) });
     }
     if !options.json {
         print!("{}", summary(report));

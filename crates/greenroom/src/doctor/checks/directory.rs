@@ -1,7 +1,10 @@
 //! Whether state can be stored.
 
+use std::path::Path;
+
 use crate::doctor::facts::{DirectoryContents, DirectoryFacts, DirectoryState, MachineFacts};
-use crate::doctor::finding::Finding;
+use crate::doctor::finding::{Finding, FindingLevel};
+use crate::doctor::machine;
 use crate::shell_quote::quoted;
 
 const CHECK: &str = "data directory";
@@ -10,6 +13,12 @@ const ELSEWHERE: &str = "or name another with --data-dir or GREENROOM_DATA_DIR";
 /// Reports a data directory that cannot be written, with the command that repairs it.
 pub fn check(facts: &MachineFacts) -> Vec<Finding> {
     vec![check_directory(&facts.directory, facts.container)]
+}
+
+/// What is wrong with a data directory, found by trying it; `None` if it can be written.
+pub fn find_problem(path: &Path) -> Option<Finding> {
+    let finding = check_directory(&machine::directory(path), machine::is_container());
+    Some(finding).filter(|finding| finding.level == FindingLevel::Problem)
 }
 
 fn check_directory(facts: &DirectoryFacts, container: bool) -> Finding {
@@ -82,7 +91,7 @@ fn denied(
         }
         (1.., _) => {
             let owner = user.map_or_else(|| format!("#{owner}"), str::to_owned);
-            format!("run the doctor as that user: sudo -u {} greenroom doctor; {ELSEWHERE}", quoted(&owner))
+            format!("run greenroom as that user: sudo -u {} greenroom …; {ELSEWHERE}", quoted(&owner))
         }
         // Files of others stay theirs: `chown -R` only on a tree that is ours already.
         (0, DirectoryContents::OnlyOwnFiles) => {
@@ -107,7 +116,6 @@ fn denied(
 mod tests {
     use super::*;
     use crate::doctor::checks::fixtures::assert_says;
-    use crate::doctor::finding::FindingLevel;
 
     fn found(state: DirectoryState, container: bool) -> Finding {
         check_directory(&DirectoryFacts { path: "/data".into(), own_ids: (1000, 1001), remote: None, state }, container)
@@ -146,8 +154,8 @@ mod tests {
             [DirectoryContents::OnlyOwnFiles, DirectoryContents::ForeignFiles, DirectoryContents::Unreadable]
         {
             for (owner, container, words) in [
-                (7, false, "run the doctor as that user: sudo -u olga greenroom doctor"),
-                (8, false, "sudo -u '#8' greenroom doctor"),
+                (7, false, "run greenroom as that user: sudo -u olga greenroom"),
+                (8, false, "sudo -u '#8' greenroom"),
                 (8, true, "run this container as its owner: user: \"8:8\""),
             ] {
                 let finding = found(denied(owner, contents), container);

@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use greenroom_dialect::server_identity::ServerIdentity;
 
+use crate::doctor::advice;
 use crate::doctor::facts::ServerFacts;
 use crate::doctor::finding::Finding;
 use greenroom_origin::certificate_error::CertificateFault;
@@ -23,8 +24,7 @@ fn plain(facts: &ServerFacts) -> Option<Finding> {
     if !says_so && !speaks_it {
         return None;
     }
-    let url = facts.endpoint.with_encryption(true).url();
-    let mut remedy = format!("configure url = \"{url}\"");
+    let mut remedy = advice::set_url(facts, &facts.endpoint.with_encryption(true));
     if let Some(Err(ProbeError::Certificate(certificate))) = &facts.encryption {
         remedy = format!("{remedy} and {}", remedy_for(facts, certificate));
     }
@@ -49,7 +49,7 @@ fn encrypted(facts: &ServerFacts) -> Option<Finding> {
         Err(ProbeError::NotEncrypted) => Some(Finding::problem(
             CHECK,
             "the server does not speak TLS, and url says https",
-            format!("configure url = \"{}\"", facts.endpoint.with_encryption(false).url()),
+            advice::set_url(facts, &facts.endpoint.with_encryption(false)),
         )),
         Err(ProbeError::Encryption(reason)) => Some(Finding::problem(
             CHECK,

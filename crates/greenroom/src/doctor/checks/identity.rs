@@ -3,6 +3,7 @@
 use greenroom_dialect::request::ServerKind;
 use greenroom_dialect::server_identity::ServerIdentity;
 
+use crate::doctor::advice;
 use crate::doctor::facts::{IdentityResponse, ServerFacts};
 use crate::doctor::finding::Finding;
 
@@ -12,12 +13,16 @@ const CHECK: &str = "who answers";
 pub fn check(facts: &ServerFacts) -> Option<Finding> {
     let IdentityResponse { identity, took_ms, .. } = facts.identity_response.as_ref().ok()?;
     let (kind, at) = (facts.kind.name(), facts.endpoint.url());
-    if let Some(base_path) = &facts.base_path_that_answers {
-        return Some(Finding::problem(
-            CHECK,
-            format!("the server is there, but at another path than {at}"),
-            format!("configure url = \"{}\"", facts.endpoint.with_base_path(base_path).url()),
-        ));
+    if let Some((base_path, found)) = &facts.server_elsewhere {
+        let elsewhere = facts.endpoint.with_base_path(base_path);
+        let (what, remedy) = if *found == facts.kind {
+            (format!("the server is there, but at another path than {at}"), advice::set_url(facts, &elsewhere))
+        } else {
+            let what =
+                format!("a {} server is there, not a {kind} server, and at another path than {at}", found.name());
+            (what, advice::set_server(facts, *found, &elsewhere))
+        };
+        return Some(Finding::problem(CHECK, what, remedy));
     }
     Some(match identity {
         ServerIdentity::Expected(found) => {
@@ -55,7 +60,7 @@ fn other(facts: &ServerFacts, found: ServerKind) -> Finding {
     Finding::problem(
         CHECK,
         format!("{} is a {} server, not a {} server", facts.endpoint.url(), found.name(), facts.kind.name()),
-        format!("configure kind = \"{}\"", found.name()),
+        advice::set_kind(facts, found),
     )
 }
 
@@ -116,8 +121,11 @@ mod tests {
     #[test]
     fn a_wrong_base_path_is_told_with_the_right_one() {
         let mut facts = answering(nothing());
-        facts.base_path_that_answers = Some("/jellyfin".into());
+        facts.server_elsewhere = Some(("/jellyfin".into(), ServerKind::Jellyfin));
         assert_says(check(&facts), FindingLevel::Problem, &["url = \"http://nas:8096/jellyfin\""]);
+        facts.server_elsewhere = Some((String::new(), ServerKind::Plex));
+        let words = ["a plex server is there", "kind = \"plex\"", "url = \"http://nas:8096\""];
+        assert_says(check(&facts), FindingLevel::Problem, &words);
     }
 
     #[test]

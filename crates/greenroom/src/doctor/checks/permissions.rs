@@ -3,6 +3,7 @@
 use greenroom_dialect::permissions::Permissions;
 use greenroom_dialect::request::ServerKind;
 
+use crate::doctor::advice::TokenSetup;
 use crate::doctor::facts::ServerFacts;
 use crate::doctor::finding::Finding;
 use crate::shell_quote::quoted;
@@ -22,7 +23,9 @@ pub fn check(facts: &ServerFacts) -> Option<Finding> {
     };
     if !facts.has_token {
         let what = "no token configured: everything works, but changes made on the server itself are noticed later";
-        return Some(Finding::ok(CHECK, what).with_advice(format!("if you want them at once: {login}")));
+        let url = facts.endpoint.url();
+        let setup = TokenSetup::new(facts.kind, name, &url, &facts.url_place, &facts.data_dir);
+        return Some(Finding::ok(CHECK, what).with_advice(format!("if you want them at once: {}", setup.sentence())));
     }
     let rights = match facts.permissions.as_ref()? {
         Ok(rights) => *rights,
@@ -97,7 +100,10 @@ mod tests {
     fn no_token_is_no_fault() {
         let mut facts = server(ServerKind::Plex, "http://nas:1");
         (facts.has_token, facts.permissions) = (false, None);
-        assert_says(check(&facts), FindingLevel::Ok, &["no token configured", "greenroom login plex"]);
+        let words = ["no token configured", "greenroom login plex", "token_file = \"/data/home.token\""];
+        let finding = check(&facts).expect("something is found");
+        let advice = finding.remedy.expect("there is advice");
+        assert!(finding.what.contains(words[0]) && words[1..].iter().all(|word| advice.contains(word)), "{advice}");
         facts.without_token = None;
         assert_eq!(check(&facts), None, "a server that was not reached says nothing of tokens");
         let mut silent = server(ServerKind::Plex, "http://nas:1");
