@@ -16,6 +16,7 @@ use tokio_util::task::TaskTracker;
 use crate::cover_store::CoverStore;
 use crate::dirty_paths::DirtyPaths;
 use crate::duplicates::Duplicates;
+use crate::file_entry::FileEntry;
 use crate::folder_status::{
     EnrichmentProgress, FolderCounters, FolderReport, FolderState, LastScan, ScanProgress, WatchState,
 };
@@ -151,8 +152,18 @@ impl Folder {
             status.counters.lists_too_early += 1;
             return Ok(ListAnswer::NotYet);
         };
-        self.status.lock().counters.lists += 1;
+        self.count_list();
         self.page(query, &generation)
+    }
+
+    /// Counts a list that is answered.
+    pub fn count_list(&self) {
+        self.status.lock().counters.lists += 1;
+    }
+
+    /// The file with this number.
+    pub fn find_by_id(&self, id: u64) -> Option<Arc<FileEntry>> {
+        self.current.load().as_ref()?.files.iter().find(|file| file.id == id).cloned()
     }
 
     /// A page of a list.
@@ -227,6 +238,14 @@ impl Folder {
     /// Nothing has changed.
     pub fn change_marks(&self, change: &MarkChange) -> Result<MarkReceipt, MarkError> {
         self.with_list(|generation| self.marks.change(generation, change))
+    }
+
+    /// Changes marks as another program did; that is no change to undo. It blocks.
+    ///
+    /// # Errors
+    /// Nothing has changed.
+    pub(crate) fn follow_marks(&self, change: &MarkChange) -> Result<MarkReceipt, MarkError> {
+        self.with_list(|generation| self.marks.follow_change(generation, change))
     }
 
     /// Sets the marks of an import. It blocks.

@@ -1,5 +1,6 @@
 //! The task of a folder: one piece of work at a time, whatever asks for it.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use crate::enrichment::EnrichmentQueue;
 use crate::folder::Folder;
 use crate::folder_status::WatchState;
 use crate::folder_work::{ScanEnd, WorkState};
+use crate::marker_files::{LOOK_INTERVAL, MarkerFiles};
 use crate::watcher::{TreeWatch, WatchError};
 
 /// Wait after a report of the system, so that those of one change are read together.
@@ -33,6 +35,27 @@ impl Folder {
     pub fn start(self: &Arc<Self>) {
         let folder = Arc::clone(self);
         self.context.tasks.spawn(async move { folder.run().await });
+        if let Some(directory) = self.settings.marker_dir.clone() {
+            let folder = Arc::clone(self);
+            self.context.tasks.spawn(async move { folder.follow_markers(directory).await });
+        }
+    }
+
+    /// Follows the comic app's marker files.
+    async fn follow_markers(self: Arc<Self>, directory: PathBuf) {
+        let mut files = MarkerFiles::default();
+        loop {
+            let (folder, directory) = (Arc::clone(&self), directory.clone());
+            let followed = self.context.tasks.spawn_blocking(move || {
+                files.follow(&folder, &directory);
+                files
+            });
+            files = followed.await.unwrap_or_default();
+            tokio::select! {
+                () = self.context.stop.cancelled() => return,
+                () = self.context.clock.sleep(LOOK_INTERVAL) => {}
+            }
+        }
     }
 
     async fn run(self: Arc<Self>) {

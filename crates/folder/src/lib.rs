@@ -9,6 +9,7 @@
 //! | [`index`] | generations, how one follows from another, whether a scan is believed, the file they are saved in |
 //! | [`list`] | search, filter, order, pages and cursors |
 //! | [`marks`] | marks in `state.db`, which follow renames |
+//! | `marker_files` | the comic app's own marker files, which are followed |
 //! | [`archive`] | page counts and ComicInfo.xml of zip, rar, 7z and tar; `enrichment`: reading them in the background |
 //! | [`cover`], [`cover_store`] | covers, and their thumbnails on disk; `cover_service`: the worker that makes them |
 //! | [`watcher`], [`dirty_paths`] | what the system reports as changed |
@@ -41,6 +42,7 @@ pub mod folders;
 pub mod index;
 pub mod list;
 pub mod mark_cell;
+mod marker_files;
 pub mod marks;
 pub mod natural_key;
 pub mod scan;

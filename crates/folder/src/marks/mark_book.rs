@@ -42,6 +42,17 @@ struct Written {
     rows: HashMap<String, StoredMark>,
 }
 
+/// What a change does to the record by which the last one is undone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum UndoRecord {
+    /// This change is undone next.
+    Replace,
+    /// Nothing is undone next.
+    Clear,
+    /// The change before it is undone next.
+    Keep,
+}
+
 impl MarkBook {
     /// Opens the marks of a folder.
     ///
@@ -128,16 +139,33 @@ impl MarkBook {
         generation: impl Fn() -> Arc<Generation>,
         change: &MarkChange,
     ) -> Result<MarkReceipt, MarkError> {
+        self.change_as(generation, change, UndoRecord::Replace)
+    }
+
+    /// Changes a mark as another program did.
+    ///
+    /// # Errors
+    /// Nothing has changed.
+    pub fn follow_change(
+        &self,
+        generation: impl Fn() -> Arc<Generation>,
+        change: &MarkChange,
+    ) -> Result<MarkReceipt, MarkError> {
+        self.change_as(generation, change, UndoRecord::Keep)
+    }
+
+    fn change_as(
+        &self,
+        generation: impl Fn() -> Arc<Generation>,
+        change: &MarkChange,
+        undo: UndoRecord,
+    ) -> Result<MarkReceipt, MarkError> {
         let mask = 1_u32 << self.bit(&change.mark)?;
-        self.apply(
-            generation,
-            &change.paths,
-            |bits, _| match change.action {
-                MarkAction::Set => bits | mask,
-                MarkAction::Unset => bits & !mask,
-            },
-            true,
-        )
+        let next = |bits: u32, _: &str| match change.action {
+            MarkAction::Set => bits | mask,
+            MarkAction::Unset => bits & !mask,
+        };
+        self.apply(generation, &change.paths, next, undo)
     }
 
     /// Sets marks of an import; none is removed.
@@ -156,7 +184,12 @@ impl MarkBook {
             }
         }
         let paths: Vec<String> = wanted.keys().map(|path| (*path).to_owned()).collect();
-        self.apply(generation, &paths, |bits, path| bits | wanted.get(path).copied().unwrap_or_default(), true)
+        self.apply(
+            generation,
+            &paths,
+            |bits, path| bits | wanted.get(path).copied().unwrap_or_default(),
+            UndoRecord::Replace,
+        )
     }
 
     /// Undoes the last change.
@@ -173,7 +206,7 @@ impl MarkBook {
             return Err(MarkError::NothingToUndo);
         }
         let paths: Vec<String> = before.keys().cloned().collect();
-        self.apply(generation, &paths, |bits, path| before.get(path).copied().unwrap_or(bits), false)
+        self.apply(generation, &paths, |bits, path| before.get(path).copied().unwrap_or(bits), UndoRecord::Clear)
     }
 
     fn apply(
@@ -181,7 +214,7 @@ impl MarkBook {
         generation: impl Fn() -> Arc<Generation>,
         paths: &[String],
         next: impl Fn(u32, &str) -> u32,
-        can_be_undone: bool,
+        record: UndoRecord,
     ) -> Result<MarkReceipt, MarkError> {
         let mut receipt = MarkReceipt::default();
         let mut written = self.written.lock();
@@ -209,7 +242,11 @@ impl MarkBook {
         if receipt.changed == 0 {
             return Ok(receipt);
         }
-        batch.undo = Some(if can_be_undone { undo } else { Vec::new() });
+        batch.undo = match record {
+            UndoRecord::Replace => Some(undo),
+            UndoRecord::Clear => Some(Vec::new()),
+            UndoRecord::Keep => None,
+        };
         written.commit(batch)?;
         for (file, bits) in cells {
             file.marks.set(bits);

@@ -91,3 +91,27 @@ async fn a_mark_is_a_short_plain_word_and_there_are_at_most_32() {
     running.holds(&[]).await;
     running.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_comic_apps_own_marker_files_are_followed_and_are_no_change_to_undo() {
+    let tree = Tree::new(&["1.cbz", "2.cbz"]);
+    let markers = tree.data().join("markers");
+    std::fs::create_dir(&markers).expect("made");
+    let write = |paths: &[&str]| {
+        let files: Vec<_> = paths.iter().map(|path| tree.root().join(path)).collect();
+        let text = serde_json::json!({ "files": files }).to_string();
+        std::fs::write(markers.join("processed_files.tmp"), text).expect("written");
+        std::fs::rename(markers.join("processed_files.tmp"), markers.join("processed_files.json")).expect("renamed");
+    };
+    write(&["1.cbz"]);
+    let mut settings = tree.settings();
+    settings.marker_dir = Some(markers.clone());
+    let running = tree.open_with(settings);
+    running.fresh().await;
+    let marked = |paths: &[&str]| running.folder.current().is_some() && running.processed() == paths;
+    running.wait(|_| marked(&["1.cbz"])).await;
+    write(&["2.cbz"]);
+    running.wait(|_| marked(&["2.cbz"])).await;
+    assert_eq!(running.folder.undo_marks(), Err(MarkError::NothingToUndo));
+    running.stop().await;
+}

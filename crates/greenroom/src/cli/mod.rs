@@ -7,6 +7,7 @@ mod cache;
 mod config;
 mod demo;
 mod doctor;
+mod folder;
 mod healthcheck;
 mod jobs;
 mod log;
@@ -109,6 +110,8 @@ enum Command {
     Invalidate(policies::InvalidateArgs),
     /// List, check, compact and delete the cache on disk
     Cache(cache::CacheArgs),
+    /// List, scan and mark the files of a folder
+    Folder(folder::FolderArgs),
     /// Write a playlist from elsewhere to a media server, for one user or several
     Sync(Box<sync::SyncArgs>),
     /// Test the notification targets
@@ -252,6 +255,7 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Command::Policies(options) => policies::policies(&options),
         Command::Invalidate(options) => policies::invalidate(&options),
         Command::Jobs(options) => jobs::jobs(&options),
+        Command::Folder(options) => folder::folder(&options),
     };
     ExitCode::from(code)
 }

@@ -10,9 +10,12 @@ use bytes::Bytes;
 use greenroom_cache::disk::network_file_system;
 use http::Request;
 
-use super::facts::{DirectoryContents, DirectoryFacts, DirectoryState, MachineFacts, PortFacts, PortState};
+use super::facts::{
+    DirectoryContents, DirectoryFacts, DirectoryState, FolderFacts, MachineFacts, PortFacts, PortState,
+};
 use super::{control, socket};
-use greenroom_config::Settings;
+use greenroom_config::{FolderSettings, Settings};
+use greenroom_folder::scan::{Root, ScanControl, ScanLimits, ScanRules, scan_tree};
 use greenroom_origin::probe_client::ProbeClient;
 use greenroom_state::secrets;
 
@@ -35,7 +38,30 @@ pub async fn inspect(settings: &Settings, enquirer: &ProbeClient) -> MachineFact
         _ => None,
     };
     let runs_already = heard.is_some_and(|heard| heard.status == 200 && heard.body == "ok\n");
-    MachineFacts { container: is_container(), directory: directory(&settings.data_dir), ports, runs_already }
+    let folders = settings.folders.iter().map(folder).collect();
+    MachineFacts { folders, container: is_container(), directory: directory(&settings.data_dir), ports, runs_already }
+}
+
+fn folder(settings: &FolderSettings) -> FolderFacts {
+    let entries = fs::read_dir(&settings.path).map(Iterator::count).map_err(|error| error.to_string());
+    let remote = network_file_system(&settings.path);
+    let limit = fs::read_to_string("/proc/sys/fs/inotify/max_user_watches").ok();
+    let control = ScanControl::default();
+    // A tree on a network is polled, whatever the number of its folders.
+    if remote.is_none()
+        && let Ok(root) = Root::open(&settings.path)
+    {
+        let limits = ScanLimits { threads: 2, max_files: 0 };
+        drop(scan_tree(&root, &ScanRules::new(settings).0, limits, &control));
+    }
+    FolderFacts {
+        name: settings.name.clone(),
+        path: settings.path.clone(),
+        entries,
+        remote,
+        directories: control.directories(),
+        watch_limit: limit.and_then(|limit| limit.trim().parse().ok()),
+    }
 }
 
 /// Whether this process runs in a container.
