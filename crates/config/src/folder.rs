@@ -121,6 +121,7 @@ impl FolderSettings {
         let usual = Self::new(&name, PathBuf::new());
         let mut own = Section::new(tree, format!("folder.{name}"));
         drop(own.tree.take(&own.key("name")));
+        let place = own.tree.place(&own.key("path"));
         let path = own.tree.take(&own.key("path"));
         if own.flag("follow_links", false) {
             let place = own.tree.place(&own.key("follow_links"));
@@ -146,7 +147,6 @@ impl FolderSettings {
             marker_dir: own.tree.take(&own.key("marker_dir")).map(|leaf| PathBuf::from(leaf.text)),
             name: usual.name,
         };
-        let place = own.tree.place(&own.key("path"));
         settings.problem().map_or_else(
             || Some(settings.clone()),
             |problem| {

@@ -7,7 +7,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::file_entry::FileEntry;
-use crate::index::Generation;
+use crate::index::FolderGeneration;
 use crate::natural_key::natural_key;
 
 /// Why files seem to be duplicates.
@@ -43,7 +43,7 @@ pub struct Duplicates {
 
 impl Duplicates {
     /// Finds the groups of a generation.
-    pub fn find(generation: &Generation) -> Self {
+    pub fn find(generation: &FolderGeneration) -> Self {
         let mut by_content: HashMap<(u64, u64), Vec<&Arc<FileEntry>>> = HashMap::new();
         let mut by_issue: HashMap<Box<[u8]>, Vec<&Arc<FileEntry>>> = HashMap::new();
         for file in &generation.files {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::file_details::FileDetails;
 use crate::mark_cell::MarkCell;
 use crate::natural_key::natural_key;
-use crate::scan::FileStat;
+use crate::scan::FileFacts;
 
 /// A file of the index. It never changes; a new generation holds a new one.
 #[derive(Debug, Clone)]
@@ -15,7 +15,7 @@ pub struct FileEntry {
     /// Its path below the root, with `/`.
     pub path: Box<str>,
     /// What the file system knows of it.
-    pub stat: FileStat,
+    pub stat: FileFacts,
     /// When it was first seen.
     pub added_ms: u64,
     /// What was read from its content, once it was.
@@ -28,13 +28,13 @@ pub struct FileEntry {
 
 impl FileEntry {
     /// A file that was not known before.
-    pub fn new(id: u64, path: &str, stat: FileStat, added_ms: u64) -> Self {
+    pub fn new(id: u64, path: &str, stat: FileFacts, added_ms: u64) -> Self {
         let name_key = natural_key(file_name(path));
         Self { id, path: path.into(), stat, added_ms, details: None, marks: MarkCell::default(), name_key }
     }
 
     /// The same file at this path and with these facts now. What was read from its content stays while that is the same.
-    pub fn moved(&self, path: &str, stat: FileStat) -> Self {
+    pub fn moved(&self, path: &str, stat: FileFacts) -> Self {
         let is_same = self.stat.has_same_content(&stat);
         let name_key = if *self.path == *path { self.name_key.clone() } else { natural_key(file_name(path)) };
         let details = self.details.clone().filter(|_| is_same);

@@ -18,9 +18,9 @@ use crate::dirty_paths::DirtyPaths;
 use crate::duplicates::Duplicates;
 use crate::file_entry::FileEntry;
 use crate::folder_status::{
-    EnrichmentProgress, FolderCounters, FolderReport, FolderState, LastScan, ScanProgress, WatchState,
+    EnrichmentProgress, FolderCounters, FolderReport, FolderState, LastScan, ScanProgress, TreeWatchState,
 };
-use crate::index::{DoubtReason, Generation};
+use crate::index::{DoubtReason, FolderGeneration};
 use crate::list::selection::SelectionRequest;
 use crate::list::{ListFilter, ListPage, ListQuery, QueryError, Selection, SelectionCache};
 use crate::marks::{MarkBook, MarkChange, MarkError, MarkExport, MarkReceipt};
@@ -47,7 +47,7 @@ pub(crate) struct Status {
     pub(crate) is_confirmed: bool,
     pub(crate) doubt: Option<DoubtReason>,
     pub(crate) failure: Option<String>,
-    pub(crate) watch: WatchState,
+    pub(crate) watch: TreeWatchState,
     pub(crate) scan: Option<Arc<ScanControl>>,
     pub(crate) last_scan: Option<LastScan>,
     /// When the list was last compared with the tree.
@@ -78,7 +78,7 @@ pub struct Folder {
     /// Its settings.
     pub settings: FolderSettings,
     pub(crate) context: FolderContext,
-    pub(crate) current: ArcSwapOption<Generation>,
+    pub(crate) current: ArcSwapOption<FolderGeneration>,
     pub(crate) duplicates: ArcSwap<Duplicates>,
     pub(crate) marks: MarkBook,
     pub(crate) status: Mutex<Status>,
@@ -123,16 +123,16 @@ impl Folder {
     }
 
     /// Its current list, if there was ever one.
-    pub fn current(&self) -> Option<Arc<Generation>> {
+    pub fn current(&self) -> Option<Arc<FolderGeneration>> {
         self.current.load_full()
     }
 
     /// Waits for the first list, at most `first_wait`.
-    pub async fn wait_for_first(&self) -> Option<Arc<Generation>> {
+    pub async fn wait_for_first(&self) -> Option<Arc<FolderGeneration>> {
         self.wait_at_most(self.settings.first_wait).await
     }
 
-    async fn wait_at_most(&self, wait: Duration) -> Option<Arc<Generation>> {
+    async fn wait_at_most(&self, wait: Duration) -> Option<Arc<FolderGeneration>> {
         let mut pulse = self.pulse.subscribe();
         if let Some(current) = self.current() {
             return Some(current);
@@ -170,7 +170,7 @@ impl Folder {
     ///
     /// # Errors
     /// The query cannot be answered.
-    pub fn page(&self, query: &ListQuery, generation: &Generation) -> Result<ListAnswer, QueryError> {
+    pub fn page(&self, query: &ListQuery, generation: &FolderGeneration) -> Result<ListAnswer, QueryError> {
         let names = self.marks.names();
         if let ListFilter::Mark(name) = &query.filter
             && !names.contains(name)
@@ -183,7 +183,7 @@ impl Folder {
     }
 
     /// The files of a query, without its page.
-    pub fn select(&self, query: &ListQuery, generation: &Generation) -> Arc<Selection> {
+    pub fn select(&self, query: &ListQuery, generation: &FolderGeneration) -> Arc<Selection> {
         let (names, duplicates) = (self.marks.names(), self.duplicates.load());
         self.selections.select(SelectionRequest {
             generation,
@@ -271,7 +271,7 @@ impl Folder {
 
     fn with_list(
         &self,
-        change: impl FnOnce(&dyn Fn() -> Arc<Generation>) -> Result<MarkReceipt, MarkError>,
+        change: impl FnOnce(&dyn Fn() -> Arc<FolderGeneration>) -> Result<MarkReceipt, MarkError>,
     ) -> Result<MarkReceipt, MarkError> {
         let first = self.current().ok_or(MarkError::NotReady)?;
         let receipt = change(&|| self.current().unwrap_or_else(|| Arc::clone(&first)))?;

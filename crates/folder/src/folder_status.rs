@@ -26,7 +26,7 @@ pub enum FolderState {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 #[schema(as = FolderWatch)]
-pub enum WatchState {
+pub enum TreeWatchState {
     /// The watch is being set up.
     #[default]
     Starting,
@@ -137,7 +137,7 @@ pub struct FolderReport {
     /// How much of the metadata is read.
     pub enriched: EnrichmentProgress,
     /// How changes are noticed.
-    pub watch: WatchState,
+    pub watch: TreeWatchState,
     /// Names of its marks; the first is the main one.
     pub marks: Vec<String>,
     /// Whether it answers the paths of the comic app.

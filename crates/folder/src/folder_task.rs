@@ -9,7 +9,7 @@ use greenroom_config::WatchMode;
 
 use crate::enrichment::EnrichmentQueue;
 use crate::folder::Folder;
-use crate::folder_status::WatchState;
+use crate::folder_status::TreeWatchState;
 use crate::folder_work::{ScanEnd, WorkState};
 use crate::marker_files::{LOOK_INTERVAL, MarkerFiles};
 use crate::watcher::{TreeWatch, WatchError};
@@ -61,7 +61,8 @@ impl Folder {
     async fn run(self: Arc<Self>) {
         let mut work = self.block(WorkState::default(), |folder, work| folder.load(work)).await;
         self.send_pulse();
-        let watch = self.watch().await;
+        let mut watch = self.watch().await;
+        let mut was_away = false;
         self.status.lock().is_scan_wanted = true;
         let mut enrichment = EnrichmentQueue::default();
         let mut next_scan_ms = self.context.clock.now_ms();
@@ -76,6 +77,13 @@ impl Folder {
                     work = after;
                     next_scan_ms = self.context.clock.now_ms() + self.wait_after(end);
                     self.prune_covers();
+                    // A disk that came back is another tree to the system.
+                    if was_away && end == ScanEnd::Believed {
+                        drop(watch.take());
+                        watch = self.watch().await;
+                        next_scan_ms = self.context.clock.now_ms();
+                    }
+                    was_away = end == ScanEnd::Doubted;
                 }
                 Occasion::Reports => {
                     self.settle().await;
@@ -186,8 +194,8 @@ impl Folder {
     }
 
     fn wait_after(&self, end: ScanEnd) -> u64 {
-        let is_watched = self.status.lock().watch == WatchState::Events;
-        let is_polled = self.status.lock().watch == WatchState::Polling;
+        let is_watched = self.status.lock().watch == TreeWatchState::Events;
+        let is_polled = self.status.lock().watch == TreeWatchState::Polling;
         let usual = if is_polled && !is_watched { self.settings.poll_interval } else { self.settings.compare_interval };
         let wait = if end == ScanEnd::Doubted { RETRY.min(usual) } else { usual };
         u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)
@@ -196,15 +204,15 @@ impl Folder {
     /// Begins to watch the tree, if the settings and the file system allow it.
     async fn watch(self: &Arc<Self>) -> Option<TreeWatch> {
         let (watch, state) = match self.settings.watch {
-            WatchMode::Off => (None, WatchState::Off),
-            WatchMode::Poll => (None, WatchState::Polling),
+            WatchMode::Off => (None, TreeWatchState::Off),
+            WatchMode::Poll => (None, TreeWatchState::Polling),
             WatchMode::Auto => self.watch_by_events().await,
         };
         self.status.lock().watch = state;
         watch
     }
 
-    async fn watch_by_events(self: &Arc<Self>) -> (Option<TreeWatch>, WatchState) {
+    async fn watch_by_events(self: &Arc<Self>) -> (Option<TreeWatch>, TreeWatchState) {
         let (path, dirty, name) = (self.settings.path.clone(), Arc::clone(&self.dirty), self.settings.name.clone());
         let started = self.context.tasks.spawn_blocking(move || match network_file_system(&path) {
             Some(kind) => Err(WatchStart::Network(kind)),
@@ -212,7 +220,7 @@ impl Folder {
         });
         let seconds = self.settings.poll_interval.as_secs();
         match started.await {
-            Ok(Ok(watch)) => return (Some(watch), WatchState::Events),
+            Ok(Ok(watch)) => return (Some(watch), TreeWatchState::Events),
             Ok(Err(WatchStart::Network(kind))) => {
                 tracing::info!(folder = name, kind, "a folder on a network file system is polled");
             }
@@ -226,7 +234,7 @@ impl Folder {
             }
             Err(error) => tracing::error!(folder = name, %error, "the watch of a folder ended unexpectedly"),
         }
-        (None, WatchState::Polling)
+        (None, TreeWatchState::Polling)
     }
 }
 

@@ -15,9 +15,11 @@ use crate::fingerprint::fingerprint;
 use crate::folder::Folder;
 use crate::folder_status::LastScan;
 use crate::index::{
-    Comparison, Difference, DoubtReason, Generation, ScanEvidence, ScanVerdict, StoredIndex, judge_scan,
+    Comparison, Difference, DoubtReason, FolderGeneration, ScanEvidence, ScanVerdict, StoredIndex, judge_scan,
 };
-use crate::scan::{FileStat, Root, ScanControl, ScanLimits, ScanResult, ScanRules, ScannedFile, scan_paths, scan_tree};
+use crate::scan::{
+    FileFacts, Root, ScanControl, ScanLimits, ScanResult, ScanRules, ScannedFile, scan_paths, scan_tree,
+};
 
 /// What the folder's task keeps between pieces of work.
 #[derive(Debug, Default)]
@@ -43,7 +45,7 @@ pub(crate) enum ScanEnd {
 }
 
 /// Details that were read, with the facts of the file when that began.
-pub(crate) type DetailsById = HashMap<u64, (FileStat, Arc<FileDetails>)>;
+pub(crate) type DetailsById = HashMap<u64, (FileFacts, Arc<FileDetails>)>;
 
 impl Folder {
     pub(crate) fn index_file(&self) -> PathBuf {
@@ -57,7 +59,7 @@ impl Folder {
             Ok(stored) => {
                 *work = WorkState { next_id: stored.next_id, device: stored.device, ..WorkState::default() };
                 self.marks.attach(&stored.files);
-                let generation = Generation::new(stored.number + 1, stored.published_ms, stored.files, None);
+                let generation = FolderGeneration::new(stored.number + 1, stored.published_ms, stored.files, None);
                 self.status.lock().compared_ms = stored.published_ms;
                 self.publish(generation);
             }
@@ -246,7 +248,7 @@ impl Folder {
         }
         let number = before.as_ref().map_or(0, |before| before.number) + 1;
         let files = std::mem::take(&mut difference.files);
-        let generation = Generation::new(number, self.context.clock.now_ms(), files, before.as_deref());
+        let generation = FolderGeneration::new(number, self.context.clock.now_ms(), files, before.as_deref());
         if let Err(error) = self.marks.follow(&difference, || self.publish(generation)) {
             tracing::warn!(folder = self.settings.name, %error, "marks of renamed files could not be written");
         }
@@ -272,7 +274,7 @@ impl Folder {
             _ => Arc::clone(file),
         };
         let files = before.files.iter().map(with_details).collect();
-        let generation = Generation::new(before.number + 1, before.published_ms, files, Some(&before));
+        let generation = FolderGeneration::new(before.number + 1, before.published_ms, files, Some(&before));
         let publish = || self.publish(generation);
         if let Err(error) = self.marks.follow(&Difference::default(), publish) {
             tracing::warn!(folder = self.settings.name, %error, "marks could not be written");
@@ -281,7 +283,7 @@ impl Folder {
         self.send_pulse();
     }
 
-    fn publish(&self, generation: Generation) {
+    fn publish(&self, generation: FolderGeneration) {
         let duplicates = Duplicates::find(&generation);
         self.status.lock().counters.generations += 1;
         // A list reads the duplicates beside it: a file that is new in them is in no older list.

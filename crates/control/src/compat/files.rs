@@ -11,7 +11,7 @@ use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use greenroom_folder::Folder;
 use greenroom_folder::file_entry::FileEntry;
-use greenroom_folder::index::{Generation, SortOrder};
+use greenroom_folder::index::{FolderGeneration, SortOrder};
 use greenroom_folder::list::{ListFilter, ListQuery};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -109,7 +109,12 @@ pub(crate) async fn prewarm(State(state): State<Arc<ApiState>>) -> Result<Json<C
     Ok(Json(CompatPrewarmResponse { success: true, message: "Metadata cache prewarmed successfully" }))
 }
 
-fn page(folder: &Folder, generation: &Generation, params: &CompatListParams, query: &ListQuery) -> CompatListResponse {
+fn page(
+    folder: &Folder,
+    generation: &FolderGeneration,
+    params: &CompatListParams,
+    query: &ListQuery,
+) -> CompatListResponse {
     let selection = folder.select(query, generation);
     let (usual, least, most) = PER_PAGE;
     let per_page = params.per_page.unwrap_or(usual);

@@ -7,7 +7,7 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, Query, State};
 use greenroom_folder::Folder;
-use greenroom_folder::index::Generation;
+use greenroom_folder::index::FolderGeneration;
 use greenroom_folder::list::{ListFilter, ListQuery};
 use greenroom_folder::marks::mark_export::MAX_IMPORT_BYTES;
 use greenroom_folder::marks::{MarkAction, MarkChange, MarkError, MarkExport, MarkReceipt};
@@ -94,8 +94,8 @@ pub(crate) async fn change(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<MarkResponse>, FolderProblem> {
-    let request: MarkRequest = read(&headers, body).await?;
     let folder = state.folder(&name)?;
+    let request: MarkRequest = read(&headers, body).await?;
     let receipt = run_blocking(move || request.apply(&folder)).await?;
     Ok(Json(MarkResponse { success: true, receipt }))
 }
@@ -142,11 +142,11 @@ pub(crate) async fn import_marks(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<MarkResponse>, FolderProblem> {
+    let folder = state.folder(&name)?;
     if !is_json(&headers) {
         return Err(Problem::NOT_JSON.into());
     }
     let bytes = read_body(body, MAX_IMPORT_BYTES, BODY_TIMEOUT).await?;
-    let folder = state.folder(&name)?;
     let mark = params.mark.unwrap_or_else(|| "processed".to_owned());
     let receipt = run_blocking(move || {
         let mut export = MarkExport::parse(&bytes, &mark).map_err(FolderProblem::Import)?;
@@ -193,7 +193,7 @@ impl MarkRequest {
 }
 
 /// Paths of all files of a query.
-fn paths_of(folder: &Folder, query: &ListQuery, generation: &Generation) -> Vec<String> {
+fn paths_of(folder: &Folder, query: &ListQuery, generation: &FolderGeneration) -> Vec<String> {
     let selection = folder.select(query, generation);
     selection.places.iter().map(|place| generation.files[*place as usize].path.to_string()).collect()
 }

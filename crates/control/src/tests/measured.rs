@@ -16,7 +16,7 @@ use crate::servers::{ServerStats, ServerStatus};
 use crate::snapshot::ServerWarning;
 use crate::stats::{CacheEngineStats, ClassCacheStats, ClassStatsDetail, LoadTimeHistogram};
 use crate::stats_baseline::CumulativeStats;
-use greenroom_folder::folder_status::{EnrichmentProgress, FolderCounters, FolderReport, FolderState, WatchState};
+use greenroom_folder::folder_status::{EnrichmentProgress, FolderCounters, FolderReport, FolderState, TreeWatchState};
 use greenroom_state::warnings::Warning;
 use greenroom_statistics::TodaySummary;
 use greenroom_sync::index::{GenerationReport, LibraryCost, LibraryReport};
@@ -68,7 +68,7 @@ fn folder() -> FolderReport {
         progress: None,
         last_scan: None,
         enriched: EnrichmentProgress::default(),
-        watch: WatchState::Events,
+        watch: TreeWatchState::Events,
         marks: Vec::new(),
         compat: false,
         counters: FolderCounters::default(),

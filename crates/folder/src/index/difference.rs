@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::file_entry::{FileEntry, file_name};
-use crate::scan::{FileStat, ScannedFile};
+use crate::scan::{FileFacts, ScannedFile};
 
 /// Inputs of a comparison.
 pub struct Comparison<'a> {
@@ -18,7 +18,7 @@ pub struct Comparison<'a> {
     /// Renames that the system reported, from and to.
     pub reported_renames: &'a [(String, String)],
     /// Whether the file at a path, outside of what was scanned, is still this one.
-    pub is_still_there: &'a dyn Fn(&str, &FileStat) -> bool,
+    pub is_still_there: &'a dyn Fn(&str, &FileFacts) -> bool,
     /// The fingerprint of the content at a path, if it can be read.
     pub fingerprint: &'a dyn Fn(&str) -> Option<u64>,
     /// The number of the next new file.
@@ -53,7 +53,7 @@ impl Difference {
 
 /// What is not decided yet.
 #[derive(Default)]
-struct Undecided {
+struct UndecidedFiles {
     /// Known files that are not, or not as such, at their path any more.
     known: Vec<Option<Arc<FileEntry>>>,
     /// Scanned files that are new at their path.
@@ -81,8 +81,8 @@ impl Comparison<'_> {
     }
 
     /// What is where it was stays; a file that is still the same but for its content is changed.
-    fn compare_by_path(&mut self, difference: &mut Difference) -> Undecided {
-        let mut undecided = Undecided::default();
+    fn compare_by_path(&mut self, difference: &mut Difference) -> UndecidedFiles {
+        let mut undecided = UndecidedFiles::default();
         let mut scanned = std::mem::take(&mut self.scanned).into_iter().peekable();
         for file in self.known {
             while let Some(new) = scanned.next_if(|new| *new.path < *file.path) {
@@ -104,7 +104,7 @@ impl Comparison<'_> {
     }
 
     /// The same number and time of creation: the same file under another name.
-    fn match_identities(&self, undecided: &mut Undecided, difference: &mut Difference) {
+    fn match_identities(&self, undecided: &mut UndecidedFiles, difference: &mut Difference) {
         let mut by_inode: HashMap<u64, Vec<usize>> = HashMap::new();
         for (place, file) in undecided.known.iter().enumerate() {
             if let Some(file) = file {
@@ -126,7 +126,7 @@ impl Comparison<'_> {
     }
 
     /// A file that came from a place that was not scanned.
-    fn match_moves_from_elsewhere(&self, undecided: &mut Undecided, difference: &mut Difference) {
+    fn match_moves_from_elsewhere(&self, undecided: &mut UndecidedFiles, difference: &mut Difference) {
         let wanted: HashSet<u64> = undecided.scanned.iter().flatten().map(|new| new.stat.inode).collect();
         if wanted.is_empty() {
             return;
@@ -134,22 +134,28 @@ impl Comparison<'_> {
         let outside =
             self.known.iter().filter(|file| wanted.contains(&file.stat.inode) && !(self.is_covered)(&file.path));
         let outside: HashMap<u64, &Arc<FileEntry>> = outside.map(|file| (file.stat.inode, file)).collect();
+        let mut moved: HashSet<u64> = HashSet::new();
         for slot in &mut undecided.scanned {
             let Some(file) = slot.as_ref().and_then(|new| {
-                let file = outside.get(&new.stat.inode)?;
+                let file = outside.get(&new.stat.inode).filter(|file| !moved.contains(&file.id))?;
                 (file.stat.is_same_file(&new.stat) && !(self.is_still_there)(&file.path, &file.stat)).then_some(*file)
             }) else {
                 continue;
             };
             if let Some(new) = slot.take() {
-                difference.files.retain(|other| other.id != file.id);
+                moved.insert(file.id);
                 difference.rename(file, &new);
             }
+        }
+        if !moved.is_empty() {
+            // Of those, only what has its new name stays.
+            let is_old = |file: &FileEntry| moved.contains(&file.id) && !(self.is_covered)(&file.path);
+            difference.files.retain(|file| !is_old(file));
         }
     }
 
     /// A rename that the system reported, of a file whose content was written anew.
-    fn match_reports(&self, undecided: &mut Undecided, difference: &mut Difference) {
+    fn match_reports(&self, undecided: &mut UndecidedFiles, difference: &mut Difference) {
         if self.reported_renames.is_empty() {
             return;
         }
@@ -169,8 +175,8 @@ impl Comparison<'_> {
     }
 
     /// Copied elsewhere and deleted: the same size and time, and the same content or at least the same name.
-    fn match_contents(&self, undecided: &mut Undecided, difference: &mut Difference) {
-        let key = |stat: &FileStat| (stat.size, stat.mtime_ns);
+    fn match_contents(&self, undecided: &mut UndecidedFiles, difference: &mut Difference) {
+        let key = |stat: &FileFacts| (stat.size, stat.mtime_ns);
         let mut gone: HashMap<(u64, i64), Vec<usize>> = HashMap::new();
         for (place, file) in undecided.known.iter().enumerate() {
             if let Some(file) = file {
@@ -196,7 +202,7 @@ impl Comparison<'_> {
 }
 
 /// Another file took a known one's place, and that is nowhere else: it was written anew.
-fn match_replacements(undecided: &mut Undecided, difference: &mut Difference) {
+fn match_replacements(undecided: &mut UndecidedFiles, difference: &mut Difference) {
     let places = places_of(&undecided.scanned);
     for slot in &mut undecided.known {
         let place = slot.as_ref().and_then(|file| places.get(&*file.path));
@@ -235,22 +241,22 @@ impl Difference {
 mod tests {
     use super::*;
 
-    fn stat(inode: u64, birth_ns: i64, size: u64) -> FileStat {
-        FileStat { size, mtime_ns: 7, inode, birth_ns, is_directory: false }
+    fn stat(inode: u64, birth_ns: i64, size: u64) -> FileFacts {
+        FileFacts { size, mtime_ns: 7, inode, birth_ns, is_directory: false }
     }
 
-    fn known(rows: &[(&str, FileStat)]) -> Vec<Arc<FileEntry>> {
+    fn known(rows: &[(&str, FileFacts)]) -> Vec<Arc<FileEntry>> {
         (1..).zip(rows).map(|(id, (path, stat))| Arc::new(FileEntry::new(id, path, *stat, 0))).collect()
     }
 
     fn compare(
         known: &[Arc<FileEntry>],
-        rows: &[(&str, FileStat)],
+        rows: &[(&str, FileFacts)],
         is_covered: &dyn Fn(&str) -> bool,
         reported_renames: &[(String, String)],
     ) -> Difference {
         let scanned = rows.iter().map(|(path, stat)| ScannedFile { path: (*path).into(), stat: *stat }).collect();
-        let (is_still_there, fingerprint) = (&|_: &str, _: &FileStat| false, &|_: &str| None);
+        let (is_still_there, fingerprint) = (&|_: &str, _: &FileFacts| false, &|_: &str| None);
         let comparison = Comparison {
             known,
             scanned,

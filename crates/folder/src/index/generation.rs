@@ -82,7 +82,7 @@ fn series_key(file: &FileEntry) -> Box<[u8]> {
 
 /// A complete list of a folder's files at one time. It never changes.
 #[derive(Debug, Default)]
-pub struct Generation {
+pub struct FolderGeneration {
     /// Its number, which only grows.
     pub number: u64,
     /// When it was published.
@@ -95,13 +95,17 @@ pub struct Generation {
     pub enriched: usize,
 }
 
-impl Generation {
+impl FolderGeneration {
     /// Makes a generation of files that are ordered by path. The orders follow from those of the generation before, so
     /// that a small change costs little.
     pub fn new(number: u64, published_ms: u64, files: Vec<Arc<FileEntry>>, before: Option<&Self>) -> Self {
         let places: HashMap<u64, u32> =
             before.map(|_| files.iter().zip(0..).map(|(file, place)| (file.id, place)).collect()).unwrap_or_default();
-        let orders = SortOrder::EVERY.map(|order| {
+        let has_series = files.iter().any(|file| file.details.as_ref().is_some_and(|details| details.comic.is_some()));
+        let mut orders = SortOrder::EVERY.map(|order| {
+            if order == SortOrder::Series && !has_series {
+                return Vec::new();
+            }
             let mut sorted = before.map(|before| before.carry_order(order, &places, files.len())).unwrap_or_default();
             if before.is_none() {
                 sorted.extend(0..u32::try_from(files.len()).unwrap_or(u32::MAX));
@@ -109,6 +113,10 @@ impl Generation {
             sort(&mut sorted, &files, order);
             sorted
         });
+        if !has_series {
+            // Files without a series are ordered by name.
+            orders[SortOrder::Series as usize] = orders[SortOrder::Name as usize].clone();
+        }
         let is_enriched = |file: &&Arc<FileEntry>| {
             file.details.as_ref().is_some_and(|details| details.metadata != MetadataState::Pending)
         };

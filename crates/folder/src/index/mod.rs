@@ -7,6 +7,6 @@ pub mod stored_index;
 pub mod verdict;
 
 pub use difference::{Comparison, Difference};
-pub use generation::{Generation, SortOrder};
+pub use generation::{FolderGeneration, SortOrder};
 pub use stored_index::StoredIndex;
 pub use verdict::{DoubtReason, ScanEvidence, ScanVerdict, judge_scan};

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::file_details::FileDetails;
 use crate::file_entry::FileEntry;
-use crate::scan::FileStat;
+use crate::scan::FileFacts;
 
 /// Format of the file.
 const FORMAT: u32 = 1;
@@ -48,7 +48,7 @@ struct Header {
 struct Row<D> {
     id: u64,
     path: Box<str>,
-    stat: FileStat,
+    stat: FileFacts,
     added_ms: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     details: Option<D>,
@@ -135,7 +135,7 @@ mod tests {
     fn what_was_saved_is_loaded_and_what_is_damaged_is_refused() {
         let folder = tempfile::tempdir().expect("a folder");
         let (file, root) = (folder.path().join("c.index"), Path::new("/srv/c"));
-        let stat = FileStat { size: 1, mtime_ns: -5, inode: 3, birth_ns: 4, is_directory: false };
+        let stat = FileFacts { size: 1, mtime_ns: -5, inode: 3, birth_ns: 4, is_directory: false };
         let files: Vec<_> =
             (0..500).map(|at| Arc::new(FileEntry::new(at, &format!("{at:04} é.cbz"), stat, 9))).collect();
         let index = StoredIndex { files, published_ms: 1, number: 2, next_id: 501, device: 4 };

@@ -11,7 +11,7 @@ use super::selection::Selection;
 use crate::comic_info::ComicInfo;
 use crate::file_details::MetadataState;
 use crate::file_entry::FileEntry;
-use crate::index::Generation;
+use crate::index::FolderGeneration;
 
 /// How many files of a folder pass each filter.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
@@ -128,7 +128,7 @@ impl ListPage {
     /// The cursor is of another list, or damaged.
     pub fn new(
         query: &ListQuery,
-        generation: &Generation,
+        generation: &FolderGeneration,
         selection: &Selection,
         mark_names: &[String],
     ) -> Result<Self, QueryError> {

@@ -2,7 +2,7 @@
 
 use memchr::memmem::Finder;
 
-use crate::index::Generation;
+use crate::index::FolderGeneration;
 use crate::natural_key::fold;
 
 /// Ends the text of each file; no search word contains it.
@@ -18,7 +18,7 @@ pub struct SearchIndex {
 
 impl SearchIndex {
     /// Builds it: path, series, title and writer of each file.
-    pub fn new(generation: &Generation) -> Self {
+    pub fn new(generation: &FolderGeneration) -> Self {
         let mut index = Self::default();
         for file in &generation.files {
             index.push(&file.path);

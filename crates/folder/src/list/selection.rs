@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use super::filter::{ListFilter, MarkMasks, is_unread};
 use super::page::ListCounts;
 use super::search_index::SearchIndex;
-use crate::index::{Generation, SortOrder};
+use crate::index::{FolderGeneration, SortOrder};
 
 /// Max queries that are remembered.
 const MAX_SELECTIONS: usize = 16;
@@ -33,7 +33,7 @@ struct SelectionKey {
 }
 
 #[derive(Debug, Default)]
-struct Cached {
+struct CachedSelections {
     selections: VecDeque<(SelectionKey, Arc<Selection>)>,
     counts: Option<(u64, u64, Arc<ListCounts>)>,
     search: Option<(u64, Arc<SearchIndex>)>,
@@ -42,14 +42,14 @@ struct Cached {
 /// The last selections, so that further pages of a list cost no search.
 #[derive(Debug, Default)]
 pub struct SelectionCache {
-    cached: Mutex<Cached>,
+    cached: Mutex<CachedSelections>,
 }
 
 /// A selection to make.
 #[derive(Debug, Clone, Copy)]
 pub struct SelectionRequest<'a> {
     /// Of this generation.
-    pub generation: &'a Generation,
+    pub generation: &'a FolderGeneration,
     /// Version of its marks.
     pub marks: u64,
     /// Words of the search.
@@ -91,7 +91,7 @@ impl SelectionCache {
     }
 
     /// The searchable text of a generation.
-    pub fn search_index(&self, generation: &Generation) -> Arc<SearchIndex> {
+    pub fn search_index(&self, generation: &FolderGeneration) -> Arc<SearchIndex> {
         let known = self.cached.lock().search.clone().filter(|(number, _)| *number == generation.number);
         if let Some((_, known)) = known {
             return known;

@@ -14,7 +14,7 @@ use super::mark_change::{MarkAction, MarkChange, MarkError, MarkReceipt};
 use super::mark_export::{ExportRow, MarkExport};
 use super::mark_store::{MarkStore, StoreBatch, StoredMark};
 use crate::file_entry::FileEntry;
-use crate::index::{Difference, Generation};
+use crate::index::{Difference, FolderGeneration};
 use crate::list::page::mark_words;
 use crate::list::{ListFilter, MarkMasks};
 
@@ -31,12 +31,12 @@ pub struct MarkBook {
     names: RwLock<Arc<Vec<String>>>,
     /// Changes with every change of marks.
     version: AtomicU64,
-    written: Mutex<Written>,
+    written: Mutex<MarkLedger>,
 }
 
 /// What is on disk. Its lock orders all changes of marks and all publications.
 #[derive(Debug)]
-struct Written {
+struct MarkLedger {
     store: Option<MarkStore>,
     /// All rows by path, also of files that are not there at present.
     rows: HashMap<String, StoredMark>,
@@ -73,7 +73,7 @@ impl MarkBook {
         let book = Self {
             names: RwLock::new(Arc::new(names)),
             version: AtomicU64::new(1),
-            written: Mutex::new(Written { store: Some(store), rows }),
+            written: Mutex::new(MarkLedger { store: Some(store), rows }),
         };
         for name in configured {
             book.bit(name)?;
@@ -83,7 +83,7 @@ impl MarkBook {
 
     /// Marks that are kept in memory only, where `state.db` cannot be used: changes are refused.
     pub fn unavailable(configured: &[String]) -> Self {
-        let written = Mutex::new(Written { store: None, rows: HashMap::new() });
+        let written = Mutex::new(MarkLedger { store: None, rows: HashMap::new() });
         Self { names: RwLock::new(Arc::new(configured.to_vec())), version: AtomicU64::new(1), written }
     }
 
@@ -136,7 +136,7 @@ impl MarkBook {
     /// Nothing has changed.
     pub fn change(
         &self,
-        generation: impl Fn() -> Arc<Generation>,
+        generation: impl Fn() -> Arc<FolderGeneration>,
         change: &MarkChange,
     ) -> Result<MarkReceipt, MarkError> {
         self.change_as(generation, change, UndoRecord::Replace)
@@ -148,7 +148,7 @@ impl MarkBook {
     /// Nothing has changed.
     pub fn follow_change(
         &self,
-        generation: impl Fn() -> Arc<Generation>,
+        generation: impl Fn() -> Arc<FolderGeneration>,
         change: &MarkChange,
     ) -> Result<MarkReceipt, MarkError> {
         self.change_as(generation, change, UndoRecord::Keep)
@@ -156,7 +156,7 @@ impl MarkBook {
 
     fn change_as(
         &self,
-        generation: impl Fn() -> Arc<Generation>,
+        generation: impl Fn() -> Arc<FolderGeneration>,
         change: &MarkChange,
         undo: UndoRecord,
     ) -> Result<MarkReceipt, MarkError> {
@@ -174,7 +174,7 @@ impl MarkBook {
     /// Nothing has changed.
     pub fn import(
         &self,
-        generation: impl Fn() -> Arc<Generation>,
+        generation: impl Fn() -> Arc<FolderGeneration>,
         export: &MarkExport,
     ) -> Result<MarkReceipt, MarkError> {
         let mut wanted: HashMap<&str, u32> = HashMap::new();
@@ -196,7 +196,7 @@ impl MarkBook {
     ///
     /// # Errors
     /// Nothing has changed.
-    pub fn undo(&self, generation: impl Fn() -> Arc<Generation>) -> Result<MarkReceipt, MarkError> {
+    pub fn undo(&self, generation: impl Fn() -> Arc<FolderGeneration>) -> Result<MarkReceipt, MarkError> {
         let before: HashMap<String, u32> = {
             let written = self.written.lock();
             let store = written.store.as_ref().ok_or_else(MarkError::unavailable)?;
@@ -211,7 +211,7 @@ impl MarkBook {
 
     fn apply(
         &self,
-        generation: impl Fn() -> Arc<Generation>,
+        generation: impl Fn() -> Arc<FolderGeneration>,
         paths: &[String],
         next: impl Fn(u32, &str) -> u32,
         record: UndoRecord,
@@ -332,7 +332,7 @@ impl StoreBatch {
     }
 }
 
-impl Written {
+impl MarkLedger {
     fn commit(&mut self, batch: StoreBatch) -> Result<(), MarkError> {
         let store = self.store.as_mut().ok_or_else(MarkError::unavailable)?;
         store.write(&batch)?;

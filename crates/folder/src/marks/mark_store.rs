@@ -8,7 +8,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
 use super::identity::MarkIdentity;
 use super::mark_change::MarkError;
-use crate::scan::FileStat;
+use crate::scan::FileFacts;
 
 /// A stored row: marks of one path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,7 +63,7 @@ impl MarkStore {
         let mut rows =
             self.db.prepare("SELECT path, bits, inode, birth_ns, size, mtime_ns FROM folder_mark WHERE folder = ?1")?;
         let rows = rows.query_map([&self.folder], |row| {
-            let stat = FileStat {
+            let stat = FileFacts {
                 inode: row.get::<_, i64>(2)?.cast_unsigned(),
                 birth_ns: row.get(3)?,
                 size: row.get::<_, i64>(4)?.cast_unsigned(),

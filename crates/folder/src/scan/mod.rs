@@ -1,13 +1,13 @@
 //! Reading the tree of a folder: names and what the file system knows of them, never content.
 
-pub mod file_stat;
+pub mod file_facts;
 pub mod root;
 pub mod rules;
 pub mod scan_control;
 pub mod scan_problems;
 mod walk;
 
-pub use file_stat::FileStat;
+pub use file_facts::FileFacts;
 pub use root::Root;
 pub use rules::ScanRules;
 pub use scan_control::ScanControl;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, Mode, OFlags, openat};
 
-use super::file_stat::{FileStat, stat_at};
+use super::file_facts::{FileFacts, stat_at};
 
 /// The root of a folder, held open.
 #[derive(Debug)]
@@ -66,7 +66,7 @@ impl Root {
     ///
     /// # Errors
     /// It is not there, behind a link, or may not be read.
-    pub fn stat(&self, relative: &str) -> io::Result<Option<FileStat>> {
+    pub fn stat(&self, relative: &str) -> io::Result<Option<FileFacts>> {
         let (parent, name) = relative.rsplit_once('/').unwrap_or(("", relative));
         let directory = self.open_directory(parent)?;
         stat_at(directory.as_fd(), name)

@@ -7,7 +7,7 @@ use std::os::fd::AsFd;
 use parking_lot::{Condvar, Mutex};
 use rustix::fs::{Dir, FileType};
 
-use super::file_stat::{FileStat, stat_at};
+use super::file_facts::{FileFacts, stat_at};
 use super::{Root, ScanControl, ScanProblems, ScanRules};
 
 /// A file of a scan.
@@ -16,7 +16,7 @@ pub struct ScannedFile {
     /// Its path below the root, with `/`.
     pub path: String,
     /// What the file system knows of it.
-    pub stat: FileStat,
+    pub stat: FileFacts,
 }
 
 /// Limits of a scan.
@@ -198,7 +198,7 @@ impl Walk<'_> {
         Ok(())
     }
 
-    fn keep(&self, path: String, stat: io::Result<Option<FileStat>>, found: &mut Vec<String>, part: &mut ScanResult) {
+    fn keep(&self, path: String, stat: io::Result<Option<FileFacts>>, found: &mut Vec<String>, part: &mut ScanResult) {
         match stat {
             Ok(Some(stat)) if stat.is_directory => found.push(path),
             Ok(Some(_)) if !self.rules.is_wanted(&path) => {}

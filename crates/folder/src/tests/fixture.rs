@@ -12,7 +12,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::folder::{Folder, FolderContext, FolderPulse};
 use crate::folder_status::FolderState;
-use crate::index::Generation;
+use crate::index::FolderGeneration;
 use crate::marks::{MarkAction, MarkChange};
 
 /// Max wait for anything.
@@ -87,19 +87,19 @@ impl Tree {
 }
 
 impl Running {
-    pub(crate) async fn wait(&self, is_it: impl Fn(&FolderPulse) -> bool) -> Arc<Generation> {
+    pub(crate) async fn wait(&self, is_it: impl Fn(&FolderPulse) -> bool) -> Arc<FolderGeneration> {
         let mut pulse = self.folder.subscribe();
         let reached = tokio::time::timeout(PATIENCE, pulse.wait_for(|pulse| is_it(pulse))).await;
         reached.expect("in time").expect("the folder lives");
         self.folder.current().expect("a list")
     }
 
-    pub(crate) async fn fresh(&self) -> Arc<Generation> {
+    pub(crate) async fn fresh(&self) -> Arc<FolderGeneration> {
         self.wait(|pulse| pulse.state == FolderState::Fresh && pulse.generation > 0).await
     }
 
     /// Waits until the list holds exactly these files.
-    pub(crate) async fn holds(&self, files: &[&str]) -> Arc<Generation> {
+    pub(crate) async fn holds(&self, files: &[&str]) -> Arc<FolderGeneration> {
         self.wait(|_| self.folder.current().is_some_and(|list| paths(&list) == files)).await
     }
 
@@ -125,7 +125,7 @@ impl Running {
     }
 }
 
-pub(crate) fn paths(list: &Generation) -> Vec<&str> {
+pub(crate) fn paths(list: &FolderGeneration) -> Vec<&str> {
     list.files.iter().map(|file| &*file.path).collect()
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use greenroom_config::WatchMode;
 
 use super::fixture::{Tree, paths, remove};
-use crate::folder_status::{FolderState, WatchState};
+use crate::folder_status::{FolderState, TreeWatchState};
 use crate::index::DoubtReason;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -14,7 +14,7 @@ async fn additions_removals_renames_and_moves_of_trees_are_seen_live_and_files_k
     let running = tree.open();
     let list = running.fresh().await;
     let number = list.find("a/1.cbz").expect("it is there").id;
-    assert_eq!(running.folder.report().watch, WatchState::Events);
+    assert_eq!(running.folder.report().watch, TreeWatchState::Events);
     tree.write("new/deep/4.cbz", "x");
     remove(&tree.root().join("3.cbz"));
     tree.rename("a", "b");
@@ -77,6 +77,27 @@ async fn a_disk_that_is_away_or_empty_never_empties_the_list() {
     // A person says that it is so.
     running.folder.request_scan(true);
     running.holds(&[]).await;
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_came_back_is_watched_again() {
+    let tree = Tree::new(&["1.cbz", "2.cbz"]);
+    let running = tree.open();
+    running.fresh().await;
+    let aside = tree.root().with_extension("aside");
+    std::fs::rename(tree.root(), &aside).expect("away");
+    running.folder.request_scan(false);
+    running.wait(|pulse| pulse.state == FolderState::Doubtful).await;
+    // Another disk with the same files.
+    std::fs::create_dir(tree.root()).expect("made");
+    tree.write("1.cbz", "1.cbz");
+    tree.write("2.cbz", "2.cbz");
+    running.folder.request_scan(false);
+    let scans = running.folder.report().counters.scans;
+    running.wait(|_| running.folder.report().counters.scans >= scans + 2).await;
+    tree.write("3.cbz", "new");
+    running.holds(&["1.cbz", "2.cbz", "3.cbz"]).await;
     running.stop().await;
 }
 

@@ -9,17 +9,17 @@ use proptest::prelude::*;
 use crate::comic_info::ComicInfo;
 use crate::file_details::{FileDetails, MetadataState};
 use crate::file_entry::FileEntry;
-use crate::index::{Generation, SortOrder};
+use crate::index::{FolderGeneration, SortOrder};
 use crate::list::selection::SelectionRequest;
 use crate::list::{ListFilter, ListPage, ListQuery, MarkMasks, PageSize, SelectionCache};
 use crate::natural_key::fold;
-use crate::scan::FileStat;
+use crate::scan::FileFacts;
 
 const MARKS: [&str; 2] = ["processed", "duplicate"];
 const MASKS: MarkMasks = MarkMasks { main: 1, duplicate: 2, named: 2 };
 
 fn file(id: u64, name: &str, (size, time, bits): (u64, i64, u32), series: Option<&str>) -> Arc<FileEntry> {
-    let stat = FileStat { size, mtime_ns: time, inode: id, birth_ns: 1, is_directory: false };
+    let stat = FileFacts { size, mtime_ns: time, inode: id, birth_ns: 1, is_directory: false };
     let mut file = FileEntry::new(id, name, stat, 0);
     file.marks.set(bits);
     file.details = series.map(|series| {
@@ -59,7 +59,7 @@ fn queries() -> impl Strategy<Value = ListQuery> {
     })
 }
 
-fn page(cache: &SelectionCache, generation: &Generation, query: &ListQuery, marks: u64) -> ListPage {
+fn page(cache: &SelectionCache, generation: &FolderGeneration, query: &ListQuery, marks: u64) -> ListPage {
     let names = MARKS.map(str::to_owned);
     let selection = cache.select(SelectionRequest {
         generation,
@@ -106,7 +106,7 @@ fn paths(page: &ListPage) -> Vec<String> {
 proptest! {
     #[test]
     fn a_page_is_what_the_model_says(files in files(), queries in vec(queries(), 1..6)) {
-        let generation = Generation::new(1, 0, files.clone(), None);
+        let generation = FolderGeneration::new(1, 0, files.clone(), None);
         let cache = SelectionCache::default();
         for query in queries {
             let whole = model(&files, &query);
@@ -128,7 +128,7 @@ proptest! {
         query in queries(),
         turn in 0..4_usize,
     ) {
-        let first = Generation::new(1, 0, files.clone(), None);
+        let first = FolderGeneration::new(1, 0, files.clone(), None);
         // Some of the files go, others come.
         let mut next: Vec<_> = files.iter().skip(turn).cloned().collect();
         for other in others {
@@ -137,8 +137,8 @@ proptest! {
             }
         }
         next.sort_by(|a, b| a.path.cmp(&b.path));
-        let second = Generation::new(2, 0, next.clone(), Some(&first));
-        let fresh = Generation::new(2, 0, next.clone(), None);
+        let second = FolderGeneration::new(2, 0, next.clone(), Some(&first));
+        let fresh = FolderGeneration::new(2, 0, next.clone(), None);
         for order in SortOrder::EVERY {
             prop_assert_eq!(second.order(order), fresh.order(order), "orders that were carried over");
         }
@@ -164,7 +164,7 @@ proptest! {
 #[test]
 fn words_are_found_in_any_order_without_case_and_accents() {
     let files = vec![file(1, "Astérix/Le Combat.cbz", (1, 1, 0), None), file(2, "b.cbz", (1, 1, 0), None)];
-    let generation = Generation::new(1, 0, files, None);
+    let generation = FolderGeneration::new(1, 0, files, None);
     let words = ListQuery::search_words("COMBAT asterix").expect("words");
     let query = ListQuery { words, ..ListQuery::default() };
     assert_eq!(paths(&page(&SelectionCache::default(), &generation, &query, 1)), ["Astérix/Le Combat.cbz"]);
@@ -173,7 +173,7 @@ fn words_are_found_in_any_order_without_case_and_accents() {
 #[test]
 fn a_cursor_of_another_order_or_of_nothing_is_refused() {
     let many: Vec<_> = (0..30).map(|at| file(at, &format!("{at:02}.cbz"), (1, 1, 0), None)).collect();
-    let generation = Generation::new(1, 0, many, None);
+    let generation = FolderGeneration::new(1, 0, many, None);
     let query = ListQuery { per_page: PageSize::Files(10), ..ListQuery::default() };
     let cursor = page(&SelectionCache::default(), &generation, &query, 1).next_cursor.expect("there is more");
     let decode = |text: &str, sort| crate::list::cursor::ListCursor::decode(text, sort, false);

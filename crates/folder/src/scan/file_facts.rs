@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// What the file system knows of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FileStat {
+pub struct FileFacts {
     /// Bytes.
     pub size: u64,
     /// Time of the last change of its content, in nanoseconds since 1970.
@@ -21,7 +21,7 @@ pub struct FileStat {
     pub is_directory: bool,
 }
 
-impl FileStat {
+impl FileFacts {
     /// Whether both are of one file, whatever its name and content: the same number, and as numbers are used again, the
     /// same time of creation or else the same content.
     pub fn is_same_file(&self, other: &Self) -> bool {
@@ -39,7 +39,7 @@ impl FileStat {
 /// Reads it for a name in an open directory, without following links: `None` if it is neither a regular file nor a
 /// directory.
 #[cfg(target_os = "linux")]
-pub(super) fn stat_at(directory: BorrowedFd<'_>, name: &str) -> io::Result<Option<FileStat>> {
+pub(super) fn stat_at(directory: BorrowedFd<'_>, name: &str) -> io::Result<Option<FileFacts>> {
     use rustix::fs::{AtFlags, FileType, StatxFlags, statx};
 
     let wanted = StatxFlags::BASIC_STATS | StatxFlags::BTIME;
@@ -47,7 +47,7 @@ pub(super) fn stat_at(directory: BorrowedFd<'_>, name: &str) -> io::Result<Optio
     let nanoseconds = |seconds: i64, part: u32| seconds.saturating_mul(1_000_000_000).saturating_add(i64::from(part));
     let has_birth = StatxFlags::from_bits_retain(found.stx_mask).contains(StatxFlags::BTIME);
     let kind = FileType::from_raw_mode(found.stx_mode.into());
-    let stat = FileStat {
+    let stat = FileFacts {
         size: found.stx_size,
         mtime_ns: nanoseconds(found.stx_mtime.tv_sec, found.stx_mtime.tv_nsec),
         inode: found.stx_ino,
@@ -60,12 +60,12 @@ pub(super) fn stat_at(directory: BorrowedFd<'_>, name: &str) -> io::Result<Optio
 /// Reads it for a name in an open directory, without following links: `None` if it is neither a regular file nor a
 /// directory.
 #[cfg(not(target_os = "linux"))]
-pub(super) fn stat_at(directory: BorrowedFd<'_>, name: &str) -> io::Result<Option<FileStat>> {
+pub(super) fn stat_at(directory: BorrowedFd<'_>, name: &str) -> io::Result<Option<FileFacts>> {
     use rustix::fs::{AtFlags, FileType, statat};
 
     let found = statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)?;
     let kind = FileType::from_raw_mode(found.st_mode);
-    let stat = FileStat {
+    let stat = FileFacts {
         size: u64::try_from(found.st_size).unwrap_or_default(),
         mtime_ns: found.st_mtime.saturating_mul(1_000_000_000).saturating_add(found.st_mtime_nsec.into()),
         inode: found.st_ino,
