@@ -89,7 +89,7 @@ impl FolderSettings {
             tree.problem(tree.place("folder"), format!("there may be at most {MAX_FOLDERS} folders"));
             return Vec::new();
         }
-        let folders: Vec<Self> = names.into_iter().filter_map(|name| Self::read(tree, name)).collect();
+        let folders: Vec<Self> = names.iter().filter_map(|name| Self::read(tree, name)).collect();
         if folders.iter().filter(|folder| folder.compat).count() > 1 {
             tree.problem(tree.place("folder"), "only one folder may have compat = true".into());
         }
@@ -117,8 +117,8 @@ impl FolderSettings {
         }
     }
 
-    fn read(tree: &mut ConfigSource, name: String) -> Option<Self> {
-        let usual = Self::new(&name, PathBuf::new());
+    fn read(tree: &mut ConfigSource, name: &str) -> Option<Self> {
+        let usual = Self::new(name, PathBuf::new());
         let mut own = Section::new(tree, format!("folder.{name}"));
         drop(own.tree.take(&own.key("name")));
         let place = own.tree.place(&own.key("path"));

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -46,7 +46,7 @@ pub enum CoverResult {
 }
 
 impl CoverStore {
-    pub(crate) fn new(directory: PathBuf, settings: &FolderSettings) -> Self {
+    pub(crate) fn new(directory: &Path, settings: &FolderSettings) -> Self {
         Self {
             directory: directory.join(&settings.name),
             max_bytes: settings.cover_cache_bytes,
@@ -91,7 +91,7 @@ impl CoverStore {
     pub(crate) fn count(&self) -> bool {
         let mut made = self.made.lock();
         *made += 1;
-        *made % PRUNE_AFTER == 0
+        made.is_multiple_of(PRUNE_AFTER)
     }
 
     /// Deletes the oldest thumbnails beyond the limit. It blocks.

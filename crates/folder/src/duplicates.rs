@@ -80,5 +80,5 @@ fn issue_key(file: &FileEntry) -> Option<Box<[u8]>> {
     let (series, number) = (comic.series.as_deref()?, comic.number.as_deref()?);
     let parts =
         [series, comic.volume.as_deref().unwrap_or_default(), number, comic.language.as_deref().unwrap_or_default()];
-    Some(parts.map(|part| natural_key(part)).join(&0).into())
+    Some(parts.map(natural_key).join(&0).into())
 }

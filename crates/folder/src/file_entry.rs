@@ -34,6 +34,7 @@ impl FileEntry {
     }
 
     /// The same file at this path and with these facts now. What was read from its content stays while that is the same.
+    #[must_use]
     pub fn moved(&self, path: &str, stat: FileFacts) -> Self {
         let is_same = self.stat.has_same_content(&stat);
         let name_key = if *self.path == *path { self.name_key.clone() } else { natural_key(file_name(path)) };

@@ -106,7 +106,7 @@ impl Folder {
             tracing::error!(folder = settings.name, %error, "the marks of a folder cannot be read");
             MarkBook::unavailable(&settings.marks)
         });
-        let covers = CoverStore::new(context.data_dir.join("folders").join("covers"), &settings);
+        let covers = CoverStore::new(&context.data_dir.join("folders").join("covers"), &settings);
         Self {
             settings,
             context,

@@ -59,7 +59,7 @@ impl Folder {
     }
 
     async fn run(self: Arc<Self>) {
-        let mut work = self.block(WorkState::default(), |folder, work| folder.load(work)).await;
+        let mut work = self.block(WorkState::default(), Self::load).await;
         self.send_pulse();
         let mut watch = self.watch().await;
         let mut was_away = false;
@@ -107,7 +107,7 @@ impl Folder {
                 }
                 Occasion::Save => {
                     saved_ms = self.context.clock.now_ms();
-                    work = self.block(work, |folder, work| folder.save(work)).await;
+                    work = self.block(work, Self::save).await;
                 }
             }
         }
@@ -116,7 +116,7 @@ impl Folder {
             work = self.block(work, move |folder, work| folder.apply_details(&details, work)).await;
         }
         if work.is_unsaved {
-            self.block(work, |folder, work| folder.save(work)).await;
+            self.block(work, Self::save).await;
         }
     }
 

@@ -127,7 +127,7 @@ impl Folder {
         let (mut result, root) = match scanned {
             Ok(scanned) => scanned,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return ScanEnd::Cancelled,
-            Err(error) => return self.doubt(DoubtReason::RootAway, Some(error.to_string())),
+            Err(error) => return self.doubt(DoubtReason::RootAway, Some(&error.to_string())),
         };
         // What changed while the tree was read may be in it twice, or not at all.
         let changes = self.dirty.take();
@@ -166,10 +166,10 @@ impl Folder {
         ScanEnd::Believed
     }
 
-    fn doubt(&self, reason: DoubtReason, failure: Option<String>) -> ScanEnd {
+    fn doubt(&self, reason: DoubtReason, failure: Option<&str>) -> ScanEnd {
         let is_new = {
             let mut status = self.status.lock();
-            status.failure = failure.clone().or_else(|| Some(reason.sentence().to_owned()));
+            status.failure = Some(failure.unwrap_or_else(|| reason.sentence()).to_owned());
             status.doubt.replace(reason) != Some(reason)
         };
         if is_new {

@@ -21,7 +21,7 @@ impl Folders {
 
     /// Starts all folders.
     pub fn start(&self) {
-        self.folders.iter().for_each(|folder| folder.start());
+        self.folders.iter().for_each(Folder::start);
     }
 
     /// All folders, in order of their names.

@@ -1,6 +1,6 @@
 //! Changes of the tree as the system reports them.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use notify::event::{AccessKind, AccessMode, ModifyKind, RenameMode};
@@ -79,6 +79,6 @@ fn report(root: &Path, event: Event, dirty: &DirtyPaths) {
 }
 
 /// The path below the root; `None` if it is none or not UTF-8.
-fn relative(root: &Path, path: &PathBuf) -> Option<String> {
+fn relative(root: &Path, path: &Path) -> Option<String> {
     path.strip_prefix(root).ok()?.to_str().map(str::to_owned)
 }

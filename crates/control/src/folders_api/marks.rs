@@ -94,8 +94,9 @@ pub(crate) async fn change(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<MarkResponse>, FolderProblem> {
+    let request = read(&headers, body).await?;
     let folder = state.folder(&name)?;
-    let request: MarkRequest = read(&headers, body).await?;
+    let request = request.ok_or(Problem::BAD_BODY)?;
     let receipt = run_blocking(move || request.apply(&folder)).await?;
     Ok(Json(MarkResponse { success: true, receipt }))
 }
@@ -142,14 +143,19 @@ pub(crate) async fn import_marks(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<MarkResponse>, FolderProblem> {
-    let folder = state.folder(&name)?;
+    let bytes = read_body(body, MAX_IMPORT_BYTES, BODY_TIMEOUT).await?;
+    if bytes.is_empty() {
+        state.folder(&name)?;
+        return Err(Problem::BAD_BODY.into());
+    }
     if !is_json(&headers) {
         return Err(Problem::NOT_JSON.into());
     }
-    let bytes = read_body(body, MAX_IMPORT_BYTES, BODY_TIMEOUT).await?;
     let mark = params.mark.unwrap_or_else(|| "processed".to_owned());
+    let export = run_blocking(move || MarkExport::parse(&bytes, &mark)).await;
+    let mut export = export.map_err(FolderProblem::Import)?;
+    let folder = state.folder(&name)?;
     let receipt = run_blocking(move || {
-        let mut export = MarkExport::parse(&bytes, &mark).map_err(FolderProblem::Import)?;
         // Other programs write whole paths.
         let root = format!("{}/", folder.settings.path.display());
         for row in &mut export.files {
@@ -157,20 +163,21 @@ pub(crate) async fn import_marks(
                 row.path = relative.to_owned();
             }
         }
-        Ok::<_, FolderProblem>(folder.import_marks(&export)?)
+        folder.import_marks(&export)
     });
     Ok(Json(MarkResponse { success: true, receipt: receipt.await? }))
 }
 
-async fn read(headers: &HeaderMap, body: Body) -> Result<MarkRequest, Problem> {
+/// `None` if the body is empty.
+async fn read(headers: &HeaderMap, body: Body) -> Result<Option<MarkRequest>, Problem> {
     let bytes = read_body(body, MAX_CHANGE_BYTES, BODY_TIMEOUT).await?;
     if bytes.is_empty() {
-        return Err(Problem::BAD_BODY);
+        return Ok(None);
     }
     if !is_json(headers) {
         return Err(Problem::NOT_JSON);
     }
-    parse_object(&bytes)?.ok_or(Problem::BAD_BODY)
+    parse_object(&bytes)
 }
 
 impl MarkRequest {

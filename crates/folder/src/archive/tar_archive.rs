@@ -30,7 +30,7 @@ impl TarPages {
     fn walk(&mut self, wanted: Option<(usize, u64)>) -> Result<Walk, ArchiveError> {
         let mut walk = Walk { entries: Vec::new(), wanted, found: None };
         let mut file = self.file.take().ok_or_else(|| ArchiveError::Damaged("it was closed".into()))?;
-        file.seek(SeekFrom::Start(0)).map_err(damage)?;
+        file.seek(SeekFrom::Start(0)).map_err(|error| damage(&error))?;
         self.budget.set(MAX_LISTING_BYTES);
         let mut archive = Archive::new(file);
         let result = walk.run(&mut archive, &self.budget);
@@ -43,8 +43,8 @@ impl TarPages {
 
 impl Walk {
     fn run(&mut self, archive: &mut Archive<BoundedFile>, budget: &ReadBudget) -> Result<(), ArchiveError> {
-        for entry in archive.entries_with_seek().map_err(damage)? {
-            let entry = entry.map_err(damage)?;
+        for entry in archive.entries_with_seek().map_err(|error| damage(&error))? {
+            let entry = entry.map_err(|error| damage(&error))?;
             let kind = entry.header().entry_type();
             let name = String::from_utf8_lossy(&entry.path_bytes()).trim_start_matches("./").to_owned();
             // Links and devices are no pages, and keep their place in the list.
@@ -74,6 +74,6 @@ impl PageArchive for TarPages {
     }
 }
 
-fn damage(error: std::io::Error) -> ArchiveError {
+fn damage(error: &std::io::Error) -> ArchiveError {
     ArchiveError::Damaged(error.to_string())
 }

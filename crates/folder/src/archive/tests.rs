@@ -169,7 +169,7 @@ fn an_archive_of_a_million_entries_is_refused_with_a_message() {
         let problem = read_details(file(&directory_of(digits)), "cbz").problem.expect("a problem");
         assert!(problem.contains(message), "{problem}");
     }
-    let many: Vec<(String, Vec<u8>)> = (0..MAX_ENTRIES + 1).map(|at| (format!("{at}"), Vec::new())).collect();
+    let many: Vec<(String, Vec<u8>)> = (0..=MAX_ENTRIES).map(|at| (format!("{at}"), Vec::new())).collect();
     let many: Vec<(&str, &[u8])> = many.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
     for bytes in [zip_of(&many), tar_of(&many)] {
         let problem = read_details(file(&bytes), "cbz").problem.expect("a problem");

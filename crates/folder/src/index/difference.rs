@@ -65,7 +65,7 @@ impl Comparison<'_> {
     pub fn compare(mut self) -> Difference {
         let mut difference = Difference { next_id: self.next_id, ..Difference::default() };
         let mut undecided = self.compare_by_path(&mut difference);
-        self.match_identities(&mut undecided, &mut difference);
+        Self::match_identities(&mut undecided, &mut difference);
         self.match_moves_from_elsewhere(&mut undecided, &mut difference);
         self.match_reports(&mut undecided, &mut difference);
         match_replacements(&mut undecided, &mut difference);
@@ -104,7 +104,7 @@ impl Comparison<'_> {
     }
 
     /// The same number and time of creation: the same file under another name.
-    fn match_identities(&self, undecided: &mut UndecidedFiles, difference: &mut Difference) {
+    fn match_identities(undecided: &mut UndecidedFiles, difference: &mut Difference) {
         let mut by_inode: HashMap<u64, Vec<usize>> = HashMap::new();
         for (place, file) in undecided.known.iter().enumerate() {
             if let Some(file) = file {

@@ -115,7 +115,8 @@ impl FolderGeneration {
         });
         if !has_series {
             // Files without a series are ordered by name.
-            orders[SortOrder::Series as usize] = orders[SortOrder::Name as usize].clone();
+            let by_name = orders[SortOrder::Name as usize].clone();
+            orders[SortOrder::Series as usize] = by_name;
         }
         let is_enriched = |file: &&Arc<FileEntry>| {
             file.details.as_ref().is_some_and(|details| details.metadata != MetadataState::Pending)

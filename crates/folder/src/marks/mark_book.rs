@@ -12,7 +12,7 @@ use parking_lot::{Mutex, RwLock};
 use super::identity::MarkIdentity;
 use super::mark_change::{MarkAction, MarkChange, MarkError, MarkReceipt};
 use super::mark_export::{ExportRow, MarkExport};
-use super::mark_store::{MarkStore, StoreBatch, StoredMark};
+use super::mark_store::{MarkStore, StoreBatch, StoredMark, StoredMarks};
 use crate::file_entry::FileEntry;
 use crate::index::{Difference, FolderGeneration};
 use crate::list::page::mark_words;
@@ -60,7 +60,7 @@ impl MarkBook {
     /// `state.db` cannot be used.
     pub fn open(data_dir: &Path, folder: &str, configured: &[String]) -> Result<Self, MarkError> {
         let store = MarkStore::open(data_dir, folder)?;
-        let (known, rows) = store.read()?;
+        let StoredMarks { names: known, rows } = store.read()?;
         let mut names: Vec<String> = Vec::new();
         for (bit, name) in known {
             let bit = bit as usize;

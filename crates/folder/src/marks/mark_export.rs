@@ -30,7 +30,7 @@ pub struct ExportRow {
 }
 
 /// Max bytes of an import.
-pub const MAX_IMPORT_BYTES: usize = 64 * 1024 * 1024;
+pub const MAX_IMPORT_BYTES: usize = 16 * 1024 * 1024;
 
 impl MarkExport {
     /// Marks by name, each with its paths.

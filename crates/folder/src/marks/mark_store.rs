@@ -21,6 +21,15 @@ pub struct StoredMark {
     pub identity: MarkIdentity,
 }
 
+/// Everything that is stored of a folder's marks.
+#[derive(Debug, Default)]
+pub struct StoredMarks {
+    /// Names of the marks, by bit.
+    pub names: Vec<(u32, String)>,
+    /// All rows.
+    pub rows: Vec<StoredMark>,
+}
+
 /// What is to be written in one transaction.
 #[derive(Debug, Default)]
 pub struct StoreBatch {
@@ -57,7 +66,7 @@ impl MarkStore {
     ///
     /// # Errors
     /// The database.
-    pub fn read(&self) -> Result<(Vec<(u32, String)>, Vec<StoredMark>), MarkError> {
+    pub fn read(&self) -> Result<StoredMarks, MarkError> {
         let mut names = self.db.prepare("SELECT bit, name FROM folder_mark_name WHERE folder = ?1 ORDER BY bit")?;
         let names = names.query_map([&self.folder], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
         let mut rows =
@@ -72,7 +81,7 @@ impl MarkStore {
             };
             Ok(StoredMark { path: row.get(0)?, bits: row.get(1)?, identity: MarkIdentity { stat } })
         })?;
-        Ok((names, rows.collect::<Result<_, _>>()?))
+        Ok(StoredMarks { names, rows: rows.collect::<Result<_, _>>()? })
     }
 
     /// Stores the name of a bit.

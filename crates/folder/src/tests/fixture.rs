@@ -35,7 +35,9 @@ impl Tree {
         std::fs::create_dir_all(tree.root()).expect("made");
         std::fs::create_dir_all(tree.data()).expect("made");
         StateDb::open(&tree.data()).expect("the state");
-        files.iter().for_each(|file| tree.write(file, file));
+        for file in files {
+            tree.write(file, file);
+        }
         tree
     }
 
