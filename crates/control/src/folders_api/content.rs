@@ -140,18 +140,17 @@ fn open(folder: &Folder, file: &FileEntry, range: Option<&HeaderValue>, is_head:
     let opened = Root::open(&folder.settings.path).and_then(|root| root.open_file(&file.path));
     let mut opened = opened.map_err(|_| UNKNOWN_FILE)?;
     let size = opened.metadata().map_err(|_| UNKNOWN_FILE)?.len();
-    let part = match range.and_then(|range| range.to_str().ok()).and_then(|range| range.strip_prefix("bytes=")) {
-        None => None,
-        Some(text) => match parse_range(text, size) {
-            Some(part) => part,
-            None => {
-                let mut response = StatusCode::RANGE_NOT_SATISFIABLE.into_response();
-                if let Ok(value) = HeaderValue::from_str(&format!("bytes */{size}")) {
-                    response.headers_mut().insert(CONTENT_RANGE, value);
-                }
-                return Ok(response);
+    let range = range.and_then(|range| range.to_str().ok()).and_then(|range| range.strip_prefix("bytes="));
+    let part = match range.map_or(RangeAnswer::Whole, |text| parse_range(text, size)) {
+        RangeAnswer::Whole => None,
+        RangeAnswer::Part(start, end) => Some((start, end)),
+        RangeAnswer::Unsatisfiable => {
+            let mut response = StatusCode::RANGE_NOT_SATISFIABLE.into_response();
+            if let Ok(value) = HeaderValue::from_str(&format!("bytes */{size}")) {
+                response.headers_mut().insert(CONTENT_RANGE, value);
             }
-        },
+            return Ok(response);
+        }
     };
     let (start, length) = part.map_or((0, size), |(start, end)| (start, end - start + 1));
     opened.seek(SeekFrom::Start(start)).map_err(|_| UNKNOWN_FILE)?;
@@ -177,19 +176,31 @@ fn open(folder: &Folder, file: &FileEntry, range: Option<&HeaderValue>, is_head:
     Ok(response)
 }
 
-/// First and last byte of a single range. The outer `None`: it cannot be satisfied; the inner one: the whole file is
-/// sent, as for several ranges.
-fn parse_range(text: &str, size: u64) -> Option<Option<(u64, u64)>> {
-    let Some((first, last)) = text.trim().split_once('-').filter(|_| !text.contains(',')) else { return Some(None) };
-    let number = |text: &str| text.trim().parse::<u64>().ok();
-    let (start, end) = match (number(first), number(last), first.trim().is_empty(), last.trim().is_empty()) {
-        (Some(first), None, _, true) => (first, size.checked_sub(1)?),
-        (Some(first), Some(last), ..) => (first, last.min(size.checked_sub(1)?)),
-        (None, Some(count), true, _) if count > 0 => (size.saturating_sub(count), size.checked_sub(1)?),
-        (None, Some(_), true, _) => return None,
-        _ => return Some(None),
+/// What is sent for a range.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum RangeAnswer {
+    /// The whole file, as for several ranges and what is no range.
+    Whole,
+    /// From this byte to that one.
+    Part(u64, u64),
+    /// Nothing: the file is shorter.
+    Unsatisfiable,
+}
+
+fn parse_range(text: &str, size: u64) -> RangeAnswer {
+    let Some((first, last)) = text.trim().split_once('-').filter(|_| !text.contains(',')) else {
+        return RangeAnswer::Whole;
     };
-    (start <= end && start < size).then_some(Some((start, end)))
+    let Some(end_of_file) = size.checked_sub(1) else { return RangeAnswer::Unsatisfiable };
+    let number = |text: &str| text.trim().parse::<u64>().ok();
+    let (start, end) = match (number(first), number(last)) {
+        (Some(first), None) if last.trim().is_empty() => (first, end_of_file),
+        (Some(first), Some(last)) => (first, last.min(end_of_file)),
+        (None, Some(0)) if first.trim().is_empty() => return RangeAnswer::Unsatisfiable,
+        (None, Some(count)) if first.trim().is_empty() => (size.saturating_sub(count), end_of_file),
+        _ => return RangeAnswer::Whole,
+    };
+    if start <= end { RangeAnswer::Part(start, end) } else { RangeAnswer::Unsatisfiable }
 }
 
 /// The bytes of a file, read one piece at a time as the client takes them.
@@ -234,17 +245,17 @@ mod tests {
 
     #[test]
     fn a_range_is_cut_to_the_file_and_a_senseless_one_is_refused_or_left_out() {
-        assert_eq!(parse_range("0-", 10), Some(Some((0, 9))));
-        assert_eq!(parse_range("5-7", 10), Some(Some((5, 7))));
-        assert_eq!(parse_range("5-700", 10), Some(Some((5, 9))));
-        assert_eq!(parse_range("-3", 10), Some(Some((7, 9))));
-        assert_eq!(parse_range("-300", 10), Some(Some((0, 9))));
+        assert_eq!(parse_range("0-", 10), RangeAnswer::Part(0, 9));
+        assert_eq!(parse_range("5-7", 10), RangeAnswer::Part(5, 7));
+        assert_eq!(parse_range("5-700", 10), RangeAnswer::Part(5, 9));
+        assert_eq!(parse_range("-3", 10), RangeAnswer::Part(7, 9));
+        assert_eq!(parse_range("-300", 10), RangeAnswer::Part(0, 9));
         for text in ["10-", "7-5", "-0"] {
-            assert_eq!(parse_range(text, 10), None, "{text}");
+            assert_eq!(parse_range(text, 10), RangeAnswer::Unsatisfiable, "{text}");
         }
-        assert_eq!(parse_range("0-", 0), None);
+        assert_eq!(parse_range("0-", 0), RangeAnswer::Unsatisfiable);
         for text in ["0-1,3-4", "x", "a-b", "99999999999999999999-"] {
-            assert_eq!(parse_range(text, 10), Some(None), "{text}");
+            assert_eq!(parse_range(text, 10), RangeAnswer::Whole, "{text}");
         }
     }
 

@@ -206,8 +206,8 @@ pub(crate) fn decide(input: &AccessInput) -> AccessDecision {
         ) if input.is_throttled => AccessDecision::Throttled,
         (RouteAccess::Login, _)
         | (_, PresentedCredential::Token)
-        | (RouteAccess::Whoami | RouteAccess::Read, PresentedCredential::ReadToken) => AccessDecision::Allow,
-        (RouteAccess::Whoami, PresentedCredential::AppToken { .. }) => AccessDecision::Allow,
+        | (RouteAccess::Whoami | RouteAccess::Read, PresentedCredential::ReadToken)
+        | (RouteAccess::Whoami, PresentedCredential::AppToken { .. }) => AccessDecision::Allow,
         (_, PresentedCredential::AppToken { is_covered: false, .. }) => AccessDecision::TokenElsewhere,
         (
             RouteAccess::Change,
