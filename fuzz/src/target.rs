@@ -4,16 +4,17 @@ use greenroom_dialect::classification::Representation::{Json, Opaque, Xml};
 use greenroom_dialect::request::ServerKind::{Jellyfin, Plex};
 
 use super::{
-    address, answers, comparisons, configuration, control, crawls, credentials, events, forwarding, frames, greetings,
-    logins, matching, places, playlists, redaction, requests, sequels, snapshots, surveys, webhooks,
+    address, answers, archives, comparisons, configuration, control, crawls, credentials, events, forwarding, frames,
+    greetings, logins, matching, places, playlists, redaction, requests, sequels, snapshots, surveys, webhooks,
 };
 
 /// A property of any bytes.
 pub type Property = fn(&[u8]);
 
 /// Every target by its name.
-pub const EVERY: [(&str, Property); 27] = [
+pub const EVERY: [(&str, Property); 28] = [
     ("address", address),
+    ("archives", archives),
     ("comparisons", comparisons),
     ("configuration", configuration),
     ("control", control),
@@ -45,6 +46,11 @@ pub const EVERY: [(&str, Property); 27] = [
 /// The one field that is rewritten.
 pub fn address(bytes: &[u8]) {
     address::check(bytes);
+}
+
+/// Archives of comics, their metadata and names.
+pub fn archives(bytes: &[u8]) {
+    archives::check(bytes);
 }
 
 /// Two answers to one question.

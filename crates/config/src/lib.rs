@@ -6,7 +6,7 @@
 //!
 //! Modules: [`source`] (where values come from), [`settings`] (what they mean), [`server`] (one media server),
 //! [`address`], `section` and `token` (shared parsers), [`control`] (access to the control plane), [`disk`] (disk
-//! tier), [`listener_limits`], [`body_limits`] and [`networks`] (limits on clients), [`prefetch`], [`library`] (library
+//! tier), [`folder`] (folders of files), [`listener_limits`], [`body_limits`] and [`networks`] (limits on clients), [`prefetch`], [`library`] (library
 //! indexes), [`matching`] (match overrides), [`notification_targets`], [`playlists`] (scheduled syncs), [`statistics`],
 //! [`takeover`], [`tls`] (trusted and own certificates), [`tracing`], [`template`] (`config init`), `removed` (settings
 //! of earlier versions).
@@ -20,6 +20,7 @@ pub mod control;
 pub mod disk;
 pub mod endpoint;
 pub mod fingerprint;
+pub mod folder;
 mod library;
 pub mod listener_limits;
 pub mod matching;
@@ -48,6 +49,7 @@ pub use cache_mode::CacheMode;
 pub use control::ControlSettings;
 pub use endpoint::Endpoint;
 pub use fingerprint::Fingerprint;
+pub use folder::{FolderSettings, WatchMode};
 pub use library::{InitialIndexing, LibrarySettings};
 pub use listener_limits::ListenerLimits;
 pub use matching::MatchingSettings;

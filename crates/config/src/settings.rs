@@ -6,6 +6,7 @@ use std::time::Duration;
 use greenroom_cache::disk::DiskSettings;
 
 use super::control::ControlSettings;
+use super::folder::FolderSettings;
 use super::library::{self, LibrarySettings};
 use super::matching::MatchingSettings;
 use super::notification_targets::NotificationTargetSettings;
@@ -55,6 +56,8 @@ pub struct Settings {
     pub statistics: StatisticsSettings,
     /// The media servers, in the order of the file.
     pub servers: Vec<ServerSettings>,
+    /// The folders of files.
+    pub folders: Vec<FolderSettings>,
     /// Scheduled syncs.
     pub playlists: Vec<ScheduledPlaylist>,
     /// Targets of notifications.
@@ -101,6 +104,7 @@ impl Settings {
             data_dir,
             library_memory_bytes: 0,
             servers: Vec::new(),
+            folders: Vec::new(),
             playlists: Vec::new(),
             notification_targets: Vec::new(),
             tracing: None,
@@ -112,13 +116,14 @@ impl Settings {
             settings.servers.extend(read_server(&mut tree, &name, &place, (&trusted_proxies, &library)));
         }
         check_listeners(&mut tree, &settings.control, &settings.servers);
+        settings.folders = FolderSettings::read_all(&mut tree);
         settings.playlists = ScheduledPlaylist::read_all(&mut tree, &settings.servers);
         settings.notification_targets = NotificationTargetSettings::read_all(&mut tree);
         settings.tracing = TracingSettings::read(&mut tree);
-        if settings.servers.is_empty() && tree.servers().is_empty() {
+        if settings.servers.is_empty() && tree.servers().is_empty() && settings.folders.is_empty() {
             tree.problem(
                 "configuration".into(),
-                "no media server: add a [[server]], or start with --plex URL or --jellyfin URL".into(),
+                "no media server and no folder: add a [[server]] or a [[folder]], or start with --plex URL or --jellyfin URL".into(),
             );
         }
         tree.reject_unknown();

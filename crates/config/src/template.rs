@@ -195,6 +195,26 @@ listen = "0.0.0.0:32500"               # point your apps here
 # token_file = "/run/secrets/collector-token"   # example
 # sample_one_in = 10
 
+# Folders of files, such as comics: an index that is never empty while it is built, with marks and covers. A gateway
+# may have folders and no server.
+# [[folder]]
+# name = "comics"
+# path = "/srv/comics"
+# extensions = ["cbz", "cbr", "cb7", "cbt"]  # whatever their case
+# ignore = ["*.partial", "incoming/"]        # as in an ignore file
+# follow_links = false                       # links are never followed
+# watch = "auto"                             # "poll": look for changes; "off": only the comparison
+# poll_interval_s = 60                       # on network file systems and with "poll"
+# compare_interval_s = 3600                  # then the whole tree is compared
+# first_wait_s = 5                           # how long a list waits for the first scan
+# scan_threads = 2
+# max_files = 1000000
+# enrich = true                              # read page counts and ComicInfo.xml
+# cover_cache_bytes = 268435456              # thumbnails; 0: no covers
+# marks = ["processed", "duplicate", "web_modified"]   # the first is the main one
+# compat = false                             # true: this folder answers GET /api/files and the like
+# marker_dir = "/config/markers"             # marker files of another program that goes on writing them
+
 # Playlists that are kept in step by themselves: a file, a folder of files, or a playlist of another server.
 # [playlist.weekly]
 # server = "home"                            # where it is written

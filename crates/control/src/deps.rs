@@ -13,11 +13,13 @@ use crate::jobs::Jobs;
 use crate::notifications::Notifier;
 use crate::recommendations::Recommender;
 use greenroom_config::settings::JOBS_AT_ONCE;
+use greenroom_folder::Folders;
 use greenroom_proxy::internal_client::InternalClient;
 use greenroom_proxy::otlp::OtlpExporter;
 use greenroom_proxy::server::Server;
 use greenroom_proxy::stored_responses::StorePaths;
 use greenroom_proxy::ttl_overrides;
+use greenroom_state::app_tokens::AppTokens;
 use greenroom_state::control_tokens::TokenStore;
 use greenroom_state::warnings::Warnings;
 use greenroom_statistics::Statistics;
@@ -61,6 +63,10 @@ pub struct ControlPlaneDeps {
     pub ttl_overrides: Option<ttl_overrides::TtlOverrideStore>,
     /// Paths of state and cache.
     pub storage_location: Option<StorePaths>,
+    /// Folders of files.
+    pub folders: Arc<Folders>,
+    /// Tokens of apps.
+    pub app_tokens: Arc<AppTokens>,
     /// Tracks background work of requests.
     pub tasks: TaskTracker,
 }
@@ -93,6 +99,8 @@ impl ControlPlaneDeps {
             recommender: None,
             ttl_overrides: None,
             storage_location: None,
+            folders: Arc::default(),
+            app_tokens: Arc::default(),
             tasks: TaskTracker::new(),
         }
     }

@@ -57,7 +57,7 @@ impl ImageUrlSigner {
         if !server.origin.settings.kind.is_item_picture(path) {
             return None;
         }
-        let expires_s = (now_ms / ALIGNMENT_MS * ALIGNMENT_MS + ALIGNMENT_MS + MIN_LIFETIME_MS) / 1000;
+        let expires_s = expiry_s(now_ms);
         let signature =
             HEXLOWER.encode(hmac::sign(&self.0, &signed_bytes(server.name(), path, viewer, expires_s)).as_ref());
         let query = Serializer::new(String::new())
@@ -68,6 +68,20 @@ impl ImageUrlSigner {
             .append_pair("signature", &signature)
             .finish();
         Some(format!("{PATH}?{query}"))
+    }
+
+    /// Expiry, in seconds since 1970, and signature of a text.
+    pub(crate) fn sign_text(&self, text: &str, now_ms: u64) -> (u64, String) {
+        let expires_s = expiry_s(now_ms);
+        let signature = hmac::sign(&self.0, format!("{text}\n{expires_s}").as_bytes());
+        (expires_s, HEXLOWER.encode(signature.as_ref()))
+    }
+
+    /// Seconds until a signed text expires; `None` if its signature is wrong or it has expired.
+    pub(crate) fn check_text(&self, text: &str, expires_s: u64, signature: &str, now_ms: u64) -> Option<u64> {
+        let signature = HEXLOWER_PERMISSIVE.decode(signature.as_bytes()).ok()?;
+        hmac::verify(&self.0, format!("{text}\n{expires_s}").as_bytes(), &signature).ok()?;
+        expires_s.checked_sub(now_ms / 1000).filter(|remaining_s| *remaining_s > 0)
     }
 
     /// Seconds until the link expires; `None` if it is invalid or expired.
@@ -81,6 +95,16 @@ impl ImageUrlSigner {
         .ok()?;
         image_query.until.checked_sub(now_ms / 1000).filter(|remaining_s| *remaining_s > 0)
     }
+}
+
+/// Number of the period in which all links stay the same.
+pub(crate) fn period(now_ms: u64) -> u64 {
+    now_ms / ALIGNMENT_MS
+}
+
+/// Expiry of a link that is signed now, in seconds since 1970.
+fn expiry_s(now_ms: u64) -> u64 {
+    (period(now_ms) * ALIGNMENT_MS + ALIGNMENT_MS + MIN_LIFETIME_MS) / 1000
 }
 
 /// The parameters of a signed link.

@@ -37,6 +37,7 @@ mod deps;
 mod disk;
 mod error;
 pub mod explain;
+mod folders_api;
 mod health;
 mod history_api;
 mod image_urls;

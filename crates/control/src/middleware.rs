@@ -14,7 +14,7 @@ use http::request::Parts;
 use http::{HeaderMap, Method, StatusCode, Version};
 
 use crate::auth::caller::{AuthContext, AuthGrant, ConnectionInfo};
-use crate::auth::policy::{AccessDecision, AccessInput, PresentedCredential, RouteAccess, decide};
+use crate::auth::policy::{AccessDecision, AccessInput, PresentedCredential, RouteAccess, decide, is_path_of};
 use crate::auth::rate_limit::RateLimitKey;
 use crate::auth::request;
 use crate::auth::session::SessionId;
@@ -82,7 +82,7 @@ impl ApiState {
         let headers = &parts.headers;
         // Open reads cover plain reads, not lookups sent with a body.
         let is_read = parts.method == Method::GET || parts.method == Method::HEAD;
-        let (credential, grant) = self.presented_credential(headers, now_ms);
+        let (credential, grant) = self.presented_credential(parts, now_ms);
         let input = AccessInput {
             route: RouteAccess::classify(&parts.method, parts.uri.path()),
             host: request::host(headers, &parts.uri, |name| self.settings.is_called(name)),
@@ -101,7 +101,8 @@ impl ApiState {
         (input, grant)
     }
 
-    fn presented_credential(&self, headers: &HeaderMap, now_ms: u64) -> (PresentedCredential, AuthGrant) {
+    fn presented_credential(&self, parts: &Parts, now_ms: u64) -> (PresentedCredential, AuthGrant) {
+        let headers = &parts.headers;
         let session = SessionId::from_headers(headers).filter(|id| self.control.sessions.is_open(*id, now_ms));
         if let Some(session) = session {
             return (PresentedCredential::Session, AuthGrant::Session(session));
@@ -109,6 +110,12 @@ impl ApiState {
         let Some(token) = request::bearer(headers) else {
             return (PresentedCredential::Absent, AuthGrant::Anonymous);
         };
+        if let Some(app) = self.control.app_tokens.find(token) {
+            let compat = self.control.folders.compat().map(|folder| folder.settings.name.as_str());
+            let is_covered = is_path_of(parts.uri.path(), &app.folders, compat);
+            let credential = PresentedCredential::AppToken { is_covered, is_read_only: app.is_read_only };
+            return (credential, AuthGrant::App(app.number()));
+        }
         match self.control.token.scope_of(token) {
             Some(scope @ TokenScope::Control(_)) => (PresentedCredential::Token, AuthGrant::Token(scope)),
             Some(scope @ TokenScope::Reads(_)) => (PresentedCredential::ReadToken, AuthGrant::Token(scope)),
@@ -122,6 +129,7 @@ impl ApiState {
             AuthGrant::Anonymous => true,
             AuthGrant::Session(session) => self.control.sessions.is_open(session, self.control.clock.now_ms()),
             AuthGrant::Token(scope) => self.control.token.is_valid(scope),
+            AuthGrant::App(number) => self.control.app_tokens.is_valid(number),
         }
     }
 

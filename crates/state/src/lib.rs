@@ -17,6 +17,7 @@
 //! | [`file_watch`], [`file_work_queue`] | changes of files, and work on files |
 //! | [`secrets`] | the data directory and its keys |
 //! | [`control_tokens`] | tokens of the control plane on disk |
+//! | [`app_tokens`] | tokens of apps, each for some folders |
 //! | [`error`], [`warnings`] | what is wrong, and the remedy |
 //! | [`backup`] | backup and restore; [`unfinished_backups`]: leftovers of a killed one |
 //!
@@ -27,6 +28,7 @@
 //! grant expires (`auth_ttl`). That is the only such case, and no worse than a gateway that has not heard of the
 //! revocation yet.
 
+pub mod app_tokens;
 pub mod backup;
 pub mod codec;
 pub mod confirmations;

@@ -217,6 +217,37 @@ pub const STEPS: &[&str] = &[
         PRIMARY KEY (server, section)
     ) WITHOUT ROWID;
 ",
+    "
+    CREATE TABLE folder_mark_name (
+        folder TEXT NOT NULL,
+        bit INTEGER NOT NULL,
+        name TEXT NOT NULL,
+        PRIMARY KEY (folder, bit)
+    ) WITHOUT ROWID;
+    CREATE TABLE folder_mark (
+        folder TEXT NOT NULL,
+        path TEXT NOT NULL,
+        bits INTEGER NOT NULL,
+        inode INTEGER NOT NULL,
+        birth_ns INTEGER NOT NULL,
+        size INTEGER NOT NULL,
+        mtime_ns INTEGER NOT NULL,
+        PRIMARY KEY (folder, path)
+    ) WITHOUT ROWID;
+    CREATE TABLE folder_mark_undo (
+        folder TEXT NOT NULL,
+        path TEXT NOT NULL,
+        bits INTEGER NOT NULL,
+        PRIMARY KEY (folder, path)
+    ) WITHOUT ROWID;
+    CREATE TABLE app_token (
+        name TEXT PRIMARY KEY,
+        hash BLOB NOT NULL UNIQUE,
+        folders TEXT NOT NULL,
+        is_read_only INTEGER NOT NULL,
+        created_ms INTEGER NOT NULL
+    ) WITHOUT ROWID;
+",
 ];
 
 /// The current schema version.

@@ -32,6 +32,8 @@ pub(crate) enum AuthGrant {
     Session(SessionId),
     /// A token.
     Token(TokenScope),
+    /// The token of an app, by its number.
+    App(u64),
 }
 
 /// Facts about an authorised request.

@@ -2,8 +2,8 @@
 //! Greenroom in place of a dashboard's own backend. Shape-compatible, not drop-in: only the paths listed here are
 //! served.
 //!
-//! Three families: `/api/plex/…` (a Plex dashboard and its cache), `/api/cache/stats` (a file list rebuilt in the
-//! background) and `/api/status/cache` with its command (a library that playlists are matched against).
+//! Three families: `/api/plex/…` (a Plex dashboard and its cache), `/api/files` and `/api/cache/…` (a comic library's
+//! file list rebuilt in the background) and `/api/status/cache` with its command (a library that playlists are matched against).
 //!
 //! `/api/plex/…` covers all Plex servers, merged, or all servers if none is a Plex. Errors are never an empty success:
 //! while a server is down, its last good response is served as `stale` with its age; if there is none, `error` is true.
@@ -11,11 +11,13 @@
 //! signed links ([`image`]).
 //!
 //! Modules: [`activities`], [`sessions`], [`stats`], [`recently_added`], [`history`] (displayed data), [`caches`]
-//! (shows, clears and warms the caches behind it), [`snapshots`] (the other two families), [`image`] (images by signed
+//! (shows, clears and warms the caches behind it), [`snapshots`] (the other two families), [`files`]
+//! (the comic library's list), [`image`] (images by signed
 //! links), `merge` (merges the responses of several servers).
 
 pub(super) mod activities;
 pub(super) mod caches;
+pub(super) mod files;
 pub(super) mod history;
 pub(super) mod image;
 mod merge;
@@ -51,6 +53,8 @@ pub(super) fn routes() -> OpenApiRouter<Arc<ApiState>> {
         .routes(routes!(image::show))
         .routes(routes!(image::show_linked))
         .routes(routes!(snapshots::files))
+        .routes(routes!(files::list))
+        .routes(routes!(files::prewarm))
         .routes(routes!(snapshots::status))
         .routes(routes!(snapshots::reset))
         .routes(routes!(snapshots::refresh))

@@ -7,6 +7,8 @@ use axum::Json;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use greenroom_dialect::request::ServerKind;
+use greenroom_folder::Folder;
+use greenroom_folder::list::ListQuery;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -45,13 +47,13 @@ struct EnrichedFileCache {
     rebuild_in_progress: bool,
 }
 
-/// Always zero: there is no folder of files to mark.
+/// Marks of the folder that answers the comic app's paths; zero without one.
 #[derive(Debug, Serialize, ToSchema)]
 struct FileMarkers {
     processed_files: u64,
     duplicate_files: u64,
     web_modified_files: u64,
-    storage_location: &'static str,
+    storage_location: String,
 }
 
 /// Status of both kinds of servers, or of the one requested.
@@ -130,10 +132,13 @@ pub(crate) struct CompatRebuildResponse {
     target: String,
 }
 
-/// The library indexes as a list of files.
+/// The folder with `compat = true` as the comic app shows its caches; without one, the library indexes.
 #[utoipa::path(get, path = "/api/cache/stats", tag = "compatible",
     responses((status = 200, description = "The library indexes as a list of files", body = CompatFilesResponse)))]
 pub(crate) async fn files(State(state): State<Arc<ApiState>>) -> Json<CompatFilesResponse> {
+    if let Some(folder) = state.control.folders.compat() {
+        return Json(folder_stats(&state.control, folder));
+    }
     let reports = state.reports();
     let generations = || reports.iter().filter_map(|report| report.generation.as_ref());
     let list = FileListCache {
@@ -145,8 +150,36 @@ pub(crate) async fn files(State(state): State<Arc<ApiState>>) -> Json<CompatFile
     Json(CompatFilesResponse {
         file_list_cache: list,
         enriched_file_cache: EnrichedFileCache { list, rebuild_in_progress },
-        markers: FileMarkers { processed_files: 0, duplicate_files: 0, web_modified_files: 0, storage_location: "" },
+        markers: FileMarkers {
+            processed_files: 0,
+            duplicate_files: 0,
+            web_modified_files: 0,
+            storage_location: String::new(),
+        },
     })
+}
+
+/// The folder that answers the comic app's paths.
+fn folder_stats(control: &ControlPlane, folder: &Folder) -> CompatFilesResponse {
+    let report = folder.report();
+    let list = FileListCache {
+        file_count: report.files as u64,
+        age_seconds: seconds(report.age_ms.unwrap_or_default()),
+        is_populated: report.generation > 0,
+    };
+    let marks = folder.current().map(|list| folder.select(&ListQuery::default(), &list).counts.marks.clone());
+    let count = |mark: &str| marks.as_ref().and_then(|marks| marks.get(mark)).map_or(0, |count| *count as u64);
+    let place = control.storage_location.as_ref().map(|place| place.data.join("state.db").display().to_string());
+    CompatFilesResponse {
+        file_list_cache: list,
+        enriched_file_cache: EnrichedFileCache { list, rebuild_in_progress: report.progress.is_some() },
+        markers: FileMarkers {
+            processed_files: count("processed"),
+            duplicate_files: count("duplicate"),
+            web_modified_files: count("web_modified"),
+            storage_location: place.unwrap_or_default(),
+        },
+    }
 }
 
 /// The libraries that playlists are matched against.

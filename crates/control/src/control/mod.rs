@@ -30,11 +30,13 @@ use crate::notifications::Notifier;
 use crate::recommendations::Recommender;
 use crate::server_identity::ServerIdentityCache;
 use crate::stats_baseline::Baseline;
+use greenroom_folder::Folders;
 use greenroom_proxy::internal_client::InternalClient;
 use greenroom_proxy::otlp::OtlpExporter;
 use greenroom_proxy::server::Server;
 use greenroom_proxy::stored_responses::StorePaths;
 use greenroom_proxy::ttl_overrides;
+use greenroom_state::app_tokens::AppTokens;
 use greenroom_state::control_tokens::TokenStore;
 use greenroom_state::file_watch::FileReloader;
 use greenroom_state::warnings::Warnings;
@@ -67,6 +69,10 @@ pub struct ControlPlane {
     pub(crate) ttl_overrides: Option<ttl_overrides::TtlOverrideStore>,
     /// Paths of state and cache.
     pub(crate) storage_location: Option<StorePaths>,
+    /// Folders of files.
+    pub(crate) folders: Arc<Folders>,
+    /// Tokens of apps.
+    pub(crate) app_tokens: Arc<AppTokens>,
     /// Tracks background work of requests.
     pub(crate) tasks: TaskTracker,
     /// Permit for work over the whole disk tier: one at a time.
@@ -113,6 +119,8 @@ impl ControlPlane {
             recommender: deps.recommender,
             ttl_overrides: deps.ttl_overrides,
             storage_location: deps.storage_location,
+            folders: deps.folders,
+            app_tokens: deps.app_tokens,
             tasks: deps.tasks,
             long_work: Arc::new(Semaphore::new(1)),
             sessions: SessionStore::default(),
@@ -185,6 +193,9 @@ impl FileReloader for ControlPlane {
     }
 
     fn reload(&self) {
+        if let Err(error) = self.app_tokens.reload() {
+            tracing::debug!(error = error.message, "the tokens of apps cannot be read");
+        }
         if self.token.reload() {
             self.sessions.close_all();
             tracing::info!("control token renewed; all sessions ended");

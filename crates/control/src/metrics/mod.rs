@@ -5,6 +5,7 @@
 mod apps;
 mod classes;
 mod encoder;
+mod folders;
 pub(crate) mod format;
 mod job_runs;
 mod libraries;
@@ -28,6 +29,7 @@ use crate::metrics::format::MetricsFormat;
 use crate::notifications::NotificationStats;
 use crate::stats_baseline::CumulativeStats;
 use encoder::MetricsEncoder;
+use greenroom_folder::folder_status::FolderReport;
 use greenroom_statistics::TodaySummary;
 use greenroom_sync::index::LibraryReport;
 use greenroom_sync::matching::counters::MatchCounter;
@@ -57,6 +59,8 @@ pub(super) struct MetricsSnapshot {
     pub(super) viewers: usize,
     pub(super) sessions: usize,
     pub(super) libraries: Vec<LibraryReport>,
+    /// Folders of files.
+    pub(super) folders: Vec<FolderReport>,
     pub(super) playlists: Vec<(&'static str, u64)>,
     /// Notification statistics by target.
     pub(super) notifications: Vec<NotificationStats>,
@@ -82,6 +86,7 @@ impl MetricsSnapshot {
             matching_sizes: control.playlists.matching.sizes(),
             viewers: control.live.viewers(),
             sessions: control.sessions.count(control.clock.now_ms()),
+            folders: control.folders.all().iter().map(|folder| folder.report()).collect(),
             libraries: control.playlists.libraries.all().iter().map(|library| library.report(false)).collect(),
             playlists: control.playlists.outcomes().collect(),
             notifications: control.notifier.stats(),
@@ -137,6 +142,7 @@ impl Collector for MetricsSnapshot {
         out.queues(&self.stats.servers)?;
         out.prefetches(&self.stats.servers)?;
         out.libraries(&self.libraries)?;
+        out.folders(&self.folders)?;
         out.apps(&self.stats.apps)?;
         out.jobs(&self.jobs)?;
         out.warnings(&self.stats.warnings)?;

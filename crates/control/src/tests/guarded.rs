@@ -143,8 +143,10 @@ async fn remote_callers_without_a_token_reach_only_health_and_the_bare_page() {
             let response = fixture.send(method.as_str(), &fill_path(&path), &[("host", host), JSON], "{}").await;
             let status = response.status().as_u16();
             match path.as_str() {
-                // An image link is its own permission, and this link is invalid.
-                "/api/plex/image" | "/api/plex/proxy/image" => assert!([400, 403, 404].contains(&status), "{status}"),
+                // A signed link is its own permission, and this link is invalid.
+                "/api/plex/image" | "/api/plex/proxy/image" | "/api/folder/content" => {
+                    assert!([400, 403, 404].contains(&status), "{status}");
+                }
                 "/healthz" | "/readyz" => assert_eq!(status, 200, "{method} {path}"),
                 "/api/v1/session" if method == Method::GET => assert_eq!(status, 200),
                 "/api/v1/session" if method == Method::POST => assert_eq!(status, 400, "the body holds no token"),

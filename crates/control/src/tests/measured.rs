@@ -16,6 +16,7 @@ use crate::servers::{ServerStats, ServerStatus};
 use crate::snapshot::ServerWarning;
 use crate::stats::{CacheEngineStats, ClassCacheStats, ClassStatsDetail, LoadTimeHistogram};
 use crate::stats_baseline::CumulativeStats;
+use greenroom_folder::folder_status::{EnrichmentProgress, FolderCounters, FolderReport, FolderState, TreeWatchState};
 use greenroom_state::warnings::Warning;
 use greenroom_statistics::TodaySummary;
 use greenroom_sync::index::{GenerationReport, LibraryCost, LibraryReport};
@@ -50,6 +51,27 @@ fn library() -> LibraryReport {
         cost: LibraryCost::default(),
         builds: BTreeMap::from([("done", 1)]),
         progress: None,
+    }
+}
+
+/// A folder of files.
+fn folder() -> FolderReport {
+    FolderReport {
+        name: "comics".into(),
+        path: "/srv/comics".into(),
+        state: FolderState::Fresh,
+        doubt: None,
+        problem: None,
+        generation: 1,
+        age_ms: Some(1),
+        files: 1,
+        progress: None,
+        last_scan: None,
+        enriched: EnrichmentProgress::default(),
+        watch: TreeWatchState::Events,
+        marks: Vec::new(),
+        compat: false,
+        counters: FolderCounters::default(),
     }
 }
 
@@ -104,6 +126,7 @@ fn full_snapshot() -> MetricsSnapshot {
         viewers: 1,
         sessions: 1,
         libraries: vec![library()],
+        folders: vec![folder()],
         playlists: vec![("done", 1)],
         traces: vec![("sent", 1)],
         notifications: vec![NotificationStats { target: "phone".into(), delivered: 1, failed: 1, dropped: 1 }],

@@ -329,6 +329,8 @@ impl ProcessContext {
             storage_location: Some(StorePaths { data: self.data_dir.path().to_owned(), cache: store }),
             tasks: self.tasks.clone(),
             statistics: Arc::clone(&services.statistics),
+            folders: Arc::clone(&services.folders),
+            app_tokens: Arc::clone(&services.app_tokens),
         })))
     }
 

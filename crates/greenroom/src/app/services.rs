@@ -1,4 +1,4 @@
-//! Services beside the servers: library indexes, statistics, jobs.
+//! Services beside the servers: library indexes, statistics, jobs, folders of files.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -8,8 +8,10 @@ use greenroom_config::Settings;
 use greenroom_control::dashboard::Dashboard;
 use greenroom_control::jobs::{self, Jobs};
 use greenroom_control::recommendations::Recommender;
+use greenroom_folder::{FolderContext, Folders};
 use greenroom_proxy::internal_client::InternalClient;
 use greenroom_proxy::server::Server;
+use greenroom_state::app_tokens::AppTokens;
 use greenroom_statistics::Statistics;
 use greenroom_sync::history::PlaybackHistory;
 use greenroom_sync::index::Libraries;
@@ -26,6 +28,8 @@ pub(super) struct ProcessServices {
     pub(super) dashboard: Arc<Dashboard>,
     pub(super) history: Arc<PlaybackHistory>,
     pub(super) recommender: Arc<Recommender>,
+    pub(super) folders: Arc<Folders>,
+    pub(super) app_tokens: Arc<AppTokens>,
 }
 
 impl ProcessContext {
@@ -71,6 +75,37 @@ impl ProcessContext {
         let recommender = Recommender::new(without_addresses(servers), cache, known, Arc::clone(&self.warnings), dirs);
         let recommender = Arc::new(recommender.with_disk_dir(disk_dir));
         recommender.add(&jobs);
-        ProcessServices { libraries, playlists, jobs, statistics, internal_client, dashboard, history, recommender }
+        ProcessServices {
+            libraries,
+            playlists,
+            jobs,
+            statistics,
+            internal_client,
+            dashboard,
+            history,
+            recommender,
+            folders: Arc::new(self.open_folders(settings)),
+            app_tokens: Arc::new(self.open_app_tokens()),
+        }
+    }
+
+    fn open_folders(&self, settings: &Settings) -> Folders {
+        let context = FolderContext {
+            data_dir: self.data_dir.path().to_owned(),
+            clock: self.clock.clone(),
+            tasks: self.tasks.clone(),
+            stop: self.stop.clone(),
+            warnings: Arc::clone(&self.warnings),
+        };
+        let folders = Folders::open(&settings.folders, &context);
+        folders.start();
+        folders
+    }
+
+    fn open_app_tokens(&self) -> AppTokens {
+        AppTokens::open(self.data_dir.path()).unwrap_or_else(|error| {
+            tracing::warn!(error = error.message, "the tokens of apps cannot be read, so none is valid");
+            AppTokens::default()
+        })
     }
 }

@@ -10,6 +10,7 @@ mod config;
 mod config_option;
 mod demo;
 mod doctor;
+mod folder;
 mod healthcheck;
 mod jobs;
 mod log;
@@ -115,6 +116,8 @@ enum Command {
     Invalidate(policies::InvalidateArgs),
     /// List, check, compact and delete the cache on disk
     Cache(cache::CacheArgs),
+    /// List, scan and mark the files of a folder
+    Folder(folder::FolderArgs),
     /// Write a playlist from elsewhere to a media server, for one user or several
     Sync(Box<sync::SyncArgs>),
     /// Test the notification targets
@@ -262,6 +265,7 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Command::Policies(options) => policies::policies(&options),
         Command::Invalidate(options) => policies::invalidate(&options),
         Command::Jobs(options) => jobs::jobs(&options),
+        Command::Folder(options) => folder::folder(&options),
     };
     ExitCode::from(code)
 }

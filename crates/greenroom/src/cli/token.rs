@@ -1,14 +1,17 @@
-//! `greenroom token show|rotate|webhook`.
+//! `greenroom token show|rotate|add|list|revoke|webhook`.
 
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use greenroom_dialect::credential::Secret;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::api_client::ApiClient;
 use super::output::print_outcome;
 use super::{ConfigArgs, SUCCESS, fail, settings, wait_for};
 use greenroom_config::settings::default_data_dir;
+use greenroom_state::app_tokens;
+use greenroom_state::db::StateDb;
 use greenroom_state::ownership;
 use greenroom_state::secrets::{DataDir, is_ours};
 
@@ -19,8 +22,54 @@ pub(super) enum TokenCommand {
     /// Create a new token. The old one is rejected at once (within five seconds if the running gateway cannot be reached),
     /// and every logged-in browser is logged out
     Rotate(TokenArgs),
+    /// Make a token for an app, which opens only the folders it names, and print it. It is not shown again
+    Add(AddTokenArgs),
+    /// List the tokens of apps
+    List(ListTokensArgs),
+    /// Delete the token of an app
+    Revoke(RevokeTokenArgs),
     /// Print the path for Plex webhooks, to be used with the address for clients
     Webhook(WebhookArgs),
+}
+
+/// A token of an app.
+#[derive(Debug, clap::Args)]
+pub(super) struct AddTokenArgs {
+    /// Name of the app
+    name: String,
+    /// Folders it opens
+    #[arg(long, value_name = "NAME", value_delimiter = ',', required = true)]
+    folders: Vec<String>,
+    /// It changes nothing
+    #[arg(long)]
+    read_only: bool,
+    #[command(flatten)]
+    data_dir_args: DataDirArgs,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Where the tokens of apps are.
+#[derive(Debug, clap::Args)]
+pub(super) struct ListTokensArgs {
+    #[command(flatten)]
+    data_dir_args: DataDirArgs,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// A token of an app that is to be deleted.
+#[derive(Debug, clap::Args)]
+pub(super) struct RevokeTokenArgs {
+    /// Name of the app
+    name: String,
+    #[command(flatten)]
+    data_dir_args: DataDirArgs,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
 }
 
 /// Which token.
@@ -64,6 +113,9 @@ pub(super) fn run(command: &TokenCommand) -> u8 {
         TokenCommand::Rotate(arguments) => {
             arguments.data_dir_args.data_dir().map(|dir| dir.and_then(|dir| rotate(&dir, arguments.read_only)))
         }
+        TokenCommand::Add(arguments) => arguments.data_dir_args.folder().map(|folder| add(&folder, arguments)),
+        TokenCommand::List(arguments) => return list(arguments),
+        TokenCommand::Revoke(arguments) => return revoke(arguments),
         TokenCommand::Webhook(arguments) => arguments.data_dir_args.data_dir().map(|dir| {
             let secret = dir.and_then(|dir| dir.webhook_secret())?;
             Ok(Secret::new(webhook_path(&secret)))
@@ -74,6 +126,9 @@ pub(super) fn run(command: &TokenCommand) -> u8 {
             let (name, as_json) = match command {
                 TokenCommand::Show(arguments) | TokenCommand::Rotate(arguments) => ("token", arguments.json),
                 TokenCommand::Webhook(arguments) => ("path", arguments.json),
+                TokenCommand::Add(arguments) => ("token", arguments.json),
+                TokenCommand::List(arguments) => ("tokens", arguments.json),
+                TokenCommand::Revoke(arguments) => ("revoked", arguments.json),
             };
             print_outcome(text.expose(), &json!({ (name): text.expose() }), as_json);
             SUCCESS
@@ -101,6 +156,57 @@ fn rotate(dir: &DataDir, is_read_only: bool) -> Result<Secret, String> {
     let token = if is_read_only { dir.rotate_read_token()? } else { dir.rotate_control_token()?.secret };
     present_token(dir.path(), &token);
     Ok(token)
+}
+
+fn add(data_dir: &Path, arguments: &AddTokenArgs) -> Result<Secret, String> {
+    StateDb::open(data_dir).map_err(|error| error.message)?;
+    #[expect(clippy::disallowed_methods, reason = "a command has no clock of its own")]
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let now_ms = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
+    let added = app_tokens::add(data_dir, &arguments.name, &arguments.folders, arguments.read_only, now_ms);
+    let token = added.map_err(|error| error.message)?;
+    present_token(data_dir, &token);
+    Ok(token)
+}
+
+fn list(arguments: &ListTokensArgs) -> u8 {
+    let folder = match arguments.data_dir_args.folder() {
+        Ok(folder) => folder,
+        Err(code) => return code,
+    };
+    match app_tokens::list(&folder) {
+        Ok(tokens) => {
+            let rights = |is_read_only| if is_read_only { "reads" } else { "reads and changes" };
+            let line = |token: &app_tokens::AppToken| {
+                format!("{}: {} {}", token.name, rights(token.is_read_only), token.folders.join(", "))
+            };
+            let row = |token: &app_tokens::AppToken| {
+                json!({ "name": token.name, "folders": token.folders, "read_only": token.is_read_only })
+            };
+            let lines: Vec<String> = tokens.iter().map(line).collect();
+            let rows: Vec<Value> = tokens.iter().map(row).collect();
+            print_outcome(&lines.join("\n"), &json!({ "tokens": rows }), arguments.json);
+            SUCCESS
+        }
+        Err(error) => fail(&error.message),
+    }
+}
+
+fn revoke(arguments: &RevokeTokenArgs) -> u8 {
+    let name = &arguments.name;
+    let folder = match arguments.data_dir_args.folder() {
+        Ok(folder) => folder,
+        Err(code) => return code,
+    };
+    match app_tokens::revoke(&folder, name) {
+        Ok(true) => {
+            let text = format!("The token of {name} is revoked; a running gateway rejects it within five seconds.");
+            print_outcome(&text, &json!({ "revoked": name }), arguments.json);
+            SUCCESS
+        }
+        Ok(false) => fail(&format!("no app called {name} has a token")),
+        Err(error) => fail(&error.message),
+    }
 }
 
 /// Lets the gateway that runs on the directory, if any, reload its tokens now.

@@ -54,9 +54,28 @@ pub struct IdentityResponse {
     pub clock_ahead_s: Option<i64>,
 }
 
+/// Facts on a folder of files.
+#[derive(Debug, Clone)]
+pub struct FolderFacts {
+    /// Its configured name.
+    pub name: String,
+    /// Its root.
+    pub path: PathBuf,
+    /// Entries of the root, or why it cannot be read.
+    pub entries: Result<usize, String>,
+    /// Kind of network file system it is on, if it is.
+    pub remote: Option<String>,
+    /// Folders in the tree, as far as they were counted.
+    pub directories: u64,
+    /// The system's limit of watches, if it tells.
+    pub watch_limit: Option<u64>,
+}
+
 /// Facts on this machine.
 #[derive(Debug, Clone)]
 pub struct MachineFacts {
+    /// Folders of files.
+    pub folders: Vec<FolderFacts>,
     /// Whether this process runs in a container.
     pub container: bool,
     /// Data directory and the user of this process.

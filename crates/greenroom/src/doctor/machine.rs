@@ -10,10 +10,11 @@ use greenroom_cache::disk::network_file_system;
 
 use super::control::ControlPlaneError;
 use super::facts::{
-    DirectoryContents, DirectoryFacts, DirectoryState, GatewayFacts, MachineFacts, PortFacts, PortState,
+    DirectoryContents, DirectoryFacts, DirectoryState, FolderFacts, GatewayFacts, MachineFacts, PortFacts, PortState,
 };
 use super::{control, socket};
-use greenroom_config::Settings;
+use greenroom_config::{FolderSettings, Settings};
+use greenroom_folder::scan::{Root, ScanControl, ScanLimits, ScanRules, scan_tree};
 use greenroom_origin::probe_client::ProbeClient;
 use greenroom_state::ownership;
 use greenroom_state::secrets::{self, DataDir};
@@ -30,7 +31,8 @@ pub async fn inspect(settings: &Settings, enquirer: &ProbeClient) -> MachineFact
         ports.push(port(&format!("apps of \"{}\"", server.name), "listen", server.listen));
     }
     let gateway = find_gateway(settings, enquirer).await;
-    MachineFacts { container: is_container(), directory: directory(&settings.data_dir), ports, gateway }
+    let folders = settings.folders.iter().map(folder).collect();
+    MachineFacts { folders, container: is_container(), directory: directory(&settings.data_dir), ports, gateway }
 }
 
 /// The gateway that runs with these settings: by its lock on the data directory, and by what its control plane answers.
@@ -53,6 +55,28 @@ async fn find_gateway(settings: &Settings, enquirer: &ProbeClient) -> Option<Gat
     let holder = ownership::holder(&settings.data_dir);
     (holder.is_some() || !addresses.is_empty())
         .then(|| GatewayFacts { pid: holder.and_then(|holder| holder.pid), addresses })
+}
+
+fn folder(settings: &FolderSettings) -> FolderFacts {
+    let entries = fs::read_dir(&settings.path).map(Iterator::count).map_err(|error| error.to_string());
+    let remote = network_file_system(&settings.path);
+    let limit = fs::read_to_string("/proc/sys/fs/inotify/max_user_watches").ok();
+    let control = ScanControl::default();
+    // A tree on a network is polled, whatever the number of its folders.
+    if remote.is_none()
+        && let Ok(root) = Root::open(&settings.path)
+    {
+        let limits = ScanLimits { threads: 2, max_files: 0 };
+        drop(scan_tree(&root, &ScanRules::new(settings).0, limits, &control));
+    }
+    FolderFacts {
+        name: settings.name.clone(),
+        path: settings.path.clone(),
+        entries,
+        remote,
+        directories: control.directories(),
+        watch_limit: limit.and_then(|limit| limit.trim().parse().ok()),
+    }
 }
 
 /// Whether this process runs in a container.

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 /// Allowed dependencies: the program may use everything, each other crate only the crates below it. A crate that is not
 /// named here may not exist.
-const ALLOWED: [(&str, &[&str]); 18] = [
+const ALLOWED: [(&str, &[&str]); 19] = [
     (
         "greenroom",
         &[
@@ -17,6 +17,7 @@ const ALLOWED: [(&str, &[&str]); 18] = [
             "greenroom-control",
             "greenroom-demo",
             "greenroom-dialect",
+            "greenroom-folder",
             "greenroom-http-server",
             "greenroom-library",
             "greenroom-origin",
@@ -38,6 +39,7 @@ const ALLOWED: [(&str, &[&str]); 18] = [
             "greenroom-cache",
             "greenroom-config",
             "greenroom-dialect",
+            "greenroom-folder",
             "greenroom-http-server",
             "greenroom-library",
             "greenroom-origin",
@@ -60,6 +62,7 @@ const ALLOWED: [(&str, &[&str]); 18] = [
         ],
     ),
     ("greenroom-dialect", &["greenroom-library"]),
+    ("greenroom-folder", &["greenroom-cache", "greenroom-config", "greenroom-state"]),
     ("greenroom-http-server", &["greenroom-cache", "greenroom-config", "greenroom-origin", "greenroom-state"]),
     ("greenroom-library", &[]),
     ("greenroom-origin", &["greenroom-cache", "greenroom-config", "greenroom-dialect", "greenroom-state"]),
@@ -121,10 +124,11 @@ const OF_THE_ENGINE: [(&str, &[&str]); 3] = [
 const BANNED: [&str; 6] = ["common", "core", "utils", "types", "helpers", "prelude"];
 
 /// Crates that may never become a dependency, with the reason.
-const FORBIDDEN: [(&str, &[&str]); 14] = [
+const FORBIDDEN: [(&str, &[&str]); 15] = [
     ("greenroom-cache", &["http", "hyper", "axum"]),
     ("greenroom-config", &["tokio", "hyper", "axum", "rusqlite"]),
     ("greenroom-dialect", &["axum", "hyper", "tokio", "rusqlite"]),
+    ("greenroom-folder", &["greenroom-dialect", "http", "hyper", "axum"]),
     ("greenroom-http-server", &["hyper", "axum", "rusqlite"]),
     ("greenroom-library", &["tokio", "http", "hyper", "axum", "rusqlite"]),
     ("greenroom-origin", &["axum", "rusqlite"]),

@@ -17,10 +17,15 @@ use crate::error::Problem;
 use crate::web;
 
 /// Public paths beside the page: they hold no statistics. An image link carries its own permission.
-const PUBLIC_PATHS: [&str; 4] = ["/healthz", "/readyz", "/api/plex/image", "/api/plex/proxy/image"];
+const PUBLIC_PATHS: [&str; 5] =
+    ["/healthz", "/readyz", "/api/plex/image", "/api/plex/proxy/image", "/api/folder/content"];
 
-/// Reads that use POST, because their input is too long for a URL.
-const READ_BY_POST: [&str; 3] = ["/api/v1/match/tracks", "/api/v1/match/paths", "/api/v1/match/ids"];
+/// Paths of the comic app, for the folder with `compat = true`.
+pub(crate) const COMIC_APP_PATHS: [&str; 3] = ["/api/files", "/api/cache/stats", "/api/cache/prewarm"];
+
+/// Reads that use POST, because their input is too long for a URL, or because an app does so.
+const READ_BY_POST: [&str; 4] =
+    ["/api/v1/match/tracks", "/api/v1/match/paths", "/api/v1/match/ids", "/api/cache/prewarm"];
 
 /// Permission a request needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,6 +88,13 @@ pub(crate) enum PresentedCredential {
     Token,
     /// The read-only token.
     ReadToken,
+    /// The token of an app, which opens some folders only.
+    AppToken {
+        /// Whether the path is one of them.
+        is_covered: bool,
+        /// Whether it changes nothing.
+        is_read_only: bool,
+    },
     /// A session opened with the control token.
     Session,
     /// An unknown token.
@@ -130,6 +142,8 @@ pub(crate) enum AccessDecision {
     TokenWrong,
     /// The token is read-only, and the request changes something.
     TokenOnlyReads,
+    /// The token is an app's, and opens other paths.
+    TokenElsewhere,
     /// Too many wrong tokens: further ones are not checked for a while.
     Throttled,
 }
@@ -147,6 +161,18 @@ impl RouteAccess {
             _ => Self::Change,
         }
     }
+}
+
+/// Whether a path belongs to one of these folders; `compat` is the folder that answers the comic app's paths.
+pub(crate) fn is_path_of(path: &str, folders: &[String], compat: Option<&str>) -> bool {
+    let has = |name: &str| folders.iter().any(|folder| folder == name);
+    if let Some(rest) = path.strip_prefix("/api/v1/folders/") {
+        return has(rest.split('/').next().unwrap_or_default());
+    }
+    let is_of_app = COMIC_APP_PATHS
+        .iter()
+        .any(|app| path.strip_prefix(app).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')));
+    is_of_app && compat.is_some_and(has)
 }
 
 pub(crate) fn decide(input: &AccessInput) -> AccessDecision {
@@ -171,15 +197,23 @@ pub(crate) fn decide(input: &AccessInput) -> AccessDecision {
             AccessDecision::Allow
         }
         (RouteAccess::Login, _)
-        | (_, PresentedCredential::Token | PresentedCredential::ReadToken | PresentedCredential::Wrong)
-            if input.is_throttled =>
-        {
-            AccessDecision::Throttled
-        }
+        | (
+            _,
+            PresentedCredential::Token
+            | PresentedCredential::ReadToken
+            | PresentedCredential::AppToken { .. }
+            | PresentedCredential::Wrong,
+        ) if input.is_throttled => AccessDecision::Throttled,
         (RouteAccess::Login, _)
         | (_, PresentedCredential::Token)
-        | (RouteAccess::Whoami | RouteAccess::Read, PresentedCredential::ReadToken) => AccessDecision::Allow,
-        (RouteAccess::Change, PresentedCredential::ReadToken) => AccessDecision::TokenOnlyReads,
+        | (RouteAccess::Whoami | RouteAccess::Read, PresentedCredential::ReadToken)
+        | (RouteAccess::Whoami, PresentedCredential::AppToken { .. }) => AccessDecision::Allow,
+        (_, PresentedCredential::AppToken { is_covered: false, .. }) => AccessDecision::TokenElsewhere,
+        (
+            RouteAccess::Change,
+            PresentedCredential::ReadToken | PresentedCredential::AppToken { is_read_only: true, .. },
+        ) => AccessDecision::TokenOnlyReads,
+        (RouteAccess::Read | RouteAccess::Change, PresentedCredential::AppToken { .. }) => AccessDecision::Allow,
         (_, PresentedCredential::Wrong) => AccessDecision::TokenWrong,
         (RouteAccess::Read, PresentedCredential::Absent) if is_local(input) || is_opened(input) => {
             AccessDecision::Allow
@@ -203,12 +237,13 @@ fn is_direct(input: &AccessInput) -> bool {
 
 impl AccessDecision {
     /// All denials.
-    pub(crate) const DENIALS: [Self; 6] = [
+    pub(crate) const DENIALS: [Self; 7] = [
         Self::Misdirected,
         Self::ForeignPage,
         Self::TokenMissing,
         Self::TokenWrong,
         Self::TokenOnlyReads,
+        Self::TokenElsewhere,
         Self::Throttled,
     ];
 
@@ -221,6 +256,7 @@ impl AccessDecision {
             Self::TokenMissing => "token-missing",
             Self::TokenWrong => "token-wrong",
             Self::TokenOnlyReads => "token-only-reads",
+            Self::TokenElsewhere => "token-elsewhere",
             Self::Throttled => "throttled",
         }
     }
@@ -255,6 +291,11 @@ impl AccessDecision {
                 StatusCode::FORBIDDEN,
                 "This token is read-only",
                 "Changes need the control token; \"greenroom token show\" prints it.",
+            ),
+            Self::TokenElsewhere => (
+                StatusCode::FORBIDDEN,
+                "This token is for other paths",
+                "The token of an app opens only the folders it was made for; \"greenroom token list\" shows them.",
             ),
             Self::Throttled => (
                 StatusCode::TOO_MANY_REQUESTS,

@@ -250,3 +250,46 @@ fn every_denial_has_a_detail_that_says_what_to_do() {
     }
     assert!(AccessDecision::Allow.problem().is_none());
 }
+
+#[test]
+fn the_token_of_an_app_opens_its_folders_and_nothing_else() {
+    let app = |is_covered, is_read_only| PresentedCredential::AppToken { is_covered, is_read_only };
+    let of = |route, credential| AccessInput { route, credential, ..REMOTE };
+    check(&[
+        ("a list of its folder", of(RouteAccess::Read, app(true, true)), AccessDecision::Allow),
+        ("marks of its folder", of(RouteAccess::Change, app(true, false)), AccessDecision::Allow),
+        ("marks, read-only", of(RouteAccess::Change, app(true, true)), AccessDecision::TokenOnlyReads),
+        ("another path", of(RouteAccess::Read, app(false, false)), AccessDecision::TokenElsewhere),
+        ("a change elsewhere", of(RouteAccess::Change, app(false, false)), AccessDecision::TokenElsewhere),
+        (
+            "a read elsewhere on this machine",
+            AccessInput { host: HostKind::Loopback, ..of(RouteAccess::Read, app(false, true)) },
+            AccessDecision::TokenElsewhere,
+        ),
+        ("its own rights", of(RouteAccess::Whoami, app(false, true)), AccessDecision::Allow),
+    ]);
+}
+
+#[test]
+fn a_path_belongs_to_the_folder_that_it_names() {
+    let folders = ["comics".to_owned()];
+    let is_one = |path: &str, compat| is_path_of(path, &folders, compat);
+    for path in ["/api/v1/folders/comics", "/api/v1/folders/comics/files", "/api/v1/folders/comics/marks/undo"] {
+        assert!(is_one(path, None), "{path}");
+    }
+    for path in [
+        "/api/v1/folders",
+        "/api/v1/folders/",
+        "/api/v1/folders/comics2/files",
+        "/api/v1/folders/other/../comics",
+        "/api/v1/folders/%63omics",
+        "/api/v1/servers",
+        "/metrics",
+        "/",
+    ] {
+        assert!(!is_one(path, Some("comics")), "{path}");
+    }
+    assert!(is_one("/api/files", Some("comics")) && is_one("/api/cache/stats", Some("comics")));
+    assert!(!is_one("/api/files", Some("other")) && !is_one("/api/files", None));
+    assert!(!is_one("/api/filesystem", Some("comics")));
+}

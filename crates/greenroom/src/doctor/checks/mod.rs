@@ -8,6 +8,7 @@ pub mod directory;
 pub mod encryption;
 #[cfg(test)]
 pub(crate) mod fixtures;
+pub mod folders;
 pub mod identity;
 pub mod name;
 pub mod permissions;
@@ -31,4 +32,4 @@ pub const SERVER: &[fn(&ServerFacts) -> Option<Finding>] = &[
 ];
 
 /// Checks of this machine.
-pub const MACHINE: &[fn(&MachineFacts) -> Vec<Finding>] = &[directory::check, port::check];
+pub const MACHINE: &[fn(&MachineFacts) -> Vec<Finding>] = &[directory::check, port::check, folders::check];

@@ -1,0 +1,77 @@
+//! Folders of files over the API: their states and lists, scans, marks, duplicates, covers and files.
+//!
+//! Modules: [`files`] (lists), [`scans`], [`marks`], [`duplicates`], [`events`] (changes as server-sent events),
+//! [`content`] (covers and files by signed links), `problems`.
+
+pub(crate) mod content;
+pub(crate) mod duplicates;
+pub(crate) mod events;
+pub(crate) mod files;
+pub(crate) mod marks;
+pub(crate) mod problems;
+pub(crate) mod scans;
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use greenroom_folder::Folder;
+use greenroom_folder::folder_status::FolderReport;
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::control::ApiState;
+use crate::error::Problem;
+use problems::UNKNOWN_FOLDER;
+
+/// All folders.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Folders)]
+pub(crate) struct FoldersResponse {
+    folders: Vec<FolderReport>,
+}
+
+/// Routes of all folders.
+pub(super) fn routes() -> OpenApiRouter<Arc<ApiState>> {
+    OpenApiRouter::new()
+        .routes(routes!(all))
+        .routes(routes!(one))
+        .routes(routes!(files::list))
+        .routes(routes!(scans::scan))
+        .routes(routes!(scans::cancel))
+        .routes(routes!(marks::export_marks, marks::change))
+        .routes(routes!(marks::undo))
+        .routes(routes!(marks::import_marks))
+        .routes(routes!(duplicates::list))
+        .routes(routes!(events::watch))
+        .routes(routes!(content::show))
+}
+
+/// All folders.
+#[utoipa::path(get, path = "/api/v1/folders", responses((status = 200, body = FoldersResponse)))]
+pub(crate) async fn all(State(state): State<Arc<ApiState>>) -> Json<FoldersResponse> {
+    Json(FoldersResponse { folders: state.control.folders.all().iter().map(|folder| folder.report()).collect() })
+}
+
+/// One folder.
+#[utoipa::path(
+    get,
+    path = "/api/v1/folders/{name}",
+    params(("name" = String, Path, description = "Such as comics")),
+    responses((status = 200, body = FolderReport), (status = 404, description = "No such folder")),
+)]
+pub(crate) async fn one(
+    State(state): State<Arc<ApiState>>,
+    Path(name): Path<String>,
+) -> Result<Json<FolderReport>, Problem> {
+    Ok(Json(state.folder(&name)?.report()))
+}
+
+impl ApiState {
+    /// The folder with this name.
+    pub(crate) fn folder(&self, name: &str) -> Result<Arc<Folder>, Problem> {
+        self.control.folders.find(name).cloned().ok_or(UNKNOWN_FOLDER)
+    }
+}

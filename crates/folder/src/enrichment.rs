@@ -1,0 +1,112 @@
+//! Reading archives in the background, newest first, one at a time.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::archive::read_details;
+use crate::file_details::{FileDetails, MetadataState};
+use crate::file_entry::FileEntry;
+use crate::fingerprint::fingerprint;
+use crate::folder::Folder;
+use crate::folder_work::DetailsById;
+use crate::index::SortOrder;
+use crate::scan::Root;
+
+/// Files that are read in one piece of work.
+const BATCH: usize = 32;
+/// Details are published when so many are read, or after this time.
+const PUBLISH_FILES: usize = 2_000;
+const PUBLISH_MS: u64 = 2_000;
+
+/// Files whose archives are to be read.
+#[derive(Debug, Default)]
+pub(crate) struct EnrichmentQueue {
+    /// The newest last.
+    waiting: Vec<Arc<FileEntry>>,
+    generation: u64,
+    finished: DetailsById,
+    published_ms: u64,
+}
+
+impl EnrichmentQueue {
+    /// Takes over the files of a new list that are not read yet.
+    pub(crate) fn refill(&mut self, folder: &Folder) {
+        let Some(current) = folder.current() else { return };
+        if !folder.settings.enrich || current.number == self.generation {
+            return;
+        }
+        self.generation = current.number;
+        if current.enriched == current.files.len() {
+            self.waiting.clear();
+            return;
+        }
+        let files = current.order(SortOrder::Date).iter().map(|place| &current.files[*place as usize]);
+        let is_waiting = |file: &&Arc<FileEntry>| {
+            let is_read = self.finished.get(&file.id).is_some_and(|(stat, _)| *stat == file.stat);
+            file.details.is_none() && !is_read
+        };
+        self.waiting = files.filter(is_waiting).cloned().collect();
+    }
+
+    /// Whether there are files to read.
+    pub(crate) fn has_work(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// The next files.
+    pub(crate) fn take_batch(&mut self) -> Vec<Arc<FileEntry>> {
+        self.waiting.split_off(self.waiting.len().saturating_sub(BATCH))
+    }
+
+    /// Takes what was read; returns what is to be published now.
+    pub(crate) fn collect(&mut self, read: DetailsById, folder: &Folder) -> Option<DetailsById> {
+        self.finished.extend(read);
+        let now_ms = folder.context.clock.now_ms();
+        let is_due = self.waiting.is_empty()
+            || self.finished.len() >= PUBLISH_FILES
+            || now_ms.saturating_sub(self.published_ms) >= PUBLISH_MS;
+        if !is_due {
+            return None;
+        }
+        self.published_ms = now_ms;
+        self.finish()
+    }
+
+    /// All that is not published yet.
+    pub(crate) fn finish(&mut self) -> Option<DetailsById> {
+        (!self.finished.is_empty()).then(|| std::mem::take(&mut self.finished))
+    }
+}
+
+impl Folder {
+    /// Reads archives. It blocks.
+    pub(crate) fn read_details(&self, files: Vec<Arc<FileEntry>>) -> DetailsById {
+        let Ok(root) = Root::open(&self.settings.path) else { return HashMap::new() };
+        let mut read = HashMap::new();
+        for file in files {
+            if self.context.stop.is_cancelled() {
+                break;
+            }
+            // A file that is gone will leave the list by itself.
+            let Ok(mut opened) = root.open_file(&file.path) else {
+                read.insert(file.id, (file.stat, Arc::new(unreadable("it cannot be opened"))));
+                continue;
+            };
+            let print = fingerprint(&mut opened).unwrap_or(0);
+            let mut details = read_details(opened, &file.format());
+            details.fingerprint = print;
+            let is_unreadable = details.metadata == MetadataState::Unreadable;
+            {
+                let mut status = self.status.lock();
+                status.counters.archives_read += 1;
+                status.counters.archives_unreadable += u64::from(is_unreadable);
+            }
+            read.insert(file.id, (file.stat, Arc::new(details)));
+        }
+        read
+    }
+}
+
+fn unreadable(reason: &str) -> FileDetails {
+    FileDetails { metadata: MetadataState::Unreadable, problem: Some(reason.into()), ..FileDetails::default() }
+}

@@ -1,0 +1,309 @@
+//! The blocking work of a folder: reading the tree, comparing, publishing, saving.
+
+use std::collections::HashMap;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use greenroom_state::warnings::Warning;
+
+use crate::dirty_paths::ReportedChanges;
+use crate::duplicates::Duplicates;
+use crate::file_details::FileDetails;
+use crate::file_entry::FileEntry;
+use crate::fingerprint::fingerprint;
+use crate::folder::Folder;
+use crate::folder_status::LastScan;
+use crate::index::{
+    Comparison, Difference, DoubtReason, FolderGeneration, ScanEvidence, ScanVerdict, StoredIndex, judge_scan,
+};
+use crate::scan::{
+    FileFacts, Root, ScanControl, ScanLimits, ScanResult, ScanRules, ScannedFile, scan_paths, scan_tree,
+};
+
+/// What the folder's task keeps between pieces of work.
+#[derive(Debug, Default)]
+pub(crate) struct WorkState {
+    pub(crate) next_id: u64,
+    /// Number of the file system of the root.
+    pub(crate) device: u64,
+    /// Files that the last scan would have lost, if it was not believed.
+    pub(crate) doubted_loss: Option<usize>,
+    /// Whether the list has changed since it was saved.
+    pub(crate) is_unsaved: bool,
+}
+
+/// How a scan ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ScanEnd {
+    /// Its list is published, or was as before.
+    Believed,
+    /// The list before stays.
+    Doubted,
+    /// It was cancelled.
+    Cancelled,
+}
+
+/// Details that were read, with the facts of the file when that began.
+pub(crate) type DetailsById = HashMap<u64, (FileFacts, Arc<FileDetails>)>;
+
+impl Folder {
+    pub(crate) fn index_file(&self) -> PathBuf {
+        self.context.data_dir.join("folders").join(format!("{}.index", self.settings.name))
+    }
+
+    /// Loads the list of the last process, if it can be read.
+    pub(crate) fn load(&self, work: &mut WorkState) {
+        let file = self.index_file();
+        match StoredIndex::load(&file, &self.settings.path) {
+            Ok(stored) => {
+                *work = WorkState { next_id: stored.next_id, device: stored.device, ..WorkState::default() };
+                self.marks.attach(&stored.files);
+                let generation = FolderGeneration::new(stored.number + 1, stored.published_ms, stored.files, None);
+                self.status.lock().compared_ms = stored.published_ms;
+                self.publish(generation);
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => {
+                tracing::warn!(folder = self.settings.name, %error, "a folder's saved list cannot be read; it is scanned anew");
+            }
+        }
+    }
+
+    /// Saves the list.
+    pub(crate) fn save(&self, work: &mut WorkState) {
+        let Some(current) = self.current() else { return };
+        let file = self.index_file();
+        let stored = StoredIndex {
+            files: current.files.clone(),
+            published_ms: self.status.lock().compared_ms,
+            number: current.number,
+            next_id: work.next_id,
+            device: work.device,
+        };
+        let directory = file.parent().map_or(Ok(()), create_private);
+        match directory.and_then(|()| stored.save(&file, &self.settings.path)) {
+            Ok(()) => work.is_unsaved = false,
+            Err(error) => tracing::warn!(folder = self.settings.name, %error, "a folder's list cannot be saved"),
+        }
+    }
+
+    fn limits(&self) -> ScanLimits {
+        // One processor is left to requests.
+        let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let threads = self.settings.scan_threads.min(processors.saturating_sub(1).max(1));
+        ScanLimits { threads, max_files: self.settings.max_files }
+    }
+
+    /// Reads the whole tree and publishes what changed.
+    pub(crate) fn scan(&self, work: &mut WorkState) -> ScanEnd {
+        let control = Arc::new(ScanControl::default());
+        let accept_loss = {
+            let mut status = self.status.lock();
+            status.is_scan_wanted = false;
+            status.scan = Some(Arc::clone(&control));
+            std::mem::take(&mut status.accept_loss)
+        };
+        self.send_pulse();
+        let began_us = self.context.clock.now_us();
+        let end = self.scan_with(work, &control, accept_loss, began_us);
+        {
+            let mut status = self.status.lock();
+            status.scan = None;
+            match end {
+                ScanEnd::Believed => status.counters.scans += 1,
+                ScanEnd::Doubted => status.counters.doubts += 1,
+                ScanEnd::Cancelled => status.accept_loss |= accept_loss,
+            }
+        }
+        self.send_pulse();
+        end
+    }
+
+    fn scan_with(&self, work: &mut WorkState, control: &ScanControl, accept_loss: bool, began_us: u64) -> ScanEnd {
+        let (rules, mut problems) = ScanRules::new(&self.settings);
+        let opened = Root::open(&self.settings.path);
+        let scanned = opened.and_then(|root| Ok((scan_tree(&root, &rules, self.limits(), control)?, root)));
+        let (mut result, root) = match scanned {
+            Ok(scanned) => scanned,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return ScanEnd::Cancelled,
+            Err(error) => return self.doubt(DoubtReason::RootAway, Some(&error.to_string())),
+        };
+        // What changed while the tree was read may be in it twice, or not at all.
+        let changes = self.dirty.take();
+        self.read_again(&root, &rules, &changes, &mut result);
+        problems.extend(std::mem::take(&mut result.problems.named));
+        result.problems.named = problems;
+        let unreadable = result.problems.unreadable().to_vec();
+        let is_covered = |path: &str| !unreadable.iter().any(|directory| is_below(path, directory));
+        let found = result.files.len();
+        let difference = self.compare(&root, result.files, &is_covered, &changes.renames, work);
+        let known = self.current.load().as_ref().map_or(0, |current| current.files.len());
+        let lost = difference.removed.len();
+        let evidence = ScanEvidence {
+            known,
+            lost,
+            found,
+            is_other_device: work.device != 0 && work.device != root.device(),
+            is_confirmed: accept_loss || work.doubted_loss == Some(lost) && found > 0,
+        };
+        if let ScanVerdict::Doubt(reason) = judge_scan(evidence) {
+            work.doubted_loss = Some(lost);
+            return self.doubt(reason, None);
+        }
+        work.doubted_loss = None;
+        work.is_unsaved |= work.device != root.device();
+        work.device = root.device();
+        {
+            let mut status = self.status.lock();
+            let ended_ms = self.context.clock.now_ms();
+            let duration_ms = self.context.clock.since_ms(began_us);
+            status.compared_ms = ended_ms;
+            status.last_scan = Some(LastScan { ended_ms, duration_ms, files: found, problems: result.problems });
+            (status.is_confirmed, status.doubt, status.failure) = (true, None, None);
+        }
+        self.apply(difference, work);
+        ScanEnd::Believed
+    }
+
+    fn doubt(&self, reason: DoubtReason, failure: Option<&str>) -> ScanEnd {
+        let is_new = {
+            let mut status = self.status.lock();
+            status.failure = Some(failure.unwrap_or_else(|| reason.sentence()).to_owned());
+            status.doubt.replace(reason) != Some(reason)
+        };
+        if is_new {
+            let reason = reason.sentence();
+            tracing::warn!(folder = self.settings.name, reason, error = failure, "a folder's scan is not believed");
+        }
+        ScanEnd::Doubted
+    }
+
+    /// Replaces what a scan found at paths that changed meanwhile by what is there now.
+    fn read_again(&self, root: &Root, rules: &ScanRules, changes: &ReportedChanges, result: &mut ScanResult) {
+        let paths: Vec<String> = changes.paths.iter().filter(|path| !path.is_empty()).cloned().collect();
+        if paths.is_empty() {
+            return;
+        }
+        let again = scan_paths(root, rules, self.limits(), &paths);
+        result.files.retain(|file| !changes.covers(&file.path));
+        result.files.extend(again.files);
+        result.files.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+        result.files.dedup_by(|a, b| a.path == b.path);
+    }
+
+    /// Reads what the system reported as changed. Returns whether the whole tree must be read.
+    pub(crate) fn apply_reports(&self, work: &mut WorkState) -> bool {
+        let changes = self.dirty.take();
+        let is_confirmed = self.status.lock().is_confirmed;
+        if changes.are_incomplete || !is_confirmed {
+            return true;
+        }
+        let Ok(root) = Root::open(&self.settings.path) else { return true };
+        if root.device() != work.device {
+            return true;
+        }
+        let rules = ScanRules::new(&self.settings).0;
+        let paths: Vec<String> = changes.paths.iter().cloned().collect();
+        let result = scan_paths(&root, &rules, self.limits(), &paths);
+        let unreadable = result.problems.unreadable().to_vec();
+        let is_covered =
+            |path: &str| changes.covers(path) && !unreadable.iter().any(|directory| is_below(path, directory));
+        let difference = self.compare(&root, result.files, &is_covered, &changes.renames, work);
+        self.apply(difference, work);
+        false
+    }
+
+    fn compare(
+        &self,
+        root: &Root,
+        scanned: Vec<ScannedFile>,
+        is_covered: &dyn Fn(&str) -> bool,
+        reported_renames: &[(String, String)],
+        work: &WorkState,
+    ) -> Difference {
+        let current = self.current();
+        let comparison = Comparison {
+            known: current.as_ref().map_or(&[][..], |current| &current.files),
+            scanned,
+            is_covered,
+            reported_renames,
+            is_still_there: &|path, stat| {
+                root.stat(path).is_ok_and(|now| now.is_some_and(|now| now.is_same_file(stat)))
+            },
+            fingerprint: &|path| root.open_file(path).and_then(|mut file| fingerprint(&mut file)).ok(),
+            next_id: work.next_id.max(1),
+            now_ms: self.context.clock.now_ms(),
+        };
+        comparison.compare()
+    }
+
+    /// Publishes a difference, if there is one or no list yet.
+    fn apply(&self, mut difference: Difference, work: &mut WorkState) {
+        work.next_id = difference.next_id;
+        let before = self.current();
+        if difference.is_empty() && before.is_some() {
+            self.send_pulse();
+            return;
+        }
+        let number = before.as_ref().map_or(0, |before| before.number) + 1;
+        let files = std::mem::take(&mut difference.files);
+        let generation = FolderGeneration::new(number, self.context.clock.now_ms(), files, before.as_deref());
+        if let Err(error) = self.marks.follow(&difference, || self.publish(generation)) {
+            tracing::warn!(folder = self.settings.name, %error, "marks of renamed files could not be written");
+        }
+        work.is_unsaved = true;
+        {
+            let mut status = self.status.lock();
+            let counters = &mut status.counters;
+            counters.added += difference.added.len() as u64;
+            counters.removed += difference.removed.len() as u64;
+            counters.renamed += difference.renamed.len() as u64;
+            counters.changed += difference.changed.len() as u64;
+        }
+        self.send_pulse();
+    }
+
+    /// Publishes details that were read. A file that changed meanwhile keeps none.
+    pub(crate) fn apply_details(&self, details: &DetailsById, work: &mut WorkState) {
+        let Some(before) = self.current() else { return };
+        let with_details = |file: &Arc<FileEntry>| match details.get(&file.id) {
+            Some((stat, details)) if *stat == file.stat => {
+                Arc::new(FileEntry { details: Some(Arc::clone(details)), ..(**file).clone() })
+            }
+            _ => Arc::clone(file),
+        };
+        let files = before.files.iter().map(with_details).collect();
+        let generation = FolderGeneration::new(before.number + 1, before.published_ms, files, Some(&before));
+        let publish = || self.publish(generation);
+        if let Err(error) = self.marks.follow(&Difference::default(), publish) {
+            tracing::warn!(folder = self.settings.name, %error, "marks could not be written");
+        }
+        work.is_unsaved = true;
+        self.send_pulse();
+    }
+
+    fn publish(&self, generation: FolderGeneration) {
+        let duplicates = Duplicates::find(&generation);
+        self.status.lock().counters.generations += 1;
+        // A list reads the duplicates beside it: a file that is new in them is in no older list.
+        self.duplicates.store(Arc::new(duplicates));
+        self.current.store(Some(Arc::new(generation)));
+    }
+
+    /// Warns of a setup that notices changes late.
+    pub(crate) fn warn(&self, code: &'static str, text: String, remedy: String) {
+        tracing::warn!(folder = self.settings.name, remedy, "{text}");
+        self.context.warnings.raise(Warning::notice(code, text, remedy).about(self.settings.name.clone()));
+    }
+}
+
+/// Whether a path is in a directory; everything is in the root.
+fn is_below(path: &str, directory: &str) -> bool {
+    directory.is_empty() || path.strip_prefix(directory).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+fn create_private(directory: &std::path::Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)
+}

@@ -1,0 +1,101 @@
+//! Whether a scan is believed: a disk that is away is a doubt, never an empty library.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// From this many lost files on, a scan that loses more than half of a folder must be confirmed by another.
+const MANY_LOST: usize = 100;
+
+/// What a scan found, beside what was known.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ScanEvidence {
+    /// Files of the last generation.
+    pub known: usize,
+    /// Of them, files that the scan did not find.
+    pub lost: usize,
+    /// Files that the scan found.
+    pub found: usize,
+    /// Whether the root is on another file system than before.
+    pub is_other_device: bool,
+    /// Whether a scan before this one lost as many, or a person accepted the loss.
+    pub is_confirmed: bool,
+}
+
+/// Why a scan is not believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schema(as = FolderDoubt)]
+pub enum DoubtReason {
+    /// The root is not there or cannot be read.
+    RootAway,
+    /// The root is empty.
+    RootEmpty,
+    /// The root is on another file system, and most files are gone.
+    OtherFileSystem,
+    /// Most files are gone.
+    MostLost,
+}
+
+impl DoubtReason {
+    /// A sentence for people.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::RootAway => "the folder is not there or cannot be read; the last list is kept",
+            Self::RootEmpty => "the folder is empty; the last list is kept until a scan with accept_loss confirms it",
+            Self::OtherFileSystem => {
+                "the folder is on another file system and most files are gone; the last list is kept until confirmed"
+            }
+            Self::MostLost => "most files are gone; the last list is kept until a second scan confirms it",
+        }
+    }
+}
+
+/// Whether a scan is believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ScanVerdict {
+    /// The scan is published.
+    Belief,
+    /// The last generation stays.
+    Doubt(DoubtReason),
+}
+
+/// Judges a complete scan.
+pub fn judge_scan(evidence: ScanEvidence) -> ScanVerdict {
+    let ScanEvidence { known, lost, found, is_other_device, is_confirmed } = evidence;
+    if is_confirmed || known == 0 || lost == 0 {
+        return ScanVerdict::Belief;
+    }
+    let is_half = lost > known / 2;
+    match (found, is_half) {
+        (0, _) => ScanVerdict::Doubt(DoubtReason::RootEmpty),
+        (_, true) if is_other_device => ScanVerdict::Doubt(DoubtReason::OtherFileSystem),
+        (_, true) if lost >= MANY_LOST => ScanVerdict::Doubt(DoubtReason::MostLost),
+        _ => ScanVerdict::Belief,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judge(known: usize, lost: usize, found: usize) -> ScanVerdict {
+        judge_scan(ScanEvidence { known, lost, found, ..ScanEvidence::default() })
+    }
+
+    #[test]
+    fn an_empty_root_is_a_doubt_unless_it_was_always_empty_or_is_confirmed() {
+        assert_eq!(judge(5, 5, 0), ScanVerdict::Doubt(DoubtReason::RootEmpty));
+        assert_eq!(judge(0, 0, 0), ScanVerdict::Belief);
+        let evidence = ScanEvidence { known: 5, lost: 5, is_confirmed: true, ..ScanEvidence::default() };
+        assert_eq!(judge_scan(evidence), ScanVerdict::Belief);
+    }
+
+    #[test]
+    fn some_removals_are_believed_and_a_collapse_is_not() {
+        assert_eq!(judge(1000, 400, 600), ScanVerdict::Belief);
+        assert_eq!(judge(1000, 600, 400), ScanVerdict::Doubt(DoubtReason::MostLost));
+        assert_eq!(judge(10, 9, 1), ScanVerdict::Belief);
+        let moved = ScanEvidence { known: 10, lost: 9, found: 1, is_other_device: true, is_confirmed: false };
+        assert_eq!(judge_scan(moved), ScanVerdict::Doubt(DoubtReason::OtherFileSystem));
+    }
+}

@@ -1,0 +1,372 @@
+//! The marks of one folder: in the cells of its files, and in `state.db`. Every change is one transaction, and changes
+//! the cells only once it is committed.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use greenroom_config::folder::is_mark_name;
+use parking_lot::{Mutex, RwLock};
+
+use super::identity::MarkIdentity;
+use super::mark_change::{MarkAction, MarkChange, MarkError, MarkReceipt};
+use super::mark_export::{ExportRow, MarkExport};
+use super::mark_store::{MarkStore, StoreBatch, StoredMark, StoredMarks};
+use crate::file_entry::FileEntry;
+use crate::index::{Difference, FolderGeneration};
+use crate::list::page::mark_words;
+use crate::list::{ListFilter, MarkMasks};
+
+/// Max marks of a folder.
+const MAX_MARKS: usize = 32;
+/// Max missing paths that are named.
+const MAX_MISSING_NAMED: usize = 20;
+/// Name of the mark for duplicates.
+const DUPLICATE: &str = "duplicate";
+
+/// The marks of one folder.
+#[derive(Debug)]
+pub struct MarkBook {
+    names: RwLock<Arc<Vec<String>>>,
+    /// Changes with every change of marks.
+    version: AtomicU64,
+    written: Mutex<MarkLedger>,
+}
+
+/// What is on disk. Its lock orders all changes of marks and all publications.
+#[derive(Debug)]
+struct MarkLedger {
+    store: Option<MarkStore>,
+    /// All rows by path, also of files that are not there at present.
+    rows: HashMap<String, StoredMark>,
+}
+
+/// What a change does to the record by which the last one is undone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum UndoRecord {
+    /// This change is undone next.
+    Replace,
+    /// Nothing is undone next.
+    Clear,
+    /// The change before it is undone next.
+    Keep,
+}
+
+impl MarkBook {
+    /// Opens the marks of a folder.
+    ///
+    /// # Errors
+    /// `state.db` cannot be used.
+    pub fn open(data_dir: &Path, folder: &str, configured: &[String]) -> Result<Self, MarkError> {
+        let store = MarkStore::open(data_dir, folder)?;
+        let StoredMarks { names: known, rows } = store.read()?;
+        let mut names: Vec<String> = Vec::new();
+        for (bit, name) in known {
+            let bit = bit as usize;
+            if bit < MAX_MARKS {
+                names.resize(names.len().max(bit + 1), String::new());
+                names[bit] = name;
+            }
+        }
+        let rows = rows.into_iter().map(|row| (row.path.clone(), row)).collect();
+        let book = Self {
+            names: RwLock::new(Arc::new(names)),
+            version: AtomicU64::new(1),
+            written: Mutex::new(MarkLedger { store: Some(store), rows }),
+        };
+        for name in configured {
+            book.bit(name)?;
+        }
+        Ok(book)
+    }
+
+    /// Marks that are kept in memory only, where `state.db` cannot be used: changes are refused.
+    pub fn unavailable(configured: &[String]) -> Self {
+        let written = Mutex::new(MarkLedger { store: None, rows: HashMap::new() });
+        Self { names: RwLock::new(Arc::new(configured.to_vec())), version: AtomicU64::new(1), written }
+    }
+
+    /// Names of all marks, by bit.
+    pub fn names(&self) -> Arc<Vec<String>> {
+        Arc::clone(&self.names.read())
+    }
+
+    /// Changes with every change of marks.
+    pub fn version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
+    }
+
+    /// Bits for a filter of a folder whose main mark has this name.
+    pub fn masks(&self, main: Option<&String>, filter: &ListFilter) -> MarkMasks {
+        let names = self.names();
+        let mask = |wanted: &str| names.iter().position(|name| name == wanted).map_or(0, |bit| 1 << bit);
+        let named = if let ListFilter::Mark(name) = filter { mask(name) } else { 0 };
+        MarkMasks { main: main.map_or(0, |name| mask(name)), duplicate: mask(DUPLICATE), named }
+    }
+
+    /// The bit of a mark, which is made if there is none.
+    fn bit(&self, name: &str) -> Result<u32, MarkError> {
+        if !is_mark_name(name) {
+            return Err(MarkError::Name);
+        }
+        let mut names = self.names.write();
+        let bit = names.iter().position(|other| other == name);
+        if let Some(bit) = bit {
+            return Ok(u32::try_from(bit).unwrap_or_default());
+        }
+        let free = names.iter().position(String::is_empty).unwrap_or(names.len());
+        if free >= MAX_MARKS {
+            return Err(MarkError::TooMany);
+        }
+        let bit = u32::try_from(free).unwrap_or_default();
+        if let Some(store) = &self.written.lock().store {
+            store.name(bit, name)?;
+        }
+        let mut next = (**names).clone();
+        next.resize(next.len().max(free + 1), String::new());
+        name.clone_into(&mut next[free]);
+        *names = Arc::new(next);
+        Ok(bit)
+    }
+
+    /// Changes a mark on many files, which can then be undone.
+    ///
+    /// # Errors
+    /// Nothing has changed.
+    pub fn change(
+        &self,
+        generation: impl Fn() -> Arc<FolderGeneration>,
+        change: &MarkChange,
+    ) -> Result<MarkReceipt, MarkError> {
+        self.change_as(generation, change, UndoRecord::Replace)
+    }
+
+    /// Changes a mark as another program did.
+    ///
+    /// # Errors
+    /// Nothing has changed.
+    pub fn follow_change(
+        &self,
+        generation: impl Fn() -> Arc<FolderGeneration>,
+        change: &MarkChange,
+    ) -> Result<MarkReceipt, MarkError> {
+        self.change_as(generation, change, UndoRecord::Keep)
+    }
+
+    fn change_as(
+        &self,
+        generation: impl Fn() -> Arc<FolderGeneration>,
+        change: &MarkChange,
+        undo: UndoRecord,
+    ) -> Result<MarkReceipt, MarkError> {
+        let mask = 1_u32 << self.bit(&change.mark)?;
+        let next = |bits: u32, _: &str| match change.action {
+            MarkAction::Set => bits | mask,
+            MarkAction::Unset => bits & !mask,
+        };
+        self.apply(generation, &change.paths, next, undo)
+    }
+
+    /// Sets marks of an import; none is removed.
+    ///
+    /// # Errors
+    /// Nothing has changed.
+    pub fn import(
+        &self,
+        generation: impl Fn() -> Arc<FolderGeneration>,
+        export: &MarkExport,
+    ) -> Result<MarkReceipt, MarkError> {
+        let mut wanted: HashMap<&str, u32> = HashMap::new();
+        for row in &export.files {
+            for mark in &row.marks {
+                *wanted.entry(&row.path).or_default() |= 1 << self.bit(mark)?;
+            }
+        }
+        let paths: Vec<String> = wanted.keys().map(|path| (*path).to_owned()).collect();
+        self.apply(
+            generation,
+            &paths,
+            |bits, path| bits | wanted.get(path).copied().unwrap_or_default(),
+            UndoRecord::Replace,
+        )
+    }
+
+    /// Undoes the last change.
+    ///
+    /// # Errors
+    /// Nothing has changed.
+    pub fn undo(&self, generation: impl Fn() -> Arc<FolderGeneration>) -> Result<MarkReceipt, MarkError> {
+        let before: HashMap<String, u32> = {
+            let written = self.written.lock();
+            let store = written.store.as_ref().ok_or_else(MarkError::unavailable)?;
+            store.undo()?.into_iter().collect()
+        };
+        if before.is_empty() {
+            return Err(MarkError::NothingToUndo);
+        }
+        let paths: Vec<String> = before.keys().cloned().collect();
+        self.apply(generation, &paths, |bits, path| before.get(path).copied().unwrap_or(bits), UndoRecord::Clear)
+    }
+
+    fn apply(
+        &self,
+        generation: impl Fn() -> Arc<FolderGeneration>,
+        paths: &[String],
+        next: impl Fn(u32, &str) -> u32,
+        record: UndoRecord,
+    ) -> Result<MarkReceipt, MarkError> {
+        let mut receipt = MarkReceipt::default();
+        let mut written = self.written.lock();
+        // Read behind the lock: no publication can rename a file between this and the commit.
+        let generation = generation();
+        let (mut batch, mut cells, mut undo) = (StoreBatch::default(), Vec::new(), Vec::new());
+        for path in paths {
+            let Some(file) = generation.find(path) else {
+                receipt.missing += 1;
+                if receipt.missing_paths.len() < MAX_MISSING_NAMED {
+                    receipt.missing_paths.push(path.clone());
+                }
+                continue;
+            };
+            let (bits, wanted) = (file.marks.bits(), next(file.marks.bits(), path));
+            if bits == wanted {
+                receipt.unchanged += 1;
+                continue;
+            }
+            receipt.changed += 1;
+            undo.push((path.clone(), bits));
+            batch.put(file, wanted);
+            cells.push((Arc::clone(file), wanted));
+        }
+        if receipt.changed == 0 {
+            return Ok(receipt);
+        }
+        batch.undo = match record {
+            UndoRecord::Replace => Some(undo),
+            UndoRecord::Clear => Some(Vec::new()),
+            UndoRecord::Keep => None,
+        };
+        written.commit(batch)?;
+        for (file, bits) in cells {
+            file.marks.set(bits);
+        }
+        drop(written);
+        self.version.fetch_add(1, Ordering::Release);
+        Ok(receipt)
+    }
+
+    /// Gives the files of a new generation their marks before it is published: renamed and replaced files keep theirs,
+    /// and new ones get those of a file that was away. `publish` runs behind the lock that orders changes of marks.
+    ///
+    /// # Errors
+    /// The marks could not be written; the list is published all the same, and the next start finds the renames again.
+    pub fn follow(&self, difference: &Difference, publish: impl FnOnce()) -> Result<usize, MarkError> {
+        let mut written = self.written.lock();
+        let mut batch = StoreBatch::default();
+        for (before, after) in difference.renamed.iter().chain(&difference.changed) {
+            let bits = after.marks.bits();
+            let is_theirs = written.rows.get(&*before.path).is_some_and(|row| is_row_of(row, before));
+            if before.path != after.path {
+                batch.renamed.push((before.path.to_string(), after.path.to_string()));
+                if is_theirs {
+                    batch.deleted.push(before.path.to_string());
+                }
+            }
+            if bits != 0 {
+                batch.put(after, bits);
+            }
+        }
+        let claimed = written.claim(&difference.added, &mut batch);
+        let follow = difference.renamed.len() + claimed;
+        let result = if batch.is_empty() { Ok(()) } else { written.commit(batch) };
+        publish();
+        drop(written);
+        self.version.fetch_add(1, Ordering::Release);
+        result.map(|()| follow)
+    }
+
+    /// Gives the files of a loaded list their marks.
+    pub fn attach(&self, files: &[Arc<FileEntry>]) {
+        let mut written = self.written.lock();
+        let mut batch = StoreBatch::default();
+        written.claim(files, &mut batch);
+        drop(written);
+        self.version.fetch_add(1, Ordering::Release);
+    }
+
+    /// All marks, also of files that are not there at present.
+    pub fn export(&self) -> MarkExport {
+        let names = self.names();
+        let written = self.written.lock();
+        let rows = written.rows.values().filter(|row| row.bits != 0);
+        let mut files: Vec<ExportRow> = rows
+            .map(|row| ExportRow {
+                path: row.path.clone(),
+                marks: mark_words(row.bits, &names),
+                size: row.identity.stat.size,
+            })
+            .collect();
+        files.sort_by(|a, b| a.path.cmp(&b.path));
+        MarkExport { format: "greenroom-marks".into(), files }
+    }
+}
+
+impl MarkError {
+    fn unavailable() -> Self {
+        Self::Database("state.db cannot be used; the log says why".into())
+    }
+}
+
+impl StoreBatch {
+    fn put(&mut self, file: &FileEntry, bits: u32) {
+        if bits == 0 {
+            self.deleted.push(file.path.to_string());
+        } else {
+            self.written.push(StoredMark { path: file.path.to_string(), bits, identity: MarkIdentity::of(file) });
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.deleted.is_empty() && self.written.is_empty() && self.renamed.is_empty() && self.undo.is_none()
+    }
+}
+
+impl MarkLedger {
+    fn commit(&mut self, batch: StoreBatch) -> Result<(), MarkError> {
+        let store = self.store.as_mut().ok_or_else(MarkError::unavailable)?;
+        store.write(&batch)?;
+        for path in &batch.deleted {
+            self.rows.remove(path);
+        }
+        self.rows.extend(batch.written.into_iter().map(|row| (row.path.clone(), row)));
+        Ok(())
+    }
+
+    /// Gives files without marks those of the row at their path, or of a row with their identity whose path is free.
+    fn claim(&mut self, files: &[Arc<FileEntry>], batch: &mut StoreBatch) -> usize {
+        if self.rows.is_empty() {
+            return 0;
+        }
+        let by_inode: HashMap<u64, &StoredMark> =
+            self.rows.values().map(|row| (row.identity.stat.inode, row)).collect();
+        let mut claimed = 0;
+        for file in files {
+            let at_path = self.rows.get(&*file.path);
+            let elsewhere = || by_inode.get(&file.stat.inode).filter(|row| is_row_of(row, file)).copied();
+            let Some(row) = at_path.or_else(elsewhere) else { continue };
+            file.marks.set(row.bits);
+            claimed += 1;
+            if row.path != *file.path {
+                batch.deleted.push(row.path.clone());
+                batch.put(file, row.bits);
+            }
+        }
+        claimed
+    }
+}
+
+/// Whether a row was written for this file, and not for one that had its path later or before.
+fn is_row_of(row: &StoredMark, file: &FileEntry) -> bool {
+    row.identity.stat.is_same_file(&file.stat)
+}

@@ -1,0 +1,13 @@
+//! Marks: names such as `processed` on files, by the file's identity. They are on disk before a change is answered, and
+//! follow renames and replaced files.
+
+pub mod identity;
+pub mod mark_book;
+pub mod mark_change;
+pub mod mark_export;
+pub mod mark_store;
+
+pub use identity::MarkIdentity;
+pub use mark_book::MarkBook;
+pub use mark_change::{MarkAction, MarkChange, MarkError, MarkReceipt};
+pub use mark_export::{ExportRow, MarkExport};

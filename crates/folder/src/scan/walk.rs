@@ -1,0 +1,302 @@
+//! The walk over a tree, by several threads. Directories are read through their open parents, so that a link that takes
+//! the place of a directory meanwhile leads nowhere.
+
+use std::io;
+use std::os::fd::AsFd;
+
+use parking_lot::{Condvar, Mutex};
+use rustix::fs::{Dir, FileType};
+
+use super::file_facts::{FileFacts, stat_at};
+use super::{Root, ScanControl, ScanProblems, ScanRules};
+
+/// A file of a scan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScannedFile {
+    /// Its path below the root, with `/`.
+    pub path: String,
+    /// What the file system knows of it.
+    pub stat: FileFacts,
+}
+
+/// Limits of a scan.
+#[derive(Debug, Clone, Copy)]
+pub struct ScanLimits {
+    /// Threads that read.
+    pub threads: usize,
+    /// Max files.
+    pub max_files: usize,
+}
+
+/// Result of a scan.
+#[derive(Debug, Default)]
+pub struct ScanResult {
+    /// All files, ordered by path.
+    pub files: Vec<ScannedFile>,
+    /// What could not be read.
+    pub problems: ScanProblems,
+}
+
+/// Directories to read, and the number of those not finished.
+#[derive(Debug, Default)]
+struct Queue {
+    waiting: Vec<String>,
+    unfinished: usize,
+}
+
+struct Walk<'a> {
+    root: &'a Root,
+    rules: &'a ScanRules,
+    limits: ScanLimits,
+    control: &'a ScanControl,
+    queue: Mutex<Queue>,
+    changed: Condvar,
+}
+
+/// Reads the whole tree.
+///
+/// # Errors
+/// The root itself cannot be read; or the scan was cancelled (`Interrupted`).
+pub fn scan_tree(root: &Root, rules: &ScanRules, limits: ScanLimits, control: &ScanControl) -> io::Result<ScanResult> {
+    // A root that cannot be read is a failure, not a problem within the tree.
+    Dir::new(root.open_directory("")?)?;
+    let mut result = scan_below(root, rules, limits, control, vec![String::new()]);
+    if control.is_cancelled() {
+        return Err(io::Error::from(io::ErrorKind::Interrupted));
+    }
+    if result.problems.unreadable.iter().any(String::is_empty) {
+        return Err(io::Error::other("the root cannot be read"));
+    }
+    result.files.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+    Ok(result)
+}
+
+/// Reads single paths: files, and directories with everything below them.
+pub fn scan_paths(root: &Root, rules: &ScanRules, limits: ScanLimits, paths: &[String]) -> ScanResult {
+    let control = ScanControl::default();
+    let (mut files, mut directories) = (Vec::new(), Vec::new());
+    let mut problems = ScanProblems::default();
+    for path in paths.iter().filter(|path| path.is_empty() || rules.is_reachable(path)) {
+        match if path.is_empty() { Ok(None) } else { root.stat(path) } {
+            _ if path.is_empty() => directories.push(String::new()),
+            Ok(Some(stat)) if stat.is_directory && rules.is_entered(path) => directories.push(path.clone()),
+            Ok(Some(stat)) if !stat.is_directory && rules.is_wanted(path) => {
+                files.push(ScannedFile { path: path.clone(), stat });
+            }
+            Ok(_) => {}
+            Err(error) if is_absence(&error) => {}
+            Err(error) => {
+                problems.unreadable_files += 1;
+                problems.unreadable.push(path.clone());
+                problems.name(path, &error.to_string());
+            }
+        }
+    }
+    let mut result = scan_below(root, rules, limits, &control, directories);
+    result.problems.add(problems);
+    result.files.append(&mut files);
+    result.files.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+    result.files.dedup_by(|a, b| a.path == b.path);
+    result
+}
+
+fn scan_below(
+    root: &Root,
+    rules: &ScanRules,
+    limits: ScanLimits,
+    control: &ScanControl,
+    start: Vec<String>,
+) -> ScanResult {
+    let queue = Queue { unfinished: start.len(), waiting: start };
+    let walk = Walk { root, rules, limits, control, queue: Mutex::new(queue), changed: Condvar::new() };
+    let threads = limits.threads.clamp(1, 16);
+    let parts: Vec<ScanResult> = std::thread::scope(|scope| {
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(|| walk.run())).collect();
+        let own = walk.run();
+        let others = others.into_iter().filter_map(|thread| thread.join().ok());
+        std::iter::once(own).chain(others).collect()
+    });
+    let mut whole = ScanResult::default();
+    for part in parts {
+        whole.files.extend(part.files);
+        whole.problems.add(part.problems);
+    }
+    whole
+}
+
+impl Walk<'_> {
+    fn run(&self) -> ScanResult {
+        let mut part = ScanResult::default();
+        while let Some(directory) = self.take() {
+            let mut found = Vec::new();
+            if !self.control.is_cancelled()
+                && let Err(error) = self.read(&directory, &mut found, &mut part)
+            {
+                if is_absence(&error) && !directory.is_empty() {
+                    part.problems.vanished += 1;
+                } else {
+                    part.problems.unreadable_directories += 1;
+                    part.problems.name(&directory, &error.to_string());
+                    part.problems.unreadable.push(directory);
+                }
+            }
+            self.finish(found);
+        }
+        part
+    }
+
+    fn take(&self) -> Option<String> {
+        let mut queue = self.queue.lock();
+        loop {
+            if let Some(directory) = queue.waiting.pop() {
+                return Some(directory);
+            }
+            if queue.unfinished == 0 {
+                return None;
+            }
+            self.changed.wait(&mut queue);
+        }
+    }
+
+    fn finish(&self, found: Vec<String>) {
+        let mut queue = self.queue.lock();
+        queue.unfinished = queue.unfinished + found.len() - 1;
+        queue.waiting.extend(found);
+        self.changed.notify_all();
+    }
+
+    fn read(&self, directory: &str, found: &mut Vec<String>, part: &mut ScanResult) -> io::Result<()> {
+        let mut entries = Dir::new(self.root.open_directory(directory)?)?;
+        self.control.count_directory();
+        while let Some(entry) = entries.read() {
+            let entry = entry?;
+            let Ok(name) = entry.file_name().to_str() else {
+                part.problems.unusable_names += 1;
+                part.problems.name(directory, "a name in it is not UTF-8");
+                continue;
+            };
+            if name == "." || name == ".." {
+                continue;
+            }
+            let path = if directory.is_empty() { name.to_owned() } else { format!("{directory}/{name}") };
+            match entry.file_type() {
+                FileType::Directory if self.rules.is_entered(&path) => found.push(path),
+                FileType::Symlink if self.rules.is_wanted(&path) => part.problems.links += 1,
+                FileType::RegularFile | FileType::Unknown => {
+                    let may_be_directory = entry.file_type() == FileType::Unknown && self.rules.is_entered(&path);
+                    if may_be_directory || self.rules.is_wanted(&path) {
+                        let stat = stat_at(entries.fd()?.as_fd(), name);
+                        self.keep(path, stat, found, part);
+                    }
+                }
+                _ => {}
+            }
+            if self.control.is_cancelled() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn keep(&self, path: String, stat: io::Result<Option<FileFacts>>, found: &mut Vec<String>, part: &mut ScanResult) {
+        match stat {
+            Ok(Some(stat)) if stat.is_directory => found.push(path),
+            Ok(Some(_)) if !self.rules.is_wanted(&path) => {}
+            Ok(Some(stat)) => {
+                if self.control.count_file() < self.limits.max_files as u64 {
+                    part.files.push(ScannedFile { path, stat });
+                } else {
+                    part.problems.beyond_limit += 1;
+                }
+            }
+            Ok(None) => {}
+            Err(error) if is_absence(&error) => part.problems.vanished += 1,
+            Err(error) => {
+                part.problems.unreadable_files += 1;
+                part.problems.name(&path, &error.to_string());
+            }
+        }
+    }
+}
+
+fn is_absence(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::ffi::OsStrExt;
+    use std::os::unix::fs::symlink;
+    use std::path::Path;
+
+    use greenroom_config::FolderSettings;
+
+    use super::*;
+
+    const LIMITS: ScanLimits = ScanLimits { threads: 2, max_files: 1000 };
+
+    fn scan(path: &Path, limits: ScanLimits) -> ScanResult {
+        let settings = FolderSettings::new("c", path.to_owned());
+        let root = Root::open(path).expect("it opens");
+        scan_tree(&root, &ScanRules::new(&settings).0, limits, &ScanControl::default()).expect("it is read")
+    }
+
+    fn paths(result: &ScanResult) -> Vec<&str> {
+        result.files.iter().map(|file| file.path.as_str()).collect()
+    }
+
+    #[test]
+    fn a_tree_is_read_whole_without_links_and_what_is_unusable_is_counted() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let root = folder.path().join("root");
+        for file in ["a/1.cbz", "a/b/2.CBR", "3.cbt", "a/4.txt", ".hidden/5.cbz"] {
+            let file = root.join(file);
+            std::fs::create_dir_all(file.parent().expect("a parent")).expect("made");
+            std::fs::write(file, "x").expect("written");
+        }
+        std::fs::create_dir(folder.path().join("other")).expect("made");
+        std::fs::write(folder.path().join("other/6.cbz"), "x").expect("written");
+        symlink(folder.path().join("other"), root.join("link")).expect("linked");
+        symlink(folder.path().join("other/6.cbz"), root.join("7.cbz")).expect("linked");
+        symlink(&root, root.join("a/round.cbz")).expect("linked");
+        std::fs::write(root.join(std::ffi::OsStr::from_bytes(b"\xff.cbz")), "x").expect("written");
+        let result = scan(&root, LIMITS);
+        assert_eq!(paths(&result), ["3.cbt", "a/1.cbz", "a/b/2.CBR"]);
+        assert_eq!((result.problems.links, result.problems.unusable_names), (2, 1));
+    }
+
+    #[test]
+    fn files_beyond_the_limit_are_counted() {
+        let folder = tempfile::tempdir().expect("a folder");
+        for number in 0..10 {
+            std::fs::write(folder.path().join(format!("{number}.cbz")), "x").expect("written");
+        }
+        let result = scan(folder.path(), ScanLimits { threads: 1, max_files: 4 });
+        assert_eq!((result.files.len(), result.problems.beyond_limit), (4, 6));
+    }
+
+    #[test]
+    fn single_paths_are_read_as_they_are_now() {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::create_dir_all(folder.path().join("new/deep")).expect("made");
+        for file in ["new/deep/1.cbz", "2.cbz", "3.cbz"] {
+            std::fs::write(folder.path().join(file), "x").expect("written");
+        }
+        let settings = FolderSettings::new("c", folder.path().to_owned());
+        let root = Root::open(folder.path()).expect("it opens");
+        let wanted = ["new", "2.cbz", "gone.cbz", "new/deep"].map(str::to_owned);
+        let result = scan_paths(&root, &ScanRules::new(&settings).0, LIMITS, &wanted);
+        assert_eq!(paths(&result), ["2.cbz", "new/deep/1.cbz"]);
+    }
+
+    #[test]
+    fn a_cancelled_scan_returns_nothing() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let settings = FolderSettings::new("c", folder.path().to_owned());
+        let control = ScanControl::default();
+        control.cancel();
+        let root = Root::open(folder.path()).expect("it opens");
+        let error = scan_tree(&root, &ScanRules::new(&settings).0, LIMITS, &control).expect_err("cancelled");
+        assert_eq!(error.kind(), io::ErrorKind::Interrupted);
+    }
+}

@@ -1,0 +1,117 @@
+//! Marks follow their files.
+
+use super::fixture::{Tree, remove};
+use crate::marks::{MarkAction, MarkChange, MarkError, MarkExport};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn marks_follow_renames_replacements_and_restarts() {
+    let tree = Tree::new(&["1.cbz", "2.cbz", "3.cbz"]);
+    let running = tree.open();
+    running.fresh().await;
+    assert_eq!(running.mark("processed", &["1.cbz", "2.cbz", "gone.cbz"]), 2);
+    tree.rename("1.cbz", "x/one.cbz");
+    // Written anew beside it and renamed over it, as tools do.
+    tree.write("2.tmp", "another content");
+    tree.rename("2.tmp", "2.cbz");
+    running.holds(&["2.cbz", "3.cbz", "x/one.cbz"]).await;
+    assert_eq!(running.processed(), ["2.cbz", "x/one.cbz"]);
+    running.stop().await;
+    // Renamed while nobody looks; and the saved list is lost as well.
+    tree.rename("x/one.cbz", "uno.cbz");
+    std::fs::remove_dir_all(tree.data().join("folders")).expect("removed");
+    let running = tree.open();
+    running.holds(&["2.cbz", "3.cbz", "uno.cbz"]).await;
+    assert_eq!(running.processed(), ["2.cbz", "uno.cbz"]);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_was_away_gets_its_marks_back_and_a_new_one_at_another_path_none() {
+    let tree = Tree::new(&["1.cbz", "2.cbz"]);
+    let running = tree.open();
+    running.fresh().await;
+    running.mark("processed", &["1.cbz"]);
+    let aside = tree.root().with_extension("aside");
+    std::fs::rename(tree.root().join("1.cbz"), &aside).expect("away");
+    running.holds(&["2.cbz"]).await;
+    std::fs::rename(&aside, tree.root().join("back.cbz")).expect("back");
+    tree.write("new.cbz", "new");
+    running.holds(&["2.cbz", "back.cbz", "new.cbz"]).await;
+    assert_eq!(running.processed(), ["back.cbz"]);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_change_can_be_undone_once_also_after_a_rename() {
+    let tree = Tree::new(&["1.cbz", "2.cbz", "3.cbz"]);
+    let running = tree.open();
+    running.fresh().await;
+    running.mark("processed", &["1.cbz"]);
+    running.mark("processed", &["1.cbz", "2.cbz", "3.cbz"]);
+    tree.rename("2.cbz", "two.cbz");
+    running.holds(&["1.cbz", "3.cbz", "two.cbz"]).await;
+    assert_eq!(running.folder.undo_marks().expect("undone").changed, 2);
+    assert_eq!(running.processed(), ["1.cbz"]);
+    assert_eq!(running.folder.undo_marks(), Err(MarkError::NothingToUndo));
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn marks_are_exported_and_imported_also_from_the_marker_files_of_the_comic_app() {
+    let tree = Tree::new(&["1.cbz", "2.cbz"]);
+    let running = tree.open();
+    running.fresh().await;
+    running.mark("processed", &["1.cbz"]);
+    let export = running.folder.export_marks();
+    assert_eq!((export.files.len(), export.files[0].path.as_str()), (1, "1.cbz"));
+    let marker = MarkExport::parse(br#"{"files": ["2.cbz", "gone.cbz"]}"#, "duplicate").expect("read");
+    let receipt = running.folder.import_marks(&marker).expect("imported");
+    assert_eq!((receipt.changed, receipt.missing), (1, 1));
+    let again = serde_json::to_vec(&running.folder.export_marks()).expect("text");
+    assert_eq!(MarkExport::parse(&again, "x").expect("read").files.len(), 2);
+    assert!(MarkExport::parse(b"{}", "x").is_err() && MarkExport::parse(b"[1]", "x").is_err());
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mark_is_a_short_plain_word_and_there_are_at_most_32() {
+    let tree = Tree::new(&["1.cbz"]);
+    let running = tree.open();
+    running.fresh().await;
+    let set = |mark: &str| {
+        let change = MarkChange { mark: mark.into(), action: MarkAction::Set, paths: vec!["1.cbz".into()] };
+        running.folder.change_marks(&change)
+    };
+    assert_eq!(set("Not Plain"), Err(MarkError::Name));
+    for number in 3..32 {
+        set(&format!("mark-{number}")).expect("there is room");
+    }
+    assert_eq!(set("one-more"), Err(MarkError::TooMany));
+    remove(&tree.root().join("1.cbz"));
+    running.holds(&[]).await;
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_comic_apps_own_marker_files_are_followed_and_are_no_change_to_undo() {
+    let tree = Tree::new(&["1.cbz", "2.cbz"]);
+    let markers = tree.data().join("markers");
+    std::fs::create_dir(&markers).expect("made");
+    let write = |paths: &[&str]| {
+        let files: Vec<_> = paths.iter().map(|path| tree.root().join(path)).collect();
+        let text = serde_json::json!({ "files": files }).to_string();
+        std::fs::write(markers.join("processed_files.tmp"), text).expect("written");
+        std::fs::rename(markers.join("processed_files.tmp"), markers.join("processed_files.json")).expect("renamed");
+    };
+    write(&["1.cbz"]);
+    let mut settings = tree.settings();
+    settings.marker_dir = Some(markers.clone());
+    let running = tree.open_with(settings);
+    running.fresh().await;
+    let marked = |paths: &[&str]| running.folder.current().is_some() && running.processed() == paths;
+    running.wait(|_| marked(&["1.cbz"])).await;
+    write(&["2.cbz"]);
+    running.wait(|_| marked(&["2.cbz"])).await;
+    assert_eq!(running.folder.undo_marks(), Err(MarkError::NothingToUndo));
+    running.stop().await;
+}

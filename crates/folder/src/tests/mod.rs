@@ -1,0 +1,7 @@
+//! Folders on a real tree, and lists beside a naive model.
+
+mod fixture;
+mod following;
+mod lists;
+mod marks;
+mod waiting;
