@@ -1,6 +1,8 @@
 //! The rules of matching, each with rows that it accepts and rows that it must not.
 
-use greenroom_library::matching::{MatchDecision, MatchPolicy, MatchResult, Track, TrackIndex, TrackIndexBuilder};
+use greenroom_library::matching::{
+    MatchDecision, MatchPolicy, MatchResult, Track, TrackIndex, TrackIndexBuilder, TrackMatchReason,
+};
 
 /// Title, artist, album, seconds (0: unknown).
 type Row = (&'static str, &'static str, &'static str, u32);
@@ -23,7 +25,7 @@ fn resolve(wanted: &Row, library: &[Row]) -> MatchResult {
 }
 
 fn words(result: &MatchResult) -> Vec<&'static str> {
-    let reasons = result.candidates.first().map(|best| best.reasons.iter().map(|reason| reason.word()).collect());
+    let reasons = result.candidates.first().map(|best| best.reasons.iter().map(TrackMatchReason::word).collect());
     reasons.unwrap_or_default()
 }
 

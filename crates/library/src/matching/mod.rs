@@ -2,13 +2,14 @@
 //! negative.
 //!
 //! Modules:
-//! - Reading text: `mojibake` (encodings, look-alikes), `normalize` (words), `version`, `version_words` and
-//!   `qualifier` (versions), `title_segments` and `parse` (titles), `artist_credit` (credits), `alternatives`
-//!   (other interpretations).
+//! - Reading text: `mojibake` (encodings, look-alikes), `script`, `normalize` and `contractions` (words), `version`,
+//!   `version_words` and `qualifier` (versions), `title_segments` and `parse` (titles), `artist_credit` (credits),
+//!   `alternatives` (other interpretations).
 //! - Storing the library: `vocabulary`, `title_table`, `artist_table`, `postings`, and `index` over them.
-//! - Answering a query: `query`, `candidates` (rows to score), `title_similarity` and `artist_similarity`
-//!   (with `word_forms` and `edit_distance`), `veto` (evidence against a similar row), `score`, `decision`,
-//!   and `reason`.
+//! - Answering a query: `query`, `candidates` (rows to score), `title_similarity` and `artist_similarity` (with
+//!   `word_scale`, `word_forms` and `edit_distance`), `text_difference` and `own_words` (what makes another text),
+//!   `veto` (evidence against a similar row), `score`, `decision`, `list` (rows that explain each other), and
+//!   `reason`.
 
 mod alternatives;
 mod artist_credit;
@@ -39,6 +40,7 @@ mod version_words;
 mod veto;
 mod vocabulary;
 mod word_forms;
+mod word_scale;
 
 pub use index::{TrackIndex, TrackIndexBuilder};
 pub use reason::TrackMatchReason;

@@ -3,27 +3,27 @@
 use greenroom_library::matching::{MatchPolicy, MatchResult, Track, TrackIndexBuilder};
 
 /// Pairs that must not be matched.
-pub const APART: &str = include_str!("apart.txt");
+pub(crate) const APART: &str = include_str!("apart.txt");
 /// Pairs that must be matched.
-pub const ALIKE: &str = include_str!("alike.txt");
+pub(crate) const ALIKE: &str = include_str!("alike.txt");
 
 /// A track that is asked for, and one in the library.
 #[derive(Debug, Clone, Copy)]
-pub struct TrackPair {
+pub(crate) struct TrackPair {
     /// Its class.
-    pub class: &'static str,
+    pub(crate) class: &'static str,
     /// Title and artist asked for.
-    pub asked: (&'static str, &'static str),
+    pub(crate) asked: (&'static str, &'static str),
     /// Title and artist in the library.
-    pub library: (&'static str, &'static str),
+    pub(crate) library: (&'static str, &'static str),
     /// Album of both.
-    pub album: &'static str,
+    pub(crate) album: &'static str,
     /// Duration of both in seconds.
-    pub duration_s: Option<u32>,
+    pub(crate) duration_s: Option<u32>,
 }
 
 /// The pairs of a list.
-pub fn pairs(text: &'static str) -> impl Iterator<Item = TrackPair> {
+pub(crate) fn pairs(text: &'static str) -> impl Iterator<Item = TrackPair> {
     text.lines().filter(|line| !line.starts_with('#')).map(|line| {
         let fields: Vec<&'static str> = line.split('|').collect();
         let field = |at: usize| fields.get(at).copied().unwrap_or_default();
@@ -41,7 +41,7 @@ pub fn pairs(text: &'static str) -> impl Iterator<Item = TrackPair> {
 impl TrackPair {
     /// The pair with its sides exchanged.
     #[must_use]
-    pub fn turned(&self) -> Self {
+    pub(crate) fn turned(&self) -> Self {
         Self { asked: self.library, library: self.asked, ..*self }
     }
 
@@ -50,14 +50,14 @@ impl TrackPair {
     }
 
     /// The result of matching it with nothing else in the library.
-    pub fn result(&self) -> MatchResult {
+    pub(crate) fn result(&self) -> MatchResult {
         let mut builder = TrackIndexBuilder::default();
         builder.push(&self.track(self.library));
         builder.build().resolve(&self.track(self.asked), MatchPolicy::Strict)
     }
 
     /// Whether it is matched.
-    pub fn is_accepted(&self) -> bool {
+    pub(crate) fn is_accepted(&self) -> bool {
         self.result().accepted().is_some()
     }
 }
