@@ -19,6 +19,7 @@ pub mod request_log;
 pub mod rng;
 pub mod serve;
 pub mod simulated_server;
+pub mod startup_text;
 pub mod state;
 pub mod timestamp;
 pub mod users;

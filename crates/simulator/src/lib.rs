@@ -28,10 +28,9 @@
 
 pub mod jellyfin;
 pub mod plex;
-pub mod startup_text;
 pub mod switch_names;
 
 pub use greenroom_simulator_backend::{
     catalogue, class, clock, faults, latency, media, options, picture, request_log, rng, serve, simulated_server,
-    state, timestamp, users,
+    startup_text, state, timestamp, users,
 };

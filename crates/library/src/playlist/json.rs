@@ -69,8 +69,8 @@ impl JsonReadState {
 
 /// Parses the playlists of a file.
 pub(super) fn read(text: &str) -> Result<Vec<Playlist>, PlaylistParseError> {
-    // JSON has no control characters in its texts, so they are stray.
-    let is_stray = |letter: char| letter.is_ascii_control() && !matches!(letter, '\t' | '\n' | '\r');
+    // JSON has none of these characters in its texts, so they are stray.
+    let is_stray = |letter: char| letter < ' ' && !matches!(letter, '\t' | '\n' | '\r');
     let plain = if text.contains(is_stray) { Cow::Owned(text.replace(is_stray, " ")) } else { Cow::Borrowed(text) };
     let mut walk = JsonReadState::new();
     let mut source = serde_json::Deserializer::from_str(&plain);

@@ -271,6 +271,11 @@ fn one_nul_costs_nothing() {
 }
 
 #[test]
+fn a_delete_character_in_a_path_is_kept() {
+    assert_eq!(rows("[{\"title\":\"One\",\"path\":\"/m/\u{7f}\"}]")[0].path.as_deref(), Some("/m/\u{7f}"));
+}
+
+#[test]
 fn a_stray_control_character_does_not_reject_the_file() {
     let rows = rows("title,artist\nOne,A\u{1}B\nTwo,C\n");
     assert_eq!((rows.len(), rows[0].artist.as_str()), (2, "A B"));

@@ -134,3 +134,10 @@ pub struct SimulatedActivity {
     /// Whether it changed anything.
     pub refreshed: bool,
 }
+
+impl SimulatedActivity {
+    /// The section whose scan this is.
+    pub fn scanned_section(&self) -> Option<Section> {
+        self.section.filter(|_| self.kind == "library.update.section")
+    }
+}

@@ -89,6 +89,11 @@ impl<'a> StateView<'a> {
         self.inner.stamps.get(&section).copied().unwrap_or_default()
     }
 
+    /// Whether any section is being scanned.
+    pub fn is_scanning(&self) -> bool {
+        self.inner.stamps.values().any(|stamps| stamps.refreshing)
+    }
+
     /// A changed setting.
     pub fn setting(&self, name: &str) -> Option<&str> {
         self.inner.settings.get(name).map(String::as_str)

@@ -201,11 +201,11 @@ fn read_inputs(options: &SyncArgs) -> Result<Vec<SyncInput>, (u8, String)> {
         let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(query.iter().chain(&own)).finish();
         SyncInput::File(format!("api/v1/playlists/sync?{query}"), bytes.clone())
     };
-    Ok(chosen(options, &all, stem)?.into_iter().map(input).collect())
+    Ok(chosen(options, &all, stem.as_deref())?.into_iter().map(input).collect())
 }
 
 /// Positions from 1 and names of the playlists of a file that are asked for.
-fn chosen(options: &SyncArgs, all: &[Playlist], stem: Option<String>) -> Result<Vec<(usize, String)>, (u8, String)> {
+fn chosen(options: &SyncArgs, all: &[Playlist], stem: Option<&str>) -> Result<Vec<(usize, String)>, (u8, String)> {
     let own_names: Vec<&str> = all.iter().map(|playlist| playlist.name.as_deref().unwrap_or_default()).collect();
     if let Some(unknown) = options.playlist.iter().find(|name| !own_names.contains(&name.as_str())) {
         let known = own_names.join(", ");
@@ -219,7 +219,7 @@ fn chosen(options: &SyncArgs, all: &[Playlist], stem: Option<String>) -> Result<
     }
     let named = |(part, own): (usize, &str)| {
         let own = Some(own.to_owned()).filter(|own| !own.is_empty());
-        let name = options.name.clone().or(own).or_else(|| stem.clone());
+        let name = options.name.clone().or(own).or_else(|| stem.map(str::to_owned));
         let name = name.ok_or((USAGE_ERROR, "give the playlist a name with --name".to_owned()))?;
         Ok((part, name))
     };

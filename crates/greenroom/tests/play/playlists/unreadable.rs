@@ -4,14 +4,12 @@ use greenroom_dialect::request::ServerKind;
 use http::Method;
 use serde_json::{Value, json};
 
-use super::fixture::{BOTH, PlaylistFixture};
+use super::fixture::{BOTH, LibraryTrack, PlaylistFixture};
 
 /// A table of these tracks with one unreadable row.
 fn table(house: &PlaylistFixture, range: std::ops::Range<usize>) -> Value {
-    let mut text = "title,artist\n".to_owned();
-    for track in &house.tracks[range] {
-        text += &format!("\"{}\",\"{}\"\n", track.title, track.artist);
-    }
+    let row = |track: &LibraryTrack| format!("\"{}\",\"{}\"\n", track.title, track.artist);
+    let text = "title,artist\n".to_owned() + &house.tracks[range].iter().map(row).collect::<String>();
     json!(text + "\"never closed,Somebody\n")
 }
 

@@ -4,7 +4,6 @@ use http::Method;
 use serde_json::Value;
 
 use super::RouteResult;
-use crate::catalogue::Section;
 use crate::jellyfin::error::JellyfinError;
 use crate::jellyfin::request::JellyfinRequest;
 use crate::jellyfin::response::JellyfinResponse;
@@ -14,12 +13,6 @@ use crate::jellyfin::tasks::{SCAN, ScheduledTasks};
 /// Progress of a scan that is begun and ended by a test, in percent.
 pub(super) const HALFWAY: f64 = 50.0;
 
-/// Whether any section is being scanned.
-fn is_scanning(ask: &JellyfinRequest<'_>) -> bool {
-    let view = ask.context.state.view();
-    Section::EVERY.into_iter().any(|section| view.stamps(section).refreshing)
-}
-
 /// Everything below `/ScheduledTasks`.
 pub(super) fn answer(ask: &JellyfinRequest<'_>, rest: &[&str]) -> RouteResult {
     ask.admin()?;
@@ -28,7 +21,7 @@ pub(super) fn answer(ask: &JellyfinRequest<'_>, rest: &[&str]) -> RouteResult {
         (&Method::GET, []) => {
             let hidden = ask.params.flag("ishidden")?;
             let mut rows = if hidden == Some(true) { Vec::new() } else { ask.server.tasks.written(ask.now_ms) };
-            if is_scanning(ask) {
+            if ask.context.state.view().is_scanning() {
                 for row in rows.iter_mut().filter(|row| row["Key"] == SCAN) {
                     (row["State"], row["CurrentProgressPercentage"]) = ("Running".into(), HALFWAY.into());
                 }

@@ -29,9 +29,6 @@ const MAX_ENTRIES: usize = 50;
 /// Time from a change of a session to the frame that tells it.
 const SESSIONS_TOLD_AFTER: Duration = Duration::from_millis(30);
 
-/// Kind of the activity that a test's scan is.
-const SECTION_SCAN: &str = "library.update.section";
-
 type SleepFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
 type Timer = Option<SleepFuture>;
 
@@ -171,7 +168,7 @@ impl SocketSession {
         socket: &mut ServerSocket,
         activity: &SimulatedActivity,
     ) -> Result<(), SocketClosed> {
-        let Some(section) = activity.section.filter(|_| self.caller.admin && activity.kind == SECTION_SCAN) else {
+        let Some(section) = activity.scanned_section().filter(|_| self.caller.admin) else {
             return Ok(());
         };
         if activity.event == "ended" {
