@@ -9,13 +9,15 @@
 //! tier), [`folder`] (folders of files), [`listener_limits`], [`body_limits`] and [`networks`] (limits on clients), [`prefetch`], [`library`] (library
 //! indexes), [`matching`] (match overrides), [`notification_targets`], [`playlists`] (scheduled syncs), [`statistics`],
 //! [`takeover`], [`tls`] (trusted and own certificates), [`tracing`], [`template`] (`config init`), `removed` (settings
-//! of earlier versions).
+//! of earlier versions). For advice to users: [`config_place`] (where a server was configured), [`TokenSetup`] (how to get a
+//! token and use it), [`shell_quote`] (words of commands to copy).
 
 pub mod account;
 pub mod address;
 pub mod body_limits;
 pub mod cache_mode;
 pub mod certificate_files;
+pub mod config_place;
 pub mod control;
 pub mod disk;
 pub mod endpoint;
@@ -35,6 +37,7 @@ mod removed;
 mod section;
 pub mod server;
 pub mod settings;
+pub mod shell_quote;
 pub mod source;
 pub mod statistics;
 pub mod takeover;
@@ -42,6 +45,7 @@ pub mod target_url;
 pub mod template;
 pub mod tls;
 mod token;
+mod token_setup;
 pub mod tracing;
 pub mod trust;
 
@@ -64,5 +68,6 @@ pub use source::{ConfigError, ConfigSource};
 pub use statistics::StatisticsSettings;
 pub use takeover::TakeoverSettings;
 pub use target_url::TargetUrl;
+pub use token_setup::TokenSetup;
 pub use tracing::TracingSettings;
 pub use trust::CertificateTrust;

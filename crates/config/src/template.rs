@@ -274,7 +274,10 @@ mod tests {
         }
         let mut tree = ConfigSource::default();
         tree.add_toml("template", &text);
-        Settings::read(tree).map(|settings| format!("{settings:?}")).map_err(|problems| format!("{problems:?}"))
+        let mut settings = Settings::read(tree).map_err(|problems| format!("{problems:?}"))?;
+        // The line of the URL depends on the lines before it.
+        settings.servers.iter_mut().for_each(|server| server.url_place.clear());
+        Ok(format!("{settings:?}"))
     }
 
     #[test]

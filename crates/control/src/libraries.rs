@@ -18,6 +18,7 @@ use crate::auth::caller::{AuthContext, AuthGrant};
 use crate::control::ApiState;
 use crate::error::Problem;
 use crate::live::{Frames, event_stream};
+use greenroom_config::TokenSetup;
 use greenroom_sync::index::{BuildPhase, BuildProgress, BuildRequestResult, Library, LibraryId, LibraryReport};
 
 /// Minimum interval of progress events. Real time, because people read them.
@@ -38,7 +39,7 @@ struct ServerLibraries {
     server: String,
     state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    remedy: Option<&'static str>,
+    remedy: Option<String>,
     libraries: usize,
     /// Users whose playlists may be written, besides the owner's.
     accounts: Vec<String>,
@@ -95,11 +96,12 @@ pub(super) async fn all(State(state): State<Arc<ApiState>>) -> Json<LibrariesRes
     let servers = state.control.select_servers(None).map(|server| {
         let count = libraries.iter().filter(|library| library.id.server == server.name()).count();
         let (state, remedy) = match (server.origin.settings.token.is_some(), count) {
-            (false, _) => (
-                "no-token",
-                Some("Configure an owner token: run greenroom login, then set token_file in the server's table."),
-            ),
-            (true, 0) => ("looking", Some("The server has not listed its libraries yet, or has none.")),
+            (false, _) => {
+                let data_dir = state.control.storage_location.as_ref().map(|paths| paths.data.as_path());
+                let setup = TokenSetup::new(&server.origin.settings, data_dir.unwrap_or(std::path::Path::new("")));
+                ("no-token", Some(format!("To get an owner token, run: {}", setup.sentence())))
+            }
+            (true, 0) => ("looking", Some("The server has not listed its libraries yet, or has none.".to_owned())),
             (true, _) => ("known", None),
         };
         let accounts = server.origin.settings.accounts.keys().cloned().collect();

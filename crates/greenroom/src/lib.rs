@@ -1,10 +1,9 @@
 //! The program: the command line, and the wiring of a running process.
 //!
 //! [`app`] is all wiring on one page. [`cli`] is the command line, [`doctor`] finds problems and their remedies,
-//! [`shell_quote`] quotes words of printed commands.
+//! [`takeover`] hands listening sockets from one process to the next.
 
 pub mod app;
 pub mod cli;
 pub mod doctor;
-pub mod shell_quote;
 pub mod takeover;

@@ -12,12 +12,11 @@ use greenroom_dialect::server_identity::ServerIdentity;
 
 use super::{ConfigArgs, SUCCESS, block_on, doctor, fail, log, settings, stop_signal};
 use crate::app::Process;
-use crate::doctor::advice::TokenSetup;
 use crate::doctor::checks::directory;
 use crate::doctor::find_problem;
 use crate::takeover;
 use crate::takeover::InheritedListeners;
-use greenroom_config::{CacheMode, Endpoint, Settings};
+use greenroom_config::{CacheMode, Settings, TokenSetup};
 use greenroom_origin::identify;
 use greenroom_origin::identify::IdentifyResult;
 use greenroom_proxy::server::Server;
@@ -136,8 +135,7 @@ async fn print_startup(process: &Process, data_dir: &Path) {
         }
         if settings.token.is_none() && !is_other_server(&result) {
             println!("  no owner token configured: changes made on the server itself are noticed later");
-            let url = Endpoint::from_server(settings).url();
-            let setup = TokenSetup::new(settings.kind, &settings.name, &url, &settings.url_place, data_dir);
+            let setup = TokenSetup::new(settings, data_dir);
             println!("  -> {}\n  -> then {}: {}", setup.command, setup.place, setup.setting);
         }
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::doctor::facts::{DirectoryContents, DirectoryFacts, DirectoryState, MachineFacts};
 use crate::doctor::finding::{Finding, FindingLevel};
 use crate::doctor::machine;
-use crate::shell_quote::quoted;
+use greenroom_config::shell_quote::quoted;
 
 const CHECK: &str = "data directory";
 const ELSEWHERE: &str = "or name another with --data-dir or GREENROOM_DATA_DIR";

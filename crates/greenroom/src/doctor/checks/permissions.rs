@@ -3,10 +3,10 @@
 use greenroom_dialect::permissions::Permissions;
 use greenroom_dialect::request::ServerKind;
 
-use crate::doctor::advice::TokenSetup;
 use crate::doctor::facts::ServerFacts;
 use crate::doctor::finding::Finding;
-use crate::shell_quote::quoted;
+use greenroom_config::TokenSetup;
+use greenroom_config::shell_quote::quoted;
 
 const CHECK: &str = "token";
 
@@ -24,7 +24,7 @@ pub fn check(facts: &ServerFacts) -> Option<Finding> {
     if !facts.has_token {
         let what = "no token configured: everything works, but changes made on the server itself are noticed later";
         let url = facts.endpoint.url();
-        let setup = TokenSetup::new(facts.kind, name, &url, &facts.url_place, &facts.data_dir);
+        let setup = TokenSetup::for_address(facts.kind, name, &url, &facts.url_place, &facts.data_dir);
         return Some(Finding::ok(CHECK, what).with_advice(format!("if you want them at once: {}", setup.sentence())));
     }
     let rights = match facts.permissions.as_ref()? {
