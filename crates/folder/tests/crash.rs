@@ -140,6 +140,8 @@ fn a_process_killed_at_any_moment_loses_no_mark_it_acknowledged_and_leaves_a_who
             std::fs::remove_dir_all(&data).expect("removed");
         }
         std::fs::create_dir(&data).expect("made");
+        // How state.db is made at the first start is tested elsewhere.
+        StateDb::open(&data).expect("the state");
         let (mut log, (mut child, mut out)) = (VictimLog::new(), start(tree.path()));
         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         for _ in 0..(random >> 33) % 400 {
