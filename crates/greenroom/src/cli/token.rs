@@ -180,9 +180,7 @@ fn list(arguments: &ListTokensArgs) -> u8 {
             let line = |token: &app_tokens::AppToken| {
                 format!("{}: {} {}", token.name, rights(token.is_read_only), token.folders.join(", "))
             };
-            let row = |token: &app_tokens::AppToken| {
-                json!({ "name": token.name, "folders": token.folders, "read_only": token.is_read_only })
-            };
+            let row = |token: &app_tokens::AppToken| json!({ "name": token.name, "folders": token.folders, "read_only": token.is_read_only });
             let lines: Vec<String> = tokens.iter().map(line).collect();
             let rows: Vec<Value> = tokens.iter().map(row).collect();
             print_outcome(&lines.join("\n"), &json!({ "tokens": rows }), arguments.json);
