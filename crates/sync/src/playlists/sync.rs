@@ -54,7 +54,8 @@ pub async fn run_sync(playlists: &PlaylistService, run: &SyncRun, request: SyncR
                 found = counts.found + counts.version,
                 missing = counts.missing,
                 writes = report.writes,
-                "a playlist was synchronised"
+                "{}",
+                done_message(report.dry_run)
             );
         }
         RunResult::Failed(failure) => {
@@ -63,6 +64,11 @@ pub async fn run_sync(playlists: &PlaylistService, run: &SyncRun, request: SyncR
         RunResult::Cancelled => tracing::info!(run = run.id, "synchronising a playlist was cancelled"),
     }
     playlists.finish(run, result);
+}
+
+/// Log message of a run that ended well.
+fn done_message(is_dry_run: bool) -> &'static str {
+    if is_dry_run { "a playlist was compared, and nothing was written" } else { "a playlist was synchronised" }
 }
 
 /// State shared by all accounts of a request.
@@ -280,4 +286,16 @@ async fn read_source(
         return Err(PlaylistFailure::new("no-rows", "the source playlist is empty; nothing was changed").into());
     }
     Ok(source)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::done_message;
+
+    #[test]
+    fn a_dry_run_is_not_logged_as_a_write() {
+        assert!(done_message(true).contains("nothing was written"));
+        assert!(!done_message(true).contains("synchronised"));
+        assert_eq!(done_message(false), "a playlist was synchronised");
+    }
 }
