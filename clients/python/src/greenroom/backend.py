@@ -117,6 +117,9 @@ class Size(NamedTuple):
 class Backend(Protocol):
     """A store of encoded entries. Every method may raise StorageError; none raises anything else."""
 
+    def fresh(self, key: bytes, now: float) -> Optional[Tuple[int, bytes]]:
+        """Return codec and payload of a key's fresh entry without a version; None if there is none."""
+
     def find(self, key: bytes) -> Optional[StoredEntry]:
         """Return the entry of a key, expired or not, None if there is none."""
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Mapping, Optional, 
 from .backend import Condition, Put, PutResult, Scope, StorageError, StoredEntry
 from .keys import Key, prefix_range
 from .lookup import MISS, Lookup, Status
-from .storage import UNDECODABLE, Seconds, Storage, Tags, decoded_tags, log, seconds
+from .storage import ABSENT, Seconds, Storage, Tags, decoded_tags, log, seconds
 
 if TYPE_CHECKING:
     from .deferred import Deferred
@@ -36,18 +36,14 @@ class EntryOperations:
 
         With `expire_time` or `tag` returns a tuple, as diskcache does; with `read` a file of bytes. `retry` is ignored.
         """
-        found = self._storage.find(key)
-        if found is None or found.version or found.expires is not None and found.expires <= self._storage.clock():
-            value = UNDECODABLE
-        else:
-            value = self._storage.value(found)
-        if found is None or value is UNDECODABLE:
-            self._counters.add("misses")
-            return _shaped(default, None, expire_time, tag)
-        self._counters.add("hits")
-        if read:
-            value = io.BytesIO(value if isinstance(value, bytes) else str(value).encode())
-        return _shaped(value, found, expire_time, tag)
+        value = self._storage.fresh(key)
+        self._counters.count("misses" if value is ABSENT else "hits")
+        if read and isinstance(value, (bytes, str)):
+            value = io.BytesIO(value if isinstance(value, bytes) else value.encode())
+        if not (expire_time or tag):
+            return default if value is ABSENT else value
+        found = None if value is ABSENT else self._storage.find(key)
+        return _shaped(default if value is ABSENT else value, found, expire_time, tag)
 
     def lookup(self, key: Key, *, version: str = "") -> Lookup:
         """Return a value and how it is: fresh, stale or missing, its age and its time left.
@@ -60,7 +56,7 @@ class EntryOperations:
             self._counters.add("misses")
             return MISS
         value = self._storage.value(found)
-        if value is UNDECODABLE:
+        if value is ABSENT:
             self._counters.add("misses")
             return MISS
         left_s = None if found.expires is None else found.expires - now
@@ -82,7 +78,7 @@ class EntryOperations:
         for key, entry in zip(encoded, found):
             if entry is not None and not entry.version and (entry.expires is None or entry.expires > now):
                 value = self._storage.value(entry)
-                if value is not UNDECODABLE:
+                if value is not ABSENT:
                     values[key] = value
         self._counters.add("hits", len(values))
         self._counters.add("misses", len(encoded) - len(values))
@@ -197,8 +193,8 @@ class EntryOperations:
     ) -> Any:
         """Remove an entry and return its value, `default` if there is no fresh one."""
         found = self._removed(key)
-        value = UNDECODABLE if found is None else self._storage.value(found)
-        return _shaped(default, None, expire_time, tag) if value is UNDECODABLE else _shaped(value, found, expire_time, tag)
+        value = ABSENT if found is None else self._storage.value(found)
+        return _shaped(default, None, expire_time, tag) if value is ABSENT else _shaped(value, found, expire_time, tag)
 
     def delete(self, key: Key, retry: bool = False) -> bool:
         """Remove an entry and return whether there was a fresh one. A load of it that is under way is not stored."""

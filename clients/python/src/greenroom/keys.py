@@ -25,9 +25,9 @@ def encode_key(key: Key) -> bytes:
     Keys that are equal in Python (1, 1.0 and True) have the same bytes; all others differ.
     Raises TypeError for other types and for NaN, KeyTooLong beyond the limits.
     """
-    if type(key) is str:
-        encoded = b"s" + key.encode("utf-8", "surrogatepass")
-    else:
+    try:
+        encoded = b"s" + key.encode() if type(key) is str else _encode(key, 0)
+    except UnicodeEncodeError:
         encoded = _encode(key, 0)
     if len(encoded) > KEY_BYTES_MAX:
         raise KeyTooLong(f"a key has at most {KEY_BYTES_MAX} bytes, this one has {len(encoded)}")

@@ -25,12 +25,13 @@ def sync(
     wait: Optional[bool] = None,
     shrink: Optional[bool] = None,
     dry_run: Optional[bool] = None,
+    hint: Optional[str] = None,
     detach: bool = False,
 ) -> Dict[str, Any]:
     """Write a playlist and return the run: `state`, `report` with every row, or `error`.
 
     `source` is a list of rows (`{"title": …, "artist": …}`), the text of a playlist, or
-    `{"server": …, "playlist": …}`. `mode` is create, replace or append. Waits for the end of the run; with `detach`
+    `{"server": …, "playlist": …}`. `hint` is a file name that tells the format of a text. `mode` is create, replace or append. Waits for the end of the run; with `detach`
     returns at once, and `run` tells the rest. Raises Problem.
     """
     wish = given(
@@ -45,6 +46,7 @@ def sync(
         wait=wait,
         shrink=shrink,
         dry_run=dry_run,
+        hint=hint,
         detach=detach or None,
     )
     begun = client.call("POST", "/api/v1/playlists/sync", wish)

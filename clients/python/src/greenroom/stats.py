@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import collections
 import threading
-from typing import Dict, Tuple
+from typing import Deque, Dict, Tuple
+
+SINGLE_MAX = 4096
 
 
 class Stats(Tuple[int, int]):
@@ -47,15 +50,30 @@ class Counters:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._counts: Dict[str, int] = {}
+        # Names that were counted once each. Appending needs no lock.
+        self._single: Deque[str] = collections.deque()
 
     def add(self, name: str, count: int = 1) -> None:
         """Count something."""
         with self._lock:
             self._counts[name] = self._counts.get(name, 0) + count
 
+    def count(self, name: str) -> None:
+        """Count something once, quickly."""
+        self._single.append(name)
+        if len(self._single) >= SINGLE_MAX:
+            with self._lock:
+                self._fold()
+
+    def _fold(self) -> None:
+        for _ in range(len(self._single)):
+            name = self._single.popleft()
+            self._counts[name] = self._counts.get(name, 0) + 1
+
     def take(self) -> Dict[str, int]:
         """Return all counts and begin again at 0."""
         with self._lock:
+            self._fold()
             counts, self._counts = self._counts, {}
         return counts
 
@@ -67,4 +85,5 @@ class Counters:
     def current(self) -> Dict[str, int]:
         """Return the counts."""
         with self._lock:
+            self._fold()
             return dict(self._counts)

@@ -19,8 +19,8 @@ VERSION_CHARACTERS_MAX = 1024
 
 log = logging.getLogger("greenroom")
 
-# Stands for a value that is damaged. Compared by identity.
-UNDECODABLE: Any = object()
+# Stands for no value, because it is missing or damaged. Compared by identity.
+ABSENT: Any = object()
 
 Result = TypeVar("Result")
 Seconds = Union[int, float, datetime.timedelta]
@@ -99,13 +99,27 @@ class Storage:
             self.failed(error)
         return None
 
+    def fresh(self, key: Key) -> Any:
+        """Return the fresh value of a key without a version, ABSENT if there is none."""
+        try:
+            found = self.backend.fresh(encode_key(key), self.clock())
+            if found is not None:
+                return codec.decode(*found)
+        except KeyTooLong:
+            self.counters.add("refused_key_too_long")
+        except StorageError as error:
+            self.failed(error)
+        except (ValueError, RecursionError):
+            self.counters.add("damaged")
+        return ABSENT
+
     def value(self, entry: StoredEntry) -> Any:
-        """Return an entry's value, UNDECODABLE if it cannot be decoded."""
+        """Return an entry's value, ABSENT if it cannot be decoded."""
         try:
             return codec.decode(entry.codec, entry.payload)
         except (ValueError, RecursionError):
             self.counters.add("damaged")
-            return UNDECODABLE
+            return ABSENT
 
     def put(self, key: Key, value: Any, terms: Terms, condition: Condition = Condition.ALWAYS) -> bool:
         """Store a value and return whether it is stored. Raises TypeError for a value that cannot be."""

@@ -39,9 +39,9 @@ CREATE TABLE state(
     entries INTEGER NOT NULL, bytes INTEGER NOT NULL);
 INSERT INTO state VALUES (1, 0, 0, 0, 0);
 CREATE TABLE entries(
-    id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, codec INTEGER NOT NULL, value BLOB NOT NULL,
-    checksum INTEGER NOT NULL, bytes INTEGER NOT NULL, stored REAL NOT NULL, expires REAL, dies REAL, tags BLOB,
-    version TEXT NOT NULL, sequence INTEGER NOT NULL);
+    id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, codec INTEGER NOT NULL, checksum INTEGER NOT NULL,
+    expires REAL, version TEXT NOT NULL, dies REAL, tags BLOB, bytes INTEGER NOT NULL, stored REAL NOT NULL,
+    sequence INTEGER NOT NULL, value BLOB NOT NULL);
 CREATE INDEX entries_dies ON entries(dies) WHERE dies IS NOT NULL;
 CREATE TABLE entry_tags(tag BLOB NOT NULL, entry INTEGER NOT NULL, PRIMARY KEY (tag, entry)) WITHOUT ROWID;
 CREATE TABLE markers(
@@ -65,6 +65,8 @@ class Connection(sqlite3.Connection):
     # The state of its Database when it was opened, and when its file was last looked at.
     epoch = -1
     looked = 0.0
+    # For reads of one row, each of which is fetched to its end.
+    reading: sqlite3.Cursor
 
 
 _databases: "weakref.WeakSet[Database]" = weakref.WeakSet()
@@ -180,6 +182,7 @@ class Database:
             )
         try:
             with _failures():
+                connection.reading = connection.cursor()
                 connection.path, connection.next_path = str(self._path(number)), str(self._path(number + 1))
                 connection.number, connection.file = number, _identity(connection.path)
                 if self._version(connection) != (APPLICATION_ID, FORMAT):

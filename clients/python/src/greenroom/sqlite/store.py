@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pathlib
 import sqlite3
+import zlib
 from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from ..backend import Entry, LeaseResult, Put, PutResult, Scope, Size, StorageError, StoredEntry
@@ -12,6 +13,10 @@ from .database import Database
 from .writer import Transaction, Writer
 
 GET = f"SELECT {entries.COLUMNS} FROM entries WHERE key = ?"
+# Few columns, because each costs time.
+FRESH = (
+    "SELECT codec, value, checksum FROM entries WHERE key = ? AND (expires IS NULL OR expires > ?) AND version = ''"
+)
 KEYS_PER_PAGE = 500
 # Within SQLite's limit for parameters of old builds.
 KEYS_PER_GET = 500
@@ -30,6 +35,21 @@ class SqliteBackend:
         self._bytes_max = bytes_max
         self._evicts = evicts
         self._damaged = damaged
+
+    def fresh(self, key: bytes, now: float) -> Optional[Tuple[int, bytes]]:
+        connection = self._database.connection()
+        try:
+            rows = connection.reading.execute(FRESH, (key, now)).fetchall()
+        except sqlite3.Error as error:
+            raise self._writer.failed(connection, error) from error
+        for codec, payload, checksum in rows:
+            try:
+                if zlib.crc32(payload, zlib.crc32(key)) == checksum:
+                    return codec, payload
+            except TypeError:
+                pass
+            self._damaged()
+        return None
 
     def find(self, key: bytes) -> Optional[StoredEntry]:
         connection = self._database.connection()
