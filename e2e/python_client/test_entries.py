@@ -1,7 +1,7 @@
 """Entries: stored, found, expired, tagged, removed."""
 
-import enum
 import datetime
+import enum
 
 import pytest
 
@@ -39,7 +39,10 @@ class Colour(enum.IntEnum):
     RED = 1
 
 
-@pytest.mark.parametrize("value", [object(), {1, 2}, print, [object()], {"a": {"b": object()}}, 1j], ids=lambda value: type(value).__name__)
+UNSTORABLE = [object(), {1, 2}, print, [object()], {"a": {"b": object()}}, 1j]
+
+
+@pytest.mark.parametrize("value", UNSTORABLE, ids=lambda value: type(value).__name__)
 def test_what_has_no_place_in_json_is_a_type_error_and_never_pickled(cache, value):
     with pytest.raises(TypeError):
         cache.set("key", value)

@@ -51,7 +51,8 @@ def main(arguments: Optional[List[str]] = None) -> int:
 
 
 def _json(report: ImportReport) -> str:
-    return json.dumps({**report._asdict(), "named": [{"key": key, "reason": why} for key, why in report.named]}, indent=2)
+    named = [{"key": key, "reason": reason} for key, reason in report.named]
+    return json.dumps({**report._asdict(), "named": named}, indent=2)
 
 
 def _text(report: ImportReport) -> str:

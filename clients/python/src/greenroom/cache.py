@@ -1,4 +1,4 @@
-"""The cache an app uses. Nothing here raises because storage failed: that is a miss, a refused write, and a count."""
+"""The cache an app uses. Nothing raises because storage failed: that is a miss, a refused write, and a count."""
 
 from __future__ import annotations
 
@@ -146,9 +146,9 @@ class Cache(EntryOperations):
     ) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
         """Return a decorator that keeps a function's results by its arguments, each loaded once.
 
-        `ttl` (or `expire`), `stale` and `tag` as `set`. `name` replaces the function's name in keys, `typed` keeps 1 and
-        1.0 apart, `ignore` names arguments, or their positions, that make no difference. Arguments are of the types that
-        values have. The function gets `__cache_key__`, which gives the key of a call.
+        `ttl` (or `expire`), `stale` and `tag` as `set`. `name` replaces the function's name in keys, `typed` keeps 1
+        and 1.0 apart, `ignore` names arguments, or their positions, that make no difference. Arguments are of the types
+        that values have. The function gets `__cache_key__`, which gives the key of a call.
         """
         if callable(name):
             raise TypeError("memoize is called: @cache.memoize()")

@@ -31,8 +31,8 @@ def sync(
     """Write a playlist and return the run: `state`, `report` with every row, or `error`.
 
     `source` is a list of rows (`{"title": …, "artist": …}`), the text of a playlist, or
-    `{"server": …, "playlist": …}`. `hint` is a file name that tells the format of a text. `mode` is create, replace or append. Waits for the end of the run; with `detach`
-    returns at once, and `run` tells the rest. Raises Problem.
+    `{"server": …, "playlist": …}`. `hint` is a file name that tells the format of a text. `mode` is create, replace or
+    append. Waits for the end of the run; with `detach` returns at once, and `run` tells the rest. Raises Problem.
     """
     wish = given(
         source=source,

@@ -10,7 +10,8 @@ class Problem(Exception):
     """A request that failed.
 
     `code` is the API's stable code (`unknown-server`), or `unreachable` if there was no answer, or `not-an-answer` if
-    it was none of Greenroom's. `status` is the HTTP status, 0 without an answer. `retry_after_s` says when to ask again.
+    it was none of Greenroom's. `status` is the HTTP status, 0 without an answer. `retry_after_s` says when to ask
+    again.
     """
 
     def __init__(self, code: str, detail: str, status: int = 0, retry_after_s: Optional[float] = None) -> None:

@@ -13,7 +13,7 @@ from .unreadable import Unreadable
 
 
 class SourceEntry(NamedTuple):
-    """An entry of a foreign store: its key, value, tag, and the time it expires (None: never), in seconds since 1970."""
+    """An entry of a foreign store: key, value, tag, and when it expires, in seconds since 1970 (None: never)."""
 
     key: Any
     value: Any

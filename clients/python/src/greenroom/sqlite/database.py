@@ -178,7 +178,11 @@ class Database:
             number = self._newest()
             self._make_file(number)
             connection: Connection = sqlite3.connect(
-                str(self._path(number)), timeout=self._busy_s, isolation_level=None, check_same_thread=False, factory=Connection
+                str(self._path(number)),
+                timeout=self._busy_s,
+                isolation_level=None,
+                check_same_thread=False,
+                factory=Connection,
             )
         try:
             with _failures():
@@ -211,7 +215,8 @@ class Database:
                 raise StorageError(FailureReason.DAMAGED, f"format {found[1]} of application {found[0]:#x}, not ours")
             connection.execute("PRAGMA journal_mode = WAL")
             connection.executescript(
-                f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {FORMAT}; COMMIT;"
+                f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA application_id = {APPLICATION_ID};"
+                f" PRAGMA user_version = {FORMAT}; COMMIT;"
             )
 
     @staticmethod
