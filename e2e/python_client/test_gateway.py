@@ -19,7 +19,6 @@ def gateway(request):
     """A gateway with all its libraries indexed."""
     with a_server("plex", request) as server, a_gateway(server, request, owner_token=OWNER) as gateway:
         token = gateway.control_token()
-        gateway.knows(token)
         client = greenroom.Client(gateway.control, token)
         until(lambda: len(greenroom.libraries(client)) == 3, "the libraries are known")
         for library in greenroom.libraries(client):

@@ -58,9 +58,9 @@ def test_wheel_and_sdist_hold_all_of_the_source_and_nothing_else(built):
 
 
 def test_the_wheel_works_in_an_environment_without_anything_else(built, tmp_path):
-    venv.create(tmp_path / "venv", with_pip=True)
+    venv.create(tmp_path / "venv")
     python = tmp_path / "venv" / "bin" / "python"
-    run(python, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", built[0])
+    run(sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-index", "--no-deps", built[0])
     options = {"cwd": tmp_path, "env": {"PATH": "/usr/bin:/bin"}}
     assert run(python, "-W", "error", "-c", USE, tmp_path / "cache", **options).strip() == greenroom.__version__
     assert "import" in run(python, "-m", "greenroom", "--help", **options)

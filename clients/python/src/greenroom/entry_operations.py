@@ -37,13 +37,15 @@ class EntryOperations:
         With `expire_time` or `tag` returns a tuple, as diskcache does; with `read` a file of bytes. `retry` is ignored.
         """
         value = self._storage.fresh(key)
-        self._counters.count("misses" if value is ABSENT else "hits")
+        if value is ABSENT:
+            self._counters.count("misses")
+            return _shaped(default, None, expire_time, tag)
+        self._counters.count("hits")
+        if not (read or expire_time or tag):
+            return value
         if read and isinstance(value, (bytes, str)):
             value = io.BytesIO(value if isinstance(value, bytes) else value.encode())
-        if not (expire_time or tag):
-            return default if value is ABSENT else value
-        found = None if value is ABSENT else self._storage.find(key)
-        return _shaped(default if value is ABSENT else value, found, expire_time, tag)
+        return _shaped(value, self._storage.find(key) if expire_time or tag else None, expire_time, tag)
 
     def lookup(self, key: Key, *, version: str = "") -> Lookup:
         """Return a value and how it is: fresh, stale or missing, its age and its time left.

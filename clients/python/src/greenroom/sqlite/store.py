@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pathlib
 import sqlite3
-import zlib
 from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
+from zlib import crc32
 
-from ..backend import Entry, LeaseResult, Put, PutResult, Scope, Size, StorageError, StoredEntry
+from ..backend import LeaseResult, Put, PutResult, Scope, Size, StoredEntry
 from . import entries, leases
 from .database import Database
 from .writer import Transaction, Writer
@@ -42,13 +42,15 @@ class SqliteBackend:
             rows = connection.reading.execute(FRESH, (key, now)).fetchall()
         except sqlite3.Error as error:
             raise self._writer.failed(connection, error) from error
-        for codec, payload, checksum in rows:
-            try:
-                if zlib.crc32(payload, zlib.crc32(key)) == checksum:
-                    return codec, payload
-            except TypeError:
-                pass
-            self._damaged()
+        if not rows:
+            return None
+        codec, payload, checksum = rows[0]
+        try:
+            if crc32(payload, crc32(key)) == checksum:
+                return codec, payload
+        except TypeError:
+            pass
+        self._damaged()
         return None
 
     def find(self, key: bytes) -> Optional[StoredEntry]:
@@ -188,6 +190,3 @@ class SqliteBackend:
             return connection.execute(statement, values).fetchall()
         except sqlite3.Error as error:
             raise self._writer.failed(connection, error) from error
-
-
-__all__ = ["Entry", "SqliteBackend", "StorageError"]
