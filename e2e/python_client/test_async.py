@@ -36,11 +36,13 @@ def test_every_operation_is_there(cache, clock):
 
 
 def test_many_tasks_at_a_cold_key_load_once(cache):
-    loads = []
+    loads, leases = [], []
 
     async def work():
         caches = AsyncCache(cache)
         all_asked = asyncio.Event()
+        acquire = cache._backend.acquire
+        cache._backend.acquire = lambda *arguments: leases.append(1) or acquire(*arguments)
 
         async def load():
             loads.append(1)
@@ -64,7 +66,7 @@ def test_many_tasks_at_a_cold_key_load_once(cache):
         await caches.close()
 
     run(work)
-    assert loads == [1]
+    assert loads == [1] and leases == [1], "those of one process wait without asking the store"
 
 
 def test_the_caller_that_began_a_load_may_leave(cache):

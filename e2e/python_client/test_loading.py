@@ -43,11 +43,12 @@ def test_many_threads_at_a_cold_key_load_once(cache):
     first = threading.Thread(target=lambda: cache.get_or_load("key", load, ttl=60))
     first.start()
     assert begun.wait(30)
-    joined = []
+    joined, leases = [], []
+    cache._backend.acquire = counting(cache._backend.acquire, leases, lambda: None)
     cache.loads.join = counting(cache.loads.join, joined, lambda: len(joined) == CALLERS and go_on.set())
     results = crowd(lambda: cache.get_or_load("key", load, ttl=60))
     first.join(30)
-    assert len(loads) == 1
+    assert len(loads) == 1 and leases == [], "those of one process wait without asking the store"
     assert results == [{"value": [1, (2,)]}] * CALLERS
     assert len({id(result) for result in results}) == CALLERS, "each has a copy of its own"
 

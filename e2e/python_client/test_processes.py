@@ -109,7 +109,8 @@ def test_a_hundred_times_kill_9_loses_nothing_acknowledged_and_tears_nothing(tmp
         for _ in range(dice.randrange(1, 12)):
             number = int(child.stdout.readline())
         child.kill()
-        rest = child.communicate(timeout=30)[0].split("\n")[:-1]
+        rest = child.stdout.read().split("\n")[:-1]
+        child.communicate(timeout=30)
         number = int(rest[-1]) if rest else number
         look_at(folder, number)
 

@@ -176,9 +176,9 @@ def test_a_damaged_file_is_set_aside_and_a_new_store_is_started(make, garbage):
 
 
 def test_a_file_damaged_under_an_open_cache_costs_its_entries_and_nothing_else(make, clock):
-    cache, other = make(), make()
+    cache = make()
     cache.set_many({number: b"x" * 500 for number in range(2000)})
-    cache.close(), other.close()
+    cache.close()
     with open(file_of(cache), "r+b") as file:
         file.seek(8192)
         file.write(b"\xa5" * (os.path.getsize(file_of(cache)) - 8192))
@@ -187,7 +187,16 @@ def test_a_file_damaged_under_an_open_cache_costs_its_entries_and_nothing_else(m
     for turn in range(3):
         cache.set("key", turn)
     assert cache.set("key", "new") and cache.get("key") == "new"
-    assert other.set("other", 1) and cache.get("other") == 1, "both use the same new file"
+
+
+def test_a_writer_follows_when_another_process_starts_a_new_file(make):
+    cache, other = make(), make()
+    cache.set("key", 1), other.set("other", 1)
+    other._backend._database.set_aside(1, "a test")
+    assert other.get("key") is None and other.set("other", 2)
+    assert cache.set("key", 2), "written to the new file, not to the one that is set aside"
+    assert cache.get("other") == 2 and other.get("key") == 2
+    assert len(list(path for path in os.scandir(cache.directory) if path.name.endswith(".db"))) == 2
 
 
 def test_a_changed_byte_is_noticed(cache):
