@@ -68,6 +68,13 @@ class Connection(sqlite3.Connection):
     # For reads of one row, each of which is fetched to its end.
     reading: sqlite3.Cursor
 
+    def __del__(self) -> None:
+        # That of a thread which has ended; newer versions of Python warn of one that is not closed.
+        try:
+            self.close()
+        except Exception:
+            pass
+
 
 _databases: "weakref.WeakSet[Database]" = weakref.WeakSet()
 # Connections that are never closed: those of a parent process, which a child would break, and those of a file that was
