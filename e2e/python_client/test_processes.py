@@ -7,7 +7,7 @@ import time
 from greenroom import Cache
 from python_client.processes import output, start
 
-CALLERS, PROCESSES = 25, 8
+CALLERS, PROCESSES = 100, 8
 
 LOADER = """
 import sys, threading
