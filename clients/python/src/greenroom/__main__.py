@@ -1,0 +1,69 @@
+"""`python -m greenroom import diskcache|simplecache SOURCE --into FOLDER`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import pathlib
+import sys
+from typing import List, Optional
+
+from .cache import Cache
+from .importer.diskcache_source import read_diskcache
+from .importer.importing import ImportReport, import_entries
+from .importer.simplecache_source import read_simplecache
+from .importer.unreadable import Unreadable
+
+SOURCES = {"diskcache": read_diskcache, "simplecache": read_simplecache}
+NAMES_PRINTED = 20
+
+# Exit codes: all read; some entries skipped because they cannot be read or stored; no such store.
+DONE, PARTLY, FAILED = 0, 3, 1
+# Reasons to skip an entry that are no loss.
+EXPECTED = ("expired", "there already", "another prefix")
+
+
+def main(arguments: Optional[List[str]] = None) -> int:
+    """Run the command line and return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m greenroom", description="Greenroom's embedded cache")
+    commands = parser.add_subparsers(dest="command", required=True)
+    command = commands.add_parser("import", help="copy the entries of another store into a cache")
+    command.add_argument("kind", choices=sorted(SOURCES))
+    command.add_argument("source", type=pathlib.Path, help="folder of a diskcache, or simplecache.db; it is only read")
+    command.add_argument("--into", type=pathlib.Path, help="folder of the cache; not needed for --dry-run")
+    command.add_argument("--prefix", default="", help="import only entries whose keys begin so")
+    command.add_argument("--dry-run", action="store_true", help="write nothing, only report")
+    command.add_argument("--json", action="store_true", help="print the report as JSON")
+    options = parser.parse_args(arguments)
+    if options.into is None and not options.dry_run:
+        parser.error("--into is needed, or --dry-run")
+    cache = None if options.dry_run else Cache(options.into)
+    try:
+        report = import_entries(SOURCES[options.kind](options.source), cache, options.prefix)
+    except Unreadable as error:
+        print(f"not imported: {error}", file=sys.stderr)
+        return FAILED
+    finally:
+        if cache is not None:
+            cache.close()
+    print(_json(report) if options.json else _text(report))
+    return PARTLY if any(reason not in EXPECTED for reason in report.skipped) else DONE
+
+
+def _json(report: ImportReport) -> str:
+    named = [{"key": key, "reason": reason} for key, reason in report.named]
+    return json.dumps({**report._asdict(), "named": named}, indent=2)
+
+
+def _text(report: ImportReport) -> str:
+    verb = "can be imported" if report.dry_run else "imported"
+    lines = [f"{report.imported} entries {verb}, {sum(report.skipped.values())} skipped"]
+    lines += [f"  {count} {reason}" for reason, count in sorted(report.skipped.items())]
+    lines += [f"  skipped {key}: {reason}" for key, reason in report.named[:NAMES_PRINTED]]
+    if len(report.named) > NAMES_PRINTED:
+        lines.append(f"  and more; --json names the first {len(report.named)}")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,268 @@
+"""The cache for asyncio: no call blocks the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import functools
+from typing import Any, Awaitable, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Set, Tuple
+from typing import TypeVar, Union
+
+from .backend import LeaseHeld, LeaseTaken, StoredEntry
+from .cache import LEASE_S, Cache
+from .deferred import Deferred, Drained
+from .entry_operations import one_of
+from .keys import Key
+from .loading import POLL_FIRST_S, POLL_LAST_S, Ask, Flight, LeaderGone, decoded
+from .lookup import Lookup, Status
+from .memoize import key_maker
+from .stats import Stats
+from .storage import Seconds, Tags, log
+
+# Threads that wait for storage; other operations queue.
+THREADS = 4
+
+Result = TypeVar("Result")
+
+
+class AsyncCache:
+    """A `Cache` whose operations are coroutines of the same names, arguments and answers."""
+
+    def __init__(
+        self, cache: Cache, *, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep, threads: int = THREADS
+    ) -> None:
+        """Use a cache; it may be used without asyncio at the same time. `sleep` waits for another process's load."""
+        self.cache = cache
+        self._sleep = sleep
+        self._threads = concurrent.futures.ThreadPoolExecutor(threads, thread_name_prefix="greenroom")
+        self._tasks: Set["asyncio.Task[Any]"] = set()
+
+    async def _run(self, function: Callable[..., Result], *args: Any, **kwargs: Any) -> Result:
+        call = functools.partial(function, *args, **kwargs)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, call)
+
+    async def get(self, key: Key, default: Any = None) -> Any:
+        """See `Cache.get`."""
+        return await self._run(self.cache.get, key, default)
+
+    async def lookup(self, key: Key, *, version: str = "") -> Lookup:
+        """See `Cache.lookup`."""
+        return await self._run(self.cache.lookup, key, version=version)
+
+    async def get_many(self, keys: Iterable[Key]) -> Dict[Key, Any]:
+        """See `Cache.get_many`."""
+        return await self._run(self.cache.get_many, list(keys))
+
+    async def set(
+        self, key: Key, value: Any, ttl: Optional[Seconds] = None, stale: Seconds = 0, tag: Tags = None
+    ) -> bool:
+        """See `Cache.set`."""
+        return await self._run(self.cache.set, key, value, ttl=ttl, stale=stale, tag=tag)
+
+    async def add(
+        self, key: Key, value: Any, ttl: Optional[Seconds] = None, stale: Seconds = 0, tag: Tags = None
+    ) -> bool:
+        """See `Cache.add`."""
+        return await self._run(self.cache.add, key, value, ttl=ttl, stale=stale, tag=tag)
+
+    async def set_many(
+        self,
+        items: Union[Mapping[Key, Any], List[Tuple[Key, Any]]],
+        ttl: Optional[Seconds] = None,
+        stale: Seconds = 0,
+        tag: Tags = None,
+    ) -> Dict[Key, bool]:
+        """See `Cache.set_many`."""
+        return await self._run(self.cache.set_many, items, ttl, stale, tag)
+
+    async def touch(self, key: Key, ttl: Optional[Seconds] = None) -> bool:
+        """See `Cache.touch`."""
+        return await self._run(self.cache.touch, key, ttl)
+
+    async def incr(self, key: Key, delta: int = 1, default: Optional[int] = 0) -> Optional[int]:
+        """See `Cache.incr`."""
+        return await self._run(self.cache.incr, key, delta, default)
+
+    async def tag(self, key: Key, tag: Tags) -> bool:
+        """See `Cache.tag`."""
+        return await self._run(self.cache.tag, key, tag)
+
+    async def pop(self, key: Key, default: Any = None) -> Any:
+        """See `Cache.pop`."""
+        return await self._run(self.cache.pop, key, default)
+
+    async def delete(self, key: Key) -> bool:
+        """See `Cache.delete`."""
+        return await self._run(self.cache.delete, key)
+
+    async def delete_prefix(self, prefix: str) -> int:
+        """See `Cache.delete_prefix`."""
+        return await self._run(self.cache.delete_prefix, prefix)
+
+    async def evict(self, tag: Key) -> int:
+        """See `Cache.evict`."""
+        return await self._run(self.cache.evict, tag)
+
+    async def clear(self) -> int:
+        """See `Cache.clear`."""
+        return await self._run(self.cache.clear)
+
+    async def expire(self, now: Optional[float] = None) -> int:
+        """See `Cache.expire`."""
+        return await self._run(self.cache.expire, now)
+
+    async def stats(self, reset: bool = False) -> Stats:
+        """See `Cache.stats`."""
+        return await self._run(self.cache.stats, True, reset)
+
+    def deferred(self, max_entries: int = 1024) -> Deferred:
+        """See `Cache.deferred`. Write with `drain`."""
+        return self.cache.deferred(max_entries)
+
+    async def drain(self, later: Deferred, deadline_s: Optional[float] = None) -> Drained:
+        """Write what was collected; see `Deferred.drain`."""
+        return await self._run(later.drain, deadline_s)
+
+    async def get_or_load(
+        self,
+        key: Key,
+        loader: Callable[[], Awaitable[Result]],
+        ttl: Optional[Seconds] = None,
+        stale: Seconds = 0,
+        tag: Tags = None,
+        *,
+        version: str = "",
+        lease_s: float = LEASE_S,
+        wait_s: Optional[float] = None,
+    ) -> Result:
+        """See `Cache.get_or_load`. The load goes on if the caller that began it is cancelled."""
+        ask = self.cache.ask(key, ttl, stale, tag, version, lease_s, wait_s)
+        if ask is None:
+            return await loader()
+        found = await self.lookup(key, version=version)
+        if found.status is Status.MISS:
+            value: Result = await self._load(ask, loader)
+            return value
+        if found.status is Status.STALE and self.cache.loads.may_refresh(ask):
+            self._spawn(self._refresh(ask, loader))
+        value = found.value
+        return value
+
+    def memoize(
+        self,
+        name: Optional[str] = None,
+        typed: bool = False,
+        expire: Optional[Seconds] = None,
+        tag: Tags = None,
+        ignore: Sequence[Union[int, str]] = (),
+        *,
+        ttl: Optional[Seconds] = None,
+        stale: Seconds = 0,
+    ) -> Callable[[Callable[..., Awaitable[Result]]], Callable[..., Awaitable[Result]]]:
+        """See `Cache.memoize`; for coroutine functions."""
+        lifetime = one_of(ttl, expire)
+
+        def decorate(function: Callable[..., Awaitable[Result]]) -> Callable[..., Awaitable[Result]]:
+            key = key_maker(function, name, typed, tuple(ignore))
+
+            @functools.wraps(function)
+            async def wrapper(*args: Any, **kwargs: Any) -> Result:
+                return await self.get_or_load(
+                    key(*args, **kwargs), lambda: function(*args, **kwargs), lifetime, stale, tag
+                )
+
+            wrapper.__cache_key__ = key  # type: ignore[attr-defined]
+            return wrapper
+
+        return decorate
+
+    async def close(self) -> None:
+        """Wait for loads and refreshes under way, then close the files and end the threads."""
+        while self._tasks:
+            await asyncio.wait(list(self._tasks))
+        await self._run(self.cache.close)
+        self._threads.shutdown(wait=False)
+
+    async def __aenter__(self) -> "AsyncCache":
+        return self
+
+    async def __aexit__(self, *_error: object) -> None:
+        await self.close()
+
+    async def _load(self, ask: Ask, loader: Callable[[], Awaitable[Any]]) -> Any:
+        while True:
+            flight, leads = await self._run(self.cache.loads.join, ask)
+            if leads:
+                return await asyncio.shield(self._spawn(self._lead(ask, flight, loader)))
+            waiting = asyncio.wrap_future(flight.future)
+            try:
+                # Shielded, because a follower that gives up must not cancel the flight of the others.
+                return decoded(await asyncio.wait_for(asyncio.shield(waiting), ask.wait_s))
+            except LeaderGone:
+                continue
+            except asyncio.TimeoutError:
+                if flight.future.done():
+                    raise
+                self.cache.loads.counters.add("waits_ended")
+                return await loader()
+
+    async def _lead(self, ask: Ask, flight: Flight, loader: Callable[[], Awaitable[Any]]) -> Any:
+        loads = self.cache.loads
+        try:
+            held = await self._lease(ask)
+            if isinstance(held, StoredEntry):
+                loads.land(ask, flight, (held.codec, held.payload))
+                return decoded((held.codec, held.payload))
+            flight.begun = held.begun if held else None
+            try:
+                value = await loader()
+            except BaseException:
+                loads.counters.add("load_failures")
+                await self._run(loads.give_back, ask, held)
+                raise
+            encoded = await self._run(loads.store, ask, held, value)
+        except BaseException as error:
+            loads.crash(ask, flight, error)
+            raise
+        loads.land(ask, flight, encoded)
+        return value
+
+    async def _lease(self, ask: Ask) -> Union[LeaseHeld, StoredEntry, None]:
+        left_s, pause = ask.wait_s, POLL_FIRST_S
+        while True:
+            outcome = await self._run(self.cache.loads.try_lease, ask)
+            if not isinstance(outcome, LeaseTaken):
+                return outcome
+            if left_s <= 0:
+                self.cache.loads.counters.add("waits_ended")
+                return None
+            await self._sleep(pause)
+            left_s -= pause
+            pause = min(pause * 1.5, POLL_LAST_S)
+
+    async def _refresh(self, ask: Ask, loader: Callable[[], Awaitable[Any]]) -> None:
+        loads = self.cache.loads
+        try:
+            held = await self._run(loads.try_lease, ask)
+            if not isinstance(held, LeaseHeld):
+                return
+            try:
+                value = await loader()
+            except Exception as error:
+                await self._run(loads.refresh_failed, ask, held, error)
+                return
+            loads.counters.add("refreshes")
+            await self._run(loads.store, ask, held, value)
+        finally:
+            loads.refreshed()
+
+    def _spawn(self, work: Any) -> "asyncio.Task[Any]":
+        task: "asyncio.Task[Any]" = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: "asyncio.Task[Any]") -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.debug("a load failed: %r", task.exception())

@@ -1,0 +1,163 @@
+"""Writes that are collected while something is rendered, and made after it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
+
+from .backend import Put, PutResult, Scope
+from .keys import Key
+from .storage import Seconds, Storage, Tags, log
+
+BATCH_MAX = 256
+
+
+class Drained(NamedTuple):
+    """What came of a drain: entries stored; refused by a limit, their type, or because the key was invalidated since;
+    and left, because of the deadline, an abort or a failure of storage."""
+
+    stored: int
+    refused: int
+    left: int
+
+
+# A tuple and no class of its own, because a `set` is to cost next to nothing: value, ttl, stale, tag, and the sequence
+# number at which the collection began.
+_Pending = Tuple[Any, Optional[Seconds], Seconds, Tags, Optional[int]]
+
+
+class Deferred:
+    """A bounded collection of writes. May be used by several threads.
+
+    Nothing is encoded or written before `drain`, so a value is stored as it is then. The newest value of a key wins.
+    What is deleted or invalidated after it was collected is not written. In a `with` block everything is drained at the
+    end, and dropped if the block raises.
+    """
+
+    def __init__(self, storage: Storage, max_entries: int, clock: Callable[[], float] = time.monotonic) -> None:
+        if max_entries < 1:
+            raise ValueError("max_entries is at least 1")
+        self._storage, self._max, self._clock = storage, max_entries, clock
+        self._written_so_far = storage.backend.generation
+        self._lock = threading.Lock()
+        self._pending: Dict[Key, _Pending] = {}
+        self._generation, self._begun = -1, None  # type: Tuple[int, Optional[int]]
+        self._aborts = 0
+        self.dropped = 0
+
+    def set(
+        self, key: Key, value: Any, ttl: Optional[Seconds] = None, stale: Seconds = 0, tag: Tags = None
+    ) -> None:
+        """Collect a write. If there are `max_entries` already, the oldest is dropped and counted in `dropped`."""
+        generation = self._written_so_far()
+        pending = self._pending
+        if generation != self._generation or not pending:
+            self._note_begin(generation)
+        with self._lock:
+            if key in pending:
+                del pending[key]
+            pending[key] = (value, ttl, stale, tag, self._begun)
+            if len(pending) > self._max:
+                del pending[next(iter(pending))]
+                self.dropped += 1
+
+    def _note_begin(self, generation: int) -> None:
+        """Read the sequence number once for each collection, so that what is invalidated since is not written."""
+        self._generation = generation
+        self._begun = self._storage.tried(self._storage.backend.sequence, None)
+
+    def get(self, key: Key, default: Any = None) -> Any:
+        """Return a collected value, `default` if there is none."""
+        pending = self._pending.get(key)
+        return default if pending is None else pending[0]
+
+    def drain(self, deadline_s: Optional[float] = None, aborted: Callable[[], bool] = bool) -> Drained:
+        """Write what is collected, in transactions of 256, and return what came of it. Never raises.
+
+        Ends before a transaction if `deadline_s` seconds are over, `aborted()` is true, or storage failed for the one
+        before; what is left stays collected.
+        """
+        ends = None if deadline_s is None else self._clock() + deadline_s
+        stored = refused = 0
+        aborts = self._aborts
+        while self._pending:
+            if ends is not None and self._clock() >= ends or aborted():
+                break
+            batch = self._taken()
+            results = self._written(batch)
+            failed = {key: batch[key] for key, result in results.items() if result is None}
+            stored += sum(result is PutResult.STORED for result in results.values())
+            refused += len(batch) - len(failed) - sum(result is PutResult.STORED for result in results.values())
+            if failed:
+                self._give_back(failed, aborts)
+                break
+        return Drained(stored, refused, len(self._pending))
+
+    def abort(self) -> int:
+        """Drop what is collected, also from under a drain that runs, and return how many writes that were."""
+        with self._lock:
+            self._aborts += 1
+            count = len(self._pending)
+            self._pending.clear()
+        return count
+
+    def forget(self, key: Key) -> None:
+        """Drop a write because its key was deleted."""
+        with self._lock:
+            self._pending.pop(key, None)
+
+    def forget_scope(self, scope: Scope) -> None:
+        """Drop the writes that an invalidation covers."""
+        with self._lock:
+            covered = [key for key, pending in self._pending.items() if self._covers(scope, key, pending)]
+            for key in covered:
+                del self._pending[key]
+
+    def _covers(self, scope: Scope, key: Key, pending: _Pending) -> bool:
+        if scope.kind == "tag":
+            return scope.value in self._storage.tags(pending[3])
+        encoded = self._storage.key(key)
+        return scope.kind == "all" or encoded is not None and encoded.startswith(scope.value)
+
+    def _taken(self) -> Dict[Key, _Pending]:
+        with self._lock:
+            keys = [key for key, _ in zip(self._pending, range(BATCH_MAX))]
+            return {key: self._pending.pop(key) for key in keys}
+
+    def _written(self, batch: Dict[Key, _Pending]) -> Dict[Key, Optional[PutResult]]:
+        """Write a batch; a key is missing in the answer if its value is refused."""
+        puts: List[Tuple[Key, Put]] = []
+        for key, (value, ttl, stale, tag, begun) in batch.items():
+            try:
+                put = self._storage.made(key, value, self._storage.terms(ttl, stale, tag), begun=begun)
+            except (TypeError, ValueError) as error:
+                self._storage.counters.add("refused_unstorable")
+                log.warning("a deferred value cannot be stored: %s", error)
+                continue
+            if put is not None:
+                puts.append((key, put))
+        results = self._storage.put_all([put for _, put in puts])
+        return {key: result for (key, _), result in zip(puts, results)}
+
+    def _give_back(self, failed: Dict[Key, _Pending], aborts: int) -> None:
+        with self._lock:
+            if self._aborts == aborts:
+                failed.update(self._pending)
+                self._pending.clear()
+                self._pending.update(failed)
+
+    def __len__(self) -> int:
+        return len(self._pending)
+
+    def __contains__(self, key: Key) -> bool:
+        return key in self._pending
+
+    def __enter__(self) -> "Deferred":
+        return self
+
+    def __exit__(self, kind: Optional[type], *_error: object) -> None:
+        if kind is None:
+            self.drain()
+        else:
+            self.abort()

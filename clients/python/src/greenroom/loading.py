@@ -1,0 +1,263 @@
+"""One load per key: over the threads of this process by flights, over processes by leases of the store."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import logging
+import threading
+import time
+from typing import Any, Callable, Dict, NamedTuple, Optional, Tuple, Union
+
+from . import codec
+from .backend import LeaseHeld, LeaseTaken, Put, PutResult, StorageError, StoredEntry
+from .storage import Storage, Terms, entry
+
+# Refreshes behind stale answers at a time; beyond, the stale value is served without one.
+REFRESHES_MAX = 4
+# After a failed refresh the key is not refreshed for this long.
+FAILURE_PAUSE_S = 1.0
+POLL_FIRST_S = 0.005
+POLL_LAST_S = 0.1
+
+log = logging.getLogger("greenroom")
+
+Encoded = Tuple[int, bytes]
+
+
+class Ask(NamedTuple):
+    """A key to load, and how its value is to be stored."""
+
+    key: bytes
+    terms: Terms
+    lease_s: float
+    wait_s: float
+
+
+class LeaderGone(Exception):
+    """The thread that loaded was interrupted; a waiting one takes over."""
+
+
+class Flight:
+    """A load under way in this process. Its future holds the encoded value, or the value itself if it has no code."""
+
+    def __init__(self) -> None:
+        self.begun: Optional[int] = None
+        self.future: "concurrent.futures.Future[Union[Encoded, NamedTuple]]" = concurrent.futures.Future()
+
+
+class Uncoded(NamedTuple):
+    """A loaded value that cannot be stored."""
+
+    value: Any
+
+
+class Loads:
+    """The flights of one cache."""
+
+    def __init__(
+        self,
+        storage: Storage,
+        pause: Callable[[float], None] = time.sleep,
+        spawn: Optional[Callable[[Callable[[], None]], None]] = None,
+    ) -> None:
+        self.storage, self.counters, self.backend = storage, storage.counters, storage.backend
+        self.pause = pause
+        self._spawn = spawn or _spawn_thread
+        self._lock = threading.Lock()
+        self._flights: Dict[bytes, Flight] = {}
+        self._refreshing = 0
+
+    def load(self, ask: Ask, loader: Callable[[], Any]) -> Any:
+        """Return the value of a key that is not fresh: loaded here, or by another thread or process.
+
+        Raises what the loader raises. If another one loads for longer than `wait_s`, or storage failed, loads here.
+        """
+        while True:
+            flight, leads = self.join(ask)
+            if leads:
+                return self._lead(ask, flight, loader)
+            try:
+                return decoded(flight.future.result(timeout=ask.wait_s))
+            except LeaderGone:
+                continue
+            except concurrent.futures.TimeoutError:
+                if flight.future.done():
+                    raise
+                self.counters.add("waits_ended")
+                return loader()
+
+    def join(self, ask: Ask) -> Tuple[Flight, bool]:
+        """Return the flight of a key, and whether the caller leads it.
+
+        A flight that began before an invalidation is not joined: its value is older than the caller's question.
+        """
+        with self._lock:
+            flight = self._flights.get(ask.key)
+            if flight is None:
+                return self._started(ask.key), True
+        if flight.begun is None or not self._invalidated(ask, flight.begun):
+            return flight, False
+        with self._lock:
+            newer = self._flights.get(ask.key)
+            if newer is None or newer is flight:
+                return self._started(ask.key), True
+            return newer, False
+
+    def _started(self, key: bytes) -> Flight:
+        flight = self._flights[key] = Flight()
+        return flight
+
+    def _invalidated(self, ask: Ask, begun: int) -> bool:
+        try:
+            return self.backend.invalidated(ask.key, ask.terms.tags, begun)
+        except StorageError as error:
+            self.storage.failed(error)
+            return False
+
+    def _lead(self, ask: Ask, flight: Flight, loader: Callable[[], Any]) -> Any:
+        try:
+            held = self.wait_for_lease(ask)
+            if isinstance(held, LeaseTaken):
+                self.counters.add("waits_ended")
+                held = None
+            if isinstance(held, StoredEntry):
+                self.land(ask, flight, (held.codec, held.payload))
+                return decoded((held.codec, held.payload))
+            flight.begun = held.begun if held else None
+            value, encoded = self._loaded(ask, held, loader)
+        except BaseException as error:
+            self.crash(ask, flight, error)
+            raise
+        self.land(ask, flight, encoded)
+        return value
+
+    def _loaded(
+        self, ask: Ask, held: Optional[LeaseHeld], loader: Callable[[], Any]
+    ) -> Tuple[Any, Union[Encoded, Uncoded]]:
+        try:
+            value = loader()
+        except BaseException:
+            self.counters.add("load_failures")
+            self.give_back(ask, held)
+            raise
+        return value, self.store(ask, held, value)
+
+    def wait_for_lease(self, ask: Ask) -> Union[LeaseHeld, LeaseTaken, StoredEntry, None]:
+        """Wait for the lease or for the value; LeaseTaken if neither came within `wait_s`, None if storage failed."""
+        left_s, pause = ask.wait_s, POLL_FIRST_S
+        while True:
+            outcome = self.try_lease(ask)
+            if not isinstance(outcome, LeaseTaken) or left_s <= 0:
+                return outcome
+            self.pause(pause)
+            left_s -= pause
+            pause = min(pause * 1.5, POLL_LAST_S)
+
+    def try_lease(self, ask: Ask) -> Union[LeaseHeld, LeaseTaken, StoredEntry, None]:
+        """Ask for the lease once. Returns the entry if it was stored meanwhile, None if storage failed."""
+        try:
+            result = self.backend.acquire(ask.key, ask.terms.tags, ask.lease_s, self.storage.clock(), ask.terms.version)
+        except StorageError as error:
+            self.storage.failed(error)
+            return None
+        return result if isinstance(result, (LeaseHeld, LeaseTaken)) else result.entry
+
+    def store(self, ask: Ask, held: Optional[LeaseHeld], value: Any) -> Union[Encoded, Uncoded]:
+        """Store a loaded value, unless the key was invalidated since the load began, and end the lease."""
+        self.counters.add("loads")
+        try:
+            encoded = codec.encode(value)
+        except (TypeError, ValueError, RecursionError) as error:
+            self.counters.add("refused_unstorable")
+            log.warning("a loaded value cannot be stored: %s", error)
+            self.give_back(ask, held)
+            return Uncoded(value)
+        self.put(ask, held, encoded)
+        return encoded
+
+    def put(self, ask: Ask, held: Optional[LeaseHeld], encoded: Encoded) -> bool:
+        """Store an encoded value under a lease, end the lease, and return whether it is stored."""
+        if held is None:
+            return False
+        made = entry(*encoded, ask.terms, self.storage.clock())
+        result = self.storage.put_all([Put(ask.key, made, begun=held.begun, lease=held.token)])[0]
+        if result not in (PutResult.STORED, PutResult.FENCED):
+            self.give_back(ask, held)
+        return result is PutResult.STORED
+
+    def give_back(self, ask: Ask, held: Optional[LeaseHeld], pause_s: float = 0.0) -> None:
+        """End a lease without a value, after a pause if one is given."""
+        if held is None:
+            return
+        try:
+            self.backend.release(ask.key, held.token, self.storage.clock() + pause_s if pause_s else None)
+        except StorageError as error:
+            self.storage.failed(error)
+
+    def land(self, ask: Ask, flight: Flight, value: Union[Encoded, Uncoded]) -> None:
+        """End a flight with a value for those who wait."""
+        self._end(ask, flight)
+        flight.future.set_result(value)
+
+    def crash(self, ask: Ask, flight: Flight, error: BaseException) -> None:
+        """End a flight with an error for those who wait; an interrupt of the leader is not theirs."""
+        self._end(ask, flight)
+        flight.future.set_exception(error if isinstance(error, Exception) else LeaderGone())
+
+    def _end(self, ask: Ask, flight: Flight) -> None:
+        with self._lock:
+            if self._flights.get(ask.key) is flight:
+                del self._flights[ask.key]
+
+    def refresh_behind(self, ask: Ask, loader: Callable[[], Any]) -> None:
+        """Load a stale key in the background, unless another one does or REFRESHES_MAX run already."""
+        if not self.may_refresh(ask):
+            return
+        try:
+            self._spawn(lambda: self._refresh(ask, loader))
+        except RuntimeError as error:
+            # No thread can be started any more, for instance because the interpreter ends.
+            self.refreshed()
+            log.debug("no refresh: %s", error)
+
+    def may_refresh(self, ask: Ask) -> bool:
+        """Reserve one of REFRESHES_MAX places; `refreshed` frees it."""
+        with self._lock:
+            if ask.key in self._flights or self._refreshing >= REFRESHES_MAX:
+                return False
+            self._refreshing += 1
+            return True
+
+    def refreshed(self) -> None:
+        """Free the place of a refresh."""
+        with self._lock:
+            self._refreshing -= 1
+
+    def _refresh(self, ask: Ask, loader: Callable[[], Any]) -> None:
+        try:
+            held = self.try_lease(ask)
+            if isinstance(held, LeaseHeld):
+                try:
+                    value = loader()
+                except Exception as error:
+                    self.refresh_failed(ask, held, error)
+                    return
+                self.counters.add("refreshes")
+                self.store(ask, held, value)
+        finally:
+            self.refreshed()
+
+    def refresh_failed(self, ask: Ask, held: LeaseHeld, error: Exception) -> None:
+        """Count a failed refresh and keep the key from being refreshed for FAILURE_PAUSE_S."""
+        self.counters.add("refresh_failures")
+        log.info("a refresh failed, the stale value is served on: %r", error)
+        self.give_back(ask, held, FAILURE_PAUSE_S)
+
+
+def decoded(value: Any) -> Any:
+    """Return a waiting caller's own copy of a flight's value."""
+    return value.value if isinstance(value, Uncoded) else codec.decode(*value)
+
+
+def _spawn_thread(work: Callable[[], None]) -> None:
+    threading.Thread(target=work, name="greenroom-refresh", daemon=True).start()

@@ -1,0 +1,1 @@
+"""Tests of the Python client: its embedded cache, its importers, and its calls of the built program."""

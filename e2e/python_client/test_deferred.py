@@ -1,0 +1,134 @@
+"""Writes collected while rendering, and made after it."""
+
+import threading
+
+import pytest
+
+from greenroom import Drained
+
+
+def test_nothing_is_written_before_the_drain_and_then_all_at_once(cache, make):
+    writes = counted_transactions(cache)
+    later = cache.deferred()
+    for number in range(20):
+        later.set(f"item_{number}", {"id": number}, ttl=60, tag="menu")
+    assert writes == [] and len(cache) == 0 and len(later) == 20
+    assert later.get("item_3") == {"id": 3} and "item_3" in later and later.get("other", 5) == 5
+    assert later.drain() == Drained(stored=20, refused=0, left=0)
+    assert writes == [20], "20 writes, one transaction"
+    assert make().get("item_3") == {"id": 3} and make().evict("menu") == 20
+
+
+def counted_transactions(cache):
+    """The sizes of the batches that are written from now on."""
+    put, sizes = cache._backend.put, []
+
+    def counted(puts, now):
+        sizes.append(len(puts))
+        return put(puts, now)
+
+    cache._backend.put = counted
+    return sizes
+
+
+def test_the_newest_of_a_key_wins_and_the_oldest_makes_room(cache):
+    later = cache.deferred(max_entries=3)
+    for key, value in [("a", 1), ("b", 1), ("c", 1), ("a", 2), ("d", 1)]:
+        later.set(key, value)
+    assert later.dropped == 1 and "b" not in later
+    later.drain()
+    assert cache.get_many("abcd") == {"a": 2, "c": 1, "d": 1}
+    with pytest.raises(ValueError):
+        cache.deferred(max_entries=0)
+
+
+def test_one_that_cannot_be_stored_stops_no_other(cache):
+    later = cache.deferred()
+    later.set("a", 1)
+    later.set("bad", object())
+    later.set("k" * 5000, 1)
+    later.set("tag", 1, tag=object())
+    later.set("b", 2)
+    assert later.drain() == Drained(stored=2, refused=3, left=0)
+
+
+@pytest.mark.parametrize(
+    "undo",
+    [
+        lambda cache: cache.delete("item"),
+        lambda cache: cache.pop("item"),
+        lambda cache: cache.evict("menu"),
+        lambda cache: cache.delete_prefix("it"),
+        lambda cache: cache.clear(),
+        lambda cache: cache.set("item", "newer"),
+    ],
+    ids=["delete", "pop", "evict", "delete_prefix", "clear", "set"],
+)
+@pytest.mark.parametrize("elsewhere", [False, True], ids=["here", "in another cache"])
+def test_what_was_invalidated_or_written_after_it_was_collected_is_not_undone(cache, make, undo, elsewhere):
+    later = cache.deferred()
+    later.set("item", "older", tag="menu")
+    later.set("beside", 1)
+    undo(make() if elsewhere else cache)
+    later.drain()
+    assert cache.get("item") in (None, "newer")
+
+
+def test_what_is_collected_after_an_invalidation_is_written(cache):
+    later = cache.deferred()
+    later.set("item", "older")
+    cache.delete("item")
+    later.set("item", "newer")
+    cache.set("other", 1)
+    later.set("other", 2)
+    assert later.drain() == Drained(2, 0, 0)
+    assert cache.get_many(["item", "other"]) == {"item": "newer", "other": 2}
+
+
+def test_a_drain_ends_at_its_deadline_and_when_it_is_told_to(cache):
+    later = cache.deferred(max_entries=1000)
+    for number in range(600):
+        later.set(number, number)
+    assert later.drain(deadline_s=0) == Drained(0, 0, 600)
+    answers = iter([False, True])
+    assert later.drain(aborted=lambda: next(answers)) == Drained(256, 0, 344)
+    assert later.drain(deadline_s=60) == Drained(344, 0, 0)
+
+
+def test_an_abort_drops_what_is_left_also_from_under_a_drain(cache):
+    later = cache.deferred(max_entries=1000)
+    for number in range(600):
+        later.set(number, number)
+    assert later.drain(aborted=lambda: later.abort() and False) == Drained(0, 0, 0)
+    assert len(cache) == 0 and later.abort() == 0
+    later.set("after", 1)
+    assert later.drain().stored == 1
+
+
+def test_a_block_drains_at_its_end_and_drops_if_it_raises(cache):
+    with cache.deferred() as later:
+        later.set("menu", 1)
+    assert cache.get("menu") == 1
+    with pytest.raises(RuntimeError), cache.deferred() as later:
+        later.set("menu", 2)
+        raise RuntimeError
+    assert cache.get("menu") == 1 and len(later) == 0
+
+
+def test_threads_collect_and_drain_at_once_and_nothing_is_lost(cache):
+    later = cache.deferred(max_entries=10_000)
+    drained = []
+
+    def collect(thread):
+        for number in range(200):
+            later.set((thread, number), number)
+            if number % 50 == 0:
+                drained.append(later.drain().stored)
+
+    threads = [threading.Thread(target=collect, args=(thread,)) for thread in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    later.drain()
+    assert len(cache) == 1600 and later.dropped == 0
