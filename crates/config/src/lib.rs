@@ -25,6 +25,7 @@ pub mod fingerprint;
 pub mod folder;
 mod library;
 pub mod listener_limits;
+pub mod local_address;
 pub mod matching;
 pub mod networks;
 pub mod notification_event;

@@ -1,9 +1,8 @@
 //! The program: the command line, and the wiring of a running process.
 //!
-//! [`app`] is all wiring on one page. [`cli`] is the command line, [`doctor`] finds problems and their remedies,
-//! [`takeover`] hands listening sockets from one process to the next.
+//! [`app`] is all wiring on one page. [`cli`] is the command line, [`takeover`] hands listening sockets from one process
+//! to the next.
 
 pub mod app;
 pub mod cli;
-pub mod doctor;
 pub mod takeover;

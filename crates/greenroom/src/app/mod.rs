@@ -17,8 +17,9 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::takeover::listening::{address_of, bind, local_address};
+use crate::takeover::listening::{address_of, bind};
 use crate::takeover::{InheritedListeners, ListenerHandover};
+use greenroom_config::local_address::local_address;
 use greenroom_config::{Settings, TakeoverSettings};
 use greenroom_control::notifications::Notifier;
 use greenroom_control::{ControlPlane, ControlPlaneDeps, ImageUrlSigner};

@@ -18,8 +18,8 @@ use serde_json::Value;
 
 use super::progress::ProgressLine;
 use super::{api_problem, fail, load_config, usage_error};
-use crate::takeover::listening::local_address;
 use greenroom_config::control::CONTROL_PORT;
+use greenroom_config::local_address::local_address;
 use greenroom_config::settings::default_data_dir;
 use greenroom_config::{CertificateTrust, Fingerprint};
 use greenroom_origin::certificate_verifier::{client_config, no_trust};

@@ -9,12 +9,12 @@ use greenroom_cache::Clock;
 
 use super::progress::ProgressLine;
 use super::{ConfigArgs, FAILURE, SUCCESS, USAGE_ERROR, block_on, fail, settings, usage_error};
-use crate::doctor::compare::{ComparisonError, ProxyComparison};
-use crate::doctor::wait_for::{AppWaiter, WaitEvent, WaitOutcome};
-use crate::doctor::{control, run_checks};
-use crate::takeover::listening::local_address;
 use greenroom_config::Endpoint;
 use greenroom_config::Settings;
+use greenroom_config::local_address::local_address;
+use greenroom_doctor::compare::{ComparisonError, ProxyComparison};
+use greenroom_doctor::wait_for::{AppWaiter, WaitEvent, WaitOutcome};
+use greenroom_doctor::{control, run_checks};
 use greenroom_origin::probe_client::{ProbeClient, ProbeTrust};
 use greenroom_state::secrets;
 use greenroom_state::secrets::DataDir;

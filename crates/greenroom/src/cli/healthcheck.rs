@@ -10,8 +10,8 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
 
 use super::{ConfigArgs, FAILURE, SUCCESS, block_on, fail, settings};
-use crate::takeover::listening::local_address;
 use greenroom_config::certificate_files::certificates;
+use greenroom_config::local_address::local_address;
 use greenroom_config::{CertificateTrust, Fingerprint};
 use greenroom_origin::certificate_verifier::client_config;
 

@@ -12,11 +12,11 @@ use greenroom_dialect::server_identity::ServerIdentity;
 
 use super::{ConfigArgs, SUCCESS, block_on, doctor, fail, log, settings, stop_signal};
 use crate::app::Process;
-use crate::doctor::checks::directory;
-use crate::doctor::find_problem;
 use crate::takeover;
 use crate::takeover::InheritedListeners;
 use greenroom_config::{CacheMode, Settings, TokenSetup};
+use greenroom_doctor::checks::directory;
+use greenroom_doctor::find_problem;
 use greenroom_origin::identify;
 use greenroom_origin::identify::IdentifyResult;
 use greenroom_proxy::server::Server;

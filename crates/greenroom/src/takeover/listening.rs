@@ -1,6 +1,6 @@
 //! Listening sockets of this process: inherited from its predecessor, or new.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 
 use tokio::net::TcpListener;
 
@@ -33,33 +33,10 @@ pub async fn bind(
     Ok(listener)
 }
 
-/// Address of a listener as reached from this machine.
-pub fn local_address(address: SocketAddr) -> SocketAddr {
-    let ip = match address.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        ip => ip,
-    };
-    SocketAddr::new(ip, address.port())
-}
-
 /// Address of a listener.
 ///
 /// # Errors
 /// If the system does not tell.
 pub fn address_of(listener: &TcpListener) -> Result<SocketAddr, String> {
     listener.local_addr().map_err(|error| format!("the address of a listener cannot be read: {error}"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_listener_on_every_address_is_reached_over_loopback() {
-        for (listen, local) in [("0.0.0.0:1", "127.0.0.1:1"), ("[::]:1", "[::1]:1"), ("192.168.1.2:1", "192.168.1.2:1")]
-        {
-            assert_eq!(local_address(listen.parse().expect("parse the address")).to_string(), local);
-        }
-    }
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 /// Allowed dependencies: the program may use everything, each other crate only the crates below it. A crate that is not
 /// named here may not exist.
-const ALLOWED: [(&str, &[&str]); 19] = [
+const ALLOWED: [(&str, &[&str]); 20] = [
     (
         "greenroom",
         &[
@@ -17,6 +17,7 @@ const ALLOWED: [(&str, &[&str]); 19] = [
             "greenroom-control",
             "greenroom-demo",
             "greenroom-dialect",
+            "greenroom-doctor",
             "greenroom-folder",
             "greenroom-http-server",
             "greenroom-library",
@@ -62,6 +63,18 @@ const ALLOWED: [(&str, &[&str]); 19] = [
         ],
     ),
     ("greenroom-dialect", &["greenroom-library"]),
+    (
+        "greenroom-doctor",
+        &[
+            "greenroom-cache",
+            "greenroom-config",
+            "greenroom-dialect",
+            "greenroom-folder",
+            "greenroom-origin",
+            "greenroom-proxy",
+            "greenroom-state",
+        ],
+    ),
     ("greenroom-folder", &["greenroom-cache", "greenroom-config", "greenroom-state"]),
     ("greenroom-http-server", &["greenroom-cache", "greenroom-config", "greenroom-origin", "greenroom-state"]),
     ("greenroom-library", &[]),
@@ -124,10 +137,11 @@ const OF_THE_ENGINE: [(&str, &[&str]); 3] = [
 const BANNED: [&str; 6] = ["common", "core", "utils", "types", "helpers", "prelude"];
 
 /// Crates that may never become a dependency, with the reason.
-const FORBIDDEN: [(&str, &[&str]); 15] = [
+const FORBIDDEN: [(&str, &[&str]); 16] = [
     ("greenroom-cache", &["http", "hyper", "axum"]),
     ("greenroom-config", &["tokio", "hyper", "axum", "rusqlite"]),
     ("greenroom-dialect", &["axum", "hyper", "tokio", "rusqlite"]),
+    ("greenroom-doctor", &["axum", "rusqlite"]),
     ("greenroom-folder", &["greenroom-dialect", "http", "hyper", "axum"]),
     ("greenroom-http-server", &["hyper", "axum", "rusqlite"]),
     ("greenroom-library", &["tokio", "http", "hyper", "axum", "rusqlite"]),

@@ -140,7 +140,7 @@ async fn an_unexpected_server_response_is_reported_with_the_reason() {
     assert_found(&report, "encryption", &["does not speak TLS", "type --plex http://"]);
     server.stop().await;
     let (_, report) = found(&folder(), "plex", &url, None).await;
-    let boxed = greenroom::doctor::machine::is_container();
+    let boxed = greenroom_doctor::machine::is_container();
     let words = if boxed { ["this container itself", "network_mode: host"] } else { ["nothing listens", "32400"] };
     assert_found(&report, "way", &words);
 }

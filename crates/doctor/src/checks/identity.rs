@@ -3,9 +3,9 @@
 use greenroom_dialect::request::ServerKind;
 use greenroom_dialect::server_identity::ServerIdentity;
 
-use crate::doctor::advice;
-use crate::doctor::facts::{IdentityResponse, ServerFacts};
-use crate::doctor::finding::Finding;
+use crate::advice;
+use crate::facts::{IdentityResponse, ServerFacts};
+use crate::finding::Finding;
 
 const CHECK: &str = "who answers";
 
@@ -77,8 +77,8 @@ mod tests {
     use greenroom_dialect::server_identity::{MediaServer, UnrecognizedResponse};
 
     use super::*;
-    use crate::doctor::checks::fixtures::{assert_says, server};
-    use crate::doctor::finding::FindingLevel;
+    use crate::checks::fixtures::{assert_says, server};
+    use crate::finding::FindingLevel;
 
     fn answering(identity: ServerIdentity) -> ServerFacts {
         let mut facts = server(ServerKind::Jellyfin, "http://nas:8096");

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use crate::doctor::facts::{DirectoryContents, DirectoryFacts, DirectoryState, MachineFacts};
-use crate::doctor::finding::{Finding, FindingLevel};
-use crate::doctor::machine;
+use crate::facts::{DirectoryContents, DirectoryFacts, DirectoryState, MachineFacts};
+use crate::finding::{Finding, FindingLevel};
+use crate::machine;
 use greenroom_config::shell_quote::quoted;
 
 const CHECK: &str = "data directory";
@@ -115,7 +115,7 @@ fn denied(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::checks::fixtures::assert_says;
+    use crate::checks::fixtures::assert_says;
 
     fn found(state: DirectoryState, container: bool) -> Finding {
         check_directory(&DirectoryFacts { path: "/data".into(), own_ids: (1000, 1001), remote: None, state }, container)

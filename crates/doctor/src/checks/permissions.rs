@@ -3,8 +3,8 @@
 use greenroom_dialect::permissions::Permissions;
 use greenroom_dialect::request::ServerKind;
 
-use crate::doctor::facts::ServerFacts;
-use crate::doctor::finding::Finding;
+use crate::facts::ServerFacts;
+use crate::finding::Finding;
 use greenroom_config::TokenSetup;
 use greenroom_config::shell_quote::quoted;
 
@@ -67,8 +67,8 @@ pub fn check(facts: &ServerFacts) -> Option<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::checks::fixtures::{assert_says, server};
-    use crate::doctor::finding::FindingLevel;
+    use crate::checks::fixtures::{assert_says, server};
+    use crate::finding::FindingLevel;
     use greenroom_origin::probe_client::ProbeError;
 
     fn with(kind: ServerKind, rights: Permissions) -> Option<Finding> {

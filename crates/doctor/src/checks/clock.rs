@@ -1,7 +1,7 @@
 //! Whether both clocks agree.
 
-use crate::doctor::facts::ServerFacts;
-use crate::doctor::finding::Finding;
+use crate::facts::ServerFacts;
+use crate::finding::Finding;
 
 const CHECK: &str = "clock";
 /// Tolerance, in seconds: network latency, and dates with a resolution of one second.
@@ -34,8 +34,8 @@ mod tests {
     use greenroom_dialect::request::ServerKind;
 
     use super::*;
-    use crate::doctor::checks::fixtures::{assert_says, server};
-    use crate::doctor::finding::FindingLevel;
+    use crate::checks::fixtures::{assert_says, server};
+    use crate::finding::FindingLevel;
 
     fn ahead(seconds: Option<i64>) -> Option<Finding> {
         let mut facts = server(ServerKind::Plex, "http://nas:1");

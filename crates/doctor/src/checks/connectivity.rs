@@ -3,8 +3,8 @@
 use greenroom_dialect::request::ServerKind;
 
 use super::encryption;
-use crate::doctor::facts::ServerFacts;
-use crate::doctor::finding::{Finding, FindingLevel};
+use crate::facts::ServerFacts;
+use crate::finding::{Finding, FindingLevel};
 use greenroom_origin::probe_client::{ProbeError, ProbeStage};
 
 const CHECK: &str = "way";
@@ -97,7 +97,7 @@ fn usual_port(kind: ServerKind) -> u16 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::checks::fixtures::{assert_says, server};
+    use crate::checks::fixtures::{assert_says, server};
     use greenroom_config::Fingerprint;
     use greenroom_origin::certificate_error::CertificateFault;
     use greenroom_origin::certificate_error::CertificateRejection;

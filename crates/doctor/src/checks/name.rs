@@ -2,8 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use crate::doctor::facts::ServerFacts;
-use crate::doctor::finding::Finding;
+use crate::facts::ServerFacts;
+use crate::finding::Finding;
 use greenroom_origin::probe_client::ProbeError;
 
 const CHECK: &str = "name";
@@ -79,8 +79,8 @@ mod tests {
     use greenroom_dialect::request::ServerKind;
 
     use super::*;
-    use crate::doctor::checks::fixtures::{assert_says, server};
-    use crate::doctor::finding::FindingLevel;
+    use crate::checks::fixtures::{assert_says, server};
+    use crate::finding::FindingLevel;
 
     const DIRECT: &str = "https://192-168-1-10.abc.plex.direct:32400";
 

@@ -1,7 +1,7 @@
 //! Whether the ports are free.
 
-use crate::doctor::facts::{GatewayFacts, MachineFacts, PortFacts, PortState};
-use crate::doctor::finding::Finding;
+use crate::facts::{GatewayFacts, MachineFacts, PortFacts, PortState};
+use crate::finding::Finding;
 
 const CHECK: &str = "port";
 
@@ -68,9 +68,9 @@ fn check_port(port: &PortFacts, gateway: Option<&GatewayFacts>) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::checks::fixtures::assert_says;
-    use crate::doctor::facts::PortHolder;
-    use crate::doctor::finding::FindingLevel;
+    use crate::checks::fixtures::assert_says;
+    use crate::facts::PortHolder;
+    use crate::finding::FindingLevel;
 
     /// A gateway of process 7 that listens at these addresses.
     fn gateway(pid: Option<u32>, addresses: &[&str]) -> GatewayFacts {

@@ -2,8 +2,8 @@
 
 use greenroom_dialect::server_identity::ServerIdentity;
 
-use crate::doctor::facts::ServerFacts;
-use crate::doctor::finding::Finding;
+use crate::facts::ServerFacts;
+use crate::finding::Finding;
 
 const CHECK: &str = "version";
 
@@ -27,9 +27,9 @@ mod tests {
     use greenroom_dialect::server_identity::MediaServer;
 
     use super::*;
-    use crate::doctor::checks::fixtures::{assert_says, server};
-    use crate::doctor::facts::IdentityResponse;
-    use crate::doctor::finding::FindingLevel;
+    use crate::checks::fixtures::{assert_says, server};
+    use crate::facts::IdentityResponse;
+    use crate::finding::FindingLevel;
 
     #[test]
     fn an_old_server_is_to_be_updated() {

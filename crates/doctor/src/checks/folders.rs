@@ -1,7 +1,7 @@
 //! Whether folders of files can be read, and their changes noticed at once.
 
-use crate::doctor::facts::{FolderFacts, MachineFacts};
-use crate::doctor::finding::Finding;
+use crate::facts::{FolderFacts, MachineFacts};
+use crate::finding::Finding;
 
 const CHECK: &str = "folder";
 

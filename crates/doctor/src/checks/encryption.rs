@@ -4,9 +4,9 @@ use std::net::{IpAddr, SocketAddr};
 
 use greenroom_dialect::server_identity::ServerIdentity;
 
-use crate::doctor::advice;
-use crate::doctor::facts::ServerFacts;
-use crate::doctor::finding::Finding;
+use crate::advice;
+use crate::facts::ServerFacts;
+use crate::finding::Finding;
 use greenroom_origin::certificate_error::CertificateFault;
 use greenroom_origin::certificate_error::CertificateRejection;
 use greenroom_origin::probe_client::ProbeError;
@@ -116,9 +116,9 @@ mod tests {
     use greenroom_dialect::request::ServerKind;
 
     use super::*;
-    use crate::doctor::checks::fixtures::{assert_says, server};
-    use crate::doctor::facts::IdentityResponse;
-    use crate::doctor::finding::FindingLevel;
+    use crate::checks::fixtures::{assert_says, server};
+    use crate::facts::IdentityResponse;
+    use crate::finding::FindingLevel;
     use greenroom_config::Fingerprint;
 
     fn distrust(fault: CertificateFault) -> CertificateRejection {

@@ -2,8 +2,8 @@
 
 use greenroom_dialect::request::ServerKind;
 
-use crate::doctor::facts::ServerFacts;
-use crate::doctor::finding::Finding;
+use crate::facts::ServerFacts;
+use crate::finding::Finding;
 
 const CHECK: &str = "open door";
 
@@ -34,8 +34,8 @@ pub fn check(facts: &ServerFacts) -> Option<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::checks::fixtures::{assert_says, server};
-    use crate::doctor::finding::FindingLevel;
+    use crate::checks::fixtures::{assert_says, server};
+    use crate::finding::FindingLevel;
 
     #[test]
     fn a_server_that_answers_without_a_token_is_told_of() {

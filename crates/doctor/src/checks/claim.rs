@@ -2,8 +2,8 @@
 
 use greenroom_dialect::server_identity::ServerIdentity;
 
-use crate::doctor::facts::ServerFacts;
-use crate::doctor::finding::Finding;
+use crate::facts::ServerFacts;
+use crate::finding::Finding;
 
 const CHECK: &str = "account";
 
@@ -30,8 +30,8 @@ mod tests {
     use greenroom_dialect::request::ServerKind;
 
     use super::*;
-    use crate::doctor::checks::fixtures::{assert_says, server};
-    use crate::doctor::finding::FindingLevel;
+    use crate::checks::fixtures::{assert_says, server};
+    use crate::finding::FindingLevel;
 
     #[test]
     fn an_unclaimed_server_is_to_be_claimed() {

@@ -4,8 +4,8 @@ use greenroom_dialect::permissions::Permissions;
 use greenroom_dialect::request::ServerKind;
 use greenroom_dialect::server_identity::{MediaServer, ServerIdentity};
 
-use crate::doctor::facts::{IdentityResponse, ServerFacts};
-use crate::doctor::finding::{Finding, FindingLevel};
+use crate::facts::{IdentityResponse, ServerFacts};
+use crate::finding::{Finding, FindingLevel};
 use greenroom_config::Endpoint;
 use greenroom_config::{ConfigSource, Settings};
 

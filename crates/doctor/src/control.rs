@@ -8,9 +8,9 @@ use http::Request;
 use http::header::{AUTHORIZATION, HeaderValue};
 use serde::Deserialize;
 
-use crate::takeover::listening::local_address;
 use greenroom_config::Endpoint;
 use greenroom_config::certificate_files::CertificateFiles;
+use greenroom_config::local_address::local_address;
 use greenroom_origin::probe_client::{ProbeClient, ProbeError, ProbeTrust};
 
 /// Start of the type of every problem that a control plane reports.

@@ -41,7 +41,7 @@ pub fn set_server(facts: &ServerFacts, kind: ServerKind, endpoint: &Endpoint) ->
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::checks::fixtures::server;
+    use crate::checks::fixtures::server;
 
     fn facts(url_place: &str) -> ServerFacts {
         ServerFacts { url_place: url_place.into(), ..server(ServerKind::Plex, "http://nas:32400/web") }
