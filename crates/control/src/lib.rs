@@ -50,7 +50,6 @@ mod live_api;
 mod matching_api;
 mod metrics;
 mod middleware;
-pub mod notifications;
 mod notifications_api;
 mod pagination;
 mod playlists_api;

@@ -60,7 +60,7 @@ pub(super) async fn test(
         return Err(Problem::UNKNOWN_TARGET);
     }
     let to_result =
-        |(target, outcome): (String, Result<(), crate::notifications::DeliveryError>)| TestNotificationResult {
+        |(target, outcome): (String, Result<(), greenroom_notifications::DeliveryError>)| TestNotificationResult {
             target,
             delivered: outcome.is_ok(),
             reason: outcome.err().map(|error| error.to_string()),

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 /// Allowed dependencies: the program may use everything, each other crate only the crates below it. A crate that is not
 /// named here may not exist.
-const ALLOWED: [(&str, &[&str]); 20] = [
+const ALLOWED: [(&str, &[&str]); 21] = [
     (
         "greenroom",
         &[
@@ -21,6 +21,7 @@ const ALLOWED: [(&str, &[&str]); 20] = [
             "greenroom-folder",
             "greenroom-http-server",
             "greenroom-library",
+            "greenroom-notifications",
             "greenroom-origin",
             "greenroom-prefetch",
             "greenroom-proxy",
@@ -43,6 +44,7 @@ const ALLOWED: [(&str, &[&str]); 20] = [
             "greenroom-folder",
             "greenroom-http-server",
             "greenroom-library",
+            "greenroom-notifications",
             "greenroom-origin",
             "greenroom-proxy",
             "greenroom-request-log",
@@ -78,6 +80,10 @@ const ALLOWED: [(&str, &[&str]); 20] = [
     ("greenroom-folder", &["greenroom-cache", "greenroom-config", "greenroom-state"]),
     ("greenroom-http-server", &["greenroom-cache", "greenroom-config", "greenroom-origin", "greenroom-state"]),
     ("greenroom-library", &[]),
+    (
+        "greenroom-notifications",
+        &["greenroom-cache", "greenroom-config", "greenroom-dialect", "greenroom-origin", "greenroom-state"],
+    ),
     ("greenroom-origin", &["greenroom-cache", "greenroom-config", "greenroom-dialect", "greenroom-state"]),
     ("greenroom-prefetch", &["greenroom-config", "greenroom-dialect"]),
     (
@@ -137,7 +143,7 @@ const OF_THE_ENGINE: [(&str, &[&str]); 3] = [
 const BANNED: [&str; 6] = ["common", "core", "utils", "types", "helpers", "prelude"];
 
 /// Crates that may never become a dependency, with the reason.
-const FORBIDDEN: [(&str, &[&str]); 16] = [
+const FORBIDDEN: [(&str, &[&str]); 17] = [
     ("greenroom-cache", &["http", "hyper", "axum"]),
     ("greenroom-config", &["tokio", "hyper", "axum", "rusqlite"]),
     ("greenroom-dialect", &["axum", "hyper", "tokio", "rusqlite"]),
@@ -145,6 +151,7 @@ const FORBIDDEN: [(&str, &[&str]); 16] = [
     ("greenroom-folder", &["greenroom-dialect", "http", "hyper", "axum"]),
     ("greenroom-http-server", &["hyper", "axum", "rusqlite"]),
     ("greenroom-library", &["tokio", "http", "hyper", "axum", "rusqlite"]),
+    ("greenroom-notifications", &["axum", "rusqlite"]),
     ("greenroom-origin", &["axum", "rusqlite"]),
     ("greenroom-prefetch", &["hyper", "axum", "rusqlite"]),
     ("greenroom-proxy", &["axum"]),

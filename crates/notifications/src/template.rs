@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::message::{NotificationMessage, Urgency};
-use crate::notifications::digest::DigestLine;
+use crate::digest::DigestLine;
 pub use greenroom_config::{NotificationEvent, NotificationTemplate};
 
 /// An HTTP request: headers and body.

@@ -2,7 +2,7 @@
 
 use super::message::{NotificationMessage, Urgency};
 use super::template::{HttpMessage, NotificationTemplate};
-use crate::notifications::digest::{Digest, DigestBuilder, MAX_LINES, NotificationSubscription, PERIOD_MS, STABLE_MS};
+use crate::digest::{Digest, DigestBuilder, MAX_LINES, NotificationSubscription, PERIOD_MS, STABLE_MS};
 use greenroom_config::NotificationEvent;
 use greenroom_dialect::credential::Secret;
 use greenroom_origin::system_event::SystemEvent;

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::notifications::digest::{Digest, DigestLine};
+use crate::digest::{Digest, DigestLine};
 use greenroom_config::NotificationEvent;
 use greenroom_origin::system_event::SystemEvent;
 

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::delivery::{self, DeliveryAction, DeliveryError};
 use super::message::NotificationMessage;
 use super::{NotificationStats, Notifier, signature, template};
-use crate::notifications::digest::{DigestBuilder, NotificationSubscription};
+use crate::digest::{DigestBuilder, NotificationSubscription};
 use greenroom_origin::probe_client::{ProbeClient, ProbeTrust};
 use greenroom_origin::system_event::SystemEvent;
 
