@@ -133,6 +133,13 @@ async fn ten_no_token_shows_in_the_loudest_log_the_metrics_the_figures_or_the_pa
         let folder = tempfile::tempdir().expect("a folder");
         let mut program = loudest(kind, &server, folder.path());
         let mut lines = BufReader::new(program.stdout.take().expect("it has an output")).lines();
+        // A program whose log is not read waits as soon as the pipe is full.
+        let mut errors = program.stderr.take().expect("it has a log");
+        let log = tokio::spawn(async move {
+            let mut log = String::new();
+            errors.read_to_string(&mut log).await.expect("text");
+            log
+        });
         let mut said = String::new();
         let (mut apps, mut control) = (None, None);
         while control.is_none() {
@@ -169,8 +176,7 @@ async fn ten_no_token_shows_in_the_loudest_log_the_metrics_the_figures_or_the_pa
         assert!(!shows(&tried.text()), "{}", tried.text());
         let pid = program.id().expect("it runs").to_string();
         assert!(std::process::Command::new("kill").arg(pid).status().expect("kill runs").success());
-        let mut log = String::new();
-        program.stderr.take().expect("it has a log").read_to_string(&mut log).await.expect("text");
+        let log = log.await.expect("the log is read");
         program.wait().await.expect("it ends");
         assert!(log.contains("TRACE") || log.contains("DEBUG"), "the log was quiet: {log}");
         for line in log.lines().chain([said.as_str()]) {
