@@ -10,10 +10,11 @@ use parking_lot::Mutex;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::delivery::{self, DeliveryAction, DeliveryError};
-use super::message::NotificationMessage;
-use super::{NotificationStats, Notifier, signature, template};
+use super::{NotificationStats, Notifier};
+use crate::delivery::{self, DeliveryAction, DeliveryError};
 use crate::digest::{DigestBuilder, NotificationSubscription};
+use crate::message::NotificationMessage;
+use crate::{signature, template};
 use greenroom_origin::probe_client::{ProbeClient, ProbeTrust};
 use greenroom_origin::system_event::SystemEvent;
 
