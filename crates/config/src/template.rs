@@ -201,7 +201,7 @@ listen = "0.0.0.0:32500"               # point your apps here
 # name = "comics"
 # path = "/srv/comics"
 # extensions = ["cbz", "cbr", "cb7", "cbt"]  # whatever their case
-# ignore = ["*.partial", "incoming/"]        # as in an ignore file
+# ignore = ["*.partial", "incoming/"]        # example: as in an ignore file
 # follow_links = false                       # links are never followed
 # watch = "auto"                             # "poll": look for changes; "off": only the comparison
 # poll_interval_s = 60                       # on network file systems and with "poll"
@@ -213,7 +213,7 @@ listen = "0.0.0.0:32500"               # point your apps here
 # cover_cache_bytes = 268435456              # thumbnails; 0: no covers
 # marks = ["processed", "duplicate", "web_modified"]   # the first is the main one
 # compat = false                             # true: this folder answers GET /api/files and the like
-# marker_dir = "/config/markers"             # marker files of another program that goes on writing them
+# marker_dir = "/config/markers"             # example: marker files of another program that goes on writing them
 
 # Playlists that are kept in step by themselves: a file, a folder of files, or a playlist of another server.
 # [playlist.weekly]
@@ -249,6 +249,7 @@ mod tests {
         match table {
             "[[notice]]" => "name = \"phone\"\nurl = \"https://ntfy.example/my-topic\"\n",
             "[playlist.weekly]" => "server = \"home\"\nfile = \"/srv/playlists/weekly.jspf\"\n",
+            "[[folder]]" => "name = \"comics\"\npath = \"/srv/comics\"\n",
             "[tracing]" => "otlp_url = \"http://127.0.0.1:4318\"\n",
             "[server.accounts.kids]" => "token = \"x\"\n",
             _ => "",
