@@ -52,7 +52,7 @@ pub(super) fn resolve_row(
 
 /// An artist under another name than the one asked for.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct ArtistRenaming {
+pub struct ArtistRenaming {
     /// Key of the name asked for.
     pub(super) asked: u64,
     /// The indexed name.

@@ -42,7 +42,9 @@ mod vocabulary;
 mod word_forms;
 mod word_scale;
 
+pub use decision::ArtistRenaming;
 pub use index::{TrackIndex, TrackIndexBuilder};
+pub use list::ListEvidence;
 pub use reason::TrackMatchReason;
 pub use version::{TrackVersion, TrackVersions};
 
@@ -121,6 +123,12 @@ impl TrackIndex {
     /// Matches one track.
     pub fn resolve(&self, wanted: &Track<'_>, policy: MatchPolicy) -> MatchResult {
         decision::resolve(self, wanted, policy)
+    }
+
+    /// Matches one track of a list. Also returns the other name of the artist, if only that keeps the first candidate
+    /// from being accepted: [`ListEvidence`] tells whether other rows show the same.
+    pub fn resolve_in_list(&self, wanted: &Track<'_>, policy: MatchPolicy) -> (MatchResult, Option<ArtistRenaming>) {
+        decision::resolve_row(self, wanted, policy)
     }
 
     /// Matches the tracks of one list. An artist whom three of them call by the same other name is believed to be

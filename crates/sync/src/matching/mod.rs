@@ -19,6 +19,7 @@
 pub mod counters;
 pub mod identity;
 mod item_locator;
+mod list_evidence;
 mod live;
 mod missing_on_server;
 mod negative_cache;
@@ -48,6 +49,7 @@ use counters::{MatchCounter, MatchCounters};
 use greenroom_state::error::{StateError, StateErrorKind};
 use greenroom_state::file_work_queue::FileWorkQueue;
 use item_locator::ItemLocators;
+use list_evidence::accept_renamed;
 use missing_on_server::MissingOnServer;
 use negative_cache::{LiveSearchResult, MatchNegativeCache, MissKey};
 use overrides::MatchOverride;
@@ -316,12 +318,17 @@ impl Matcher {
             return (None, vec![TrackResolution::no_match(); queries.len()]);
         };
         let mut resolved = Vec::with_capacity(queries.len());
+        let mut renamings = Vec::new();
         for chunk in queries.chunks(CHUNK) {
             let chunk = chunk.to_vec();
             let work =
                 move |session: &MatchSession<'_>| chunk.iter().map(|query| session.resolve(query)).collect::<Vec<_>>();
-            resolved.extend(self.in_session(library, &generation, policy, work).await);
+            for (resolution, renaming) in self.in_session(library, &generation, policy, work).await {
+                renamings.extend(renaming.map(|renaming| (resolved.len(), renaming)));
+                resolved.push(resolution);
+            }
         }
+        accept_renamed(&mut resolved, &renamings);
         let found = resolved.iter().map(|resolved| resolved.decision != MatchDecision::Reject);
         library.lookups.record(found, library.server.origin.clock.now_ms());
         if let LiveSearch::UpTo(limit) = live {

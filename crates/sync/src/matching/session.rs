@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use greenroom_library::item::{Item, ItemKind};
-use greenroom_library::matching::{MatchDecision, MatchPolicy, MatchResult};
+use greenroom_library::matching::{ArtistRenaming, MatchDecision, MatchPolicy, MatchResult};
 
 use super::{MatchCandidate, MatchSource, Matcher, MatcherState, TrackQuery, TrackResolution};
 use crate::index::{Generation, Library};
@@ -41,23 +41,27 @@ pub(super) struct MatchSession<'a> {
 }
 
 impl MatchSession<'_> {
-    pub(super) fn resolve(&self, query: &TrackQuery) -> TrackResolution {
+    /// The result for one row of a list, and another name of its artist that other rows may confirm.
+    pub(super) fn resolve(&self, query: &TrackQuery) -> (TrackResolution, Option<ArtistRenaming>) {
         self.shared.counters.increment(MatchCounter::Requested);
         let keys = OverrideKeys::new(&self.library.id, query);
         let overrides = self.shared.overrides(&keys);
         let rejections = rejections(&overrides);
         if let Some(decided) = self.resolve_from_overrides(query, &keys, &overrides, &rejections) {
-            return decided;
+            return (decided, None);
         }
         let miss_key = MissKey::new(&self.library.id, query, self.policy);
         if let Some(known) = self.resolve_from_negative_cache(&miss_key, query) {
-            return known;
+            return (known, None);
         }
         self.shared.counters.increment(MatchCounter::WholeIndex);
-        let result = query.with_track(|track| self.generation.snapshot.tracks().resolve(track, self.policy));
+        let tracks = self.generation.snapshot.tracks();
+        let (result, renaming) = query.with_track(|track| tracks.resolve_in_list(track, self.policy));
         let FilteredCandidates { decision, candidates: found, lacks_missing_items } =
             self.filter_candidates(query, &result, &rejections);
-        if decision == MatchDecision::Reject && !lacks_missing_items {
+        // Candidates that were left out may be those with the other name.
+        let renaming = renaming.filter(|_| found.len() == result.candidates.len());
+        if decision == MatchDecision::Reject && !lacks_missing_items && renaming.is_none() {
             let rejected = |found: &MatchCandidate| RejectedCandidate {
                 key: found.item.key.clone(),
                 score: found.score,
@@ -70,13 +74,14 @@ impl MatchSession<'_> {
         } else {
             self.shared.negative_cache.remove(&miss_key);
         }
-        TrackResolution {
+        let resolution = TrackResolution {
             decision,
             source: MatchSource::Index,
             margin: result.margin,
             candidates: found,
             is_searched: false,
-        }
+        };
+        (resolution, renaming)
     }
 
     /// The result of the track's overrides that still hold.

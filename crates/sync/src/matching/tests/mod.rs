@@ -1,5 +1,6 @@
 //! Overrides, misses and path lookups together, over a library of an unreachable server.
 
+mod list_evidence;
 mod misses;
 mod overrides;
 mod path_lookup;
