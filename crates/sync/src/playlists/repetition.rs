@@ -41,7 +41,7 @@ impl SyncRepetition {
         }
         tokio::select! {
             () = run.cancel.cancelled() => {}
-            () = library.scan_ended() => {
+            _ = library.scan_ended() => {
                 let written = report.rows.iter().filter_map(|row| Some(row.item.as_ref()?.key.clone()));
                 self.request.written_before.extend(written);
                 self.start(playlists, run).await;
