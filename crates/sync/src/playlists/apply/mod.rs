@@ -177,6 +177,7 @@ impl PlaylistWriter<'_> {
         let is_unavailable = |track: &&TargetTrack| state.unavailable.contains(&track.key);
         state.report.not_visible =
             state.tracks.iter().filter(is_unavailable).map(|track| track.label.clone()).collect();
+        state.report.written = written_keys(&state);
         (state.report, existing)
     }
 
@@ -369,6 +370,16 @@ fn goal(mode: PlaylistMode, current: &[CurrentEntry], state: &WriteState) -> Vec
     let present: HashSet<&str> = current.iter().map(|existing| existing.key.as_str()).collect();
     let missing = tracks.into_iter().filter(|key| !present.contains(key.as_str()));
     keys(current).into_iter().chain(missing).collect()
+}
+
+/// Keys of the tracks that this run wrote, or may have written: those that were not in the playlist before.
+fn written_keys(state: &WriteState) -> Vec<String> {
+    if !state.has_written {
+        return Vec::new();
+    }
+    let before: HashSet<&str> = state.before.iter().map(String::as_str).collect();
+    let keys = goal(PlaylistMode::Replace, &[], state);
+    keys.into_iter().filter(|key| !before.contains(key.as_str())).collect()
 }
 
 fn current_entry(entry: PlaylistEntry) -> Option<CurrentEntry> {
