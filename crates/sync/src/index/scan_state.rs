@@ -107,7 +107,7 @@ impl Library {
     }
 
     /// Waits until the server has scanned it and the index has followed, or the library is removed or turned off. Returns
-    /// false if that takes longer than [`MAX_SCAN_WAIT`].
+    /// false if that takes longer than 24 hours.
     pub async fn scan_ended(&self) -> bool {
         let mut progress = self.progress();
         let ended = async {
