@@ -151,10 +151,10 @@ impl LibraryWorker {
     pub(super) async fn fetch_library(&self) -> Result<(LibraryInfo, Option<u64>), IndexError> {
         let (mut failures, mut missing) = (0, 0);
         loop {
-            match self.source.libraries(false).await {
+            match self.source.libraries().await {
                 Ok(response) => {
-                    let key = &self.library.id.key;
-                    if let Some(info) = response.value.into_iter().find(|info| info.key == *key) {
+                    if let Some(info) = response.value.into_iter().find(|info| info.key == self.library.id.key) {
+                        let info = self.library.with_scan(&self.source, info).await;
                         return Ok((info, response.server_s));
                     }
                     // A starting server lists none at first.

@@ -90,30 +90,35 @@ impl LibraryClient {
         self.requests.load(Ordering::Relaxed)
     }
 
-    /// The server's libraries.
-    ///
-    /// With `is_scanned` a scan of one library is looked for too, which may take another request.
-    pub(super) async fn libraries(&self, is_scanned: bool) -> Result<TimedResponse<Vec<LibraryInfo>>, OwnReadError> {
+    /// The server's libraries, as the list shows them: each with whether it is scanned, where the list tells.
+    pub(super) async fn libraries(&self) -> Result<TimedResponse<Vec<LibraryInfo>>, OwnReadError> {
         let user = self.user().await;
         let response = self.get(&self.kind().libraries_target(user.as_deref()), Class::Sections).await?;
-        let mut infos = self.kind().libraries(&response.value).map_err(|_| OwnReadError::UnusableResponse)?;
-        if let Some(target) = self.kind().scan_target()
-            && let Ok(response) = self.get(target, Class::Sections).await
-            && self.kind().is_scanning(&response.value) == Ok(true)
-        {
-            for info in &mut infos {
-                info.is_scanning = true;
-            }
-        } else if is_scanned
-            && let Some(target) = self.kind().scan_progress_target()
-            && let Ok(response) = self.get(target, Class::Sections).await
-            && let Ok(keys) = self.kind().scanned_libraries(&response.value)
-        {
-            for info in &mut infos {
-                info.is_scanning = keys.contains(&info.key);
-            }
-        }
+        let infos = self.kind().libraries(&response.value).map_err(|_| OwnReadError::UnusableResponse)?;
         Ok(TimedResponse { value: infos, took: response.took, server_s: response.server_s })
+    }
+
+    /// The scans of these libraries where the list of libraries does not tell of them, which takes further requests.
+    ///
+    /// With `is_scanned` a scan of one library is looked for too.
+    pub(super) async fn scans(&self, infos: &[LibraryInfo], is_scanned: bool) -> Vec<Option<bool>> {
+        let kind = self.kind();
+        let mut scans: Vec<Option<bool>> = infos.iter().map(|info| Some(info.is_scanning)).collect();
+        let Some(target) = kind.scan_target() else { return scans };
+        let body = self.get(target, Class::Sections).await;
+        let whole = known_scan(body, false, |body| kind.is_scanning(body).ok());
+        let mut scanned = Some(Vec::new());
+        if whole != Some(true)
+            && is_scanned
+            && let Some(target) = kind.scan_progress_target()
+        {
+            let body = self.get(target, Class::Sections).await;
+            scanned = known_scan(body, Vec::new(), |body| kind.scanned_libraries(body).ok());
+        }
+        for (info, scan) in infos.iter().zip(&mut scans) {
+            *scan = scan_of(whole, scanned.as_ref().map(|keys| keys.contains(&info.key)));
+        }
+        scans
     }
 
     /// Whether the server scans the library with this key.
@@ -245,5 +250,62 @@ impl LibraryClient {
         let date = date.and_then(|date| httpdate::parse_http_date(date).ok());
         let server_s = date.and_then(|date| date.duration_since(UNIX_EPOCH).ok());
         Ok((body, server_s.map(|since| since.as_secs())))
+    }
+}
+
+/// Reads a response about scans; `none` if the token may not read it or the server has no such list, and `None` if it is
+/// unknown.
+fn known_scan<T>(
+    response: Result<TimedResponse<Bytes>, OwnReadError>,
+    none: T,
+    read: impl FnOnce(&[u8]) -> Option<T>,
+) -> Option<T> {
+    match response {
+        Ok(response) => read(&response.value),
+        Err(OwnReadError::Forbidden | OwnReadError::NotFound) => Some(none),
+        Err(OwnReadError::Unavailable | OwnReadError::NoResponse | OwnReadError::UnusableResponse) => None,
+    }
+}
+
+/// Whether a library is scanned, from a scan of the whole server and one of the library; `None` if that is unknown.
+fn scan_of(server: Option<bool>, library: Option<bool>) -> Option<bool> {
+    match (server, library) {
+        (Some(true), _) | (_, Some(true)) => Some(true),
+        (Some(false), Some(false)) => Some(false),
+        (None, _) | (_, None) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn respond(result: Result<&'static [u8], OwnReadError>) -> Option<bool> {
+        let response = |body| TimedResponse { value: Bytes::from_static(body), took: Duration::ZERO, server_s: None };
+        known_scan(result.map(response), false, |body| (body == b"scan").then_some(true))
+    }
+
+    #[test]
+    fn an_unanswered_poll_does_not_say_that_nothing_is_scanned() {
+        for error in [OwnReadError::Unavailable, OwnReadError::NoResponse, OwnReadError::UnusableResponse] {
+            assert_eq!(respond(Err(error)), None, "{error:?}");
+        }
+        assert_eq!(respond(Ok(b"<html>")), None, "it cannot be read");
+        assert_eq!(respond(Ok(b"scan")), Some(true));
+        assert_eq!(respond(Err(OwnReadError::Forbidden)), Some(false), "it will never be told");
+    }
+
+    #[test]
+    fn a_scan_that_only_one_list_may_tell_of_is_unknown_while_the_other_is() {
+        for (server, library, scan) in [
+            (Some(true), None, Some(true)),
+            (None, Some(true), Some(true)),
+            (Some(false), Some(false), Some(false)),
+            (Some(false), None, None),
+            (None, Some(false), None),
+            (None, None, None),
+        ] {
+            assert_eq!(scan_of(server, library), scan, "{server:?} {library:?}");
+        }
     }
 }

@@ -158,8 +158,10 @@ impl LibraryDiscovery {
     /// Polls the list of libraries.
     async fn poll_libraries(&mut self) -> Result<(), OwnReadError> {
         let is_suspected = self.is_scanned() || self.suspects_scan;
-        let infos = self.source.libraries(is_suspected).await?.value;
+        let mut infos = self.source.libraries().await?.value;
+        let scans = self.source.scans(&infos, is_suspected).await;
         self.suspects_scan = false;
+        self.merge_scans(&mut infos, &scans);
         let now_ms = self.server.origin.clock.now_ms();
         let is_stable_server =
             !infos.iter().any(|info| info.is_scanning) && super::publish::is_stable(&self.server, now_ms);
@@ -183,9 +185,19 @@ impl LibraryDiscovery {
         Ok(())
     }
 
+    /// Takes over the scans; of an unknown one holds what was known before.
+    fn merge_scans(&self, infos: &mut [LibraryInfo], scans: &[Option<bool>]) {
+        for (info, scan) in infos.iter_mut().zip(scans) {
+            info.is_scanning = scan.unwrap_or_else(|| {
+                let id = LibraryId { server: self.server.name().to_owned(), key: info.key.clone() };
+                self.libraries.find(&id).is_some_and(|library| library.is_scanned())
+            });
+        }
+    }
+
     /// Whether the server scans any of its libraries, as far as known.
     fn is_scanned(&self) -> bool {
-        self.of_server().iter().any(|library| library.status.lock().scan == ScanState::Scanning)
+        self.of_server().iter().any(|library| library.is_scanned())
     }
 
     /// Ends libraries that were missing for long, if the server has settled.
@@ -232,7 +244,13 @@ impl LibraryDiscovery {
         tracing::info!(library = %library.id, "the library was removed from the server");
         self.missing.remove(&library.id);
         self.libraries.forget(&library.id);
-        library.cancel_all(&mut library.status.lock());
+        {
+            let mut status = library.status.lock();
+            library.cancel_all(&mut status);
+            status.scan = ScanState::Idle;
+        }
+        // Wakes callers that wait for the end of a build or scan.
+        library.update_progress(|_| {});
         library.wake.notify_one();
         self.ended.insert(library.id.key.clone());
         self.libraries.warn(&self.server);
@@ -414,6 +432,36 @@ mod tests {
         discovery.mark_missing(&[], true, BEGAN_MS + 250_000);
         discovery.remove_stored(&[]).await;
         assert_eq!(files(&store), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn removing_a_library_ends_the_wait_for_its_scan() {
+        let (server, libraries) = (server(), Arc::new(Libraries::default()));
+        let library = known(&libraries, &server, "3");
+        library.report_scan(true);
+        let mut progress = library.progress();
+        progress.mark_unchanged();
+        LibraryDiscovery::new(&server, &libraries).end(&library);
+        assert!(!library.is_changing());
+        assert!(progress.has_changed().expect("the channel is open"), "otherwise nothing wakes the wait");
+    }
+
+    #[test]
+    fn a_scan_goes_on_while_the_server_does_not_say_whether_it_does() {
+        let (server, libraries) = (server(), Arc::new(Libraries::default()));
+        let (scanned, other) = (known(&libraries, &server, "3"), known(&libraries, &server, "4"));
+        scanned.report_scan(true);
+        let discovery = LibraryDiscovery::new(&server, &libraries);
+        let poll = |scan: Option<bool>| {
+            let mut infos = [info("3"), info("4")];
+            discovery.merge_scans(&mut infos, &[scan, scan]);
+            scanned.report_scan(infos[0].is_scanning);
+            other.report_scan(infos[1].is_scanning);
+            [&scanned, &other].map(|library| library.status.lock().scan)
+        };
+        assert_eq!(poll(None), [ScanState::Scanning, ScanState::Idle], "nothing changes");
+        assert_eq!(poll(Some(false)), [ScanState::CatchingUp { has_begun: false }, ScanState::Idle]);
+        assert_eq!(poll(None), [ScanState::CatchingUp { has_begun: false }, ScanState::Idle], "nothing changes");
     }
 
     #[test]

@@ -372,7 +372,7 @@ impl Library {
                 *self.generation.write() = None;
                 (status.is_confirmed, status.failure, status.unfinished, status.diff) = (false, None, None, None);
                 (status.suspect, status.stable_items, status.compare_at_ms) = (None, 0, None);
-                (status.has_force, status.attempts) = (false, 0);
+                (status.has_force, status.attempts, status.scan) = (false, 0, ScanState::Idle);
                 (status.without_episodes, status.changes) = (None, VecDeque::new());
             }
         }

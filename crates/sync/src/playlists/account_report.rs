@@ -53,6 +53,9 @@ pub struct AccountReport {
     pub not_visible: Vec<String>,
     /// Tracks in the playlist after the run.
     pub length: usize,
+    /// Keys of the tracks that the run wrote, or may have written.
+    #[serde(skip)]
+    pub written: Vec<String>,
     /// Changes of a dry run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub diff: Option<PlaylistDiff>,

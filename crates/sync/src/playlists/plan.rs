@@ -27,6 +27,8 @@ pub struct BatchLimits {
     pub can_set: bool,
     /// Whether a new playlist can take the place of this one.
     pub can_swap: bool,
+    /// Whether entries must stay as they are, because their tracks cannot be added again: they are only moved.
+    pub keeps_entries: bool,
 }
 
 impl BatchLimits {
@@ -101,8 +103,11 @@ pub fn next_step(current: &[CurrentEntry], wanted: &[String], limits: BatchLimit
     if current.iter().map(|existing| &existing.key).eq(wanted) {
         return PlanStep::Done;
     }
-    let append_plan = AppendPlan::new(current, wanted);
     let edit_plan = EditPlan::new(current, wanted);
+    if limits.keeps_entries {
+        return edit_plan.phase(current, wanted);
+    }
+    let append_plan = AppendPlan::new(current, wanted);
     let (append_requests, edit_requests) = (append_plan.requests(limits), edit_plan.requests(limits));
     if limits.can_set && append_requests.min(edit_requests) > 1 {
         return PlanStep::Set;
@@ -351,7 +356,8 @@ mod tests {
         numbers.iter().map(u8::to_string).collect()
     }
 
-    const PLEX: BatchLimits = BatchLimits { create: 3, add: 3, remove: 1, can_set: false, can_swap: false };
+    const PLEX: BatchLimits =
+        BatchLimits { create: 3, add: 3, remove: 1, can_set: false, can_swap: false, keeps_entries: false };
 
     /// Number of requests in total.
     fn requests(current: &[CurrentEntry], wanted: &[String], limits: BatchLimits) -> usize {
@@ -380,10 +386,20 @@ mod tests {
 
     #[test]
     fn the_whole_content_is_set_only_if_that_needs_fewer_requests() {
-        let limits = BatchLimits { create: 50, add: 50, remove: 50, can_set: true, can_swap: false };
+        let limits = BatchLimits { create: 50, add: 50, remove: 50, can_set: true, ..PLEX };
         let list = FakePlaylist::of(&keys(&[1, 2, 3]));
         assert_eq!(next_step(&list.existing, &keys(&[1, 2, 3, 4]), limits), PlanStep::Add(keys(&[4])));
         assert_eq!(next_step(&list.existing, &keys(&[7, 8, 9]), limits), PlanStep::Set);
+    }
+
+    #[test]
+    fn entries_that_cannot_be_added_again_are_moved_where_adding_them_again_needs_fewer_requests() {
+        let limits = BatchLimits { create: 50, add: 50, remove: 50, ..PLEX };
+        let list = FakePlaylist::of(&keys(&[1, 2, 3, 4]));
+        let reversed = keys(&[4, 3, 2, 1]);
+        assert_eq!(next_step(&list.existing, &reversed, limits), PlanStep::Add(keys(&[3, 2, 1])));
+        let step = next_step(&list.existing, &reversed, BatchLimits { keeps_entries: true, ..limits });
+        assert!(matches!(&step, PlanStep::Arrange(moves) if moves.len() == 3), "{step:?}");
     }
 
     #[test]
@@ -422,7 +438,7 @@ mod tests {
             (create, add, remove) in (1_usize..5, 1_usize..5, 1_usize..5),
             (can_set, can_swap) in (any::<bool>(), any::<bool>()),
         ) {
-            let (limits, wanted) = (BatchLimits { create, add, remove, can_set, can_swap }, keys(&after));
+            let (limits, wanted) = (BatchLimits { create, add, remove, can_set, can_swap, ..PLEX }, keys(&after));
             let mut list = FakePlaylist::of(&keys(&before));
             list.requests = 0;
             let expected = requests(&list.existing, &wanted, limits);

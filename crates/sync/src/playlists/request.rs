@@ -51,6 +51,23 @@ pub struct SyncRequest {
     pub wait: bool,
     /// How often it may run again by itself after a scan of the server.
     pub repeats: u32,
-    /// Keys of tracks that an earlier run of this request wrote while the server scanned: they may be removed.
-    pub written_before: Vec<String>,
+    /// Tracks that earlier runs of this request wrote while the server scanned: they may be removed.
+    pub written_before: Vec<WrittenTracks>,
+}
+
+/// Tracks that runs of one request wrote to an account's playlist.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WrittenTracks {
+    /// The account; `None` is the owner's token.
+    pub account: Option<String>,
+    /// Keys of the tracks.
+    pub keys: Vec<String>,
+}
+
+impl SyncRequest {
+    /// Keys of the tracks that earlier runs of this request wrote to the account's playlist.
+    pub(super) fn written_to(&self, account: Option<&str>) -> &[String] {
+        let tracks = self.written_before.iter().find(|tracks| tracks.account.as_deref() == account);
+        tracks.map_or(&[], |tracks| &tracks.keys)
+    }
 }

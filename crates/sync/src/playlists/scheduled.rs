@@ -172,7 +172,9 @@ impl ScheduledSyncRunner {
         let every_ms = one.every_hours.saturating_mul(HOUR_MS);
         let known = self.known.get(key);
         let is_requested = is_requested_now || known.is_some_and(|known| known.is_requested);
-        let is_after_scan = known.is_some_and(|known| known.awaits_scan) && !self.is_changing(one);
+        // Also after a scan a file is read only if it is the same as at the last poll.
+        let awaits_scan = known.is_some_and(|known| known.awaits_scan && known.seen == stat);
+        let is_after_scan = awaits_scan && !self.is_changing(one);
         let is_due = is_requested || is_after_scan || is_due(known, stat, playlists.clock.now_ms(), every_ms);
         let awaits_library = is_due && self.awaits_library(one);
         let existing = self.known.entry(key.clone()).or_default();
@@ -467,5 +469,20 @@ mod tests {
         fixture.set_index(false).await;
         assert!(fixture.poll().await && !fixture.is_requested(), "there is nothing to wait for");
         assert!(!fixture.poll().await, "the request is served once");
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_still_being_written_is_not_read_because_a_scan_has_ended() {
+        let mut fixture = RunnerFixture::new().await;
+        assert!(!fixture.poll().await && fixture.poll().await, "it is synced once it is found unchanged");
+        let await_scan = |fixture: &mut RunnerFixture| {
+            fixture.runner.known.values_mut().for_each(|known| known.awaits_scan = true);
+        };
+        await_scan(&mut fixture);
+        std::fs::write(fixture.folder.path().join("weekly.csv"), "title,artist\nAsh,Ash\nOa").expect("write half");
+        assert!(!fixture.poll().await, "it has changed since the last poll");
+        assert!(fixture.poll().await, "it has not changed any more");
+        await_scan(&mut fixture);
+        assert!(fixture.poll().await, "an unchanged file is synced again after the scan");
     }
 }

@@ -131,7 +131,7 @@ impl AccountSync<'_> {
             is_doubtful: self.is_doubtful,
             unreadable: self.unreadable,
             is_changing: self.is_changing,
-            written_before: &self.request.written_before,
+            written_before: self.request.written_to(account),
             created: &self.playlists.created,
             dry_run: self.request.dry_run,
             account,

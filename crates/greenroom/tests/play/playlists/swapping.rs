@@ -28,8 +28,10 @@ async fn a_plex_playlist_in_another_order_is_a_new_list_and_a_swap() {
     assert_eq!(house.playlist_keys("ann", "Weekly"), Some(house.keys(reversed)));
     let actions: Vec<&str> =
         diff["requests"].as_array().expect("a list").iter().filter_map(|one| one["action"].as_str()).collect();
-    assert_eq!((actions, diff["reorder"].as_bool()), (vec!["create", "delete", "rename"], Some(true)), "{diff}");
-    assert_eq!((diff["writes"].as_u64(), writes), (Some(3), 3), "{diff}");
+    // The first renaming gives the new list the summary.
+    let wanted = vec!["create", "rename", "delete", "rename"];
+    assert_eq!((actions, diff["reorder"].as_bool()), (wanted, Some(true)), "{diff}");
+    assert_eq!((diff["writes"].as_u64(), writes), (Some(4), 4), "{diff}");
     let listed = house.client("ann").get("/playlists?playlistType=audio").await.json();
     let lists = listed["MediaContainer"]["Metadata"].as_array().expect("a list");
     let named = lists.iter().find(|list| list["title"] == "Weekly").expect("it is listed");
@@ -104,5 +106,37 @@ async fn where_the_old_list_cannot_be_deleted_both_stay_whole() {
     house.sync(house.rows(reversed.clone()), json!({"mode": "replace"})).await;
     assert_eq!(house.playlist_keys("ann", "Weekly"), Some(house.keys(reversed)));
     assert_eq!(house.playlist_keys("ann", "Weekly (new order, by Greenroom)"), None);
+    house.close().await;
+}
+
+/// A list of twenty tracks, and a fault of the requests about any list after this many.
+async fn twenty_and_fault(fault: Fault, spare: u32, times: u32) -> PlaylistFixture {
+    let house = PlaylistFixture::open(ServerKind::Plex).await;
+    house.sync(house.rows(0..20), json!({})).await;
+    let rule = FaultRule { fault, path_prefix: Some("/playlists/".to_owned()), spare, times: Some(times) };
+    house.running.faults().set_rule(rule);
+    house
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_delete_the_old_list_has_it_edited() {
+    // The old list and the new one are read, then the old one is deleted.
+    let house = twenty_and_fault(Fault::Status(403), 2, 1).await;
+    let reversed: Vec<usize> = (0..20).rev().collect();
+    let report = house.sync(house.rows(reversed.clone()), json!({"mode": "replace"})).await;
+    assert_eq!(report["accounts"][0]["standing"], "written", "{report}");
+    assert_eq!(house.playlist_keys("ann", "Weekly"), Some(house.keys(reversed)));
+    assert_eq!(house.playlist_keys("ann", "Weekly (new order, by Greenroom)"), None);
+    house.close().await;
+}
+
+#[tokio::test]
+async fn the_new_list_gets_its_name_though_the_server_fails_more_often_than_a_run_allows() {
+    // The new list is renamed after the old one is deleted.
+    let house = twenty_and_fault(Fault::Status(503), 3, 4).await;
+    let reversed: Vec<usize> = (0..20).rev().collect();
+    let report = house.sync(house.rows(reversed.clone()), json!({"mode": "replace"})).await;
+    assert_eq!(report["accounts"][0]["standing"], "written", "{report}");
+    assert_eq!(house.playlist_keys("ann", "Weekly"), Some(house.keys(reversed)));
     house.close().await;
 }

@@ -8,14 +8,14 @@ mod swap;
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use greenroom_cache::Clock;
-use greenroom_dialect::playlists::{MAX_ITEMS, MAX_QUERY_BYTES, PlaylistEntry};
+use greenroom_dialect::playlists::PlaylistEntry;
 use greenroom_library::matching::MatchPolicy;
 
-use super::plan::{self, BatchLimits, CurrentEntry, PlanStep};
+use super::plan::{self, CurrentEntry, PlanStep};
 use super::report::{AccountReport, PlaylistFailure, PlaylistSyncStatus};
 use super::run::SyncRun;
 use crate::index::Library;
@@ -52,6 +52,8 @@ pub struct ServerQuirks {
     one_item_per_request: AtomicBool,
     /// It does not accept the whole playlist in one request.
     rejects_set: AtomicBool,
+    /// It does not delete a playlist, so no other can take its place.
+    rejects_swap: AtomicBool,
 }
 
 /// Writes one user's playlist.
@@ -123,6 +125,10 @@ struct WriteState {
     has_written: bool,
     /// A new playlist that is to take the place of the old one.
     started: Option<String>,
+    /// Its entries cannot be added again, so they are only moved.
+    keeps_entries: bool,
+    /// Summary of the playlist.
+    summary: Option<String>,
 }
 
 /// Reason to stop.
@@ -161,6 +167,8 @@ impl PlaylistWriter<'_> {
             checked: HashSet::new(),
             has_written: false,
             started: None,
+            keeps_entries: false,
+            summary: None,
         };
         let existing = match self.reconcile(&mut state).await {
             Ok(existing) => existing,
@@ -177,6 +185,7 @@ impl PlaylistWriter<'_> {
         let is_unavailable = |track: &&TargetTrack| state.unavailable.contains(&track.key);
         state.report.not_visible =
             state.tracks.iter().filter(is_unavailable).map(|track| track.label.clone()).collect();
+        state.report.written = written_keys(&state);
         (state.report, existing)
     }
 
@@ -188,7 +197,7 @@ impl PlaylistWriter<'_> {
                 listed.and_then(|listed| listed.length).and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
             return Ok(Vec::new());
         }
-        let summary = listed.as_ref().and_then(|listed| listed.summary.clone());
+        state.summary = listed.as_ref().and_then(|listed| listed.summary.clone());
         let (mut playlist, mut current) = if let Some(listed) = listed {
             let current = self.read(&listed.id).await?;
             self.check_mode(&current, state)?;
@@ -232,7 +241,7 @@ impl PlaylistWriter<'_> {
                     return Ok(keys(&current));
                 }
                 PlanStep::Swap => {
-                    playlist = self.swap(&playlist, summary.as_deref(), state).await?;
+                    playlist = self.swap(&playlist, &current, state).await?;
                     state.report.playlist = Some(playlist.clone());
                 }
                 phase => self.execute(&playlist, phase, &goal, state).await?,
@@ -322,39 +331,6 @@ impl PlaylistWriter<'_> {
         report.length = current.len();
         report.standing = if state.has_written { PlaylistSyncStatus::Written } else { PlaylistSyncStatus::Unchanged };
     }
-
-    /// How many of these items a playlist is created with.
-    fn create_batch(&self, goal: &[String], state: &WriteState) -> usize {
-        match state.max_batch {
-            Some(limit) => limit.min(goal.len()),
-            None if self.quirks.one_item_per_request.load(Ordering::Relaxed) => 1,
-            None => self.client.kind().max_create_batch(goal, MAX_QUERY_BYTES, MAX_ITEMS),
-        }
-    }
-
-    fn batch_limits(&self, state: &WriteState) -> BatchLimits {
-        let kind = self.client.kind();
-        let sample: Vec<String> = state.tracks.iter().map(|track| track.key.clone()).collect();
-        let add = if self.quirks.one_item_per_request.load(Ordering::Relaxed) {
-            1
-        } else {
-            let batch_size = kind.max_add_batch(&sample, MAX_QUERY_BYTES, MAX_ITEMS).max(1);
-            state.max_batch.map_or(batch_size, |limit| limit.min(batch_size))
-        };
-        let can_set = state.mode == PlaylistMode::Replace
-            && !self.quirks.rejects_set.load(Ordering::Relaxed)
-            && sample.len() <= MAX_ITEMS
-            && kind.set_playlist("", &[]).is_some();
-        let can_swap = state.mode == PlaylistMode::Replace && kind.can_swap_playlists();
-        let create = self.create_batch(&sample, state);
-        BatchLimits {
-            create,
-            add,
-            can_swap,
-            remove: kind.max_remove_batch(&sample, MAX_QUERY_BYTES, MAX_ITEMS).max(1),
-            can_set,
-        }
-    }
 }
 
 /// The target content, given the current one.
@@ -369,6 +345,16 @@ fn goal(mode: PlaylistMode, current: &[CurrentEntry], state: &WriteState) -> Vec
     let present: HashSet<&str> = current.iter().map(|existing| existing.key.as_str()).collect();
     let missing = tracks.into_iter().filter(|key| !present.contains(key.as_str()));
     keys(current).into_iter().chain(missing).collect()
+}
+
+/// Keys of the tracks that this run wrote, or may have written: those that were not in the playlist before.
+fn written_keys(state: &WriteState) -> Vec<String> {
+    if !state.has_written {
+        return Vec::new();
+    }
+    let before: HashSet<&str> = state.before.iter().map(String::as_str).collect();
+    let keys = goal(PlaylistMode::Replace, &[], state);
+    keys.into_iter().filter(|key| !before.contains(key.as_str())).collect()
 }
 
 fn current_entry(entry: PlaylistEntry) -> Option<CurrentEntry> {

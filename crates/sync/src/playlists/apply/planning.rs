@@ -1,10 +1,11 @@
-//! Dry runs, and the limit on removals.
+//! Dry runs, the limits of requests, and the limit on removals.
 
 use std::collections::HashSet;
+use std::sync::atomic::Ordering;
 
 use greenroom_dialect::playlists::{MAX_ITEMS, MAX_QUERY_BYTES};
 
-use super::super::plan::{self, CurrentEntry, PlanStep, RemovalInputs};
+use super::super::plan::{self, BatchLimits, CurrentEntry, PlanStep, RemovalInputs};
 use super::super::report::{PlannedAction, PlannedRequests, PlaylistDiff, PlaylistSyncStatus};
 use super::{MAX_ROUNDS, PlaylistWriter, WriteState, goal};
 use greenroom_config::playlist_mode::PlaylistMode;
@@ -99,6 +100,9 @@ impl PlaylistWriter<'_> {
                     let first = self.create_batch(goal, state);
                     planned.count(PlannedAction::Create, first);
                     planned.count_batches(PlannedAction::Add, &goal[first..], add);
+                    if state.summary.is_some() {
+                        planned.count(PlannedAction::Rename, 0);
+                    }
                     planned.count(PlannedAction::Delete, content.len());
                     planned.count(PlannedAction::Rename, 0);
                     content = entries_of(goal);
@@ -106,6 +110,44 @@ impl PlaylistWriter<'_> {
             }
         }
         planned.0
+    }
+
+    /// How many of these items a playlist is created with.
+    pub(super) fn create_batch(&self, goal: &[String], state: &WriteState) -> usize {
+        match state.max_batch {
+            Some(limit) => limit.min(goal.len()),
+            None if self.quirks.one_item_per_request.load(Ordering::Relaxed) => 1,
+            None => self.client.kind().max_create_batch(goal, MAX_QUERY_BYTES, MAX_ITEMS),
+        }
+    }
+
+    /// What one request can do.
+    pub(super) fn batch_limits(&self, state: &WriteState) -> BatchLimits {
+        let kind = self.client.kind();
+        let sample: Vec<String> = state.tracks.iter().map(|track| track.key.clone()).collect();
+        let add = if self.quirks.one_item_per_request.load(Ordering::Relaxed) {
+            1
+        } else {
+            let batch_size = kind.max_add_batch(&sample, MAX_QUERY_BYTES, MAX_ITEMS).max(1);
+            state.max_batch.map_or(batch_size, |limit| limit.min(batch_size))
+        };
+        let can_set = state.mode == PlaylistMode::Replace
+            && !self.quirks.rejects_set.load(Ordering::Relaxed)
+            && sample.len() <= MAX_ITEMS
+            && kind.set_playlist("", &[]).is_some();
+        let can_swap = state.mode == PlaylistMode::Replace
+            && !state.keeps_entries
+            && !self.quirks.rejects_swap.load(Ordering::Relaxed)
+            && kind.can_swap_playlists();
+        let create = self.create_batch(&sample, state);
+        BatchLimits {
+            create,
+            add,
+            can_swap,
+            remove: kind.max_remove_batch(&sample, MAX_QUERY_BYTES, MAX_ITEMS).max(1),
+            can_set,
+            keeps_entries: state.keeps_entries,
+        }
     }
 }
 
