@@ -208,9 +208,32 @@ fn choose(mut playlists: Vec<Playlist>, part: Option<usize>) -> Result<Playlist,
             return Err(PlaylistFailure::new("which-playlist", format!("{several}: part, from 1 to {count}")).into());
         }
     };
-    Ok(playlists.swap_remove(at))
+    let playlist = playlists.swap_remove(at);
+    match playlist.only_bad_rows() {
+        Some(error) => Err(PlaylistFailure::new("unreadable", error.to_string()).into()),
+        None => Ok(playlist),
+    }
 }
 
 pub(super) fn too_long() -> PlaylistFailure {
     PlaylistFailure::new("too-long", playlist::PlaylistParseError::TooLong.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use http::StatusCode;
+
+    use super::{PlaylistApiError, parse_rows};
+
+    #[test]
+    fn a_playlist_of_unreadable_rows_is_refused_and_the_one_beside_it_is_not() {
+        let file =
+            br#"{"playlists":[{"name":"Good","tracks":[{"title":"T","artist":"A"}]},{"name":"Bad","tracks":[7]}]}"#;
+        assert!(parse_rows(file, "", Some(1)).is_ok());
+        let Err(PlaylistApiError::Failed(status, failure, None)) = parse_rows(file, "", Some(2)) else {
+            panic!("it has no row")
+        };
+        assert_eq!((status, failure.code.as_str()), (StatusCode::UNPROCESSABLE_ENTITY, "unreadable"));
+        assert!(failure.message.contains("none of the 1 rows"), "{}", failure.message);
+    }
 }

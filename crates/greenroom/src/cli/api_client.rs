@@ -139,7 +139,7 @@ impl ApiClient {
 
     /// Requests a document that is created on demand. Prints a problem.
     pub(super) async fn post_for_document(&self, path: &str) -> Result<Bytes, u8> {
-        self.with_timeout(self.exchange(Method::POST, path, None)).await
+        self.with_timeout(self.exchange(Method::POST, path, None)).await.map_err(|problem| fail(&problem))
     }
 
     /// Sends a GET request. Prints a problem.
@@ -150,19 +150,22 @@ impl ApiClient {
     /// Sends a request with a JSON body. Prints a problem.
     pub(super) async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, u8> {
         let body = body.map(|body| ("application/json", Bytes::from(body.to_string())));
+        self.request(method, path, body).await.map_err(|problem| fail(&problem))
+    }
+
+    /// Sends a request with a body of any media type. Returns a problem without printing it.
+    pub(super) async fn request(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<(&str, Bytes)>,
+    ) -> Result<Value, String> {
         let response = self.with_timeout(self.exchange(method, path, body)).await?;
-        self.parse(&response).map_err(|problem| fail(&problem))
+        self.parse(&response)
     }
 
-    /// Uploads a document of another media type. Prints a problem.
-    pub(super) async fn upload(&self, path: &str, media_type: &str, document: impl Into<Bytes>) -> Result<Value, u8> {
-        let body = Some((media_type, document.into()));
-        let response = self.with_timeout(self.exchange(Method::POST, path, body)).await?;
-        self.parse(&response).map_err(|problem| fail(&problem))
-    }
-
-    /// Downloads a document. Prints a problem.
-    pub(super) async fn document(&self, path: &str) -> Result<Bytes, u8> {
+    /// Downloads a document. Returns a problem without printing it.
+    pub(super) async fn document(&self, path: &str) -> Result<Bytes, String> {
         self.with_timeout(self.exchange(Method::GET, path, None)).await
     }
 
@@ -172,7 +175,7 @@ impl ApiClient {
     }
 
     /// Waits for a response, and shows on a terminal that it does.
-    async fn with_timeout<T>(&self, exchange: impl Future<Output = Result<T, String>>) -> Result<T, u8> {
+    async fn with_timeout<T>(&self, exchange: impl Future<Output = Result<T, String>>) -> Result<T, String> {
         let mut exchange = std::pin::pin!(tokio::time::timeout(REQUEST_TIMEOUT, exchange));
         let line = ProgressLine::new();
         let response = loop {
@@ -182,11 +185,7 @@ impl ApiClient {
             }
         };
         drop(line);
-        match response {
-            Ok(Ok(response)) => Ok(response),
-            Ok(Err(problem)) => Err(fail(&problem)),
-            Err(_) => Err(fail(&format!("the gateway at {} did not respond within 60 s", self.base))),
-        }
+        response.unwrap_or_else(|_| Err(format!("the gateway at {} did not respond within 60 s", self.base)))
     }
 
     fn connector(&self) -> Result<HttpsConnector<HttpConnector>, String> {

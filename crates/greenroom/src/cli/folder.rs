@@ -127,7 +127,8 @@ pub(super) fn folder(options: &FolderArgs) -> u8 {
                 println!("{}", if options.json { found.to_string() } else { groups(&found) });
             }
             Some(FolderCommand::Export { folder }) => {
-                let marks = client.document(&format!("api/v1/folders/{folder}/marks")).await?;
+                let marks = client.document(&format!("api/v1/folders/{folder}/marks")).await;
+                let marks = marks.map_err(|problem| fail(&problem))?;
                 println!("{}", String::from_utf8_lossy(&marks));
             }
             Some(FolderCommand::Import { folder, file, mark }) => {

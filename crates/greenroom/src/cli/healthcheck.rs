@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
 
-use super::{ConfigArgs, FAILURE, SUCCESS, block_on, fail, settings};
+use super::{ConfigArgs, SUCCESS, block_on, fail, settings};
 use greenroom_config::certificate_files::certificates;
 use greenroom_config::local_address::local_address;
 use greenroom_config::{CertificateTrust, Fingerprint};
@@ -31,7 +31,10 @@ pub(super) struct HealthcheckArgs {
 }
 
 pub(super) fn run(options: &HealthcheckArgs) -> u8 {
-    let Ok(settings) = settings(&options.serve) else { return FAILURE };
+    let settings = match settings(&options.serve) {
+        Ok(settings) => settings,
+        Err(code) => return code,
+    };
     block_on(async {
         let result = tokio::time::timeout(TIMEOUT, check_health(&settings.control)).await;
         let result = result.unwrap_or_else(|_| Err(format!("no response within {} s", TIMEOUT.as_secs())));

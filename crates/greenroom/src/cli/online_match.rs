@@ -139,21 +139,29 @@ async fn match_paths(
     request: impl Fn(&[String]) -> Value,
     as_json: bool,
 ) -> Result<u8, u8> {
-    let mut pages = JsonPageWriter::new("paths");
+    let mut pages = ResponsePages::new("paths");
     let line = ProgressLine::new();
     for (done, chunk) in paths.chunks(PATHS_PER_REQUEST).enumerate() {
         line.show_share((done * PATHS_PER_REQUEST) as u64, paths.len() as u64, "paths");
         let response = client.send(Method::POST, "api/v1/match/paths", Some(&request(chunk))).await?;
         line.clear();
-        print!("{}", if as_json { pages.next(response) } else { render_paths(chunk, &pages.merge_rest(response)) });
+        if as_json {
+            pages.add(response);
+        } else {
+            print!("{}", render_paths(chunk, &Value::from(pages.merge_rest(response))));
+        }
     }
-    print!("{}", if as_json { pages.end() } else { render_counts(&pages.rest) });
+    if as_json {
+        println!("{}", pages.document());
+    } else {
+        print!("{}", render_counts(&pages.rest));
+    }
     Ok(SUCCESS)
 }
 
 async fn list(client: &ApiClient, library: Option<&str>, as_json: bool) -> Result<u8, u8> {
     let mut after = 0;
-    let mut pages = JsonPageWriter::new("decisions");
+    let mut pages = ResponsePages::new("decisions");
     loop {
         let mut path = format!("api/v1/match/pins?after={after}");
         if let Some(library) = library {
@@ -162,7 +170,7 @@ async fn list(client: &ApiClient, library: Option<&str>, as_json: bool) -> Resul
         let response = client.get(&path).await?;
         let next = response["next"].as_i64();
         if as_json {
-            print!("{}", pages.next(response));
+            pages.add(response);
         } else {
             let lines = response["decisions"].as_array().into_iter().flatten().map(render_override);
             print!("{}", lines.collect::<String>());
@@ -173,32 +181,32 @@ async fn list(client: &ApiClient, library: Option<&str>, as_json: bool) -> Resul
         }
     }
     if as_json {
-        print!("{}", pages.end());
+        println!("{}", pages.document());
     }
     Ok(SUCCESS)
 }
 
-/// Writes several responses as one JSON document, as they arrive.
-struct JsonPageWriter {
+/// Several responses that become one JSON document. It is printed once all are there, because an error of a later one
+/// is a document of its own.
+struct ResponsePages {
     /// The list that continues from response to response.
     list: &'static str,
-    is_first: bool,
-    has_elements: bool,
+    elements: Vec<Value>,
     /// Other fields: counts are summed, otherwise the last response wins.
     rest: Map<String, Value>,
 }
 
-impl JsonPageWriter {
+impl ResponsePages {
     /// Fields that each response counts by itself.
     const COUNTS: [&str; 4] = ["high", "low", "none", "unknown"];
 
     fn new(list: &'static str) -> Self {
-        Self { list, is_first: true, has_elements: false, rest: Map::new() }
+        Self { list, elements: Vec::new(), rest: Map::new() }
     }
 
     /// Merges all fields of a response but its list, which is returned.
-    fn merge_rest(&mut self, response: Value) -> Value {
-        let Value::Object(mut response) = response else { return Value::Null };
+    fn merge_rest(&mut self, response: Value) -> Vec<Value> {
+        let Value::Object(mut response) = response else { return Vec::new() };
         let list = response.remove(self.list).unwrap_or_default();
         for (name, value) in response {
             let before = self.rest.get(&name).and_then(Value::as_u64).unwrap_or(0);
@@ -206,31 +214,18 @@ impl JsonPageWriter {
             let value = if is_count { json!(before.saturating_add(value.as_u64().unwrap_or(0))) } else { value };
             self.rest.insert(name, value);
         }
-        list
+        if let Value::Array(elements) = list { elements } else { Vec::new() }
     }
 
-    /// Next part of the document.
-    fn next(&mut self, response: Value) -> String {
-        let list = self.merge_rest(response);
-        let mut out = String::new();
-        for element in list.as_array().into_iter().flatten() {
-            // Writing to a String cannot fail.
-            let _ = write!(out, "{}{element}", if self.has_elements { "," } else { "" });
-            self.has_elements = true;
-        }
-        let is_first = std::mem::take(&mut self.is_first);
-        if is_first { format!("{{\"{}\":[{out}", self.list) } else { out }
+    fn add(&mut self, response: Value) {
+        let elements = self.merge_rest(response);
+        self.elements.extend(elements);
     }
 
-    /// End of the document.
-    fn end(self) -> String {
-        let head = if self.is_first { format!("{{\"{}\":[", self.list) } else { String::new() };
-        let mut out = format!("{head}]");
-        for (name, value) in self.rest {
-            // Writing to a String cannot fail.
-            let _ = write!(out, ",{}:{value}", json!(name));
-        }
-        out + "}\n"
+    fn document(self) -> Value {
+        let mut document = self.rest;
+        document.insert(self.list.to_owned(), Value::Array(self.elements));
+        Value::Object(document)
     }
 }
 
@@ -380,17 +375,14 @@ mod tests {
 
     #[test]
     fn several_responses_become_one_json_document() {
-        let mut pages = JsonPageWriter::new("paths");
+        let mut pages = ResponsePages::new("paths");
         let waiting = json!([{"title": "Films", "state": "building"}]);
-        let mut out = pages.next(json!({"high": 1, "none": 0, "paths": [1, 2], "unindexed": waiting}));
-        out += &pages.next(json!({"high": 0, "none": 3, "paths": [], "unindexed": waiting}));
-        out += &pages.next(json!({"high": 2, "none": 0, "unknown": 1, "paths": [3], "unindexed": waiting}));
+        pages.add(json!({"high": 1, "none": 0, "paths": [1, 2], "unindexed": waiting}));
+        pages.add(json!({"high": 0, "none": 3, "paths": [], "unindexed": waiting}));
+        pages.add(json!({"high": 2, "none": 0, "unknown": 1, "paths": [3], "unindexed": waiting}));
         assert!(render_counts(&pages.rest).contains("1 unknown: not indexed yet: Films (building)"));
-        out += &pages.end();
-        let file_paths: Value = serde_json::from_str(&out).expect("parse one JSON document");
         let whole = json!({"high": 3, "none": 3, "unknown": 1, "paths": [1, 2, 3], "unindexed": waiting});
-        assert_eq!(file_paths, whole);
-        let empty: Value = serde_json::from_str(&JsonPageWriter::new("paths").end()).expect("parse an empty document");
-        assert_eq!(empty, json!({"paths": []}));
+        assert_eq!(pages.document(), whole);
+        assert_eq!(ResponsePages::new("paths").document(), json!({"paths": []}));
     }
 }

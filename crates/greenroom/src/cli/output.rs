@@ -102,7 +102,7 @@ pub(super) fn print_outcome(text: &str, document: &Value, as_json: bool) {
 }
 
 /// An error for programs.
-fn error_json(message: &str, code: u8) -> Value {
+pub(super) fn error_json(message: &str, code: u8) -> Value {
     json!({"error": {"message": message, "exit_code": code}})
 }
 

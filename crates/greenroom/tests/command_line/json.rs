@@ -69,7 +69,9 @@ fn a_wrong_command_line_or_configuration_is_json_as_well() {
     std::fs::write(&file, "colour = 1\n[[server]]\nname = \"a\"\nkind = \"tape\"\nurl = \"nowhere\"\n").expect("write");
     for command in [["config", "check", &file].as_slice(), &["doctor", "-c", &file], &["healthcheck", "-c", &file]] {
         let output = run(&home, &[command, &["--json"]].concat());
-        let problems = document(&output)["error"]["problems"].as_array().expect("problems").clone();
+        let error = document(&output)["error"].clone();
+        assert_eq!((output.code, &error["exit_code"]), (2, &Value::from(2)), "{command:?}");
+        let problems = error["problems"].as_array().expect("problems").clone();
         assert_eq!(problems.len(), 3, "{command:?}: {problems:?}");
         assert!(problems.iter().all(|problem| problem["place"].is_string() && problem["message"].is_string()));
     }

@@ -4,8 +4,10 @@
 
 #![allow(missing_docs, reason = "nothing here is seen from outside")]
 
+mod canned_gateway;
 mod completions;
 mod json;
+mod json_of_several;
 mod messages;
 mod program;
 mod servers;

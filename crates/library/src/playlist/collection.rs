@@ -75,11 +75,18 @@ impl PlaylistCollection {
         self.playlists.get_mut(at).map_or(Ok(()), |playlist| playlist.push_result(line, row))
     }
 
+    /// Drops the playlist at this position if it has bad rows only. Returns them.
+    pub(super) fn drop_if_bad(&mut self, at: usize) -> Vec<PlaylistRowError> {
+        let is_bad = self.playlists.get(at).is_some_and(|playlist| playlist.rows.is_empty());
+        if is_bad { self.playlists.remove(at).row_errors } else { Vec::new() }
+    }
+
     /// The playlists. Bad rows of which it is not known to which playlist they belong are bad rows of each.
     pub(super) fn finish(mut self, unassigned: &[PlaylistRowError]) -> Vec<Playlist> {
         for playlist in &mut self.playlists {
             playlist.row_error_count += unassigned.len();
-            playlist.row_errors.extend(unassigned.iter().cloned());
+            // They are in the order of the lines, so that no later one would be kept.
+            playlist.row_errors.extend(unassigned.iter().take(MAX_ROW_ERRORS).cloned());
             playlist.row_errors.sort_by_key(|bad| bad.line);
             playlist.row_errors.truncate(MAX_ROW_ERRORS);
         }
@@ -87,20 +94,16 @@ impl PlaylistCollection {
     }
 }
 
-/// Leaves out playlists without rows, unless all are.
+/// Leaves out playlists without rows and bad rows.
+///
+/// # Errors
+/// None has a row that can be matched.
 pub(super) fn with_rows(playlists: Vec<Playlist>) -> Result<Vec<Playlist>, PlaylistParseError> {
-    let (filled, empty): (Vec<Playlist>, Vec<Playlist>) =
-        playlists.into_iter().partition(|playlist| !playlist.rows.is_empty());
-    if !filled.is_empty() {
-        return Ok(filled);
+    if playlists.iter().all(|playlist| playlist.rows.is_empty()) {
+        let worst = playlists.iter().max_by_key(|playlist| playlist.row_error_count);
+        let error = worst.map(|worst| worst.only_bad_rows().unwrap_or(PlaylistParseError::NoRows(worst.format)));
+        return Err(error.unwrap_or(PlaylistParseError::Empty));
     }
-    let Some(worst) = empty.into_iter().max_by_key(|playlist| playlist.row_error_count) else {
-        return Err(PlaylistParseError::Empty);
-    };
-    Err(match worst.row_errors.first() {
-        None => PlaylistParseError::NoRows(worst.format),
-        Some(first) => {
-            PlaylistParseError::OnlyBadRows { format: worst.format, rows: worst.row_error_count, first: first.clone() }
-        }
-    })
+    let has_content = |playlist: &Playlist| !playlist.rows.is_empty() || playlist.row_error_count > 0;
+    Ok(playlists.into_iter().filter(has_content).collect())
 }

@@ -25,32 +25,74 @@ pub(super) fn delimiter(heading: &str) -> char {
 
 /// The cells of one row.
 pub(super) fn cells(row: &str, delimiter: char) -> Vec<String> {
-    scan(row, delimiter).0
+    let mut scanner = RowScanner::new(delimiter);
+    scanner.scan(row);
+    scanner.finish()
 }
 
-/// The cells of one row, and whether it has an unclosed quote.
-fn scan(row: &str, delimiter: char) -> (Vec<String>, bool) {
-    let mut cells = Vec::new();
-    let mut cell = String::new();
-    let mut quoted = false;
-    let mut letters = row.chars().peekable();
-    while let Some(letter) = letters.next() {
-        match letter {
-            '"' if quoted && letters.peek() == Some(&'"') => {
-                letters.next();
-                cell.push('"');
+/// Splits one row into cells, line by line.
+struct RowScanner {
+    delimiter: char,
+    cells: Vec<String>,
+    /// The cell that is not complete yet.
+    cell: String,
+    /// Whether the cell has anything but blanks.
+    has_text: bool,
+    /// Whether a quote is open.
+    is_quoted: bool,
+}
+
+impl RowScanner {
+    fn new(delimiter: char) -> Self {
+        Self { delimiter, cells: Vec::new(), cell: String::new(), has_text: false, is_quoted: false }
+    }
+
+    /// Scans the first line of the row.
+    fn scan(&mut self, line: &str) {
+        #[cfg(test)]
+        SCANNED_BYTES.with(|count| count.set(count.get() + line.len()));
+        let mut letters = line.chars().peekable();
+        while let Some(letter) = letters.next() {
+            match letter {
+                '"' if self.is_quoted && letters.peek() == Some(&'"') => {
+                    letters.next();
+                    self.push('"');
+                }
+                '"' if self.is_quoted => self.is_quoted = false,
+                '"' if !self.has_text => {
+                    self.cell.clear();
+                    self.is_quoted = true;
+                }
+                _ if letter == self.delimiter && !self.is_quoted => {
+                    self.cells.push(std::mem::take(&mut self.cell));
+                    self.has_text = false;
+                }
+                _ => self.push(letter),
             }
-            '"' if quoted => quoted = false,
-            '"' if cell.trim().is_empty() => {
-                cell.clear();
-                quoted = true;
-            }
-            _ if letter == delimiter && !quoted => cells.push(std::mem::take(&mut cell)),
-            _ => cell.push(letter),
         }
     }
-    cells.push(cell);
-    (cells, quoted)
+
+    /// Scans the next line, which continues a quoted cell.
+    fn scan_next(&mut self, line: &str) {
+        self.push('\n');
+        self.scan(line);
+    }
+
+    fn push(&mut self, letter: char) {
+        self.has_text |= !letter.is_whitespace();
+        self.cell.push(letter);
+    }
+
+    fn finish(mut self) -> Vec<String> {
+        self.cells.push(self.cell);
+        self.cells
+    }
+}
+
+#[cfg(test)]
+thread_local! {
+    /// Bytes that the scanners of this thread have scanned.
+    static SCANNED_BYTES: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
 }
 
 /// Parses a table. With a column for the playlist's name, it may hold several.
@@ -77,10 +119,9 @@ pub(super) fn read(text: &DecodedText<'_>, delimiter: char) -> Result<Vec<Playli
         if first.trim().is_empty() {
             continue;
         }
-        let (whole, taken) = match scan(first, delimiter) {
-            (whole, false) => (Some(whole), 0),
-            (_, true) => closed(first, lines.clone(), delimiter),
-        };
+        let mut scanner = RowScanner::new(delimiter);
+        scanner.scan(first);
+        let (whole, taken) = close_quote(scanner, lines.clone());
         lines.by_ref().take(taken).for_each(drop);
         match whole {
             Some(cells) => table.add(columns.playlist_name(&cells), number, columns.row(&cells))?,
@@ -134,25 +175,60 @@ impl TableReadState {
         if self.collection.len() == 0 {
             self.collection.begin(None)?;
         }
+        // Beside named playlists, a bad row without a name is no playlist of its own.
+        if self.collection.len() > 1
+            && let Some(at) = self.positions.get("")
+        {
+            self.unassigned.extend(self.collection.drop_if_bad(*at));
+            self.unassigned.sort_by_key(|bad| bad.line);
+        }
         Ok(self.collection.finish(&self.unassigned))
     }
 }
 
-/// Completes a quoted cell from the next lines: returns the cells and the number of lines used. If the
+/// Completes a row whose quote is open from the next lines: returns the cells and the number of lines used. If the
 /// closing quote is too far away, the row alone is bad.
-fn closed<'a>(
-    first: &str,
-    ahead: impl Iterator<Item = (u32, TextLine<'a>)>,
-    delimiter: char,
+fn close_quote<'a>(
+    mut scanner: RowScanner,
+    mut ahead: impl Iterator<Item = (u32, TextLine<'a>)>,
 ) -> (Option<Vec<String>>, usize) {
-    let mut whole = first.to_owned();
-    for (taken, (_, line)) in (1..MAX_ROW_LINES).zip(ahead) {
-        let Some(next) = line.utf8() else { break };
-        whole.push('\n');
-        whole.push_str(next);
-        if let (cells, false) = scan(&whole, delimiter) {
-            return (Some(cells), taken);
+    let mut taken = 0;
+    while scanner.is_quoted {
+        taken += 1;
+        let next = if taken < MAX_ROW_LINES { ahead.next().and_then(|(_, line)| line.utf8()) } else { None };
+        let Some(next) = next else { return (None, 0) };
+        scanner.scan_next(next);
+    }
+    (Some(scanner.finish()), taken)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{MAX_ROWS, read_all};
+    use super::{MAX_ROW_LINES, SCANNED_BYTES};
+
+    /// Bytes scanned for a table with these rows.
+    fn scanned_bytes(rows: &str) -> usize {
+        SCANNED_BYTES.with(|count| count.set(0));
+        let _ = read_all(format!("title,artist\n{rows}").as_bytes(), "x.csv"); // It may have no row.
+        SCANNED_BYTES.with(std::cell::Cell::get)
+    }
+
+    #[test]
+    fn rows_whose_quotes_never_close_are_scanned_once_for_each_row_that_may_begin_there() {
+        for (lines, length) in [(100, 100), (1_000, 1_000), (MAX_ROWS / 20, 1_500)] {
+            let rows = format!("x\",\"{}\n", "y".repeat(length)).repeat(lines);
+            let scanned = scanned_bytes(&rows);
+            assert!(scanned <= (MAX_ROW_LINES + 1) * (rows.len() + 100), "{scanned} of {} bytes", rows.len());
         }
     }
-    (None, 0)
+
+    #[test]
+    fn a_row_of_several_lines_is_scanned_once() {
+        let row = format!("\"{}\",A\n", format!("{}\n", "y".repeat(100)).repeat(MAX_ROW_LINES - 1));
+        let rows = row.repeat(50);
+        let scanned = scanned_bytes(&rows);
+        // The heading is scanned once for each separator.
+        assert!(scanned <= rows.len() + 100, "{scanned} of {} bytes", rows.len());
+    }
 }

@@ -6,8 +6,8 @@
 //!
 //! Modules: [`format`](mod@format) (format detection), `text` and `encoding` (bytes to text), `json` with `json_row` (JSPF,
 //! ListenBrainz, Spotify's account data, plain JSON), `xspf`, `m3u`, `pls`, `lines` (one `Artist - Title` a line), `csv`
-//! with `columns` and `column_names`, `combined_title` (`Artist - Title`), `ids`, `duration`; `collection` (several
-//! playlists of one file); [`error`] (errors); [`export`] (formats rows).
+//! with `columns` and `column_names`, `combined_title` (`Artist - Title`), `ids`, `duration`; `collection` and
+//! `unique_names` (several playlists of one file); [`error`] (errors); [`export`] (formats rows).
 
 mod collection;
 mod column_names;
@@ -26,11 +26,13 @@ mod lines;
 mod m3u;
 mod pls;
 mod text;
+mod unique_names;
 mod xspf;
 
 pub use encoding::TextEncoding;
 pub use error::{PlaylistParseError, RowErrorKind};
 pub use format::PlaylistFormat;
+pub use unique_names::set_unique_names;
 
 /// Largest playlist in bytes.
 pub const MAX_BYTES: usize = 16 * 1024 * 1024;
@@ -100,8 +102,10 @@ pub struct Playlist {
     pub format: PlaylistFormat,
     /// How its text was encoded.
     pub encoding: TextEncoding,
-    /// Its name.
+    /// Its name, which no other playlist of the file has.
     pub name: Option<String>,
+    /// Its name in the file, where an earlier playlist has that name.
+    pub shared_name: Option<String>,
     /// Its rows, in order.
     pub rows: Vec<PlaylistRow>,
     /// Bad rows, at most [`MAX_ROW_ERRORS`].
@@ -116,6 +120,7 @@ impl Playlist {
             format,
             encoding: TextEncoding::Utf8,
             name: None,
+            shared_name: None,
             rows: Vec::new(),
             row_errors: Vec::new(),
             row_error_count: 0,
@@ -130,6 +135,18 @@ impl Playlist {
         let errors = empty.into_iter().map(|row| PlaylistRowError { line: row.line, kind: RowErrorKind::Empty });
         let row_errors = errors.take(MAX_ROW_ERRORS).collect();
         Self { name, rows, row_errors, row_error_count, ..Self::new(PlaylistFormat::Json) }
+    }
+
+    /// The error of a playlist whose rows are all bad.
+    pub fn only_bad_rows(&self) -> Option<PlaylistParseError> {
+        let first = self.row_errors.first().filter(|_| self.rows.is_empty())?.clone();
+        Some(PlaylistParseError::OnlyBadRows { format: self.format, rows: self.row_error_count, first })
+    }
+
+    /// A sentence about the name, where another playlist of the file has the same.
+    pub fn shared_name_note(&self) -> Option<String> {
+        let (shared, name) = (self.shared_name.as_ref()?, self.name.as_ref()?);
+        Some(format!("The file has several playlists called {shared:?}; this is the one listed as {name:?}."))
     }
 
     /// Adds one parsed and validated row, or its error.
@@ -191,8 +208,8 @@ pub fn read(bytes: &[u8], hint: &str) -> Result<Playlist, PlaylistParseError> {
     }
 }
 
-/// Parses a file with one or several playlists, each of them with rows, in their order. `hint` is a file name or a media
-/// type, if known.
+/// Parses a file with one or several playlists in their order, each with rows, or at least with bad rows, and with a name
+/// of its own ([`set_unique_names`]). `hint` is a file name or a media type, if known.
 ///
 /// # Errors
 /// If it is no playlist, or has no row that can be matched.
@@ -218,7 +235,9 @@ pub fn read_all(bytes: &[u8], hint: &str) -> Result<Vec<Playlist>, PlaylistParse
             _ => text.encoding(),
         };
     }
-    collection::with_rows(playlists)
+    let mut playlists = collection::with_rows(playlists)?;
+    set_unique_names(&mut playlists, None);
+    Ok(playlists)
 }
 
 #[cfg(test)]

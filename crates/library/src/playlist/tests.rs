@@ -281,3 +281,35 @@ fn a_stray_control_character_does_not_reject_the_file() {
     assert_eq!((rows.len(), rows[0].artist.as_str()), (2, "A B"));
     assert!(refused("\u{1}\u{2}\u{3}\u{4}abcdef\u{5}").contains("not a text file"));
 }
+
+#[test]
+fn a_playlist_whose_rows_are_all_bad_is_not_left_out() {
+    let file = r#"{"playlists":[{"name":"Good","tracks":[{"title":"T","artist":"A"}]},{"name":"Bad","tracks":[7,{"title":""}]},
+        {"name":"Empty","tracks":[]}]}"#;
+    let playlists = read_all(file.as_bytes(), "").expect("JSON");
+    let [good, bad] = &playlists[..] else { panic!("{playlists:?}") };
+    assert_eq!((good.name.as_deref(), good.only_bad_rows()), (Some("Good"), None));
+    assert_eq!((bad.name.as_deref(), bad.rows.len(), bad.row_error_count), (Some("Bad"), 0, 2));
+    let error = bad.only_bad_rows().expect("all are bad").to_string();
+    assert!(error.contains("none of the 2 rows") && error.contains("row 1"), "{error}");
+}
+
+#[test]
+fn a_blank_row_of_a_table_with_names_is_no_playlist() {
+    let playlists = read_all(b"title,artist,playlist\nOne,A,P\n,,\nTwo,A,P\n", "").expect("a table");
+    let [only] = &playlists[..] else { panic!("{playlists:?}") };
+    assert_eq!((only.rows.len(), only.row_error_count, only.row_errors[0].line), (2, 1, 3));
+    let playlists = read_all(b"title,artist,playlist\nOne,A,P\n,,\nTwo,A,\n", "").expect("a table");
+    assert_eq!(playlists.iter().map(|one| one.row_error_count).collect::<Vec<_>>(), [0, 1], "it has no name either");
+}
+
+#[test]
+fn bad_rows_of_no_playlist_are_not_copied_into_each_beyond_the_limit() {
+    let mut collection = collection::PlaylistCollection::new(PlaylistFormat::Csv(','));
+    collection.begin(None).expect("the first");
+    let bad = |line| PlaylistRowError { line, kind: RowErrorKind::OpenQuote };
+    let unassigned: Vec<_> = (1..).take(MAX_ROWS).map(bad).collect();
+    let playlists = collection.finish(&unassigned);
+    assert_eq!((playlists[0].row_errors.len(), playlists[0].row_error_count), (MAX_ROW_ERRORS, MAX_ROWS));
+    assert!(playlists[0].row_errors.capacity() <= 2 * MAX_ROW_ERRORS, "{}", playlists[0].row_errors.capacity());
+}

@@ -8,7 +8,9 @@ use super::TrackResolution;
 /// positions in `resolved`.
 pub(super) fn accept_renamed(resolved: &mut [TrackResolution], renamings: &[(usize, ArtistRenaming)]) {
     let mut evidence = ListEvidence::default();
-    renamings.iter().for_each(|(_, renaming)| evidence.record(renaming));
+    for (_, renaming) in renamings {
+        evidence.record(renaming);
+    }
     for (at, _) in renamings.iter().filter(|(_, renaming)| evidence.confirms(renaming)) {
         if let Some(row) = resolved.get_mut(*at)
             && let Some(best) = row.candidates.first_mut()

@@ -23,6 +23,7 @@ use crate::playlists::sync_status::{LastSync, ScheduledSyncStatus, SyncedPlaylis
 use crate::playlists::watch;
 use crate::playlists::watch::{FileStat, WatchScan};
 use greenroom_config::playlists::{ScheduledPlaylist, ScheduledPlaylistSource};
+use greenroom_library::playlist::{Playlist, set_unique_names};
 use greenroom_state::warnings::{Severity, Warning};
 
 /// Poll interval.
@@ -304,7 +305,13 @@ async fn attempt(
     let mut results = Vec::with_capacity(sources.len());
     for source in sources {
         let own_name = match &source {
-            SyncSource::Rows(playlist) => playlist.name.clone(),
+            SyncSource::Rows(playlist) => {
+                if let Some(failure) = unreadable_rows(playlist) {
+                    results.push(Err(failure));
+                    continue;
+                }
+                playlist.name.clone()
+            }
             SyncSource::Server { .. } => None,
         };
         // Of several, each has its own name.
@@ -330,6 +337,13 @@ async fn attempt(
     results
 }
 
+/// The failure of a playlist of which no row can be read.
+fn unreadable_rows(playlist: &Playlist) -> Option<PlaylistFailure> {
+    let error = playlist.only_bad_rows()?;
+    let name = playlist.name.as_deref().unwrap_or("(no name)");
+    Some(PlaylistFailure::new("unreadable", format!("{name}: {error}")))
+}
+
 /// The playlists of a source, and the name of its file.
 async fn read_sources(
     playlists: &Arc<PlaylistService>,
@@ -344,9 +358,11 @@ async fn read_sources(
             let read =
                 read.map_err(|_| PlaylistFailure::new("slow-file", "the file could not be read within a minute"))?;
             let broke_off = |_| PlaylistFailure::new("unreadable", "reading the file was interrupted");
-            let read = read.map_err(broke_off)?.map_err(|message| PlaylistFailure::new("unreadable", message))?;
+            let mut read = read.map_err(broke_off)?.map_err(|message| PlaylistFailure::new("unreadable", message))?;
+            let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+            set_unique_names(&mut read, stem.as_deref());
             let sources = read.into_iter().map(|playlist| SyncSource::Rows(Box::new(playlist))).collect();
-            Ok((sources, path.file_stem().map(|stem| stem.to_string_lossy().into_owned())))
+            Ok((sources, stem))
         }
         (SourceLocation::Server, ScheduledPlaylistSource::Server { server, playlist }) => {
             let (server, playlist) = (server.clone(), playlist.clone());
@@ -484,5 +500,28 @@ mod tests {
         assert!(fixture.poll().await, "it has not changed any more");
         await_scan(&mut fixture);
         assert!(fixture.poll().await, "an unchanged file is synced again after the scan");
+    }
+
+    #[tokio::test]
+    async fn playlists_of_one_name_are_several_and_one_without_readable_rows_is_reported() {
+        let fixture = RunnerFixture::new().await;
+        let list = r#"{"name":"Road","tracks":[{"title":"Ash","artist":"Ash"}]}"#;
+        let file = format!(r#"{{"playlists":[{list},{{"name":"Bad","tracks":[7]}},{list}]}}"#);
+        let path = fixture.folder.path().join("weekly.csv");
+        std::fs::write(&path, file).expect("write the playlists");
+        let location = SourceLocation::File(path);
+        let playlists = Arc::clone(&fixture.runner.playlists);
+        let (sources, _) = read_sources(&playlists, &fixture.standing[0], &location).await.expect("they are read");
+        let name = |source: &SyncSource| match source {
+            SyncSource::Rows(playlist) => playlist.name.clone(),
+            SyncSource::Server { .. } => None,
+        };
+        let names: Vec<_> = sources.iter().filter_map(name).collect();
+        assert_eq!(names, ["Road", "Bad", "Road (2)"]);
+        let results = attempt(&playlists, &fixture.standing[0], &location).await;
+        let Err(failure) = &results[1] else { panic!("it has no row") };
+        assert_eq!((results.len(), failure.code.as_str()), (3, "unreadable"));
+        assert!(failure.message.starts_with("Bad: none of the 1 rows"), "{}", failure.message);
+        assert!(!may_recover(&results[1]), "reading it again changes nothing");
     }
 }

@@ -177,7 +177,7 @@ async fn attempt(
         is_changing,
     };
     let accounts = task.write_all(&found).await;
-    let mut warnings = Vec::new();
+    let mut warnings: Vec<String> = source.shared_name_note().into_iter().collect();
     let held_back: usize = accounts.iter().map(|account| account.held_back).sum();
     if let Some(reason) = accounts.iter().find_map(|account| account.held_back_reason) {
         warnings.push(report::held_back_warning(held_back, reason, counts.bad));

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::api_client::{ApiClient, GatewayArgs};
 use super::modes::with_gateway;
-use super::output::print_error;
+use super::output::{error_json, print_error};
 use super::progress::ProgressLine;
 use super::{FAILURE, SUCCESS, USAGE_ERROR, fail, stop_signal};
 use crate::cli::sync::summary::{code, summary};
@@ -45,7 +45,8 @@ pub(super) struct SyncArgs {
     /// standard input
     #[arg(value_name = "FILE", required_unless_present = "from", conflicts_with = "from")]
     file: Option<PathBuf>,
-    /// Of a file with several playlists, only the one of this name; may be repeated [default: all]
+    /// Of a file with several playlists, only the one of this name; may be repeated; those of one name are numbered, such
+    /// as "Road" and "Road (2)" [default: all]
     #[arg(long, value_name = "NAME", conflicts_with = "from")]
     playlist: Vec<String>,
     /// Read a playlist of a configured server instead, by its name or id
@@ -81,7 +82,7 @@ pub(super) struct SyncArgs {
     /// Wait for the library's first index
     #[arg(long)]
     wait: bool,
-    /// Print JSON
+    /// Print JSON: the run; with several playlists {"runs": […]}, in which a failed one has an "error"
     #[arg(long)]
     json: bool,
     /// Write the rows that are not in the library to this file: CSV, or JSPF where it ends with .json or .jspf; with
@@ -125,21 +126,56 @@ pub(super) fn run(options: &SyncArgs) -> u8 {
     with_gateway(&options.gateway, async |client| {
         let several = inputs.len() > 1;
         let mut codes = Vec::with_capacity(inputs.len());
+        let mut runs = Vec::new();
         for (number, input) in (1..).zip(inputs) {
-            let run = match input {
-                SyncInput::Request(request) => {
-                    client.send(Method::POST, "api/v1/playlists/sync", Some(&request)).await?
-                }
-                SyncInput::File(path, bytes) => client.upload(&path, "application/octet-stream", bytes).await?,
-            };
-            let run = follow(&client, run).await?;
+            let name = input.name.clone();
             let missing = options.missing.as_deref().map(|path| missing_path(path, several.then_some(number)));
-            codes.push(finish(&client, options, &run, missing.as_deref()).await?);
+            let (run, code) = match sync(&client, input.source).await {
+                Ok(run) => finish(&client, options, run, missing.as_deref()).await,
+                Err(problem) if options.json && several => (failed_run(name.as_deref(), &problem), FAILURE),
+                Err(problem) => (Value::Null, fail(&problem)),
+            };
+            // The others do not depend on a playlist that failed.
+            codes.push(code);
+            runs.extend(options.json.then_some(run));
+        }
+        if options.json {
+            print_runs(runs, several);
         }
         // A failure outweighs missing rows.
         let has_failed = codes.contains(&FAILURE);
         Ok(if has_failed { FAILURE } else { codes.into_iter().max().unwrap_or(SUCCESS) })
     })
+}
+
+/// Starts a sync and waits for its end.
+async fn sync(client: &ApiClient, source: InputSource) -> Result<Value, String> {
+    let (path, body) = match source {
+        InputSource::Request(request) => {
+            ("api/v1/playlists/sync".to_owned(), ("application/json", Bytes::from(request.to_string())))
+        }
+        InputSource::File(path, bytes) => (path, ("application/octet-stream", bytes)),
+        InputSource::Unreadable(problem) => return Err(problem),
+    };
+    let run = client.request(Method::POST, &path, Some(body)).await?;
+    follow(client, run).await
+}
+
+/// The document of a playlist whose sync failed, among those of others.
+fn failed_run(name: Option<&str>, problem: &str) -> Value {
+    let mut document = error_json(problem, FAILURE);
+    document["name"] = json!(name);
+    document
+}
+
+/// Prints the runs as one JSON document.
+fn print_runs(mut runs: Vec<Value>, several: bool) {
+    if several {
+        println!("{}", json!({ "runs": runs }));
+    } else if let Some(run) = runs.pop().filter(|run| !run.is_null()) {
+        // Otherwise its error is printed.
+        println!("{run}");
+    }
 }
 
 /// The file of missing rows; with several playlists each has one.
@@ -151,9 +187,18 @@ fn missing_path(path: &Path, number: Option<u32>) -> PathBuf {
 }
 
 /// Input of a sync.
-enum SyncInput {
+struct SyncInput {
+    /// Name on the server, if it is known before the request.
+    name: Option<String>,
+    source: InputSource,
+}
+
+/// What is sent.
+enum InputSource {
     Request(Value),
     File(String, Bytes),
+    /// Nothing: no row can be read.
+    Unreadable(String),
 }
 
 fn read_inputs(options: &SyncArgs) -> Result<Vec<SyncInput>, (u8, String)> {
@@ -183,29 +228,36 @@ fn read_inputs(options: &SyncArgs) -> Result<Vec<SyncInput>, (u8, String)> {
                 request[key] = json!(value);
             }
         }
-        return Ok(vec![SyncInput::Request(request)]);
+        return Ok(vec![SyncInput { name: options.name.clone(), source: InputSource::Request(request) }]);
     }
     let path = options.file.as_deref().unwrap_or(Path::new("-"));
     let bytes = read(path).map_err(|error| (FAILURE, error))?;
     let source = path.display().to_string();
     let hint = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let all = playlist::read_all(&bytes, &hint).map_err(|unreadable| (FAILURE, format!("{source}: {unreadable}")))?;
+    let mut all =
+        playlist::read_all(&bytes, &hint).map_err(|unreadable| (FAILURE, format!("{source}: {unreadable}")))?;
     let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).filter(|stem| stem != "-");
+    playlist::set_unique_names(&mut all, stem.as_deref());
     query.push(("hint", hint));
     if !options.account.is_empty() {
         query.push(("accounts", options.account.join(",")));
     }
     let bytes = Bytes::from(bytes);
     let input = |(part, name): (usize, String)| {
-        let own = [("name", name), ("part", part.to_string())];
+        if let Some(unreadable) = all.get(part - 1).and_then(Playlist::only_bad_rows) {
+            let problem = format!("{source}: {name}: {unreadable}");
+            return SyncInput { name: Some(name), source: InputSource::Unreadable(problem) };
+        }
+        let own = [("name", name.clone()), ("part", part.to_string())];
         let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(query.iter().chain(&own)).finish();
-        SyncInput::File(format!("api/v1/playlists/sync?{query}"), bytes.clone())
+        let source = InputSource::File(format!("api/v1/playlists/sync?{query}"), bytes.clone());
+        SyncInput { name: Some(name), source }
     };
-    Ok(chosen(options, &all, stem.as_deref())?.into_iter().map(input).collect())
+    Ok(chosen(options, &all)?.into_iter().map(input).collect())
 }
 
 /// Positions from 1 and names of the playlists of a file that are asked for.
-fn chosen(options: &SyncArgs, all: &[Playlist], stem: Option<&str>) -> Result<Vec<(usize, String)>, (u8, String)> {
+fn chosen(options: &SyncArgs, all: &[Playlist]) -> Result<Vec<(usize, String)>, (u8, String)> {
     let own_names: Vec<&str> = all.iter().map(|playlist| playlist.name.as_deref().unwrap_or_default()).collect();
     if let Some(unknown) = options.playlist.iter().find(|name| !own_names.contains(&name.as_str())) {
         let known = own_names.join(", ");
@@ -219,7 +271,7 @@ fn chosen(options: &SyncArgs, all: &[Playlist], stem: Option<&str>) -> Result<Ve
     }
     let named = |(part, own): (usize, &str)| {
         let own = Some(own.to_owned()).filter(|own| !own.is_empty());
-        let name = options.name.clone().or(own).or_else(|| stem.map(str::to_owned));
+        let name = options.name.clone().or(own);
         let name = name.ok_or((USAGE_ERROR, "give the playlist a name with --name".to_owned()))?;
         Ok((part, name))
     };
@@ -263,7 +315,7 @@ fn read(path: &Path) -> Result<Vec<u8>, String> {
 }
 
 /// Polls the run until it has ended. An interrupt cancels it and prints what was done.
-async fn follow(client: &ApiClient, mut run: Value) -> Result<Value, u8> {
+async fn follow(client: &ApiClient, mut run: Value) -> Result<Value, String> {
     let line = ProgressLine::new();
     let id = run["run"].as_str().unwrap_or_default().to_owned();
     let path = format!("api/v1/playlists/runs/{id}");
@@ -279,10 +331,10 @@ async fn follow(client: &ApiClient, mut run: Value) -> Result<Value, u8> {
             () = tokio::time::sleep(POLL_INTERVAL) => {}
             () = stop.as_mut(), if !is_cancelled => {
                 is_cancelled = true;
-                client.send(Method::POST, &format!("{path}/cancel"), None).await?;
+                client.request(Method::POST, &format!("{path}/cancel"), None).await?;
             }
         }
-        run = client.get(&path).await?;
+        run = client.request(Method::GET, &path, None).await?;
     }
     Ok(run)
 }
@@ -304,31 +356,37 @@ fn progress(progress: &Value) -> String {
     }
 }
 
-async fn finish(client: &ApiClient, options: &SyncArgs, run: &Value, missing: Option<&Path>) -> Result<u8, u8> {
-    if options.json {
-        println!("{run}");
-    }
+/// Prints the result of a run as text, and writes its missing rows. Returns the run and the exit code.
+async fn finish(client: &ApiClient, options: &SyncArgs, run: Value, missing: Option<&Path>) -> (Value, u8) {
     let report = &run["report"];
     if !report.is_object() {
         let reason = run["error"]["message"].as_str().unwrap_or("it was cancelled before anything was written");
         // The JSON of the run has it.
-        return Ok(if options.json { FAILURE } else { fail(reason) });
+        let code = if options.json { FAILURE } else { fail(reason) };
+        return (run, code);
     }
     if !options.json {
         print!("{}", summary(report));
     }
-    if let Some(path) = missing {
-        let extension = path.extension().map(std::ffi::OsStr::to_ascii_lowercase);
-        let is_json = extension.is_some_and(|extension| extension == "json" || extension == "jspf");
-        let format = if is_json { "json" } else { "csv" };
-        let id = run["run"].as_str().unwrap_or_default();
-        let document = client.document(&format!("api/v1/playlists/runs/{id}/missing?format={format}")).await?;
-        if let Err(error) = std::fs::write(path, &document) {
-            eprintln!("greenroom: {}: cannot be written: {error}", path.display());
-            return Ok(FAILURE);
-        }
+    let mut code = code(report);
+    if let Some(path) = missing
+        && let Err(problem) = write_missing(client, &run, path).await
+    {
+        // Standard output may be for the run's JSON.
+        eprintln!("greenroom: {problem}");
+        code = FAILURE;
     }
-    Ok(code(report))
+    (run, code)
+}
+
+/// Writes the rows that were not found to a file.
+async fn write_missing(client: &ApiClient, run: &Value, path: &Path) -> Result<(), String> {
+    let extension = path.extension().map(std::ffi::OsStr::to_ascii_lowercase);
+    let is_json = extension.is_some_and(|extension| extension == "json" || extension == "jspf");
+    let format = if is_json { "json" } else { "csv" };
+    let id = run["run"].as_str().unwrap_or_default();
+    let document = client.document(&format!("api/v1/playlists/runs/{id}/missing?format={format}")).await?;
+    std::fs::write(path, &document).map_err(|error| format!("{}: cannot be written: {error}", path.display()))
 }
 
 #[cfg(test)]
