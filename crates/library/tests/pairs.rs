@@ -66,6 +66,7 @@ mod apart {
         a_title_with_more_words_is_another_title: "more-words",
         another_version_is_another_recording: "version",
         similar_titles_in_other_scripts_are_two_titles: "script",
+        words_that_look_like_contractions_are_other_words: "contraction",
     }
 }
 

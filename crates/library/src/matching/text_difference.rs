@@ -1,5 +1,6 @@
 //! The difference of two texts word by word: what typing errors make, and what makes another text.
 
+use super::contractions::may_be_contraction;
 use super::edit_distance;
 use super::normalize::is_number;
 use super::own_words::{are_opposites, is_common, is_negation, is_number_word};
@@ -77,6 +78,13 @@ pub(super) fn text_difference(one: &[&str], other: &[&str], is_known: impl Fn(&s
     };
     if difference != TextDifference::Words {
         return if is_moved && difference.is_spelling() { TextDifference::Order } else { difference };
+    }
+    let is_contraction = match (&left[..], &right[..]) {
+        ([word], words) | (words, [word]) => one.len() > left.len() && may_be_contraction(word, words),
+        _ => false,
+    };
+    if is_contraction {
+        return TextDifference::Slip;
     }
     added(&left, &right, &is_known, one.first().copied() != other.first().copied())
 }
