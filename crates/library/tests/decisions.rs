@@ -81,7 +81,7 @@ const SAME_RECORDINGS: &[(Row, &[Row])] = &[
     (("Beyonce", "Beyoncé", "", 0), &[("BeyoncÃ©", "Beyonce", "", 0)]),
     (("our way", "the someones", "", 0), &[("OUR WAY!", "Someones, The", "", 0)]),
     (("Ourway to Heaven", "Someone", "", 0), &[("Our Way to Heaven", "Someone", "", 0)]),
-    (("Our Wya to Heaven", "Someone", "", 0), &[("Our Way to Heaven", "Someone", "", 0)]),
+    (("Our Wya to Heaven", "Someone", "", 200), &[("Our Way to Heaven", "Someone", "", 200)]),
     (("What the F**k", "Someone", "", 0), &[("What the Fuck", "Someone", "", 0)]),
     (("Money", "ASAP Someone", "", 0), &[("Money", "A$AP Someone", "", 0)]),
     (("You And Me, Part Two", "Someone", "", 0), &[("U & Me, Pt. 2", "Someone", "", 0)]),

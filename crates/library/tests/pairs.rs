@@ -66,6 +66,10 @@ mod apart {
         a_title_with_more_words_is_another_title: "more-words",
         another_version_is_another_recording: "version",
         similar_titles_in_other_scripts_are_two_titles: "script",
+        a_typing_error_in_a_title_needs_other_evidence: "slip-word",
+        a_typing_error_in_a_name_needs_other_evidence: "slip-name",
+        other_words_letters_or_opposites_in_a_subtitle_tell_apart: "subtitle",
+        words_that_look_like_contractions_are_other_words: "contraction",
     }
 }
 

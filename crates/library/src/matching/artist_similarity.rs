@@ -19,7 +19,10 @@ const MAX_NAMES: usize = 24;
 pub(super) enum ArtistRelation {
     /// Equal.
     Same,
-    /// Equal but for a typing error or the order of its words, and unknown to the library as it was asked for.
+    /// Equal but for spelling, an article, the order of its words, or a typing error beside an equal word; unknown to
+    /// the library as it was asked for.
+    Respelt,
+    /// Equal but for a typing error in the only word, and unknown to the library as it was asked for.
     Misspelt,
     /// One has more words, or is short for the other; unknown to the library as it was asked for.
     Renamed,
@@ -108,10 +111,11 @@ fn artist_match(
         ArtistRelation::Other
     } else {
         match text_difference(&wanted, &have, is_known) {
-            TextDifference::Order if wanted.len() > 1 => ArtistRelation::Misspelt,
-            difference if difference.is_spelling() => ArtistRelation::Misspelt,
+            TextDifference::Order if wanted.len() > 1 => ArtistRelation::Respelt,
+            TextDifference::LoneSlip => ArtistRelation::Misspelt,
+            difference if difference.is_spelling() => ArtistRelation::Respelt,
             _ if is_longer(&wanted, &have) || is_longer(&have, &wanted) => ArtistRelation::Renamed,
-            _ if wanted.concat().contains('*') && similarity >= 0.95 => ArtistRelation::Misspelt,
+            _ if wanted.concat().contains('*') && similarity >= 0.95 => ArtistRelation::Respelt,
             _ => ArtistRelation::Similar,
         }
     };

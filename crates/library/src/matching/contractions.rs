@@ -1,4 +1,5 @@
-//! One form for contractions: "you are" becomes "youre", as "you're" does.
+//! One form for contractions: "you are" becomes "youre", as "you're" does. Those that without the apostrophe are other
+//! words become two words instead: "he'll" is "he will", and neither is "hell".
 
 use super::normalize::NormalizedWord;
 
@@ -21,12 +22,36 @@ pub(super) fn contract(words: &mut Vec<NormalizedWord>) {
     }
 }
 
+/// The two words of a contraction that would be another word without the apostrophe, which stood at this offset.
+pub(super) fn expansion(word: &str, apostrophe: usize) -> Option<(&str, &'static str)> {
+    match word.split_at_checked(apostrophe)? {
+        (one @ ("i" | "he" | "she" | "we"), "ll") => Some((one, "will")),
+        (one @ ("i" | "we"), "d") => Some((one, "would")),
+        (one @ "we", "re") => Some((one, "are")),
+        _ => None,
+    }
+}
+
+/// Whether a word may be a contraction of two words that has lost its apostrophe: "Well Meet Again".
+pub(super) fn may_be_contraction(word: &str, words: &[&str]) -> bool {
+    matches!(
+        (word, words),
+        ("ill", ["i", "will"])
+            | ("hell", ["he", "will"])
+            | ("shell", ["she", "will"])
+            | ("well", ["we", "will"])
+            | ("id", ["i", "would"])
+            | ("wed", ["we", "would"])
+            | ("were", ["we", "are"])
+            | ("werent", ["we", "arent"])
+    )
+}
+
 /// The contraction of two words.
 fn contraction(one: &str, other: &str) -> Option<&'static str> {
     let joined = match (one, other) {
         ("i", "am") => "im",
         ("you", "are") => "youre",
-        ("we", "are") => "were",
         ("they", "are") => "theyre",
         ("he", "is") => "hes",
         ("she", "is") => "shes",
@@ -42,16 +67,10 @@ fn contraction(one: &str, other: &str) -> Option<&'static str> {
         ("you", "have") => "youve",
         ("we", "have") => "weve",
         ("they", "have") => "theyve",
-        ("i", "will") => "ill",
         ("you", "will") => "youll",
-        ("he", "will") => "hell",
-        ("she", "will") => "shell",
         ("it", "will") => "itll",
-        ("we", "will") => "well",
         ("they", "will") => "theyll",
-        ("i", "would") => "id",
         ("you", "would") => "youd",
-        ("we", "would") => "wed",
         ("they", "would") => "theyd",
         ("let", "us") => "lets",
         ("do", "not") => "dont",

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use deunicode::deunicode_char;
 use unicode_normalization::char::is_combining_mark;
 
-use super::contractions::contract;
+use super::contractions::{contract, expansion};
 
 /// One word and its offset in the original text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +33,13 @@ pub(super) fn letters(text: &str) -> Vec<NormalizedWord> {
     let text: Cow<'_, str> =
         if has_joint { text.replace("'n'", " n ").replace("'N'", " n ").into() } else { text.into() };
     let text = text.as_ref();
-    let mut folder = Normalizer { words: Vec::with_capacity(8), word: String::new(), start: 0, is_initials: false };
+    let mut folder = Normalizer {
+        words: Vec::with_capacity(8),
+        word: String::new(),
+        start: 0,
+        is_initials: false,
+        apostrophe: None,
+    };
     let mut previous = ' ';
     let mut rest = text.char_indices().peekable();
     while let Some((at, c)) = rest.next() {
@@ -56,6 +62,8 @@ struct Normalizer {
     start: usize,
     /// Whether the word so far is letters with a point after each: R.E.M.
     is_initials: bool,
+    /// The last apostrophe in the word so far: its offset in the word, and in the text.
+    apostrophe: Option<(usize, usize)>,
 }
 
 impl Normalizer {
@@ -68,7 +76,16 @@ impl Normalizer {
 
     fn end(&mut self) {
         self.is_initials = false;
+        let apostrophe = self.apostrophe.take();
         if self.word.is_empty() {
+            return;
+        }
+        if let Some((offset, at)) = apostrophe
+            && let Some((one, other)) = expansion(&self.word, offset)
+        {
+            self.words.push(NormalizedWord { text: one.to_owned(), start: self.start });
+            self.words.push(NormalizedWord { text: other.to_owned(), start: at + 1 });
+            self.word.clear();
             return;
         }
         // A star stands for letters at the edge of a word, but for none alone.
@@ -93,7 +110,7 @@ impl Normalizer {
                 self.word.clear();
                 self.word(start, "of");
             }
-            '\'' | '`' => {}
+            '\'' | '`' => self.apostrophe = Some((self.word.len(), at)),
             '.' | ',' if previous.is_ascii_digit() && next.is_ascii_digit() => {
                 if c == '.' {
                     self.push(at, c);
@@ -289,6 +306,10 @@ mod tests {
             ("Tiësto & Ångström", "tiesto and angstrom"),
             ("A$AP Rocky + P!nk", "asap rocky and pink"),
             ("R.E.M. vs. J.Cole", "rem vs j cole"),
+            ("He'll, we’re, I'd; she`ll not", "he will we are i would she wont"),
+            ("Hell, were, Id; shell not", "hell were id shell not"),
+            ("He Will, We Are, I Would", "he will we are i would"),
+            ("You're, they’ll", "youre theyll"),
             ("U.F.O.F.", "ufof"),
             ("10,000 Miles 2.0", "10000 miles 2.0"),
             ("f**k *** n***as*", "f**k n***as*"),

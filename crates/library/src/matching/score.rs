@@ -36,7 +36,7 @@ const MIN_ARTIST_SIMILARITY: f32 = 0.5;
 pub(super) enum MatchCertainty {
     /// Title and artist are equal under the normal forms.
     Exact,
-    /// One of them is equal but for spelling, a subtitle or a cut, or other evidence agrees.
+    /// One of them is equal but for spelling, a subtitle or a cut, or for a typing error and other evidence agrees.
     Near,
     /// Similar only.
     Doubtful,
@@ -109,7 +109,7 @@ pub(super) fn score_row(
     let is_renamed = alike.kind == SimilarityKind::Exact
         && !alike.words_differ
         && !is_against
-        && credited.relation == ArtistRelation::Renamed
+        && matches!(credited.relation, ArtistRelation::Misspelt | ArtistRelation::Renamed)
         && certainty == MatchCertainty::Doubtful
         && is_held_by_one(index, row, credited.name);
     let renamed = is_renamed.then_some(credited.name);
@@ -206,19 +206,18 @@ fn certainty(
 ) -> MatchCertainty {
     let is_title_exact = alike.kind == SimilarityKind::Exact && !alike.words_differ;
     let is_same_release = evidence.is_as_long && evidence.is_same_album;
+    let is_slip = matches!(alike.difference, TextDifference::Slip | TextDifference::LoneSlip);
+    let has_evidence = evidence.is_as_long || evidence.is_same_album;
     let is_sure = match credited.relation {
         ArtistRelation::Same if is_title_exact => return MatchCertainty::Exact,
-        ArtistRelation::Same if !alike.words_differ => true,
+        // A typing error may make another word, which no list of words tells for sure.
+        ArtistRelation::Same if !alike.words_differ => !is_slip || has_evidence,
         // A title that differs in more than spelling is believed only if few letters differ.
         ArtistRelation::Same if alike.difference == TextDifference::Words => is_same_release && alike.is_close,
         ArtistRelation::Same => evidence.is_as_long && evidence.is_same_edition,
-        ArtistRelation::Misspelt if is_title_exact => true,
-        ArtistRelation::Misspelt => !alike.words_differ && (evidence.is_as_long || evidence.is_same_album),
-        ArtistRelation::Renamed => {
-            is_title_exact
-                && (evidence.is_as_long || evidence.is_same_album)
-                && is_held_by_one(index, row, credited.name)
-        }
+        ArtistRelation::Respelt if is_title_exact && !is_slip => true,
+        ArtistRelation::Respelt | ArtistRelation::Misspelt => !alike.words_differ && has_evidence,
+        ArtistRelation::Renamed => is_title_exact && has_evidence && is_held_by_one(index, row, credited.name),
         ArtistRelation::Similar => is_title_exact && evidence.is_as_long && evidence.is_same_edition,
         ArtistRelation::Other => false,
     };

@@ -1,9 +1,10 @@
 //! The difference of two texts word by word: what typing errors make, and what makes another text.
 
+use super::contractions::may_be_contraction;
 use super::edit_distance;
 use super::normalize::is_number;
 use super::own_words::{are_opposites, is_common, is_negation, is_number_word};
-use super::word_forms::{is_other_spelling, is_own_word};
+use super::word_forms::{is_little, is_other_spelling, is_own_word};
 
 /// The gravest difference of two texts, from none to another text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -12,8 +13,10 @@ pub(super) enum TextDifference {
     None,
     /// One has an article that the other lacks.
     Article,
-    /// A typing error.
+    /// A typing error beside words that are equal.
     Slip,
+    /// A typing error in the only distinctive word, which may be another one: collision and collusion.
+    LoneSlip,
     /// Other words, or more of them.
     Words,
     /// A plural or another ending.
@@ -29,7 +32,7 @@ pub(super) enum TextDifference {
 impl TextDifference {
     /// Whether both may be spellings of one text.
     pub(super) fn is_spelling(self) -> bool {
-        self <= Self::Slip
+        self <= Self::LoneSlip
     }
 }
 
@@ -47,6 +50,12 @@ const LETTERS_PER_SLIP: usize = 8;
 /// Compares two texts. `is_known` says whether a word of the first occurs in the library, so that it is no typing
 /// error.
 pub(super) fn text_difference(one: &[&str], other: &[&str], is_known: impl Fn(&str) -> bool) -> TextDifference {
+    let difference = gravest(one, other, is_known);
+    let is_shared = |word: &&str| !is_little(word) && other.contains(word);
+    if difference == TextDifference::Slip && !one.iter().any(is_shared) { TextDifference::LoneSlip } else { difference }
+}
+
+fn gravest(one: &[&str], other: &[&str], is_known: impl Fn(&str) -> bool) -> TextDifference {
     let (joined, other_joined) = (one.concat(), other.concat());
     // A point in a number may be missing: 2.0.
     if joined == other_joined || joined.replace('.', "") == other_joined.replace('.', "") {
@@ -78,7 +87,26 @@ pub(super) fn text_difference(one: &[&str], other: &[&str], is_known: impl Fn(&s
     if difference != TextDifference::Words {
         return if is_moved && difference.is_spelling() { TextDifference::Order } else { difference };
     }
+    let is_contraction = match (&left[..], &right[..]) {
+        ([word], words) | (words, [word]) => one.len() > left.len() && may_be_contraction(word, words),
+        _ => false,
+    };
+    if is_contraction {
+        return TextDifference::Slip;
+    }
     added(&left, &right, &is_known, one.first().copied() != other.first().copied())
+}
+
+/// Whether one of the words without an equal one tells two texts apart: a letter, a number, a key, or a word whose opposite
+/// the other text has.
+pub(super) fn has_telling_word(one: &[&str], other: &[&str]) -> bool {
+    let (left, right, _) = unmatched(one, other);
+    let is_key = |word: &str| matches!(word, "major" | "minor" | "flat" | "sharp");
+    let is_telling = |word: &&str| word.chars().count() == 1 || is_number(word) || is_number_word(word) || is_key(word);
+    // An article on one side only tells nothing.
+    let is_article = (left.is_empty() || right.is_empty()) && left.iter().chain(&right).all(|word| *word == "a");
+    let is_opposite = |a: &&str| right.iter().any(|b| are_opposites(a, b) || is_negated(a, b) || is_negated(b, a));
+    !is_article && (left.iter().chain(&right).any(is_telling) || left.iter().any(is_opposite))
 }
 
 /// The words without an equal one on the other side, and whether the equal ones stand in another order.
@@ -156,10 +184,9 @@ fn word_difference(one: &str, other: &str, is_known: &impl Fn(&str) -> bool) -> 
     if is_common(one) || is_known(one) || is_own_word(one, other) {
         return TextDifference::Words;
     }
-    if short.chars().count() >= 4 && without_doubles(one) == without_doubles(other) {
-        return TextDifference::None;
-    }
-    if is_slip(one, other) { TextDifference::Slip } else { TextDifference::Words }
+    // A doubled letter may make another word: coma and comma.
+    let is_doubled = || short.chars().count() >= 4 && without_doubles(one) == without_doubles(other);
+    if is_slip(one, other) || is_doubled() { TextDifference::Slip } else { TextDifference::Words }
 }
 
 fn digits(word: &str) -> impl Iterator<Item = u8> + '_ {
@@ -249,13 +276,17 @@ mod tests {
     fn typing_errors_are_told_from_other_words() {
         for (one, other) in [
             ("lonley harbour", "lonely harbour"),
+            ("wraped up", "wrapped up"),
+            ("coma", "comma"),
             ("caroline polacheck", "caroline polachek"),
             ("anticipatnon", "anticipation"),
             ("longroda to heaven", "long road to heaven"),
             ("our wya", "our way"),
             ("atlin gun", "altin gun"),
         ] {
-            assert_eq!(difference(one, other), TextDifference::Slip, "{one} {other}");
+            let is_alone = one.split(' ').all(|word| !other.split(' ').any(|same| same == word));
+            let slip = if is_alone { TextDifference::LoneSlip } else { TextDifference::Slip };
+            assert_eq!(difference(one, other), slip, "{one} {other}");
         }
         for (one, other) in [("lonely", "lovely"), ("bryan adams", "ryan adams"), ("gold", "cold"), ("muse", "mouse")] {
             assert_eq!(difference(one, other), TextDifference::Words, "{one} {other}");
@@ -290,9 +321,7 @@ mod tests {
 
     #[test]
     fn spellings_are_no_difference() {
-        for (one, other) in
-            [("lovin you", "loving you"), ("4 you", "for you"), ("f**k", "fuck"), ("wraped up", "wrapped up")]
-        {
+        for (one, other) in [("lovin you", "loving you"), ("4 you", "for you"), ("f**k", "fuck")] {
             assert_eq!(difference(one, other), TextDifference::None, "{one} {other}");
         }
         assert_eq!(difference("the wall", "wall"), TextDifference::Article);

@@ -6,6 +6,7 @@ use super::index::TrackIndex;
 use super::query::MatchQuery;
 use super::text_difference::TextDifference;
 use super::title_table::{TitleEntry, is_near_by_letters};
+use super::word_forms::is_little;
 use super::word_scale::WordScale;
 
 /// Kind of similarity.
@@ -167,6 +168,19 @@ fn is_title(index: &TrackIndex, core_key: u64) -> bool {
     titles.iter().any(|title| index.titles.get(*title).core_key == core_key)
 }
 
+/// The words of a subtitle that names a cover beside that word: those of the original's performer. `None` if it names
+/// none.
+fn covered<'a>(scale: &WordScale<'a>, title: &TitleEntry<'_>) -> Option<Vec<&'a str>> {
+    let words = || title.subtitle.iter().map(|word| scale.words.text(*word));
+    if !words().any(|word| word == "cover") {
+        return None;
+    }
+    let mut beside: Vec<&str> =
+        words().filter(|word| !is_little(word) && !matches!(*word, "cover" | "version")).collect();
+    beside.sort_unstable();
+    Some(beside)
+}
+
 fn same_core(scale: &WordScale<'_>, wanted: &TitleEntry<'_>, have: &TitleEntry<'_>) -> TitleSimilarity {
     if wanted.subtitle.is_empty() || have.subtitle.is_empty() {
         let manner =
@@ -175,9 +189,12 @@ fn same_core(scale: &WordScale<'_>, wanted: &TitleEntry<'_>, have: &TitleEntry<'
         let likeness = if manner == SimilarityKind::Exact { 1.0 } else { ONE_SUBTITLE };
         return TitleSimilarity { numbers_differ, ..TitleSimilarity::exact(likeness, manner) };
     }
-    let is_cover = |title: &TitleEntry<'_>| title.subtitle.iter().any(|word| scale.words.text(*word) == "cover");
-    if is_cover(wanted) && is_cover(have) {
-        return TitleSimilarity::exact(ONE_SUBTITLE, SimilarityKind::Subtitle);
+    if let (Some(one), Some(other)) = (covered(scale, wanted), covered(scale, have)) {
+        if one == other || one.is_empty() || other.is_empty() {
+            return TitleSimilarity::exact(ONE_SUBTITLE, SimilarityKind::Subtitle);
+        }
+        let alike = TitleSimilarity::exact(OTHER_SUBTITLE, SimilarityKind::Subtitle);
+        return alike.with_difference(scale.difference(wanted.subtitle, have.subtitle));
     }
     let subtitles = scale.words_alike(wanted.subtitle, have.subtitle);
     let together = scale.text(wanted.subtitle) == scale.text(have.subtitle);
@@ -187,7 +204,9 @@ fn same_core(scale: &WordScale<'_>, wanted: &TitleEntry<'_>, have: &TitleEntry<'
         return TitleSimilarity::exact(1.0, SimilarityKind::CutOff);
     }
     let difference = if together { TextDifference::None } else { scale.difference(wanted.subtitle, have.subtitle) };
-    let is_near = difference == TextDifference::Words && subtitles.similarity.max(whole) >= SAME_SUBTITLE;
+    let is_near = difference == TextDifference::Words
+        && subtitles.similarity.max(whole) >= SAME_SUBTITLE
+        && !scale.has_telling_word(wanted.subtitle, have.subtitle);
     if difference.is_spelling() || is_near {
         let kind = if difference == TextDifference::None { SimilarityKind::Exact } else { SimilarityKind::Subtitle };
         TitleSimilarity { numbers_differ: subtitles.numbers_differ && !together, ..TitleSimilarity::exact(1.0, kind) }

@@ -4,7 +4,7 @@ use super::edit_distance;
 use super::index::TrackIndex;
 use super::normalize::{is_number, is_year};
 use super::qualifier;
-use super::text_difference::{TextDifference, text_difference};
+use super::text_difference::{TextDifference, has_telling_word, text_difference};
 use super::title_similarity::{SimilarityKind, TitleSimilarity, WITH_WORDS_MISSING};
 use super::title_table::{MAX_WORDS, MIN_CUT_OFF_LENGTH, TitleEntry};
 use super::vocabulary::QueryVocabulary;
@@ -33,6 +33,12 @@ impl WordScale<'_> {
         let known: Vec<&str> =
             wanted.iter().filter(|word| self.words.is_known(**word)).map(|word| self.words.text(*word)).collect();
         text_difference(&texts(wanted), &texts(have), |word| known.contains(&word))
+    }
+
+    /// Whether a letter, a number or an opposite tells two texts apart.
+    pub(super) fn has_telling_word(&self, wanted: &[u32], have: &[u32]) -> bool {
+        let texts = |words: &[u32]| words.iter().map(|word| self.words.text(*word)).collect::<Vec<_>>();
+        has_telling_word(&texts(wanted), &texts(have))
     }
 
     /// Whether the subtitle of a truncated title is a prefix of another's.
