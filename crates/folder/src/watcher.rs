@@ -34,6 +34,8 @@ impl TreeWatch {
     /// # Errors
     /// It cannot be watched.
     pub fn start(path: &Path, extensions: Vec<String>, dirty: Arc<DirtyPaths>) -> Result<Self, WatchError> {
+        // A root behind a link would not be watched itself, but only the folders in it.
+        let path = &path.canonicalize().map_err(|error| WatchError::Other(error.to_string()))?;
         // Before the watch begins: a root that is replaced meanwhile is seen as another one later.
         let root = Root::open(path).map_err(|error| WatchError::Other(error.to_string()))?.identity();
         let is_full = Arc::new(AtomicBool::new(false));

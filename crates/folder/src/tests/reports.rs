@@ -1,5 +1,6 @@
 //! What the system reports is judged as a scan is, and nothing that was reported is lost.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -49,7 +50,7 @@ fn files_that_cannot_be_opened_stay_pending_until_they_can_be_read() {
     assert_eq!(folder.read_details(files.clone(), work.device).len(), 1, "one gone, one changed");
     folder.status.lock().doubt = Some(DoubtReason::RootAway);
     assert_eq!(folder.read_details(files, work.device).len(), 0, "the list is doubted");
-    assert!(queue.collect(Default::default(), folder).is_none());
+    assert!(queue.collect(HashMap::new(), folder).is_none());
     queue.refill(folder);
     assert!(!queue.has_work());
     queue.retry();
