@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::archive::read_first_page;
 use crate::cover::make_cover;
 use crate::cover_store::{CoverResult, CoverStore};
+use crate::enrichment::open_listed;
 use crate::file_entry::FileEntry;
 use crate::folder::Folder;
 use crate::scan::Root;
@@ -37,9 +38,10 @@ impl Folder {
         if let Some(picture) = self.covers.read(key) {
             return CoverResult::Picture(picture);
         }
-        let opened = Root::open(&self.settings.path).and_then(|root| root.open_file(&file.path));
-        let page = opened.map_err(|error| error.to_string());
-        let page = page.and_then(|file| read_first_page(file).map_err(|error| error.to_string()));
+        let opened = Root::open(&self.settings.path).and_then(|root| open_listed(&root, file));
+        // That says nothing of the file's cover: it may be asked for again.
+        let Ok(opened) = opened else { return CoverResult::Absent };
+        let page = read_first_page(opened).map_err(|error| error.to_string());
         let picture = match page.and_then(|page| {
             // A decoder that breaks on a damaged page must not take the worker with it.
             std::panic::catch_unwind(|| make_cover(&page)).unwrap_or_else(|_| Err("it broke its decoder".into()))

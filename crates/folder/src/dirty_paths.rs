@@ -6,7 +6,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 /// From this many paths on, the whole tree is read instead.
-const MAX_PATHS: usize = 20_000;
+pub(crate) const MAX_PATHS: usize = 20_000;
 
 /// What changed in the tree since it was last read.
 #[derive(Debug, Default)]
@@ -74,7 +74,8 @@ impl DirtyPaths {
         {
             let mut changes = self.changes.lock();
             change(&mut changes);
-            if changes.paths.len() > MAX_PATHS {
+            // One file that is renamed to and fro adds no path, but a rename each time.
+            if changes.paths.len() > MAX_PATHS || changes.renames.len() > MAX_PATHS {
                 changes.paths.clear();
                 changes.renames.truncate(MAX_PATHS);
                 changes.are_incomplete = true;
@@ -88,5 +89,24 @@ impl ReportedChanges {
     /// Whether a path is one of these or below one.
     pub fn covers(&self, path: &str) -> bool {
         self.paths.contains(path) || path.match_indices('/').any(|(at, _)| self.paths.contains(&path[..at]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn renames_are_bounded_as_paths_are_and_what_is_more_makes_the_reports_incomplete() {
+        let dirty = DirtyPaths::default();
+        for _ in 0..MAX_PATHS / 2 {
+            dirty.add_rename("a".into(), "b".into());
+            dirty.add_rename("b".into(), "a".into());
+        }
+        assert!(!dirty.changes.lock().are_incomplete);
+        dirty.add_rename("a".into(), "b".into());
+        let changes = dirty.take();
+        assert!(changes.are_incomplete);
+        assert_eq!((changes.renames.len(), changes.paths.len()), (MAX_PATHS, 0));
     }
 }

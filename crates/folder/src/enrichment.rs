@@ -1,10 +1,13 @@
 //! Reading archives in the background, newest first, one at a time.
 
 use std::collections::HashMap;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 
 use crate::archive::read_details;
-use crate::file_details::{FileDetails, MetadataState};
+use crate::file_details::MetadataState;
 use crate::file_entry::FileEntry;
 use crate::fingerprint::fingerprint;
 use crate::folder::Folder;
@@ -48,6 +51,11 @@ impl EnrichmentQueue {
         self.waiting = files.filter(is_waiting).cloned().collect();
     }
 
+    /// Considers files again that could not be opened.
+    pub(crate) fn retry(&mut self) {
+        self.generation = 0;
+    }
+
     /// Whether there are files to read.
     pub(crate) fn has_work(&self) -> bool {
         !self.waiting.is_empty()
@@ -79,19 +87,17 @@ impl EnrichmentQueue {
 }
 
 impl Folder {
-    /// Reads archives. It blocks.
-    pub(crate) fn read_details(&self, files: Vec<Arc<FileEntry>>) -> DetailsById {
-        let Ok(root) = Root::open(&self.settings.path) else { return HashMap::new() };
+    /// Reads archives. It blocks. What cannot be opened stays pending: a file that is gone leaves the list by itself, and
+    /// a disk that is away says nothing of its files.
+    pub(crate) fn read_details(&self, files: Vec<Arc<FileEntry>>, device: u64) -> DetailsById {
         let mut read = HashMap::new();
+        let root = Root::open(&self.settings.path).ok().filter(|root| device == 0 || root.device() == device);
+        let Some(root) = root else { return read };
         for file in files {
-            if self.context.stop.is_cancelled() {
+            if self.context.stop.is_cancelled() || self.status.lock().doubt.is_some() {
                 break;
             }
-            // A file that is gone will leave the list by itself.
-            let Ok(mut opened) = root.open_file(&file.path) else {
-                read.insert(file.id, (file.stat, Arc::new(unreadable("it cannot be opened"))));
-                continue;
-            };
+            let Ok(mut opened) = open_listed(&root, &file) else { continue };
             let print = fingerprint(&mut opened).unwrap_or(0);
             let mut details = read_details(opened, &file.format());
             details.fingerprint = print;
@@ -107,6 +113,14 @@ impl Folder {
     }
 }
 
-fn unreadable(reason: &str) -> FileDetails {
-    FileDetails { metadata: MetadataState::Unreadable, problem: Some(reason.into()), ..FileDetails::default() }
+/// Opens a file of the list, if it is still as the list says.
+pub(crate) fn open_listed(root: &Root, file: &FileEntry) -> io::Result<File> {
+    let opened = root.open_file(&file.path)?;
+    let facts = opened.metadata()?;
+    let mtime_ns = facts.mtime().saturating_mul(1_000_000_000).saturating_add(facts.mtime_nsec());
+    if (facts.len(), mtime_ns) == (file.stat.size, file.stat.mtime_ns) {
+        Ok(opened)
+    } else {
+        Err(io::Error::other("it has changed since the list was made"))
+    }
 }

@@ -26,6 +26,9 @@ use crate::list::{ListFilter, ListPage, ListQuery, QueryError, Selection, Select
 use crate::marks::{MarkBook, MarkChange, MarkError, MarkExport, MarkReceipt};
 use crate::scan::ScanControl;
 
+/// Age of a list from which on `refresh` scans anew.
+const MIN_REFRESH_MS: u64 = 5_000;
+
 /// What all folders need.
 #[derive(Debug, Clone)]
 pub struct FolderContext {
@@ -209,6 +212,16 @@ impl Folder {
         };
         self.scan_requests.notify_one();
         is_running
+    }
+
+    /// Asks for a scan as a list with `refresh` does: not if the list was compared with the tree a moment ago. Returns
+    /// whether one is asked for.
+    pub fn refresh(&self) -> bool {
+        let is_due = self.age_ms().is_none_or(|age_ms| age_ms >= MIN_REFRESH_MS);
+        if is_due {
+            self.request_scan(false);
+        }
+        is_due
     }
 
     /// Cancels a running scan. Returns whether one was running.

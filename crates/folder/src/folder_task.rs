@@ -10,24 +10,47 @@ use greenroom_config::WatchMode;
 use crate::enrichment::EnrichmentQueue;
 use crate::folder::Folder;
 use crate::folder_status::TreeWatchState;
-use crate::folder_work::{ScanEnd, WorkState};
+use crate::folder_work::{ReportsEnd, ScanEnd, WorkState};
 use crate::marker_files::{LOOK_INTERVAL, MarkerFiles};
 use crate::watcher::{TreeWatch, WatchError};
 
 /// Wait after a report of the system, so that those of one change are read together.
 const SETTLE: Duration = Duration::from_millis(250);
-/// Wait after a scan that was not believed.
+/// Wait after a scan that was not believed, or was cancelled although changes were reported.
 const RETRY: Duration = Duration::from_secs(30);
 /// Shortest time between two saves of a list.
 const SAVE_INTERVAL_MS: u64 = 60_000;
 
 /// Why the task does something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Occasion {
     Stop,
     Scan,
     Reports,
     Enrichment,
     Save,
+}
+
+/// What may be done next.
+#[derive(Debug, Clone, Copy)]
+struct WorkPlan {
+    next_scan_ms: u64,
+    save_at_ms: Option<u64>,
+    has_enrichment: bool,
+    /// Whether reports were the last to have a turn.
+    is_after_reports: bool,
+}
+
+impl WorkPlan {
+    /// What has its turn after reports, so that a tree that changes all the time is saved and its archives are read.
+    fn turn_after_reports(&self, now_ms: u64) -> Option<Occasion> {
+        let is_save_due = self.save_at_ms.is_some_and(|at_ms| at_ms <= now_ms);
+        match (self.is_after_reports, is_save_due, self.has_enrichment) {
+            (false, ..) | (true, false, false) => None,
+            (true, true, _) => Some(Occasion::Save),
+            (true, false, true) => Some(Occasion::Enrichment),
+        }
+    }
 }
 
 impl Folder {
@@ -66,41 +89,48 @@ impl Folder {
         self.status.lock().is_scan_wanted = true;
         let mut enrichment = EnrichmentQueue::default();
         let mut next_scan_ms = self.context.clock.now_ms();
-        let mut saved_ms = 0;
+        let (mut saved_ms, mut is_after_reports) = (0, false);
         loop {
             enrichment.refill(&self);
             let save_at_ms = work.is_unsaved.then_some(saved_ms + SAVE_INTERVAL_MS);
-            match self.next(next_scan_ms, save_at_ms, enrichment.has_work()).await {
+            let has_enrichment = enrichment.has_work() && self.status.lock().doubt.is_none();
+            match self.next(WorkPlan { next_scan_ms, save_at_ms, has_enrichment, is_after_reports }).await {
                 Occasion::Stop => break,
                 Occasion::Scan => {
                     let (end, after) = self.scan_once(work).await;
                     work = after;
-                    next_scan_ms = self.context.clock.now_ms() + self.wait_after(end);
+                    next_scan_ms = self.context.clock.now_ms() + self.wait_after(end, &work);
                     self.prune_covers();
-                    // A disk that came back is another tree to the system.
-                    if was_away && end == ScanEnd::Believed {
-                        drop(watch.take());
-                        watch = self.watch().await;
-                        next_scan_ms = self.context.clock.now_ms();
+                    if end == ScanEnd::Believed {
+                        enrichment.retry();
+                        // A disk that came back is another tree to the system, and so is a directory in its place.
+                        let is_other = watch.as_ref().is_some_and(|watch| watch.root() != work.root);
+                        if std::mem::take(&mut was_away) || is_other {
+                            drop(watch.take());
+                            watch = self.watch().await;
+                            next_scan_ms = self.context.clock.now_ms();
+                        }
                     }
-                    was_away = end == ScanEnd::Doubted;
+                    was_away |= end == ScanEnd::Doubted;
                 }
                 Occasion::Reports => {
                     self.settle().await;
-                    let needs_scan = Arc::new(std::sync::atomic::AtomicBool::new(false));
-                    let result = Arc::clone(&needs_scan);
-                    let apply = move |folder: &Self, work: &mut WorkState| {
-                        result.store(folder.apply_reports(work), std::sync::atomic::Ordering::Relaxed);
-                    };
-                    work = self.block(work, apply).await;
-                    if needs_scan.load(std::sync::atomic::Ordering::Relaxed) {
-                        next_scan_ms = self.context.clock.now_ms();
-                    }
+                    watch = watch.filter(|watch| !watch.is_full() || self.poll_beyond_limit());
+                    let (after, end) = self.block_for(work, Self::apply_reports).await;
+                    work = after;
+                    let now_ms = self.context.clock.now_ms();
+                    next_scan_ms = next_scan_ms.min(match end {
+                        Some(ReportsEnd::Published) => u64::MAX,
+                        Some(ReportsEnd::ScanWanted) | None => now_ms,
+                        Some(ReportsEnd::Deferred) => now_ms + self.wait_after(ScanEnd::Doubted, &work),
+                    });
+                    is_after_reports = true;
                 }
                 Occasion::Enrichment => {
-                    let batch = enrichment.take_batch();
+                    is_after_reports = false;
+                    let (batch, device) = (enrichment.take_batch(), work.device);
                     let details = Arc::clone(&self);
-                    let read = self.context.tasks.spawn_blocking(move || details.read_details(batch)).await;
+                    let read = self.context.tasks.spawn_blocking(move || details.read_details(batch, device)).await;
                     if let Some(details) = read.ok().and_then(|read| enrichment.collect(read, &self)) {
                         work = self.block(work, move |folder, work| folder.apply_details(&details, work)).await;
                     }
@@ -120,21 +150,30 @@ impl Folder {
         }
     }
 
-    /// Waits for the next occasion. Reports and scans come before enrichment.
-    async fn next(&self, next_scan_ms: u64, save_at_ms: Option<u64>, has_enrichment: bool) -> Occasion {
+    /// Waits for the next occasion. Reports and scans come before enrichment, but not always.
+    async fn next(&self, plan: WorkPlan) -> Occasion {
         let clock = &self.context.clock;
         let until = |at_ms: u64| clock.sleep(Duration::from_millis(at_ms.saturating_sub(clock.now_ms())));
-        if self.status.lock().is_scan_wanted || next_scan_ms <= clock.now_ms() {
-            return if self.context.stop.is_cancelled() { Occasion::Stop } else { Occasion::Scan };
-        }
-        tokio::select! {
-            biased;
-            () = self.context.stop.cancelled() => Occasion::Stop,
-            () = self.scan_requests.notified() => Occasion::Scan,
-            () = self.dirty.wait() => Occasion::Reports,
-            () = until(next_scan_ms) => Occasion::Scan,
-            () = until(save_at_ms.unwrap_or(0)), if save_at_ms.is_some() => Occasion::Save,
-            () = std::future::ready(()), if has_enrichment => Occasion::Enrichment,
+        loop {
+            if self.context.stop.is_cancelled() {
+                return Occasion::Stop;
+            }
+            if self.status.lock().is_scan_wanted || plan.next_scan_ms <= clock.now_ms() {
+                return Occasion::Scan;
+            }
+            if let Some(occasion) = plan.turn_after_reports(clock.now_ms()) {
+                return occasion;
+            }
+            tokio::select! {
+                biased;
+                () = self.context.stop.cancelled() => return Occasion::Stop,
+                // The request may be of a scan that has begun since; then none is wanted any more.
+                () = self.scan_requests.notified() => {}
+                () = self.dirty.wait() => return Occasion::Reports,
+                () = until(plan.next_scan_ms) => return Occasion::Scan,
+                () = until(plan.save_at_ms.unwrap_or(0)), if plan.save_at_ms.is_some() => return Occasion::Save,
+                () = std::future::ready(()), if plan.has_enrichment => return Occasion::Enrichment,
+            }
         }
     }
 
@@ -177,27 +216,36 @@ impl Folder {
     /// Runs blocking work that changes the work state.
     async fn block(
         self: &Arc<Self>,
-        mut work: WorkState,
+        work: WorkState,
         action: impl FnOnce(&Self, &mut WorkState) + Send + 'static,
     ) -> WorkState {
+        self.block_for(work, action).await.0
+    }
+
+    /// Runs blocking work that changes the work state, for its result: `None` if it panicked.
+    async fn block_for<T: Send + 'static>(
+        self: &Arc<Self>,
+        mut work: WorkState,
+        action: impl FnOnce(&Self, &mut WorkState) -> T + Send + 'static,
+    ) -> (WorkState, Option<T>) {
         let folder = Arc::clone(self);
         let next_id = work.next_id;
         let done = self.context.tasks.spawn_blocking(move || {
-            action(&folder, &mut work);
-            work
+            let result = action(&folder, &mut work);
+            (work, Some(result))
         });
         done.await.unwrap_or_else(|error| {
             tracing::error!(folder = self.settings.name, %error, "work on a folder ended unexpectedly");
             // Some numbers may have been given away.
-            WorkState { next_id: next_id + 1_000_000, ..WorkState::default() }
+            (WorkState { next_id: next_id + 1_000_000, ..WorkState::default() }, None)
         })
     }
 
-    fn wait_after(&self, end: ScanEnd) -> u64 {
-        let is_watched = self.status.lock().watch == TreeWatchState::Events;
+    fn wait_after(&self, end: ScanEnd, work: &WorkState) -> u64 {
         let is_polled = self.status.lock().watch == TreeWatchState::Polling;
-        let usual = if is_polled && !is_watched { self.settings.poll_interval } else { self.settings.compare_interval };
-        let wait = if end == ScanEnd::Doubted { RETRY.min(usual) } else { usual };
+        let usual = if is_polled { self.settings.poll_interval } else { self.settings.compare_interval };
+        let is_early = end == ScanEnd::Doubted || work.is_scan_owed;
+        let wait = if is_early { RETRY.min(usual) } else { usual };
         u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)
     }
 
@@ -214,21 +262,17 @@ impl Folder {
 
     async fn watch_by_events(self: &Arc<Self>) -> (Option<TreeWatch>, TreeWatchState) {
         let (path, dirty, name) = (self.settings.path.clone(), Arc::clone(&self.dirty), self.settings.name.clone());
+        let extensions = self.settings.extensions.clone();
         let started = self.context.tasks.spawn_blocking(move || match network_file_system(&path) {
             Some(kind) => Err(WatchStart::Network(kind)),
-            None => TreeWatch::start(&path, dirty).map_err(WatchStart::Failed),
+            None => TreeWatch::start(&path, extensions, dirty).map_err(WatchStart::Failed),
         });
-        let seconds = self.settings.poll_interval.as_secs();
         match started.await {
             Ok(Ok(watch)) => return (Some(watch), TreeWatchState::Events),
             Ok(Err(WatchStart::Network(kind))) => {
                 tracing::info!(folder = name, kind, "a folder on a network file system is polled");
             }
-            Ok(Err(WatchStart::Failed(WatchError::Limit))) => self.warn(
-                "folder-watch-limit",
-                format!("The folder \"{name}\" is polled every {seconds} s: the system's limit of watches is reached."),
-                "Raise it: sysctl fs.inotify.max_user_watches=1048576, and the same line in /etc/sysctl.d.".into(),
-            ),
+            Ok(Err(WatchStart::Failed(WatchError::Limit))) => self.warn_of_limit(),
             Ok(Err(WatchStart::Failed(WatchError::Other(reason)))) => {
                 tracing::warn!(folder = name, reason, "a folder cannot be watched and is polled");
             }
@@ -236,10 +280,40 @@ impl Folder {
         }
         (None, TreeWatchState::Polling)
     }
+
+    /// Notes that the tree is polled, as new folders in it are not watched. Returns false: the watch is of no use.
+    fn poll_beyond_limit(&self) -> bool {
+        self.status.lock().watch = TreeWatchState::Polling;
+        self.warn_of_limit();
+        false
+    }
+
+    fn warn_of_limit(&self) {
+        let (name, seconds) = (&self.settings.name, self.settings.poll_interval.as_secs());
+        self.warn(
+            "folder-watch-limit",
+            format!("The folder \"{name}\" is polled every {seconds} s: the system's limit of watches is reached."),
+            "Raise it: sysctl fs.inotify.max_user_watches=1048576, and the same line in /etc/sysctl.d.".into(),
+        );
+    }
 }
 
 /// Why a tree is polled.
 enum WatchStart {
     Network(String),
     Failed(WatchError),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tree_that_changes_all_the_time_is_saved_and_its_archives_are_read_between_reports() {
+        let plan = WorkPlan { next_scan_ms: 9, save_at_ms: Some(5), has_enrichment: true, is_after_reports: true };
+        assert_eq!(plan.turn_after_reports(5), Some(Occasion::Save));
+        assert_eq!(plan.turn_after_reports(4), Some(Occasion::Enrichment));
+        assert_eq!(WorkPlan { has_enrichment: false, ..plan }.turn_after_reports(4), None);
+        assert_eq!(WorkPlan { is_after_reports: false, ..plan }.turn_after_reports(5), None);
+    }
 }

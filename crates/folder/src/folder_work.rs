@@ -1,13 +1,13 @@
 //! The blocking work of a folder: reading the tree, comparing, publishing, saving.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use greenroom_state::warnings::Warning;
 
-use crate::dirty_paths::ReportedChanges;
+use crate::dirty_paths::{MAX_PATHS, ReportedChanges};
 use crate::duplicates::Duplicates;
 use crate::file_details::FileDetails;
 use crate::file_entry::FileEntry;
@@ -18,7 +18,7 @@ use crate::index::{
     Comparison, Difference, DoubtReason, FolderGeneration, ScanEvidence, ScanVerdict, StoredIndex, judge_scan,
 };
 use crate::scan::{
-    FileFacts, Root, ScanControl, ScanLimits, ScanResult, ScanRules, ScannedFile, scan_paths, scan_tree,
+    FileFacts, Root, RootIdentity, ScanControl, ScanLimits, ScanResult, ScanRules, ScannedFile, scan_paths, scan_tree,
 };
 
 /// What the folder's task keeps between pieces of work.
@@ -27,10 +27,49 @@ pub(crate) struct WorkState {
     pub(crate) next_id: u64,
     /// Number of the file system of the root.
     pub(crate) device: u64,
+    /// The root of the last scan that was believed.
+    pub(crate) root: RootIdentity,
+    /// Changes were reported that nothing has read yet but a whole scan can.
+    pub(crate) is_scan_owed: bool,
+    /// Renames that were reported and are not in the list yet.
+    pub(crate) renames: Vec<(String, String)>,
     /// Files that the last scan would have lost, if it was not believed.
     pub(crate) doubted_loss: Option<usize>,
     /// Whether the list has changed since it was saved.
     pub(crate) is_unsaved: bool,
+}
+
+impl WorkState {
+    /// Leaves reported changes to the next scan of the whole tree.
+    pub(crate) fn owe_scan(&mut self, changes: ReportedChanges) {
+        self.is_scan_owed |= changes.are_incomplete || !changes.paths.is_empty();
+        self.keep_renames(changes.renames);
+    }
+
+    fn keep_renames(&mut self, renames: Vec<(String, String)>) {
+        self.renames.extend(renames);
+        self.renames.truncate(MAX_PATHS);
+    }
+}
+
+/// What becomes of reported changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ReportsEnd {
+    /// They are in the list.
+    Published,
+    /// The whole tree must be read now.
+    ScanWanted,
+    /// The last scan is not believed; they wait for the next.
+    Deferred,
+}
+
+/// A tree that was read whole.
+pub(crate) struct FoundTree {
+    pub(crate) root: Root,
+    pub(crate) rules: ScanRules,
+    pub(crate) result: ScanResult,
+    /// What changed while it was read.
+    pub(crate) changes: ReportedChanges,
 }
 
 /// How a scan ended.
@@ -121,7 +160,9 @@ impl Folder {
     }
 
     fn scan_with(&self, work: &mut WorkState, control: &ScanControl, accept_loss: bool, began_us: u64) -> ScanEnd {
-        let (rules, mut problems) = ScanRules::new(&self.settings);
+        let (rules, problems) = ScanRules::new(&self.settings);
+        // What was reported before is in what is read now.
+        work.owe_scan(self.dirty.take());
         let opened = Root::open(&self.settings.path);
         let scanned = opened.and_then(|root| Ok((scan_tree(&root, &rules, self.limits(), control)?, root)));
         let (mut result, root) = match scanned {
@@ -129,15 +170,22 @@ impl Folder {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return ScanEnd::Cancelled,
             Err(error) => return self.doubt(DoubtReason::RootAway, Some(&error.to_string())),
         };
-        // What changed while the tree was read may be in it twice, or not at all.
+        result.problems.named.splice(0..0, problems);
         let changes = self.dirty.take();
+        self.judge(FoundTree { root, rules, result, changes }, work, accept_loss, began_us)
+    }
+
+    /// Publishes a tree that was read whole, if it is believed.
+    pub(crate) fn judge(&self, tree: FoundTree, work: &mut WorkState, accept_loss: bool, began_us: u64) -> ScanEnd {
+        let FoundTree { root, rules, mut result, changes } = tree;
+        // What changed while the tree was read may be in it twice, or not at all.
         self.read_again(&root, &rules, &changes, &mut result);
-        problems.extend(std::mem::take(&mut result.problems.named));
-        result.problems.named = problems;
-        let unreadable = result.problems.unreadable().to_vec();
-        let is_covered = |path: &str| !unreadable.iter().any(|directory| is_below(path, directory));
+        let is_scan_missing_some = changes.are_incomplete;
+        work.owe_scan(changes);
+        let unreadable = path_set(result.problems.unreadable());
+        let is_covered = |path: &str| !is_in(&unreadable, path);
         let found = result.files.len();
-        let difference = self.compare(&root, result.files, &is_covered, &changes.renames, work);
+        let difference = self.compare(&root, std::mem::take(&mut result.files), &is_covered, work);
         let known = self.current.load().as_ref().map_or(0, |current| current.files.len());
         let lost = difference.removed.len();
         let evidence = ScanEvidence {
@@ -151,9 +199,10 @@ impl Folder {
             work.doubted_loss = Some(lost);
             return self.doubt(reason, None);
         }
-        work.doubted_loss = None;
+        (work.doubted_loss, work.is_scan_owed) = (None, false);
+        work.renames.clear();
         work.is_unsaved |= work.device != root.device();
-        work.device = root.device();
+        (work.device, work.root) = (root.device(), root.identity());
         {
             let mut status = self.status.lock();
             let ended_ms = self.context.clock.now_ms();
@@ -161,6 +210,8 @@ impl Folder {
             status.compared_ms = ended_ms;
             status.last_scan = Some(LastScan { ended_ms, duration_ms, files: found, problems: result.problems });
             (status.is_confirmed, status.doubt, status.failure) = (true, None, None);
+            // Reports were lost while it ran: it may have read their directories before.
+            status.is_scan_wanted |= is_scan_missing_some;
         }
         self.apply(difference, work);
         ScanEnd::Believed
@@ -186,32 +237,55 @@ impl Folder {
             return;
         }
         let again = scan_paths(root, rules, self.limits(), &paths);
-        result.files.retain(|file| !changes.covers(&file.path));
+        // What cannot be read any more stays as the scan found it.
+        let unreadable = path_set(again.problems.unreadable());
+        result.files.retain(|file| !changes.covers(&file.path) || is_in(&unreadable, &file.path));
         result.files.extend(again.files);
         result.files.sort_unstable_by(|a, b| a.path.cmp(&b.path));
         result.files.dedup_by(|a, b| a.path == b.path);
+        result.problems.add(again.problems);
+        result.keep_first(self.settings.max_files);
     }
 
-    /// Reads what the system reported as changed. Returns whether the whole tree must be read.
-    pub(crate) fn apply_reports(&self, work: &mut WorkState) -> bool {
+    /// Reads what the system reported as changed, and publishes it unless only a whole scan can be believed.
+    pub(crate) fn apply_reports(&self, work: &mut WorkState) -> ReportsEnd {
         let changes = self.dirty.take();
-        let is_confirmed = self.status.lock().is_confirmed;
-        if changes.are_incomplete || !is_confirmed {
-            return true;
+        let (is_confirmed, is_doubted) = {
+            let status = self.status.lock();
+            (status.is_confirmed, status.doubt.is_some())
+        };
+        if is_doubted {
+            work.owe_scan(changes);
+            return ReportsEnd::Deferred;
         }
-        let Ok(root) = Root::open(&self.settings.path) else { return true };
-        if root.device() != work.device {
-            return true;
-        }
+        let root = Root::open(&self.settings.path).ok().filter(|root| root.device() == work.device);
+        let Some(root) = root.filter(|_| is_confirmed && !changes.are_incomplete) else {
+            work.owe_scan(changes);
+            return ReportsEnd::ScanWanted;
+        };
         let rules = ScanRules::new(&self.settings).0;
         let paths: Vec<String> = changes.paths.iter().cloned().collect();
         let result = scan_paths(&root, &rules, self.limits(), &paths);
-        let unreadable = result.problems.unreadable().to_vec();
-        let is_covered =
-            |path: &str| changes.covers(path) && !unreadable.iter().any(|directory| is_below(path, directory));
-        let difference = self.compare(&root, result.files, &is_covered, &changes.renames, work);
+        let unreadable = path_set(result.problems.unreadable());
+        let is_covered = |path: &str| changes.covers(path) && !is_in(&unreadable, path);
+        work.keep_renames(changes.renames.clone());
+        let mut difference = self.compare(&root, result.files, &is_covered, work);
+        let known = self.current.load().as_ref().map_or(0, |current| current.files.len());
+        let (lost, found) = (difference.removed.len(), difference.files.len());
+        let verdict = judge_scan(ScanEvidence { known, lost, found, ..ScanEvidence::default() });
+        if verdict != ScanVerdict::Belief || result.problems.beyond_limit > 0 {
+            work.is_scan_owed = true;
+            return ReportsEnd::ScanWanted;
+        }
+        let refused = difference.refuse_additions(self.settings.max_files);
+        if let Some(scan) = &mut self.status.lock().last_scan {
+            scan.problems.beyond_limit += refused as u64;
+        }
+        if !work.is_scan_owed {
+            work.renames.clear();
+        }
         self.apply(difference, work);
-        false
+        ReportsEnd::Published
     }
 
     fn compare(
@@ -219,7 +293,6 @@ impl Folder {
         root: &Root,
         scanned: Vec<ScannedFile>,
         is_covered: &dyn Fn(&str) -> bool,
-        reported_renames: &[(String, String)],
         work: &WorkState,
     ) -> Difference {
         let current = self.current();
@@ -227,7 +300,7 @@ impl Folder {
             known: current.as_ref().map_or(&[][..], |current| &current.files),
             scanned,
             is_covered,
-            reported_renames,
+            reported_renames: &work.renames,
             is_still_there: &|path, stat| {
                 root.stat(path).is_ok_and(|now| now.is_some_and(|now| now.is_same_file(stat)))
             },
@@ -298,9 +371,16 @@ impl Folder {
     }
 }
 
-/// Whether a path is in a directory; everything is in the root.
-fn is_below(path: &str, directory: &str) -> bool {
-    directory.is_empty() || path.strip_prefix(directory).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+fn path_set(paths: &[String]) -> HashSet<String> {
+    paths.iter().cloned().collect()
+}
+
+/// Whether a path is one of these or below one; everything is below the root.
+fn is_in(paths: &HashSet<String>, path: &str) -> bool {
+    !paths.is_empty()
+        && (paths.contains("")
+            || paths.contains(path)
+            || path.match_indices('/').any(|(at, _)| paths.contains(&path[..at])))
 }
 
 fn create_private(directory: &std::path::Path) -> io::Result<()> {

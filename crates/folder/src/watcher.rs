@@ -1,17 +1,22 @@
 //! Changes of the tree as the system reports them.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use notify::event::{AccessKind, AccessMode, ModifyKind, RenameMode};
+use notify::event::{AccessKind, AccessMode, CreateKind, ModifyKind, RenameMode};
 use notify::{Config, ErrorKind, Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 
 use crate::dirty_paths::DirtyPaths;
+use crate::scan::rules::has_extension;
+use crate::scan::{Root, RootIdentity};
 
 /// A watch of a tree; it ends when this is dropped.
 #[derive(Debug)]
 pub struct TreeWatch {
     _watcher: RecommendedWatcher,
+    root: RootIdentity,
+    is_full: Arc<AtomicBool>,
 }
 
 /// Why a tree cannot be watched.
@@ -24,23 +29,32 @@ pub enum WatchError {
 }
 
 impl TreeWatch {
-    /// Watches a tree. It blocks while the tree is walked.
+    /// Watches a tree for changes of folders and of files with these extensions. It blocks while the tree is walked.
     ///
     /// # Errors
     /// It cannot be watched.
-    pub fn start(root: &Path, dirty: Arc<DirtyPaths>) -> Result<Self, WatchError> {
-        let base = root.to_owned();
-        let handle = move |result: notify::Result<Event>| match result {
-            Ok(event) => report(&base, event, &dirty),
-            Err(error) => {
-                tracing::debug!(%error, "events of a folder were lost");
-                dirty.lose();
-            }
-        };
+    pub fn start(path: &Path, extensions: Vec<String>, dirty: Arc<DirtyPaths>) -> Result<Self, WatchError> {
+        // A root behind a link would not be watched itself, but only the folders in it.
+        let path = &path.canonicalize().map_err(|error| WatchError::Other(error.to_string()))?;
+        // Before the watch begins: a root that is replaced meanwhile is seen as another one later.
+        let root = Root::open(path).map_err(|error| WatchError::Other(error.to_string()))?.identity();
+        let is_full = Arc::new(AtomicBool::new(false));
+        let reports = TreeReports { base: path.to_owned(), extensions, dirty, is_full: Arc::clone(&is_full) };
         let config = Config::default().with_follow_symlinks(false);
+        let handle = move |result| reports.handle(result);
         let mut watcher = RecommendedWatcher::new(handle, config).map_err(WatchError::from)?;
-        watcher.watch(root, RecursiveMode::Recursive).map_err(WatchError::from)?;
-        Ok(Self { _watcher: watcher })
+        watcher.watch(path, RecursiveMode::Recursive).map_err(WatchError::from)?;
+        Ok(Self { _watcher: watcher, root, is_full })
+    }
+
+    /// The directory that is watched, whatever is at its path now.
+    pub fn root(&self) -> RootIdentity {
+        self.root
+    }
+
+    /// Whether the system's limit was reached after the start, so that some folders are not watched.
+    pub fn is_full(&self) -> bool {
+        self.is_full.load(Ordering::Relaxed)
     }
 }
 
@@ -52,33 +66,136 @@ impl From<notify::Error> for WatchError {
     }
 }
 
-/// Adds an event to what changed. Mere reading is no change.
-fn report(root: &Path, event: Event, dirty: &DirtyPaths) {
-    if event.need_rescan() {
-        dirty.lose();
-        return;
-    }
-    match event.kind {
-        EventKind::Access(AccessKind::Close(AccessMode::Write)) => {}
-        EventKind::Access(_) => return,
-        EventKind::Modify(ModifyKind::Name(RenameMode::Both)) => {
-            let paths: Vec<Option<String>> = event.paths.iter().map(|path| relative(root, path)).collect();
-            if let [Some(from), Some(to)] = &paths[..] {
-                dirty.add_rename(from.clone(), to.clone());
-                return;
+/// Turns the system's events into changed paths.
+struct TreeReports {
+    base: PathBuf,
+    extensions: Vec<String>,
+    dirty: Arc<DirtyPaths>,
+    is_full: Arc<AtomicBool>,
+}
+
+impl TreeReports {
+    fn handle(&self, result: notify::Result<Event>) {
+        match result {
+            Ok(event) => self.report(event),
+            Err(error) => {
+                tracing::debug!(%error, "events of a folder were lost");
+                if WatchError::from(error) == WatchError::Limit {
+                    self.is_full.store(true, Ordering::Relaxed);
+                }
+                self.dirty.lose();
             }
         }
-        _ => {}
     }
-    for path in event.paths {
-        match relative(root, &path) {
-            Some(path) => dirty.add(path),
-            None => dirty.lose(),
+
+    /// Adds an event to what changed. Mere reading is no change.
+    fn report(&self, event: Event) {
+        if event.need_rescan() {
+            self.dirty.lose();
+            return;
+        }
+        let is_of_content = match event.kind {
+            EventKind::Access(AccessKind::Close(AccessMode::Write))
+            | EventKind::Create(CreateKind::File)
+            | EventKind::Modify(ModifyKind::Data(_)) => true,
+            EventKind::Access(_) => return,
+            EventKind::Modify(ModifyKind::Name(RenameMode::Both)) => {
+                let paths: Vec<TreePath> = event.paths.iter().map(|path| self.locate(path)).collect();
+                if let [TreePath::Inside(from), TreePath::Inside(to)] = &paths[..] {
+                    self.dirty.add_rename(from.clone(), to.clone());
+                    return;
+                }
+                false
+            }
+            _ => false,
+        };
+        for path in event.paths {
+            match self.locate(&path) {
+                // A download of a name that is not wanted reports its every write.
+                TreePath::Inside(path) if is_of_content && !has_extension(&path, &self.extensions) => {}
+                TreePath::Inside(path) => self.dirty.add(path),
+                TreePath::Unusable => {}
+                TreePath::Outside => self.dirty.lose(),
+            }
+        }
+    }
+
+    fn locate(&self, path: &Path) -> TreePath {
+        match path.strip_prefix(&self.base).map(Path::to_str) {
+            Ok(Some(relative)) => TreePath::Inside(relative.to_owned()),
+            Ok(None) => TreePath::Unusable,
+            Err(_) => TreePath::Outside,
         }
     }
 }
 
-/// The path below the root; `None` if it is none or not UTF-8.
-fn relative(root: &Path, path: &Path) -> Option<String> {
-    path.strip_prefix(root).ok()?.to_str().map(str::to_owned)
+/// Where a path of an event is.
+enum TreePath {
+    /// In the tree: its path below the root.
+    Inside(String),
+    /// In the tree, with a name that is not UTF-8: neither it nor anything below it is ever in a list.
+    Unusable,
+    /// Not in the tree.
+    Outside,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::ffi::OsStrExt;
+
+    use notify::event::{DataChange, RemoveKind};
+
+    use super::*;
+
+    fn reports() -> TreeReports {
+        TreeReports {
+            base: "/c".into(),
+            extensions: vec!["cbz".into()],
+            dirty: Arc::default(),
+            is_full: Arc::default(),
+        }
+    }
+
+    fn changed(reports: &TreeReports, kind: EventKind, path: &[u8]) -> (Vec<String>, bool) {
+        let path = PathBuf::from(std::ffi::OsStr::from_bytes(path));
+        reports.handle(Ok(Event::new(kind).add_path(path)));
+        let changes = reports.dirty.take();
+        (changes.paths.into_iter().collect(), changes.are_incomplete)
+    }
+
+    #[test]
+    fn writes_to_names_that_are_not_wanted_are_no_change_but_folders_renames_and_removals_are() {
+        let reports = reports();
+        let data = EventKind::Modify(ModifyKind::Data(DataChange::Any));
+        let close = EventKind::Access(AccessKind::Close(AccessMode::Write));
+        for kind in [data, close, EventKind::Create(CreateKind::File)] {
+            assert_eq!(changed(&reports, kind, b"/c/a/1.cbz.part"), (vec![], false), "{kind:?}");
+            assert_eq!(changed(&reports, kind, b"/c/a/1.CBZ"), (vec!["a/1.CBZ".into()], false), "{kind:?}");
+        }
+        let from = EventKind::Modify(ModifyKind::Name(RenameMode::From));
+        for kind in [from, EventKind::Create(CreateKind::Folder), EventKind::Remove(RemoveKind::Any)] {
+            assert_eq!(changed(&reports, kind, b"/c/a"), (vec!["a".into()], false), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_not_utf_8_causes_no_full_scan() {
+        let reports = reports();
+        let created = EventKind::Create(CreateKind::Any);
+        assert_eq!(changed(&reports, created, b"/c/a/\xff.cbz"), (vec![], false));
+        assert_eq!(changed(&reports, created, b"/elsewhere/1.cbz"), (vec![], true));
+        let renamed = Event::new(EventKind::Modify(ModifyKind::Name(RenameMode::Both)));
+        let from = PathBuf::from(std::ffi::OsStr::from_bytes(b"/c/\xff"));
+        reports.handle(Ok(renamed.add_path(from).add_path("/c/b".into())));
+        assert_eq!(reports.dirty.take().paths.into_iter().collect::<Vec<_>>(), ["b"]);
+    }
+
+    #[test]
+    fn a_limit_that_is_reached_after_the_start_is_told_apart_from_other_losses() {
+        let reports = reports();
+        reports.handle(Err(notify::Error::generic("something")));
+        assert!(reports.dirty.take().are_incomplete && !reports.is_full.load(Ordering::Relaxed));
+        reports.handle(Err(notify::Error::new(ErrorKind::MaxFilesWatch)));
+        assert!(reports.dirty.take().are_incomplete && reports.is_full.load(Ordering::Relaxed));
+    }
 }

@@ -49,6 +49,19 @@ impl Difference {
     pub fn is_empty(&self) -> bool {
         self.added.is_empty() && self.removed.is_empty() && self.renamed.is_empty() && self.changed.is_empty()
     }
+
+    /// Leaves out the last new files by path, so that no more than so many files are left. Returns their count.
+    pub fn refuse_additions(&mut self, max_files: usize) -> usize {
+        let excess = self.files.len().saturating_sub(max_files);
+        if excess == 0 {
+            return 0;
+        }
+        self.added.sort_by(|a, b| a.path.cmp(&b.path));
+        let kept = self.added.len().saturating_sub(excess);
+        let refused: HashSet<u64> = self.added.drain(kept..).map(|file| file.id).collect();
+        self.files.retain(|file| !refused.contains(&file.id));
+        refused.len()
+    }
 }
 
 /// What is not decided yet.

@@ -8,7 +8,7 @@ pub mod scan_problems;
 mod walk;
 
 pub use file_facts::FileFacts;
-pub use root::Root;
+pub use root::{Root, RootIdentity};
 pub use rules::ScanRules;
 pub use scan_control::ScanControl;
 pub use scan_problems::ScanProblems;

@@ -14,7 +14,16 @@ use super::file_facts::{FileFacts, stat_at};
 pub struct Root {
     fd: OwnedFd,
     path: PathBuf,
-    device: u64,
+    identity: RootIdentity,
+}
+
+/// Which directory a root is, whatever its path.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RootIdentity {
+    /// Number of its file system.
+    pub device: u64,
+    /// Its number in that.
+    pub inode: u64,
 }
 
 impl Root {
@@ -25,13 +34,19 @@ impl Root {
     pub fn open(path: &Path) -> io::Result<Self> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let fd = openat(CWD, path, flags, Mode::empty())?;
-        let device = rustix::fs::fstat(&fd)?.st_dev;
-        Ok(Self { fd, path: path.to_owned(), device })
+        let stat = rustix::fs::fstat(&fd)?;
+        let identity = RootIdentity { device: stat.st_dev, inode: stat.st_ino };
+        Ok(Self { fd, path: path.to_owned(), identity })
     }
 
     /// Number of the file system it is on.
     pub fn device(&self) -> u64 {
-        self.device
+        self.identity.device
+    }
+
+    /// Which directory it is.
+    pub fn identity(&self) -> RootIdentity {
+        self.identity
     }
 
     /// Its path.

@@ -47,22 +47,27 @@ impl ScanRules {
 
     /// Whether a file with this relative path belongs to the index.
     pub fn is_wanted(&self, relative: &str) -> bool {
-        let name = relative.rsplit_once('/').map_or(relative, |(_, name)| name);
-        let Some((stem, extension)) = name.rsplit_once('.') else { return false };
-        !stem.is_empty()
-            && relative.len() <= MAX_PATH_BYTES
-            && self.extensions.iter().any(|wanted| wanted.eq_ignore_ascii_case(extension))
-            && !name.starts_with('.')
+        relative.len() <= MAX_PATH_BYTES
+            && has_extension(relative, &self.extensions)
+            && !is_hidden(relative)
             && !self.is_ignored(relative, false)
     }
 
     /// Whether a folder with this relative path is entered.
     pub fn is_entered(&self, relative: &str) -> bool {
-        let name = relative.rsplit_once('/').map_or(relative, |(_, name)| name);
         relative.len() <= MAX_PATH_BYTES
-            && !name.starts_with('.')
+            && !is_hidden(relative)
             && relative.matches('/').count() < MAX_DEPTH
             && !self.is_ignored(relative, true)
+    }
+
+    /// Whether a path would belong to the index, were it not too long or too deep.
+    pub fn is_beyond(&self, relative: &str, is_directory: bool) -> bool {
+        let is_too_deep = is_directory && relative.matches('/').count() >= MAX_DEPTH;
+        (is_too_deep || relative.len() > MAX_PATH_BYTES)
+            && (is_directory || has_extension(relative, &self.extensions))
+            && !is_hidden(relative)
+            && !self.is_ignored(relative, is_directory)
     }
 
     /// Whether a path and all folders above it may be in the index.
@@ -73,6 +78,21 @@ impl ScanRules {
     fn is_ignored(&self, relative: &str, is_directory: bool) -> bool {
         !self.patterns.is_empty() && self.patterns.matched(Path::new(relative), is_directory).is_ignore()
     }
+}
+
+/// Whether a file's name has one of these extensions, in any case.
+pub(crate) fn has_extension(relative: &str, extensions: &[String]) -> bool {
+    file_name(relative).rsplit_once('.').is_some_and(|(stem, extension)| {
+        !stem.is_empty() && extensions.iter().any(|wanted| wanted.eq_ignore_ascii_case(extension))
+    })
+}
+
+fn file_name(relative: &str) -> &str {
+    relative.rsplit_once('/').map_or(relative, |(_, name)| name)
+}
+
+fn is_hidden(relative: &str) -> bool {
+    file_name(relative).starts_with('.')
 }
 
 #[cfg(test)]

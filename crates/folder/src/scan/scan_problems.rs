@@ -24,13 +24,13 @@ pub struct ScanProblems {
     pub beyond_limit: u64,
     /// The first of these paths.
     pub named: Vec<String>,
-    /// Relative paths of the unreadable folders.
+    /// Relative paths of the unreadable folders and files.
     #[serde(skip)]
     pub(super) unreadable: Vec<String>,
 }
 
 impl ScanProblems {
-    /// Relative paths of the folders that could not be read.
+    /// Relative paths of the folders and files that could not be read.
     pub fn unreadable(&self) -> &[String] {
         &self.unreadable
     }
@@ -42,7 +42,7 @@ impl ScanProblems {
         }
     }
 
-    pub(super) fn add(&mut self, other: Self) {
+    pub(crate) fn add(&mut self, other: Self) {
         self.unreadable_directories += other.unreadable_directories;
         self.unreadable_files += other.unreadable_files;
         self.vanished += other.vanished;

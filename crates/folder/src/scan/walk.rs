@@ -28,6 +28,16 @@ pub struct ScanLimits {
     pub max_files: usize,
 }
 
+/// Times the max files, more are not even kept while a tree is read.
+const WALK_FACTOR: usize = 2;
+
+impl ScanLimits {
+    /// Files that are kept while a tree is read, before the first by path are chosen of them.
+    fn most_walked(self) -> u64 {
+        self.max_files.saturating_mul(WALK_FACTOR) as u64
+    }
+}
+
 /// Result of a scan.
 #[derive(Debug, Default)]
 pub struct ScanResult {
@@ -35,6 +45,15 @@ pub struct ScanResult {
     pub files: Vec<ScannedFile>,
     /// What could not be read.
     pub problems: ScanProblems,
+}
+
+impl ScanResult {
+    /// Keeps the first files by path, and counts the others. So the files beyond a limit are the same in every scan of
+    /// the same tree, in whatever order it was read.
+    pub(crate) fn keep_first(&mut self, max_files: usize) {
+        self.problems.beyond_limit += self.files.len().saturating_sub(max_files) as u64;
+        self.files.truncate(max_files);
+    }
 }
 
 /// Directories to read, and the number of those not finished.
@@ -68,6 +87,7 @@ pub fn scan_tree(root: &Root, rules: &ScanRules, limits: ScanLimits, control: &S
         return Err(io::Error::other("the root cannot be read"));
     }
     result.files.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+    result.keep_first(limits.max_files);
     Ok(result)
 }
 
@@ -181,6 +201,10 @@ impl Walk<'_> {
             let path = if directory.is_empty() { name.to_owned() } else { format!("{directory}/{name}") };
             match entry.file_type() {
                 FileType::Directory if self.rules.is_entered(&path) => found.push(path),
+                kind if self.rules.is_beyond(&path, kind == FileType::Directory) => {
+                    part.problems.unusable_names += 1;
+                    part.problems.name(directory, "a name in it is too long or too deep");
+                }
                 FileType::Symlink if self.rules.is_wanted(&path) => part.problems.links += 1,
                 FileType::RegularFile | FileType::Unknown => {
                     let may_be_directory = entry.file_type() == FileType::Unknown && self.rules.is_entered(&path);
@@ -203,7 +227,7 @@ impl Walk<'_> {
             Ok(Some(stat)) if stat.is_directory => found.push(path),
             Ok(Some(_)) if !self.rules.is_wanted(&path) => {}
             Ok(Some(stat)) => {
-                if self.control.count_file() < self.limits.max_files as u64 {
+                if self.control.count_file() < self.limits.most_walked() {
                     part.files.push(ScannedFile { path, stat });
                 } else {
                     part.problems.beyond_limit += 1;
@@ -214,6 +238,8 @@ impl Walk<'_> {
             Err(error) => {
                 part.problems.unreadable_files += 1;
                 part.problems.name(&path, &error.to_string());
+                // It is not known to be gone.
+                part.problems.unreadable.push(path);
             }
         }
     }
@@ -273,6 +299,47 @@ mod tests {
         }
         let result = scan(folder.path(), ScanLimits { threads: 1, max_files: 4 });
         assert_eq!((result.files.len(), result.problems.beyond_limit), (4, 6));
+    }
+
+    #[test]
+    fn files_within_the_limit_are_the_first_by_path_in_whatever_order_the_tree_is_read() {
+        let folder = tempfile::tempdir().expect("a folder");
+        for number in [7, 2, 9, 0, 5, 3, 8, 1, 6, 4] {
+            let directory = folder.path().join(format!("{number}"));
+            std::fs::create_dir(&directory).expect("made");
+            std::fs::write(directory.join("x.cbz"), "x").expect("written");
+        }
+        for threads in [1, 4] {
+            let result = scan(folder.path(), ScanLimits { threads, max_files: 6 });
+            let expected: Vec<String> = (0..6).map(|number| format!("{number}/x.cbz")).collect();
+            assert_eq!(paths(&result), expected, "{threads}");
+            assert_eq!(result.problems.beyond_limit, 4);
+        }
+    }
+
+    #[test]
+    fn names_that_are_too_deep_are_counted() {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::create_dir_all(folder.path().join(["d"; 70].join("/"))).expect("made");
+        std::fs::create_dir_all(folder.path().join(".hidden")).expect("made");
+        assert_eq!(scan(folder.path(), LIMITS).problems.unusable_names, 1);
+    }
+
+    #[test]
+    fn a_file_whose_facts_cannot_be_read_is_not_known_to_be_gone() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (root, settings) = (Root::open(folder.path()).expect("it opens"), FolderSettings::new("c", "/".into()));
+        let walk = Walk {
+            root: &root,
+            rules: &ScanRules::new(&settings).0,
+            limits: LIMITS,
+            control: &ScanControl::default(),
+            queue: Mutex::default(),
+            changed: Condvar::new(),
+        };
+        let mut part = ScanResult::default();
+        walk.keep("a/1.cbz".into(), Err(io::Error::from_raw_os_error(5)), &mut Vec::new(), &mut part);
+        assert_eq!((part.problems.unreadable_files, part.problems.unreadable()), (1, &["a/1.cbz".to_owned()][..]));
     }
 
     #[test]

@@ -4,4 +4,5 @@ mod fixture;
 mod following;
 mod lists;
 mod marks;
+mod reports;
 mod waiting;
