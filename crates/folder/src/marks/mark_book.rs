@@ -1,7 +1,7 @@
 //! The marks of one folder: in the cells of its files, and in `state.db`. Every change is one transaction, and changes
 //! the cells only once it is committed.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,10 +9,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use greenroom_config::folder::is_mark_name;
 use parking_lot::{Mutex, RwLock};
 
-use super::identity::MarkIdentity;
 use super::mark_change::{MarkAction, MarkChange, MarkError, MarkReceipt};
 use super::mark_export::{ExportRow, MarkExport};
-use super::mark_store::{MarkStore, StoreBatch, StoredMark, StoredMarks};
+use super::mark_ledger::{MarkLedger, is_row_of};
+use super::mark_store::{MarkStore, StoreBatch, StoredMarks};
 use crate::file_entry::FileEntry;
 use crate::index::{Difference, FolderGeneration};
 use crate::list::page::mark_words;
@@ -31,15 +31,7 @@ pub struct MarkBook {
     names: RwLock<Arc<Vec<String>>>,
     /// Changes with every change of marks.
     version: AtomicU64,
-    written: Mutex<MarkLedger>,
-}
-
-/// What is on disk. Its lock orders all changes of marks and all publications.
-#[derive(Debug)]
-struct MarkLedger {
-    store: Option<MarkStore>,
-    /// All rows by path, also of files that are not there at present.
-    rows: HashMap<String, StoredMark>,
+    pub(super) written: Mutex<MarkLedger>,
 }
 
 /// What a change does to the record by which the last one is undone.
@@ -69,11 +61,10 @@ impl MarkBook {
                 names[bit] = name;
             }
         }
-        let rows = rows.into_iter().map(|row| (row.path.clone(), row)).collect();
         let book = Self {
             names: RwLock::new(Arc::new(names)),
             version: AtomicU64::new(1),
-            written: Mutex::new(MarkLedger { store: Some(store), rows }),
+            written: Mutex::new(MarkLedger::new(Some(store), rows)),
         };
         for name in configured {
             book.bit(name)?;
@@ -83,7 +74,7 @@ impl MarkBook {
 
     /// Marks that are kept in memory only, where `state.db` cannot be used: changes are refused.
     pub fn unavailable(configured: &[String]) -> Self {
-        let written = Mutex::new(MarkLedger { store: None, rows: HashMap::new() });
+        let written = Mutex::new(MarkLedger::new(None, Vec::new()));
         Self { names: RwLock::new(Arc::new(configured.to_vec())), version: AtomicU64::new(1), written }
     }
 
@@ -277,7 +268,9 @@ impl MarkBook {
                 batch.put(after, bits);
             }
         }
-        let claimed = written.claim(&difference.added, &mut batch);
+        written.follow_paths(difference);
+        let left = difference.renamed.iter().map(|(before, _)| &*before.path).collect();
+        let claimed = written.claim(&difference.added, &left, &mut batch);
         let follow = difference.renamed.len() + claimed;
         let result = if batch.is_empty() { Ok(()) } else { written.commit(batch) };
         publish();
@@ -290,7 +283,8 @@ impl MarkBook {
     pub fn attach(&self, files: &[Arc<FileEntry>]) {
         let mut written = self.written.lock();
         let mut batch = StoreBatch::default();
-        written.claim(files, &mut batch);
+        written.list(files);
+        written.claim(files, &HashSet::new(), &mut batch);
         drop(written);
         self.version.fetch_add(1, Ordering::Release);
     }
@@ -313,60 +307,7 @@ impl MarkBook {
 }
 
 impl MarkError {
-    fn unavailable() -> Self {
+    pub(super) fn unavailable() -> Self {
         Self::Database("state.db cannot be used; the log says why".into())
     }
-}
-
-impl StoreBatch {
-    fn put(&mut self, file: &FileEntry, bits: u32) {
-        if bits == 0 {
-            self.deleted.push(file.path.to_string());
-        } else {
-            self.written.push(StoredMark { path: file.path.to_string(), bits, identity: MarkIdentity::of(file) });
-        }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.deleted.is_empty() && self.written.is_empty() && self.renamed.is_empty() && self.undo.is_none()
-    }
-}
-
-impl MarkLedger {
-    fn commit(&mut self, batch: StoreBatch) -> Result<(), MarkError> {
-        let store = self.store.as_mut().ok_or_else(MarkError::unavailable)?;
-        store.write(&batch)?;
-        for path in &batch.deleted {
-            self.rows.remove(path);
-        }
-        self.rows.extend(batch.written.into_iter().map(|row| (row.path.clone(), row)));
-        Ok(())
-    }
-
-    /// Gives files without marks those of the row at their path, or of a row with their identity whose path is free.
-    fn claim(&mut self, files: &[Arc<FileEntry>], batch: &mut StoreBatch) -> usize {
-        if self.rows.is_empty() {
-            return 0;
-        }
-        let by_inode: HashMap<u64, &StoredMark> =
-            self.rows.values().map(|row| (row.identity.stat.inode, row)).collect();
-        let mut claimed = 0;
-        for file in files {
-            let at_path = self.rows.get(&*file.path);
-            let elsewhere = || by_inode.get(&file.stat.inode).filter(|row| is_row_of(row, file)).copied();
-            let Some(row) = at_path.or_else(elsewhere) else { continue };
-            file.marks.set(row.bits);
-            claimed += 1;
-            if row.path != *file.path {
-                batch.deleted.push(row.path.clone());
-                batch.put(file, row.bits);
-            }
-        }
-        claimed
-    }
-}
-
-/// Whether a row was written for this file, and not for one that had its path later or before.
-fn is_row_of(row: &StoredMark, file: &FileEntry) -> bool {
-    row.identity.stat.is_same_file(&file.stat)
 }

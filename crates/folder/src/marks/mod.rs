@@ -5,6 +5,7 @@ pub mod identity;
 pub mod mark_book;
 pub mod mark_change;
 pub mod mark_export;
+mod mark_ledger;
 pub mod mark_store;
 
 pub use identity::MarkIdentity;

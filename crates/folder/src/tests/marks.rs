@@ -115,3 +115,56 @@ async fn the_comic_apps_own_marker_files_are_followed_and_are_no_change_to_undo(
     assert_eq!(running.folder.undo_marks(), Err(MarkError::NothingToUndo));
     running.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hard_link_of_a_marked_file_takes_no_mark_from_it() {
+    let tree = Tree::new(&["1.cbz", "2.cbz"]);
+    let running = tree.open();
+    running.fresh().await;
+    running.mark("processed", &["1.cbz"]);
+    std::fs::hard_link(tree.root().join("1.cbz"), tree.root().join("link.cbz")).expect("linked");
+    running.holds(&["1.cbz", "2.cbz", "link.cbz"]).await;
+    assert_eq!(running.processed(), ["1.cbz"]);
+    let export = running.folder.export_marks();
+    assert_eq!(export.files.iter().map(|row| row.path.as_str()).collect::<Vec<_>>(), ["1.cbz"]);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_links_that_come_back_together_each_get_the_marks_of_one() {
+    let tree = Tree::new(&["1.cbz", "3.cbz"]);
+    std::fs::hard_link(tree.root().join("1.cbz"), tree.root().join("2.cbz")).expect("linked");
+    let running = tree.open();
+    running.fresh().await;
+    running.mark("processed", &["1.cbz", "2.cbz"]);
+    let aside = |name: &str| tree.root().with_extension(name);
+    for name in ["1.cbz", "2.cbz"] {
+        std::fs::rename(tree.root().join(name), aside(name)).expect("away");
+    }
+    running.holds(&["3.cbz"]).await;
+    let staged = tree.root().with_extension("staged");
+    std::fs::create_dir(&staged).expect("made");
+    for (from, to) in [("1.cbz", "7.cbz"), ("2.cbz", "8.cbz")] {
+        std::fs::rename(aside(from), staged.join(to)).expect("moved");
+    }
+    std::fs::rename(&staged, tree.root().join("back")).expect("back");
+    running.holds(&["3.cbz", "back/7.cbz", "back/8.cbz"]).await;
+    assert_eq!(running.processed(), ["back/7.cbz", "back/8.cbz"]);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_file_at_the_path_that_a_marked_one_left_has_no_marks() {
+    let tree = Tree::new(&["1.cbz", "2.cbz"]);
+    let running = tree.open();
+    running.fresh().await;
+    running.mark("processed", &["1.cbz"]);
+    running.stop().await;
+    // Seen together, by the first scan.
+    tree.rename("1.cbz", "one.cbz");
+    tree.write("1.cbz", "a new content");
+    let running = tree.open();
+    running.holds(&["1.cbz", "2.cbz", "one.cbz"]).await;
+    assert_eq!(running.processed(), ["one.cbz"]);
+    running.stop().await;
+}
