@@ -12,7 +12,7 @@ use parking_lot::{Mutex, RwLock};
 use super::mark_change::{MarkAction, MarkChange, MarkError, MarkReceipt};
 use super::mark_export::{ExportRow, MarkExport};
 use super::mark_ledger::{MarkLedger, is_row_of};
-use super::mark_store::{MarkStore, StoreBatch, StoredMarks};
+use super::mark_store::{MarkStore, MarksBefore, StoreBatch, StoredMarks};
 use crate::file_entry::FileEntry;
 use crate::index::{Difference, FolderGeneration};
 use crate::list::page::mark_words;
@@ -35,12 +35,12 @@ pub struct MarkBook {
 }
 
 /// What a change does to the record by which the last one is undone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 enum UndoRecord {
     /// This change is undone next.
     Replace,
-    /// Nothing is undone next.
-    Clear,
+    /// It was undone, but for these.
+    Restore(Vec<MarksBefore>),
     /// The change before it is undone next.
     Keep,
 }
@@ -101,7 +101,13 @@ impl MarkBook {
         if !is_mark_name(name) {
             return Err(MarkError::Name);
         }
-        let mut names = self.names.write();
+        let known = self.names().iter().position(|other| other == name);
+        if let Some(bit) = known {
+            return Ok(u32::try_from(bit).unwrap_or_default());
+        }
+        // This lock comes first, so that a reader of the names never waits for the disk.
+        let written = self.written.lock();
+        let names = self.names();
         let bit = names.iter().position(|other| other == name);
         if let Some(bit) = bit {
             return Ok(u32::try_from(bit).unwrap_or_default());
@@ -111,13 +117,13 @@ impl MarkBook {
             return Err(MarkError::TooMany);
         }
         let bit = u32::try_from(free).unwrap_or_default();
-        if let Some(store) = &self.written.lock().store {
+        if let Some(store) = &written.store {
             store.name(bit, name)?;
         }
-        let mut next = (**names).clone();
+        let mut next = (*names).clone();
         next.resize(next.len().max(free + 1), String::new());
         name.clone_into(&mut next[free]);
-        *names = Arc::new(next);
+        *self.names.write() = Arc::new(next);
         Ok(bit)
     }
 
@@ -183,21 +189,26 @@ impl MarkBook {
         )
     }
 
-    /// Undoes the last change.
+    /// Undoes the last change: of each file those marks that it changed.
     ///
     /// # Errors
     /// Nothing has changed.
     pub fn undo(&self, generation: impl Fn() -> Arc<FolderGeneration>) -> Result<MarkReceipt, MarkError> {
-        let before: HashMap<String, u32> = {
-            let written = self.written.lock();
-            let store = written.store.as_ref().ok_or_else(MarkError::unavailable)?;
-            store.undo()?.into_iter().collect()
-        };
+        let mut written = self.written.lock();
+        let store = written.store.as_ref().ok_or_else(MarkError::unavailable)?;
+        let before: HashMap<String, MarksBefore> =
+            store.undo()?.into_iter().map(|before| (before.path.clone(), before)).collect();
         if before.is_empty() {
             return Err(MarkError::NothingToUndo);
         }
+        let generation = generation();
         let paths: Vec<String> = before.keys().cloned().collect();
-        self.apply(generation, &paths, |bits, path| before.get(path).copied().unwrap_or(bits), UndoRecord::Clear)
+        let next = |bits: u32, path: &str| {
+            before.get(path).map_or(bits, |before| bits & !before.mask | before.bits & before.mask)
+        };
+        // What is not there at present can be undone when it is back.
+        let kept = before.values().filter(|before| generation.find(&before.path).is_none()).cloned().collect();
+        self.apply_locked(&mut written, &generation, &paths, next, UndoRecord::Restore(kept))
     }
 
     fn apply(
@@ -207,10 +218,21 @@ impl MarkBook {
         next: impl Fn(u32, &str) -> u32,
         record: UndoRecord,
     ) -> Result<MarkReceipt, MarkError> {
-        let mut receipt = MarkReceipt::default();
         let mut written = self.written.lock();
         // Read behind the lock: no publication can rename a file between this and the commit.
         let generation = generation();
+        self.apply_locked(&mut written, &generation, paths, next, record)
+    }
+
+    fn apply_locked(
+        &self,
+        written: &mut MarkLedger,
+        generation: &FolderGeneration,
+        paths: &[String],
+        next: impl Fn(u32, &str) -> u32,
+        record: UndoRecord,
+    ) -> Result<MarkReceipt, MarkError> {
+        let mut receipt = MarkReceipt::default();
         let (mut batch, mut cells, mut undo) = (StoreBatch::default(), Vec::new(), Vec::new());
         for path in paths {
             let Some(file) = generation.find(path) else {
@@ -226,23 +248,22 @@ impl MarkBook {
                 continue;
             }
             receipt.changed += 1;
-            undo.push((path.clone(), bits));
+            undo.push(MarksBefore { path: path.clone(), bits, mask: bits ^ wanted });
             batch.put(file, wanted);
             cells.push((Arc::clone(file), wanted));
         }
-        if receipt.changed == 0 {
+        batch.undo = match record {
+            UndoRecord::Replace if receipt.changed > 0 => Some(undo),
+            UndoRecord::Restore(kept) => Some(kept),
+            UndoRecord::Replace | UndoRecord::Keep => None,
+        };
+        if batch.is_empty() {
             return Ok(receipt);
         }
-        batch.undo = match record {
-            UndoRecord::Replace => Some(undo),
-            UndoRecord::Clear => Some(Vec::new()),
-            UndoRecord::Keep => None,
-        };
         written.commit(batch)?;
         for (file, bits) in cells {
             file.marks.set(bits);
         }
-        drop(written);
         self.version.fetch_add(1, Ordering::Release);
         Ok(receipt)
     }

@@ -30,6 +30,17 @@ pub struct StoredMarks {
     pub rows: Vec<StoredMark>,
 }
 
+/// Marks of a path before a change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MarksBefore {
+    /// The path.
+    pub path: String,
+    /// All its marks as bits.
+    pub bits: u32,
+    /// The bits that the change changed.
+    pub mask: u32,
+}
+
 /// What is to be written in one transaction.
 #[derive(Debug, Default)]
 pub struct StoreBatch {
@@ -37,8 +48,8 @@ pub struct StoreBatch {
     pub deleted: Vec<String>,
     /// Rows that are written.
     pub written: Vec<StoredMark>,
-    /// What the batch would have to restore, if it can be undone: paths with their bits before.
-    pub undo: Option<Vec<(String, u32)>>,
+    /// What the batch would have to restore, if it can be undone.
+    pub undo: Option<Vec<MarksBefore>>,
     /// Paths of the last batch that have a new name, from and to.
     pub renamed: Vec<(String, String)>,
 }
@@ -125,9 +136,11 @@ impl MarkStore {
     ///
     /// # Errors
     /// The database.
-    pub fn undo(&self) -> Result<Vec<(String, u32)>, MarkError> {
-        let mut rows = self.db.prepare("SELECT path, bits FROM folder_mark_undo WHERE folder = ?1")?;
-        let rows = rows.query_map([&self.folder], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    pub fn undo(&self) -> Result<Vec<MarksBefore>, MarkError> {
+        let mut rows = self.db.prepare("SELECT path, bits, mask FROM folder_mark_undo WHERE folder = ?1")?;
+        let rows = rows.query_map([&self.folder], |row| {
+            Ok(MarksBefore { path: row.get(0)?, bits: row.get(1)?, mask: row.get(2)? })
+        })?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 }
@@ -136,9 +149,9 @@ fn write_undo(change: &Transaction<'_>, folder: &str, batch: &StoreBatch) -> Res
     if let Some(undo) = &batch.undo {
         change.execute("DELETE FROM folder_mark_undo WHERE folder = ?1", [folder])?;
         let mut write =
-            change.prepare_cached("INSERT INTO folder_mark_undo (folder, path, bits) VALUES (?1, ?2, ?3)")?;
-        for (path, bits) in undo {
-            write.execute(params![folder, path, bits])?;
+            change.prepare_cached("INSERT INTO folder_mark_undo (folder, path, bits, mask) VALUES (?1, ?2, ?3, ?4)")?;
+        for before in undo {
+            write.execute(params![folder, before.path, before.bits, before.mask])?;
         }
     }
     if batch.renamed.is_empty() {

@@ -168,3 +168,41 @@ async fn a_new_file_at_the_path_that_a_marked_one_left_has_no_marks() {
     assert_eq!(running.processed(), ["one.cbz"]);
     running.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn undoing_restores_only_the_marks_that_the_change_changed() {
+    let tree = Tree::new(&["1.cbz"]);
+    let markers = tree.data().join("markers");
+    std::fs::create_dir(&markers).expect("made");
+    let mut settings = tree.settings();
+    settings.marker_dir = Some(markers.clone());
+    let running = tree.open_with(settings);
+    running.fresh().await;
+    running.mark("duplicate", &["1.cbz"]);
+    // Another program marks it meanwhile.
+    std::fs::write(markers.join("processed_files.json"), r#"{"files": ["1.cbz"]}"#).expect("written");
+    running.wait(|_| running.processed() == ["1.cbz"]).await;
+    assert_eq!(running.folder.undo_marks().expect("undone").changed, 1);
+    assert_eq!(running.folder.export_marks().files[0].marks, ["processed"]);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_away_while_a_change_is_undone_can_be_undone_when_it_is_back() {
+    let tree = Tree::new(&["1.cbz", "2.cbz"]);
+    let running = tree.open();
+    running.fresh().await;
+    running.mark("processed", &["1.cbz", "2.cbz"]);
+    let aside = tree.root().with_extension("aside");
+    std::fs::rename(tree.root().join("1.cbz"), &aside).expect("away");
+    running.holds(&["2.cbz"]).await;
+    let receipt = running.folder.undo_marks().expect("undone");
+    assert_eq!((receipt.changed, receipt.missing), (1, 1));
+    std::fs::rename(&aside, tree.root().join("1.cbz")).expect("back");
+    running.holds(&["1.cbz", "2.cbz"]).await;
+    assert_eq!(running.processed(), ["1.cbz"]);
+    assert_eq!(running.folder.undo_marks().expect("undone").changed, 1);
+    assert!(running.processed().is_empty());
+    assert_eq!(running.folder.undo_marks(), Err(MarkError::NothingToUndo));
+    running.stop().await;
+}
