@@ -1,5 +1,6 @@
 //! One folder: its current list, its marks, and what may be asked of it. `folder_task` keeps the list.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,7 +24,7 @@ use crate::folder_status::{
 use crate::index::{DoubtReason, FolderGeneration};
 use crate::list::selection::SelectionRequest;
 use crate::list::{ListFilter, ListPage, ListQuery, QueryError, Selection, SelectionCache};
-use crate::marks::{MarkBook, MarkChange, MarkError, MarkExport, MarkReceipt};
+use crate::marks::{FollowedList, MarkBook, MarkChange, MarkError, MarkExport, MarkReceipt};
 use crate::scan::ScanControl;
 
 /// What all folders need.
@@ -240,12 +241,12 @@ impl Folder {
         self.with_list(|generation| self.marks.change(generation, change))
     }
 
-    /// Changes marks as another program did; that is no change to undo. It blocks.
+    /// Follows another program's list of the files with a mark; that is no change to undo. It blocks.
     ///
     /// # Errors
     /// Nothing has changed.
-    pub(crate) fn follow_marks(&self, change: &MarkChange) -> Result<MarkReceipt, MarkError> {
-        self.with_list(|generation| self.marks.follow_change(generation, change))
+    pub(crate) fn follow_marks(&self, mark: &str, listed: &BTreeSet<String>) -> Result<FollowedList, MarkError> {
+        self.with_list(|generation| self.marks.follow_list(generation, mark, listed))
     }
 
     /// Sets the marks of an import. It blocks.
@@ -269,10 +270,10 @@ impl Folder {
         self.marks.export()
     }
 
-    fn with_list(
+    fn with_list<R>(
         &self,
-        change: impl FnOnce(&dyn Fn() -> Arc<FolderGeneration>) -> Result<MarkReceipt, MarkError>,
-    ) -> Result<MarkReceipt, MarkError> {
+        change: impl FnOnce(&dyn Fn() -> Arc<FolderGeneration>) -> Result<R, MarkError>,
+    ) -> Result<R, MarkError> {
         let first = self.current().ok_or(MarkError::NotReady)?;
         let receipt = change(&|| self.current().unwrap_or_else(|| Arc::clone(&first)))?;
         self.send_pulse();

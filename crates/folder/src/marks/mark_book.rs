@@ -30,7 +30,7 @@ const DUPLICATE: &str = "duplicate";
 pub struct MarkBook {
     names: RwLock<Arc<Vec<String>>>,
     /// Changes with every change of marks.
-    version: AtomicU64,
+    pub(super) version: AtomicU64,
     pub(super) written: Mutex<MarkLedger>,
 }
 
@@ -41,8 +41,6 @@ enum UndoRecord {
     Replace,
     /// It was undone, but for these.
     Restore(Vec<MarksBefore>),
-    /// The change before it is undone next.
-    Keep,
 }
 
 impl MarkBook {
@@ -97,7 +95,7 @@ impl MarkBook {
     }
 
     /// The bit of a mark, which is made if there is none.
-    fn bit(&self, name: &str) -> Result<u32, MarkError> {
+    pub(super) fn bit(&self, name: &str) -> Result<u32, MarkError> {
         if !is_mark_name(name) {
             return Err(MarkError::Name);
         }
@@ -136,33 +134,12 @@ impl MarkBook {
         generation: impl Fn() -> Arc<FolderGeneration>,
         change: &MarkChange,
     ) -> Result<MarkReceipt, MarkError> {
-        self.change_as(generation, change, UndoRecord::Replace)
-    }
-
-    /// Changes a mark as another program did.
-    ///
-    /// # Errors
-    /// Nothing has changed.
-    pub fn follow_change(
-        &self,
-        generation: impl Fn() -> Arc<FolderGeneration>,
-        change: &MarkChange,
-    ) -> Result<MarkReceipt, MarkError> {
-        self.change_as(generation, change, UndoRecord::Keep)
-    }
-
-    fn change_as(
-        &self,
-        generation: impl Fn() -> Arc<FolderGeneration>,
-        change: &MarkChange,
-        undo: UndoRecord,
-    ) -> Result<MarkReceipt, MarkError> {
         let mask = 1_u32 << self.bit(&change.mark)?;
         let next = |bits: u32, _: &str| match change.action {
             MarkAction::Set => bits | mask,
             MarkAction::Unset => bits & !mask,
         };
-        self.apply(generation, &change.paths, next, undo)
+        self.apply(generation, &change.paths, next, UndoRecord::Replace)
     }
 
     /// Sets marks of an import; none is removed.
@@ -255,7 +232,7 @@ impl MarkBook {
         batch.undo = match record {
             UndoRecord::Replace if receipt.changed > 0 => Some(undo),
             UndoRecord::Restore(kept) => Some(kept),
-            UndoRecord::Replace | UndoRecord::Keep => None,
+            UndoRecord::Replace => None,
         };
         if batch.is_empty() {
             return Ok(receipt);

@@ -111,7 +111,11 @@ impl StoreBatch {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.deleted.is_empty() && self.written.is_empty() && self.renamed.is_empty() && self.undo.is_none()
+        self.deleted.is_empty()
+            && self.written.is_empty()
+            && self.renamed.is_empty()
+            && self.undo.is_none()
+            && self.followed.is_none()
     }
 }
 

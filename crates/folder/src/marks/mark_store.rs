@@ -1,5 +1,6 @@
 //! Marks in `state.db`.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use greenroom_state::db::FILE;
@@ -41,6 +42,17 @@ pub struct MarksBefore {
     pub mask: u32,
 }
 
+/// What is applied of another program's list of the files with a mark.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct FollowedChange {
+    /// Name of the mark.
+    pub mark: String,
+    /// Paths that were added to the list.
+    pub added: Vec<String>,
+    /// Paths that were removed from it.
+    pub removed: Vec<String>,
+}
+
 /// What is to be written in one transaction.
 #[derive(Debug, Default)]
 pub struct StoreBatch {
@@ -52,6 +64,8 @@ pub struct StoreBatch {
     pub undo: Option<Vec<MarksBefore>>,
     /// Paths of the last batch that have a new name, from and to.
     pub renamed: Vec<(String, String)>,
+    /// What is now applied of another program's list.
+    pub followed: Option<FollowedChange>,
 }
 
 /// Marks of one folder in `state.db`.
@@ -128,8 +142,19 @@ impl MarkStore {
             }
         }
         write_undo(&change, &folder, batch)?;
+        write_followed(&change, &folder, batch)?;
         change.commit()?;
         Ok(())
+    }
+
+    /// What is applied of another program's list of the files with a mark.
+    ///
+    /// # Errors
+    /// The database.
+    pub fn followed(&self, mark: &str) -> Result<BTreeSet<String>, MarkError> {
+        let mut rows = self.db.prepare("SELECT path FROM folder_mark_followed WHERE folder = ?1 AND mark = ?2")?;
+        let rows = rows.query_map([&*self.folder, mark], |row| row.get(0))?;
+        Ok(rows.collect::<Result<_, _>>()?)
     }
 
     /// What undoing the last batch restores.
@@ -143,6 +168,21 @@ impl MarkStore {
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
+}
+
+fn write_followed(change: &Transaction<'_>, folder: &str, batch: &StoreBatch) -> Result<(), MarkError> {
+    let Some(followed) = &batch.followed else { return Ok(()) };
+    let sql = "INSERT OR IGNORE INTO folder_mark_followed (folder, mark, path) VALUES (?1, ?2, ?3)";
+    let mut add = change.prepare_cached(sql)?;
+    for path in &followed.added {
+        add.execute(params![folder, followed.mark, path])?;
+    }
+    let sql = "DELETE FROM folder_mark_followed WHERE folder = ?1 AND mark = ?2 AND path = ?3";
+    let mut remove = change.prepare_cached(sql)?;
+    for path in &followed.removed {
+        remove.execute(params![folder, followed.mark, path])?;
+    }
+    Ok(())
 }
 
 fn write_undo(change: &Transaction<'_>, folder: &str, batch: &StoreBatch) -> Result<(), MarkError> {

@@ -1,7 +1,7 @@
 //! Marks follow their files.
 
 use super::fixture::{Tree, remove};
-use crate::marks::{MarkAction, MarkChange, MarkError, MarkExport};
+use crate::marks::{FollowedList, MarkAction, MarkChange, MarkError, MarkExport};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn marks_follow_renames_replacements_and_restarts() {
@@ -204,5 +204,71 @@ async fn what_is_away_while_a_change_is_undone_can_be_undone_when_it_is_back() {
     assert_eq!(running.folder.undo_marks().expect("undone").changed, 1);
     assert!(running.processed().is_empty());
     assert_eq!(running.folder.undo_marks(), Err(MarkError::NothingToUndo));
+    running.stop().await;
+}
+
+/// A folder whose comic app writes marker files.
+fn markers_of(tree: &Tree) -> (greenroom_config::FolderSettings, impl Fn(&[&str])) {
+    let directory = tree.data().join("markers");
+    std::fs::create_dir_all(&directory).expect("made");
+    let mut settings = tree.settings();
+    settings.marker_dir = Some(directory.clone());
+    let write = move |paths: &[&str]| {
+        let text = serde_json::json!({ "files": paths }).to_string();
+        std::fs::write(directory.join("new.tmp"), text).expect("written");
+        std::fs::rename(directory.join("new.tmp"), directory.join("processed_files.json")).expect("renamed");
+    };
+    (settings, write)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_path_of_a_marker_file_that_is_not_there_yet_gets_its_mark_when_it_is() {
+    let tree = Tree::new(&["1.cbz"]);
+    let (settings, write) = markers_of(&tree);
+    write(&["1.cbz", "late.cbz"]);
+    let running = tree.open_with(settings);
+    running.fresh().await;
+    running.wait(|_| running.processed() == ["1.cbz"]).await;
+    tree.write("late.cbz", "late");
+    running.wait(|_| running.processed() == ["1.cbz", "late.cbz"]).await;
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mark_that_a_person_removed_does_not_come_back_from_a_marker_file_at_the_next_start() {
+    let tree = Tree::new(&["1.cbz", "2.cbz"]);
+    let (settings, write) = markers_of(&tree);
+    write(&["1.cbz"]);
+    let running = tree.open_with(settings.clone());
+    running.fresh().await;
+    running.wait(|_| running.processed() == ["1.cbz"]).await;
+    let change = MarkChange { mark: "processed".into(), action: MarkAction::Unset, paths: vec!["1.cbz".into()] };
+    running.folder.change_marks(&change).expect("unset");
+    running.stop().await;
+    // Another file shows when the list was followed.
+    write(&["1.cbz", "2.cbz"]);
+    let running = tree.open_with(settings);
+    running.fresh().await;
+    running.wait(|_| !running.processed().is_empty()).await;
+    assert_eq!(running.processed(), ["2.cbz"]);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_emptied_marker_file_takes_no_marks_away() {
+    let tree = Tree::new(&["1.cbz", "2.cbz", "3.cbz"]);
+    let running = tree.open();
+    running.fresh().await;
+    let follow = |paths: &[&str]| {
+        let listed = paths.iter().map(|path| (*path).to_owned()).collect();
+        running.folder.follow_marks("processed", &listed).expect("followed")
+    };
+    assert_eq!(follow(&["1.cbz", "2.cbz"]), FollowedList::Whole);
+    assert_eq!(follow(&[]), FollowedList::Emptied);
+    assert_eq!(running.processed(), ["1.cbz", "2.cbz"]);
+    assert_eq!(follow(&["3.cbz"]), FollowedList::Whole);
+    assert_eq!(running.processed(), ["3.cbz"]);
+    assert_eq!(follow(&[]), FollowedList::Whole);
+    assert!(running.processed().is_empty());
     running.stop().await;
 }
