@@ -164,7 +164,7 @@ impl Folder {
 
     /// The file with this number.
     pub fn find_by_id(&self, id: u64) -> Option<Arc<FileEntry>> {
-        self.current.load().as_ref()?.files.iter().find(|file| file.id == id).cloned()
+        self.current.load().as_ref()?.find_by_id(id).cloned()
     }
 
     /// A page of a list.
@@ -214,8 +214,13 @@ impl Folder {
 
     /// Cancels a running scan. Returns whether one was running.
     pub fn cancel_scan(&self) -> bool {
-        let status = self.status.lock();
-        status.scan.as_ref().inspect(|scan| scan.cancel()).is_some()
+        let mut status = self.status.lock();
+        let Some(scan) = status.scan.clone() else { return false };
+        if !scan.is_cancelled() {
+            scan.cancel();
+            status.counters.cancelled += 1;
+        }
+        true
     }
 
     /// Files that seem to be duplicates.

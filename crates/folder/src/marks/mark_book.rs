@@ -2,6 +2,7 @@
 //! the cells only once it is committed.
 
 use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -29,7 +30,7 @@ const DUPLICATE: &str = "duplicate";
 #[derive(Debug)]
 pub struct MarkBook {
     names: RwLock<Arc<Vec<String>>>,
-    /// Changes with every change of marks.
+    /// Changes with every change of marks, and with every start.
     pub(super) version: AtomicU64,
     pub(super) written: Mutex<MarkLedger>,
 }
@@ -61,7 +62,7 @@ impl MarkBook {
         }
         let book = Self {
             names: RwLock::new(Arc::new(names)),
-            version: AtomicU64::new(1),
+            version: AtomicU64::new(first_version()),
             written: Mutex::new(MarkLedger::new(Some(store), rows)),
         };
         for name in configured {
@@ -73,7 +74,7 @@ impl MarkBook {
     /// Marks that are kept in memory only, where `state.db` cannot be used: changes are refused.
     pub fn unavailable(configured: &[String]) -> Self {
         let written = Mutex::new(MarkLedger::new(None, Vec::new()));
-        Self { names: RwLock::new(Arc::new(configured.to_vec())), version: AtomicU64::new(1), written }
+        Self { names: RwLock::new(Arc::new(configured.to_vec())), version: AtomicU64::new(first_version()), written }
     }
 
     /// Names of all marks, by bit.
@@ -81,7 +82,7 @@ impl MarkBook {
         Arc::clone(&self.names.read())
     }
 
-    /// Changes with every change of marks.
+    /// Changes with every change of marks, and with every start.
     pub fn version(&self) -> u64 {
         self.version.load(Ordering::Acquire)
     }
@@ -308,4 +309,10 @@ impl MarkError {
     pub(super) fn unavailable() -> Self {
         Self::Database("state.db cannot be used; the log says why".into())
     }
+}
+
+/// A random number, so that no version of one process is one of the next. It leaves room for counting up, and is exact
+/// in a JSON number.
+fn first_version() -> u64 {
+    RandomState::new().build_hasher().finish() >> 16
 }

@@ -60,12 +60,7 @@ impl MarkLedger {
 
     /// Gives files without marks those of the row at their path, or of a row with their identity whose path is not
     /// listed. Rows at the paths in `left` belong to files that have another path now.
-    pub(super) fn claim(
-        &mut self,
-        files: &[Arc<FileEntry>],
-        left: &HashSet<&str>,
-        batch: &mut StoreBatch,
-    ) -> usize {
+    pub(super) fn claim(&mut self, files: &[Arc<FileEntry>], left: &HashSet<&str>, batch: &mut StoreBatch) -> usize {
         if self.rows.is_empty() {
             return 0;
         }

@@ -272,3 +272,11 @@ async fn an_emptied_marker_file_takes_no_marks_away() {
     assert!(running.processed().is_empty());
     running.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_of_the_marks_is_none_of_the_process_before() {
+    let tree = Tree::new(&["1.cbz"]);
+    let versions: std::collections::HashSet<u64> =
+        (0..20).map(|_| tree.prepare(tree.settings()).folder.marks_version()).collect();
+    assert!(versions.len() > 18, "{versions:?}");
+}
