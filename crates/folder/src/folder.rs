@@ -1,5 +1,6 @@
 //! One folder: its current list, its marks, and what may be asked of it. `folder_task` keeps the list.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,7 +24,7 @@ use crate::folder_status::{
 use crate::index::{DoubtReason, FolderGeneration};
 use crate::list::selection::SelectionRequest;
 use crate::list::{ListFilter, ListPage, ListQuery, QueryError, Selection, SelectionCache};
-use crate::marks::{MarkBook, MarkChange, MarkError, MarkExport, MarkReceipt};
+use crate::marks::{FollowedList, MarkBook, MarkChange, MarkError, MarkExport, MarkReceipt};
 use crate::scan::ScanControl;
 
 /// Age of a list from which on `refresh` scans anew.
@@ -166,7 +167,7 @@ impl Folder {
 
     /// The file with this number.
     pub fn find_by_id(&self, id: u64) -> Option<Arc<FileEntry>> {
-        self.current.load().as_ref()?.files.iter().find(|file| file.id == id).cloned()
+        self.current.load().as_ref()?.find_by_id(id).cloned()
     }
 
     /// A page of a list.
@@ -226,8 +227,13 @@ impl Folder {
 
     /// Cancels a running scan. Returns whether one was running.
     pub fn cancel_scan(&self) -> bool {
-        let status = self.status.lock();
-        status.scan.as_ref().inspect(|scan| scan.cancel()).is_some()
+        let mut status = self.status.lock();
+        let Some(scan) = status.scan.clone() else { return false };
+        if !scan.is_cancelled() {
+            scan.cancel();
+            status.counters.cancelled += 1;
+        }
+        true
     }
 
     /// Files that seem to be duplicates.
@@ -253,12 +259,12 @@ impl Folder {
         self.with_list(|generation| self.marks.change(generation, change))
     }
 
-    /// Changes marks as another program did; that is no change to undo. It blocks.
+    /// Follows another program's list of the files with a mark; that is no change to undo. It blocks.
     ///
     /// # Errors
     /// Nothing has changed.
-    pub(crate) fn follow_marks(&self, change: &MarkChange) -> Result<MarkReceipt, MarkError> {
-        self.with_list(|generation| self.marks.follow_change(generation, change))
+    pub(crate) fn follow_marks(&self, mark: &str, listed: &BTreeSet<String>) -> Result<FollowedList, MarkError> {
+        self.with_list(|generation| self.marks.follow_list(generation, mark, listed))
     }
 
     /// Sets the marks of an import. It blocks.
@@ -282,10 +288,10 @@ impl Folder {
         self.marks.export()
     }
 
-    fn with_list(
+    fn with_list<R>(
         &self,
-        change: impl FnOnce(&dyn Fn() -> Arc<FolderGeneration>) -> Result<MarkReceipt, MarkError>,
-    ) -> Result<MarkReceipt, MarkError> {
+        change: impl FnOnce(&dyn Fn() -> Arc<FolderGeneration>) -> Result<R, MarkError>,
+    ) -> Result<R, MarkError> {
         let first = self.current().ok_or(MarkError::NotReady)?;
         let receipt = change(&|| self.current().unwrap_or_else(|| Arc::clone(&first)))?;
         self.send_pulse();

@@ -85,6 +85,8 @@ pub struct FolderCounters {
     pub scans: u64,
     /// Scans that failed or were not believed.
     pub doubts: u64,
+    /// Scans that were told to end early.
+    pub cancelled: u64,
     /// Generations published.
     pub generations: u64,
     /// Files that were added.

@@ -248,6 +248,15 @@ pub const STEPS: &[&str] = &[
         created_ms INTEGER NOT NULL
     ) WITHOUT ROWID;
 ",
+    "
+    ALTER TABLE folder_mark_undo ADD COLUMN mask INTEGER NOT NULL DEFAULT 4294967295;
+    CREATE TABLE folder_mark_followed (
+        folder TEXT NOT NULL,
+        mark TEXT NOT NULL,
+        path TEXT NOT NULL,
+        PRIMARY KEY (folder, mark, path)
+    ) WITHOUT ROWID;
+",
 ];
 
 /// The current schema version.

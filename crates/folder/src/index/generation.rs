@@ -11,6 +11,9 @@ use crate::file_details::MetadataState;
 use crate::file_entry::FileEntry;
 use crate::natural_key::natural_key;
 
+/// Max bytes of a file's value in an order; files that differ behind them are ordered by path.
+pub const MAX_KEY_BYTES: usize = 256;
+
 /// An order of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
@@ -45,10 +48,10 @@ impl SortOrder {
         Self::EVERY.into_iter().find(|order| order.word() == word)
     }
 
-    /// The value of a file in this order: byte order is the order.
+    /// The value of a file in this order, of at most [`MAX_KEY_BYTES`]: byte order is the order.
     pub fn key(self, file: &FileEntry) -> Box<[u8]> {
         match self {
-            Self::Name => file.name_key.clone(),
+            Self::Name => cut(&file.name_key).into(),
             // A flipped sign bit makes the byte order of signed numbers their own.
             Self::Date => Box::new((file.stat.mtime_ns ^ i64::MIN).to_be_bytes()),
             Self::Size => Box::new(file.stat.size.to_be_bytes()),
@@ -59,7 +62,7 @@ impl SortOrder {
     /// Compares two files: by value, then by path.
     pub fn compare(self, a: &FileEntry, b: &FileEntry) -> Ordering {
         let by_value = match self {
-            Self::Name => a.name_key.cmp(&b.name_key),
+            Self::Name => cut(&a.name_key).cmp(cut(&b.name_key)),
             Self::Date => a.stat.mtime_ns.cmp(&b.stat.mtime_ns),
             Self::Size => a.stat.size.cmp(&b.stat.size),
             Self::Series => series_key(a).cmp(&series_key(b)),
@@ -68,16 +71,21 @@ impl SortOrder {
     }
 }
 
+/// The part of a key that is compared, so that a cursor has a limit.
+fn cut(key: &[u8]) -> &[u8] {
+    &key[..key.len().min(MAX_KEY_BYTES)]
+}
+
 /// Series, volume and number of a file, in natural order.
 fn series_key(file: &FileEntry) -> Box<[u8]> {
     let comic = file.details.as_ref().and_then(|details| details.comic.as_deref());
     let Some(series) = comic.and_then(|comic| comic.series.as_deref()) else {
-        return [&[0xff][..], &file.name_key].concat().into();
+        return cut(&[&[0xff][..], &file.name_key].concat()).into();
     };
     let part = |text: Option<&str>| natural_key(text.unwrap_or_default());
     let (volume, number) =
         (comic.and_then(|comic| comic.volume.as_deref()), comic.and_then(|comic| comic.number.as_deref()));
-    [&natural_key(series)[..], &[0], &part(volume), &[0], &part(number)].concat().into()
+    cut(&[&natural_key(series)[..], &[0], &part(volume), &[0], &part(number)].concat()).into()
 }
 
 /// A complete list of a folder's files at one time. It never changes.
@@ -93,14 +101,15 @@ pub struct FolderGeneration {
     orders: [Vec<u32>; 4],
     /// Files whose metadata is read, unsupported or unreadable.
     pub enriched: usize,
+    /// Places of the files by their numbers.
+    places: HashMap<u64, u32>,
 }
 
 impl FolderGeneration {
     /// Makes a generation of files that are ordered by path. The orders follow from those of the generation before, so
     /// that a small change costs little.
     pub fn new(number: u64, published_ms: u64, files: Vec<Arc<FileEntry>>, before: Option<&Self>) -> Self {
-        let places: HashMap<u64, u32> =
-            before.map(|_| files.iter().zip(0..).map(|(file, place)| (file.id, place)).collect()).unwrap_or_default();
+        let places: HashMap<u64, u32> = files.iter().zip(0..).map(|(file, place)| (file.id, place)).collect();
         let has_series = files.iter().any(|file| file.details.as_ref().is_some_and(|details| details.comic.is_some()));
         let mut orders = SortOrder::EVERY.map(|order| {
             if order == SortOrder::Series && !has_series {
@@ -122,7 +131,7 @@ impl FolderGeneration {
             file.details.as_ref().is_some_and(|details| details.metadata != MetadataState::Pending)
         };
         let enriched = files.iter().filter(is_enriched).count();
-        Self { number, published_ms, files, orders, enriched }
+        Self { number, published_ms, files, orders, enriched, places }
     }
 
     /// Places of the files of this generation's order that are still there, and then of the others.
@@ -143,6 +152,11 @@ impl FolderGeneration {
     /// Places of all files in an order.
     pub fn order(&self, order: SortOrder) -> &[u32] {
         &self.orders[order as usize]
+    }
+
+    /// The file with this number.
+    pub fn find_by_id(&self, id: u64) -> Option<&Arc<FileEntry>> {
+        self.places.get(&id).and_then(|place| self.files.get(*place as usize))
     }
 
     /// The file at this path.

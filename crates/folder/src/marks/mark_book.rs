@@ -1,7 +1,8 @@
 //! The marks of one folder: in the cells of its files, and in `state.db`. Every change is one transaction, and changes
 //! the cells only once it is committed.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,10 +10,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use greenroom_config::folder::is_mark_name;
 use parking_lot::{Mutex, RwLock};
 
-use super::identity::MarkIdentity;
 use super::mark_change::{MarkAction, MarkChange, MarkError, MarkReceipt};
 use super::mark_export::{ExportRow, MarkExport};
-use super::mark_store::{MarkStore, StoreBatch, StoredMark, StoredMarks};
+use super::mark_ledger::{MarkLedger, is_row_of};
+use super::mark_store::{MarkStore, MarksBefore, StoreBatch, StoredMarks};
 use crate::file_entry::FileEntry;
 use crate::index::{Difference, FolderGeneration};
 use crate::list::page::mark_words;
@@ -29,28 +30,18 @@ const DUPLICATE: &str = "duplicate";
 #[derive(Debug)]
 pub struct MarkBook {
     names: RwLock<Arc<Vec<String>>>,
-    /// Changes with every change of marks.
-    version: AtomicU64,
-    written: Mutex<MarkLedger>,
-}
-
-/// What is on disk. Its lock orders all changes of marks and all publications.
-#[derive(Debug)]
-struct MarkLedger {
-    store: Option<MarkStore>,
-    /// All rows by path, also of files that are not there at present.
-    rows: HashMap<String, StoredMark>,
+    /// Changes with every change of marks, and with every start.
+    pub(super) version: AtomicU64,
+    pub(super) written: Mutex<MarkLedger>,
 }
 
 /// What a change does to the record by which the last one is undone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 enum UndoRecord {
     /// This change is undone next.
     Replace,
-    /// Nothing is undone next.
-    Clear,
-    /// The change before it is undone next.
-    Keep,
+    /// It was undone, but for these.
+    Restore(Vec<MarksBefore>),
 }
 
 impl MarkBook {
@@ -69,11 +60,10 @@ impl MarkBook {
                 names[bit] = name;
             }
         }
-        let rows = rows.into_iter().map(|row| (row.path.clone(), row)).collect();
         let book = Self {
             names: RwLock::new(Arc::new(names)),
-            version: AtomicU64::new(1),
-            written: Mutex::new(MarkLedger { store: Some(store), rows }),
+            version: AtomicU64::new(first_version()),
+            written: Mutex::new(MarkLedger::new(Some(store), rows)),
         };
         for name in configured {
             book.bit(name)?;
@@ -83,8 +73,8 @@ impl MarkBook {
 
     /// Marks that are kept in memory only, where `state.db` cannot be used: changes are refused.
     pub fn unavailable(configured: &[String]) -> Self {
-        let written = Mutex::new(MarkLedger { store: None, rows: HashMap::new() });
-        Self { names: RwLock::new(Arc::new(configured.to_vec())), version: AtomicU64::new(1), written }
+        let written = Mutex::new(MarkLedger::new(None, Vec::new()));
+        Self { names: RwLock::new(Arc::new(configured.to_vec())), version: AtomicU64::new(first_version()), written }
     }
 
     /// Names of all marks, by bit.
@@ -92,7 +82,7 @@ impl MarkBook {
         Arc::clone(&self.names.read())
     }
 
-    /// Changes with every change of marks.
+    /// Changes with every change of marks, and with every start.
     pub fn version(&self) -> u64 {
         self.version.load(Ordering::Acquire)
     }
@@ -106,11 +96,17 @@ impl MarkBook {
     }
 
     /// The bit of a mark, which is made if there is none.
-    fn bit(&self, name: &str) -> Result<u32, MarkError> {
+    pub(super) fn bit(&self, name: &str) -> Result<u32, MarkError> {
         if !is_mark_name(name) {
             return Err(MarkError::Name);
         }
-        let mut names = self.names.write();
+        let known = self.names().iter().position(|other| other == name);
+        if let Some(bit) = known {
+            return Ok(u32::try_from(bit).unwrap_or_default());
+        }
+        // This lock comes first, so that a reader of the names never waits for the disk.
+        let written = self.written.lock();
+        let names = self.names();
         let bit = names.iter().position(|other| other == name);
         if let Some(bit) = bit {
             return Ok(u32::try_from(bit).unwrap_or_default());
@@ -120,13 +116,13 @@ impl MarkBook {
             return Err(MarkError::TooMany);
         }
         let bit = u32::try_from(free).unwrap_or_default();
-        if let Some(store) = &self.written.lock().store {
+        if let Some(store) = &written.store {
             store.name(bit, name)?;
         }
-        let mut next = (**names).clone();
+        let mut next = (*names).clone();
         next.resize(next.len().max(free + 1), String::new());
         name.clone_into(&mut next[free]);
-        *names = Arc::new(next);
+        *self.names.write() = Arc::new(next);
         Ok(bit)
     }
 
@@ -139,33 +135,12 @@ impl MarkBook {
         generation: impl Fn() -> Arc<FolderGeneration>,
         change: &MarkChange,
     ) -> Result<MarkReceipt, MarkError> {
-        self.change_as(generation, change, UndoRecord::Replace)
-    }
-
-    /// Changes a mark as another program did.
-    ///
-    /// # Errors
-    /// Nothing has changed.
-    pub fn follow_change(
-        &self,
-        generation: impl Fn() -> Arc<FolderGeneration>,
-        change: &MarkChange,
-    ) -> Result<MarkReceipt, MarkError> {
-        self.change_as(generation, change, UndoRecord::Keep)
-    }
-
-    fn change_as(
-        &self,
-        generation: impl Fn() -> Arc<FolderGeneration>,
-        change: &MarkChange,
-        undo: UndoRecord,
-    ) -> Result<MarkReceipt, MarkError> {
         let mask = 1_u32 << self.bit(&change.mark)?;
         let next = |bits: u32, _: &str| match change.action {
             MarkAction::Set => bits | mask,
             MarkAction::Unset => bits & !mask,
         };
-        self.apply(generation, &change.paths, next, undo)
+        self.apply(generation, &change.paths, next, UndoRecord::Replace)
     }
 
     /// Sets marks of an import; none is removed.
@@ -192,21 +167,26 @@ impl MarkBook {
         )
     }
 
-    /// Undoes the last change.
+    /// Undoes the last change: of each file those marks that it changed.
     ///
     /// # Errors
     /// Nothing has changed.
     pub fn undo(&self, generation: impl Fn() -> Arc<FolderGeneration>) -> Result<MarkReceipt, MarkError> {
-        let before: HashMap<String, u32> = {
-            let written = self.written.lock();
-            let store = written.store.as_ref().ok_or_else(MarkError::unavailable)?;
-            store.undo()?.into_iter().collect()
-        };
+        let mut written = self.written.lock();
+        let store = written.store.as_ref().ok_or_else(MarkError::unavailable)?;
+        let before: HashMap<String, MarksBefore> =
+            store.undo()?.into_iter().map(|before| (before.path.clone(), before)).collect();
         if before.is_empty() {
             return Err(MarkError::NothingToUndo);
         }
+        let generation = generation();
         let paths: Vec<String> = before.keys().cloned().collect();
-        self.apply(generation, &paths, |bits, path| before.get(path).copied().unwrap_or(bits), UndoRecord::Clear)
+        let next = |bits: u32, path: &str| {
+            before.get(path).map_or(bits, |before| bits & !before.mask | before.bits & before.mask)
+        };
+        // What is not there at present can be undone when it is back.
+        let kept = before.values().filter(|before| generation.find(&before.path).is_none()).cloned().collect();
+        self.apply_locked(&mut written, &generation, &paths, next, UndoRecord::Restore(kept))
     }
 
     fn apply(
@@ -216,10 +196,21 @@ impl MarkBook {
         next: impl Fn(u32, &str) -> u32,
         record: UndoRecord,
     ) -> Result<MarkReceipt, MarkError> {
-        let mut receipt = MarkReceipt::default();
         let mut written = self.written.lock();
         // Read behind the lock: no publication can rename a file between this and the commit.
         let generation = generation();
+        self.apply_locked(&mut written, &generation, paths, next, record)
+    }
+
+    fn apply_locked(
+        &self,
+        written: &mut MarkLedger,
+        generation: &FolderGeneration,
+        paths: &[String],
+        next: impl Fn(u32, &str) -> u32,
+        record: UndoRecord,
+    ) -> Result<MarkReceipt, MarkError> {
+        let mut receipt = MarkReceipt::default();
         let (mut batch, mut cells, mut undo) = (StoreBatch::default(), Vec::new(), Vec::new());
         for path in paths {
             let Some(file) = generation.find(path) else {
@@ -235,23 +226,22 @@ impl MarkBook {
                 continue;
             }
             receipt.changed += 1;
-            undo.push((path.clone(), bits));
+            undo.push(MarksBefore { path: path.clone(), bits, mask: bits ^ wanted });
             batch.put(file, wanted);
             cells.push((Arc::clone(file), wanted));
         }
-        if receipt.changed == 0 {
+        batch.undo = match record {
+            UndoRecord::Replace if receipt.changed > 0 => Some(undo),
+            UndoRecord::Restore(kept) => Some(kept),
+            UndoRecord::Replace => None,
+        };
+        if batch.is_empty() {
             return Ok(receipt);
         }
-        batch.undo = match record {
-            UndoRecord::Replace => Some(undo),
-            UndoRecord::Clear => Some(Vec::new()),
-            UndoRecord::Keep => None,
-        };
         written.commit(batch)?;
         for (file, bits) in cells {
             file.marks.set(bits);
         }
-        drop(written);
         self.version.fetch_add(1, Ordering::Release);
         Ok(receipt)
     }
@@ -277,7 +267,9 @@ impl MarkBook {
                 batch.put(after, bits);
             }
         }
-        let claimed = written.claim(&difference.added, &mut batch);
+        written.follow_paths(difference);
+        let left = difference.renamed.iter().map(|(before, _)| &*before.path).collect();
+        let claimed = written.claim(&difference.added, &left, &mut batch);
         let follow = difference.renamed.len() + claimed;
         let result = if batch.is_empty() { Ok(()) } else { written.commit(batch) };
         publish();
@@ -290,7 +282,8 @@ impl MarkBook {
     pub fn attach(&self, files: &[Arc<FileEntry>]) {
         let mut written = self.written.lock();
         let mut batch = StoreBatch::default();
-        written.claim(files, &mut batch);
+        written.list(files);
+        written.claim(files, &HashSet::new(), &mut batch);
         drop(written);
         self.version.fetch_add(1, Ordering::Release);
     }
@@ -313,60 +306,13 @@ impl MarkBook {
 }
 
 impl MarkError {
-    fn unavailable() -> Self {
+    pub(super) fn unavailable() -> Self {
         Self::Database("state.db cannot be used; the log says why".into())
     }
 }
 
-impl StoreBatch {
-    fn put(&mut self, file: &FileEntry, bits: u32) {
-        if bits == 0 {
-            self.deleted.push(file.path.to_string());
-        } else {
-            self.written.push(StoredMark { path: file.path.to_string(), bits, identity: MarkIdentity::of(file) });
-        }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.deleted.is_empty() && self.written.is_empty() && self.renamed.is_empty() && self.undo.is_none()
-    }
-}
-
-impl MarkLedger {
-    fn commit(&mut self, batch: StoreBatch) -> Result<(), MarkError> {
-        let store = self.store.as_mut().ok_or_else(MarkError::unavailable)?;
-        store.write(&batch)?;
-        for path in &batch.deleted {
-            self.rows.remove(path);
-        }
-        self.rows.extend(batch.written.into_iter().map(|row| (row.path.clone(), row)));
-        Ok(())
-    }
-
-    /// Gives files without marks those of the row at their path, or of a row with their identity whose path is free.
-    fn claim(&mut self, files: &[Arc<FileEntry>], batch: &mut StoreBatch) -> usize {
-        if self.rows.is_empty() {
-            return 0;
-        }
-        let by_inode: HashMap<u64, &StoredMark> =
-            self.rows.values().map(|row| (row.identity.stat.inode, row)).collect();
-        let mut claimed = 0;
-        for file in files {
-            let at_path = self.rows.get(&*file.path);
-            let elsewhere = || by_inode.get(&file.stat.inode).filter(|row| is_row_of(row, file)).copied();
-            let Some(row) = at_path.or_else(elsewhere) else { continue };
-            file.marks.set(row.bits);
-            claimed += 1;
-            if row.path != *file.path {
-                batch.deleted.push(row.path.clone());
-                batch.put(file, row.bits);
-            }
-        }
-        claimed
-    }
-}
-
-/// Whether a row was written for this file, and not for one that had its path later or before.
-fn is_row_of(row: &StoredMark, file: &FileEntry) -> bool {
-    row.identity.stat.is_same_file(&file.stat)
+/// A random number, so that no version of one process is one of the next. It leaves room for counting up, and is exact
+/// in a JSON number.
+fn first_version() -> u64 {
+    RandomState::new().build_hasher().finish() >> 16
 }

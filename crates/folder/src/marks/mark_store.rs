@@ -1,5 +1,6 @@
 //! Marks in `state.db`.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use greenroom_state::db::FILE;
@@ -30,6 +31,28 @@ pub struct StoredMarks {
     pub rows: Vec<StoredMark>,
 }
 
+/// Marks of a path before a change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MarksBefore {
+    /// The path.
+    pub path: String,
+    /// All its marks as bits.
+    pub bits: u32,
+    /// The bits that the change changed.
+    pub mask: u32,
+}
+
+/// What is applied of another program's list of the files with a mark.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct FollowedChange {
+    /// Name of the mark.
+    pub mark: String,
+    /// Paths that were added to the list.
+    pub added: Vec<String>,
+    /// Paths that were removed from it.
+    pub removed: Vec<String>,
+}
+
 /// What is to be written in one transaction.
 #[derive(Debug, Default)]
 pub struct StoreBatch {
@@ -37,10 +60,12 @@ pub struct StoreBatch {
     pub deleted: Vec<String>,
     /// Rows that are written.
     pub written: Vec<StoredMark>,
-    /// What the batch would have to restore, if it can be undone: paths with their bits before.
-    pub undo: Option<Vec<(String, u32)>>,
+    /// What the batch would have to restore, if it can be undone.
+    pub undo: Option<Vec<MarksBefore>>,
     /// Paths of the last batch that have a new name, from and to.
     pub renamed: Vec<(String, String)>,
+    /// What is now applied of another program's list.
+    pub followed: Option<FollowedChange>,
 }
 
 /// Marks of one folder in `state.db`.
@@ -117,28 +142,56 @@ impl MarkStore {
             }
         }
         write_undo(&change, &folder, batch)?;
+        write_followed(&change, &folder, batch)?;
         change.commit()?;
         Ok(())
+    }
+
+    /// What is applied of another program's list of the files with a mark.
+    ///
+    /// # Errors
+    /// The database.
+    pub fn followed(&self, mark: &str) -> Result<BTreeSet<String>, MarkError> {
+        let mut rows = self.db.prepare("SELECT path FROM folder_mark_followed WHERE folder = ?1 AND mark = ?2")?;
+        let rows = rows.query_map([&*self.folder, mark], |row| row.get(0))?;
+        Ok(rows.collect::<Result<_, _>>()?)
     }
 
     /// What undoing the last batch restores.
     ///
     /// # Errors
     /// The database.
-    pub fn undo(&self) -> Result<Vec<(String, u32)>, MarkError> {
-        let mut rows = self.db.prepare("SELECT path, bits FROM folder_mark_undo WHERE folder = ?1")?;
-        let rows = rows.query_map([&self.folder], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    pub fn undo(&self) -> Result<Vec<MarksBefore>, MarkError> {
+        let mut rows = self.db.prepare("SELECT path, bits, mask FROM folder_mark_undo WHERE folder = ?1")?;
+        let rows = rows.query_map([&self.folder], |row| {
+            Ok(MarksBefore { path: row.get(0)?, bits: row.get(1)?, mask: row.get(2)? })
+        })?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
+}
+
+fn write_followed(change: &Transaction<'_>, folder: &str, batch: &StoreBatch) -> Result<(), MarkError> {
+    let Some(followed) = &batch.followed else { return Ok(()) };
+    let sql = "INSERT OR IGNORE INTO folder_mark_followed (folder, mark, path) VALUES (?1, ?2, ?3)";
+    let mut add = change.prepare_cached(sql)?;
+    for path in &followed.added {
+        add.execute(params![folder, followed.mark, path])?;
+    }
+    let sql = "DELETE FROM folder_mark_followed WHERE folder = ?1 AND mark = ?2 AND path = ?3";
+    let mut remove = change.prepare_cached(sql)?;
+    for path in &followed.removed {
+        remove.execute(params![folder, followed.mark, path])?;
+    }
+    Ok(())
 }
 
 fn write_undo(change: &Transaction<'_>, folder: &str, batch: &StoreBatch) -> Result<(), MarkError> {
     if let Some(undo) = &batch.undo {
         change.execute("DELETE FROM folder_mark_undo WHERE folder = ?1", [folder])?;
         let mut write =
-            change.prepare_cached("INSERT INTO folder_mark_undo (folder, path, bits) VALUES (?1, ?2, ?3)")?;
-        for (path, bits) in undo {
-            write.execute(params![folder, path, bits])?;
+            change.prepare_cached("INSERT INTO folder_mark_undo (folder, path, bits, mask) VALUES (?1, ?2, ?3, ?4)")?;
+        for before in undo {
+            write.execute(params![folder, before.path, before.bits, before.mask])?;
         }
     }
     if batch.renamed.is_empty() {

@@ -171,6 +171,25 @@ fn words_are_found_in_any_order_without_case_and_accents() {
 }
 
 #[test]
+fn a_cursor_after_a_file_with_absurd_metadata_is_read_again() {
+    let long = |at: u64| format!("{}{at}", "series ".repeat(5_000));
+    let many: Vec<_> = (10..40).map(|at| file(at, &format!("{at}.cbz"), (1, 1, 0), Some(&long(at)))).collect();
+    let generation = FolderGeneration::new(1, 0, many, None);
+    let query = ListQuery { per_page: PageSize::Files(10), sort: SortOrder::Series, ..ListQuery::default() };
+    let first = page(&SelectionCache::default(), &generation, &query, 1);
+    let next = page(&SelectionCache::default(), &generation, &ListQuery { cursor: first.next_cursor, ..query }, 1);
+    assert_eq!(next.files[0].path, "20.cbz");
+}
+
+#[test]
+fn a_file_is_found_by_its_number() {
+    let generation =
+        FolderGeneration::new(1, 0, (5..9).map(|id| file(id, &format!("{id}"), (1, 1, 0), None)).collect(), None);
+    assert_eq!(generation.find_by_id(7).map(|file| &*file.path), Some("7"));
+    assert!(generation.find_by_id(9).is_none());
+}
+
+#[test]
 fn a_cursor_of_another_order_or_of_nothing_is_refused() {
     let many: Vec<_> = (0..30).map(|at| file(at, &format!("{at:02}.cbz"), (1, 1, 0), None)).collect();
     let generation = FolderGeneration::new(1, 0, many, None);

@@ -184,7 +184,7 @@ async fn scan(client: &ApiClient, folder: &str, accept_loss: bool, is_json: bool
     let path = format!("api/v1/folders/{folder}");
     let count = |report: &Value| {
         let counters = &report["counters"];
-        counters["scans"].as_u64().unwrap_or(0) + counters["doubts"].as_u64().unwrap_or(0)
+        ["scans", "doubts", "cancelled"].iter().filter_map(|name| counters[*name].as_u64()).sum::<u64>()
     };
     let before = client.get(&path).await?;
     let begun =
@@ -260,14 +260,33 @@ fn groups(found: &Value) -> String {
     let mut lines = Vec::new();
     for group in found["groups"].as_array().into_iter().flatten() {
         lines.push(format!("{}:", text(&group["reason"])));
-        lines.extend(group["files"].as_array().into_iter().flatten().map(|file| format!("  {}", text(&file["path"]))));
+        let files = group["files"].as_array().map_or(&[][..], Vec::as_slice);
+        lines.extend(files.iter().map(|file| format!("  {}", text(&file["path"]))));
+        let more = group["total_files"].as_u64().unwrap_or(0).saturating_sub(files.len() as u64);
+        if more > 0 {
+            lines.push(format!("  and {more} more"));
+        }
     }
     lines.push(format!("{} groups", found["total"]));
     lines.join("\n")
 }
 
+/// A text for the terminal: control characters, which a file's name may hold, are escaped.
 fn text(value: &Value) -> String {
-    value.as_str().unwrap_or_default().to_owned()
+    let mut shown = String::new();
+    for character in value.as_str().unwrap_or_default().chars() {
+        if character.is_control() || is_direction(character) {
+            shown.extend(character.escape_default());
+        } else {
+            shown.push(character);
+        }
+    }
+    shown
+}
+
+/// Whether a character reverses the text behind it.
+fn is_direction(character: char) -> bool {
+    matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]
@@ -285,5 +304,14 @@ mod tests {
         let found =
             json!({"total": 1, "groups": [{"reason": "same-content", "files": [{"path": "a"}, {"path": "b"}]}]});
         assert_eq!(groups(&found), "same-content:\n  a\n  b\n1 groups");
+        let found =
+            json!({"total": 1, "groups": [{"reason": "same-issue", "total_files": 9, "files": [{"path": "a"}]}]});
+        assert_eq!(groups(&found), "same-issue:\n  a\n  and 8 more\n1 groups");
+    }
+
+    #[test]
+    fn names_of_files_give_the_terminal_no_orders() {
+        let shown = text(&json!("a\u{1b}]0;title\u{7}\nÉmile\u{202e}gpj"));
+        assert_eq!(shown, r"a\u{1b}]0;title\u{7}\nÉmile\u{202e}gpj");
     }
 }

@@ -50,15 +50,19 @@ function openFolder(root, context, report) {
   const chosen = new Set();
   const main = report.marks[0];
   let shown = null;
+  let loads = 0;
 
+  /** Loads the list; of several loads at a time only the last one is shown. */
   const load = async () => {
+    const turn = ++loads;
+    const asked = { ...wanted, per_page: PER_PAGE };
     try {
-      const page = await ask("GET", base + "/files" + query({ ...wanted, per_page: PER_PAGE }), undefined, context.signal);
-      if (context.signal.aborted) return;
-      shown = page;
+      const page = await ask("GET", base + "/files" + query(asked), undefined, context.signal);
+      if (context.signal.aborted || turn !== loads) return;
+      shown = page.files ? { files: page.total_files, filter: asked.filter, search: asked.search } : null;
       show(page);
     } catch (error) {
-      if (error.name !== "AbortError") setText(state, error.message);
+      if (error.name !== "AbortError" && turn === loads) setText(state, error.message);
     }
   };
 
@@ -140,10 +144,13 @@ function openFolder(root, context, report) {
   const changeChosen = async (button, action) => {
     const body = { mark: marks.value, action };
     if (chosen.size) body.paths = [...chosen];
-    else Object.assign(body, { filter: wanted.filter, search: wanted.search });
-    if (!chosen.size && shown) {
+    else {
+      if (!shown) return;
+      // What the list showed, also if the search changes meanwhile.
+      const { files, filter, search } = shown;
+      Object.assign(body, { filter, search });
       const sure = await context.confirm({
-        title: "Change " + counted(shown.total_files, "file") + "?",
+        title: "Change " + counted(files, "file") + "?",
         text: "All files that search and filter show. This can be undone.",
         yes: "Change",
       });
@@ -245,7 +252,9 @@ function makeDuplicates(base, context) {
         make("div", { class: "item" },
           file.cover && make("img", { src: file.cover.replace(/^\//, ""), alt: "", loading: "lazy", width: "80" }),
           make("b", {}, file.path), make("small", {}, aboutOf(file)));
-      const rows = found.groups.map((group) => make("li", {}, make("small", {}, words[group.reason]), group.files.map(side)));
+      const more = (group) => group.total_files > group.files.length && " (" + counted(group.total_files, "file") + ")";
+      const rows = found.groups.map((group) =>
+        make("li", {}, make("small", {}, words[group.reason], more(group)), group.files.map(side)));
       list.replaceChildren(...(rows.length ? rows : [make("li", {}, "None.")]));
     } catch (error) {
       list.replaceChildren(make("li", {}, error.message));
