@@ -15,7 +15,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::seconds;
 use super::stats::ErrorDetailResponse;
-use crate::api::JsonBody;
+use crate::api::{JsonBody, run_blocking};
 use crate::control::{ApiState, ControlPlane};
 use crate::error::Problem;
 use greenroom_sync::index::{BuildRequestResult, LibraryReport, LookupCounts};
@@ -137,7 +137,8 @@ pub(crate) struct CompatRebuildResponse {
     responses((status = 200, description = "The library indexes as a list of files", body = CompatFilesResponse)))]
 pub(crate) async fn files(State(state): State<Arc<ApiState>>) -> Json<CompatFilesResponse> {
     if let Some(folder) = state.control.folders.compat() {
-        return Json(folder_stats(&state.control, folder));
+        let (control, folder) = (Arc::clone(&state.control), Arc::clone(folder));
+        return Json(run_blocking(move || folder_stats(&control, &folder)).await);
     }
     let reports = state.reports();
     let generations = || reports.iter().filter_map(|report| report.generation.as_ref());

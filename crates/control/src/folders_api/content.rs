@@ -14,13 +14,14 @@ use greenroom_folder::cover_store::CoverResult;
 use greenroom_folder::file_entry::FileEntry;
 use greenroom_folder::scan::Root;
 use http::header::{
-    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderMap,
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderMap,
     HeaderValue, RANGE,
 };
 use http::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::entity_tag;
 use super::problems::{BAD_LINK, COVERS_BUSY, UNKNOWN_FILE, UNKNOWN_FOLDER};
 use crate::api::run_blocking;
 use crate::control::ApiState;
@@ -49,6 +50,8 @@ pub(crate) struct FileLink {
     pub(crate) folder: String,
     pub(crate) file: u64,
     pub(crate) kind: LinkKind,
+    /// When the file was changed, so that a changed file has another link, and no cache shows its old cover.
+    pub(crate) version: i64,
 }
 
 /// A link as it is requested.
@@ -63,6 +66,8 @@ pub(crate) struct FileLinkQuery {
     /// What is shown.
     #[param(inline)]
     kind: LinkKind,
+    /// When the file was changed, in milliseconds since 1970.
+    version: i64,
     /// Expiry, in seconds since 1970.
     until: u64,
     /// Signature over the other parameters.
@@ -74,12 +79,12 @@ impl FileLink {
     pub(crate) fn sign(&self, signer: &ImageUrlSigner, now_ms: u64) -> String {
         let (until, signature) = signer.sign_text(&self.text(), now_ms);
         let kind = if self.kind == LinkKind::Cover { "cover" } else { "file" };
-        let (folder, file) = (&self.folder, self.file);
-        format!("{PATH}?folder={folder}&file={file}&kind={kind}&until={until}&signature={signature}")
+        let (folder, file, version) = (&self.folder, self.file, self.version);
+        format!("{PATH}?folder={folder}&file={file}&kind={kind}&version={version}&until={until}&signature={signature}")
     }
 
     fn text(&self) -> String {
-        format!("folder content\n{}\n{}\n{:?}", self.folder, self.file, self.kind)
+        format!("folder content\n{}\n{}\n{:?}\n{}", self.folder, self.file, self.kind, self.version)
     }
 }
 
@@ -104,7 +109,7 @@ pub(crate) async fn show(
     link: Result<Query<FileLinkQuery>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let Query(query) = link.map_err(|_| BAD_LINK)?;
-    let link = FileLink { folder: query.folder, file: query.file, kind: query.kind };
+    let link = FileLink { folder: query.folder, file: query.file, kind: query.kind, version: query.version };
     let (signer, now_ms) = (&state.control.image_url_signer, state.control.clock.now_ms());
     let remaining_s = signer.check_text(&link.text(), query.until, &query.signature, now_ms).ok_or(BAD_LINK)?;
     let folder = state.control.folders.find(&link.folder).ok_or(UNKNOWN_FOLDER)?;
@@ -112,9 +117,9 @@ pub(crate) async fn show(
     let mut response = match link.kind {
         LinkKind::Cover => cover(folder, &file).await?,
         LinkKind::File => {
-            let (folder, range) = (Arc::clone(folder), headers.get(RANGE).cloned());
+            let folder = Arc::clone(folder);
             let is_head = method == Method::HEAD;
-            run_blocking(move || open(&folder, &file, range.as_ref(), is_head)).await?
+            run_blocking(move || open(&folder, &file, &headers, is_head)).await?
         }
     };
     if let Ok(value) = HeaderValue::from_str(&format!("private, max-age={remaining_s}")) {
@@ -136,10 +141,12 @@ async fn cover(folder: &Arc<Folder>, file: &Arc<FileEntry>) -> Result<Response, 
 }
 
 /// The file, or a range of it, as an attachment: no browser interprets it.
-fn open(folder: &Folder, file: &FileEntry, range: Option<&HeaderValue>, is_head: bool) -> Result<Response, Problem> {
+fn open(folder: &Folder, file: &FileEntry, asked: &HeaderMap, is_head: bool) -> Result<Response, Problem> {
     let opened = Root::open(&folder.settings.path).and_then(|root| root.open_file(&file.path));
     let mut opened = opened.map_err(|_| UNKNOWN_FILE)?;
-    let size = opened.metadata().map_err(|_| UNKNOWN_FILE)?.len();
+    let facts = opened.metadata().map_err(|_| UNKNOWN_FILE)?;
+    let (size, tag) = (facts.len(), entity_tag::of_file(&facts));
+    let range = asked.get(RANGE).filter(|_| entity_tag::allows_range(asked, &tag));
     let range = range.and_then(|range| range.to_str().ok()).and_then(|range| range.strip_prefix("bytes="));
     let part = match range.map_or(RangeAnswer::Whole, |text| parse_range(text, size)) {
         RangeAnswer::Whole => None,
@@ -168,6 +175,7 @@ fn open(folder: &Folder, file: &FileEntry, range: Option<&HeaderValue>, is_head:
     put(CONTENT_LENGTH, length.to_string());
     put(CONTENT_TYPE, "application/octet-stream".into());
     put(ACCEPT_RANGES, "bytes".into());
+    put(ETAG, tag);
     let name = percent_encode(file.name());
     put(CONTENT_DISPOSITION, format!("attachment; filename*=UTF-8''{name}"));
     if let Some((start, end)) = part {
@@ -241,6 +249,11 @@ fn percent_encode(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use greenroom_config::FolderSettings;
+    use greenroom_folder::folder::FolderContext;
+    use greenroom_folder::scan::FileFacts;
+    use http::header::IF_RANGE;
+
     use super::*;
 
     #[test]
@@ -260,15 +273,44 @@ mod tests {
     }
 
     #[test]
+    fn a_range_of_another_version_of_the_file_is_the_whole_file() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("1.cbz");
+        std::fs::write(&path, "0123456789").expect("written");
+        let context = FolderContext {
+            data_dir: directory.path().join("data"),
+            clock: greenroom_cache::Clock::system(),
+            tasks: tokio_util::task::TaskTracker::default(),
+            stop: tokio_util::sync::CancellationToken::default(),
+            warnings: Arc::default(),
+        };
+        let folder = Folder::new(FolderSettings::new("comics", directory.path().to_path_buf()), context);
+        let stat = FileFacts { size: 10, mtime_ns: 0, inode: 1, birth_ns: 0, is_directory: false };
+        let file = FileEntry::new(1, "1.cbz", stat, 0);
+        let mut asked = HeaderMap::new();
+        asked.insert(RANGE, HeaderValue::from_static("bytes=4-"));
+        let first = open(&folder, &file, &asked, false).expect("opened");
+        assert_eq!(first.status(), StatusCode::PARTIAL_CONTENT);
+        asked.insert(IF_RANGE, first.headers()[ETAG].clone());
+        assert_eq!(open(&folder, &file, &asked, false).expect("opened").status(), StatusCode::PARTIAL_CONTENT);
+        std::fs::write(&path, "something longer").expect("written");
+        let whole = open(&folder, &file, &asked, false).expect("opened");
+        assert_eq!((whole.status(), &whole.headers()[CONTENT_LENGTH]), (StatusCode::OK, &HeaderValue::from(16)));
+        assert_ne!(whole.headers()[ETAG], first.headers()[ETAG]);
+    }
+
+    #[test]
     fn a_link_is_for_one_file_and_kind_until_it_expires() {
         let signer = ImageUrlSigner::default();
-        let link = FileLink { folder: "comics".into(), file: 7, kind: LinkKind::Cover };
+        let link = FileLink { folder: "comics".into(), file: 7, kind: LinkKind::Cover, version: 5 };
         let signed: http::Uri = link.sign(&signer, 1_000_000).parse().expect("a link");
         let Query(query): Query<FileLinkQuery> = Query::try_from_uri(&signed).expect("its parts");
         let check = |link: &FileLink, now_ms| signer.check_text(&link.text(), query.until, &query.signature, now_ms);
         assert!(check(&link, 1_000_000).is_some());
         assert!(check(&FileLink { file: 8, ..link.clone() }, 1_000_000).is_none());
         assert!(check(&FileLink { kind: LinkKind::File, ..link.clone() }, 1_000_000).is_none());
+        assert!(check(&FileLink { version: 6, ..link.clone() }, 1_000_000).is_none());
+        assert_ne!(link.sign(&signer, 1_000_000), FileLink { version: 6, ..link.clone() }.sign(&signer, 1_000_000));
         assert!(check(&link, 100_000_000).is_none(), "expired");
     }
 }

@@ -4,15 +4,21 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Path, Query, State};
-use greenroom_folder::duplicates::DuplicateReason;
+use greenroom_folder::Folder;
+use greenroom_folder::duplicates::{DuplicateGroup, DuplicateReason};
+use greenroom_folder::file_entry::FileEntry;
 use greenroom_folder::list::FileRow;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::content::{FileLink, LinkKind};
-use crate::control::ApiState;
+use crate::api::run_blocking;
+use crate::control::{ApiState, ControlPlane};
 use crate::error::Problem;
 use crate::pagination::PageParams;
+
+/// Max files of a group that are listed.
+const MAX_GROUP_FILES: usize = 50;
 
 /// Files that seem to be duplicates.
 #[derive(Debug, Serialize, ToSchema)]
@@ -29,7 +35,10 @@ pub(crate) struct DuplicatesResponse {
 #[schema(as = FolderDuplicateGroup)]
 struct DuplicateGroupRow {
     reason: DuplicateReason,
+    /// The first 50 of them.
     files: Vec<FileRow>,
+    /// How many there are.
+    total_files: usize,
 }
 
 /// Files that seem to be duplicates, by content or by series and number: a proposal, nothing is marked by it.
@@ -45,18 +54,24 @@ pub(crate) async fn list(
     Query(page): Query<PageParams>,
 ) -> Result<Json<DuplicatesResponse>, Problem> {
     let folder = state.folder(&name)?;
-    let (duplicates, names) = (folder.duplicates(), folder.mark_names());
-    let (signer, now_ms) = (&state.control.image_url_signer, state.control.clock.now_ms());
-    let row = |file: &Arc<greenroom_folder::file_entry::FileEntry>| {
+    Ok(Json(run_blocking(move || respond(&state.control, &folder, page)).await))
+}
+
+fn respond(control: &ControlPlane, folder: &Folder, page: PageParams) -> DuplicatesResponse {
+    let (duplicates, names, now_ms) = (folder.duplicates(), folder.mark_names(), control.clock.now_ms());
+    let name = &folder.settings.name;
+    let row = |file: &Arc<FileEntry>| {
         let mut row = FileRow::new(file, &names);
-        let link = FileLink { folder: name.clone(), file: row.id, kind: LinkKind::Cover };
-        row.cover = row.pages.filter(|pages| *pages > 0).map(|_| link.sign(signer, now_ms));
+        let (kind, version) = (LinkKind::Cover, row.modified_ms);
+        let link = FileLink { folder: name.clone(), file: row.id, kind, version };
+        row.cover = row.pages.filter(|pages| *pages > 0).map(|_| link.sign(&control.image_url_signer, now_ms));
         row
     };
-    let groups = page
-        .slice(&duplicates.groups)
-        .iter()
-        .map(|group| DuplicateGroupRow { reason: group.reason, files: group.files.iter().map(row).collect() });
-    let groups = groups.collect();
-    Ok(Json(DuplicatesResponse { folder: name.clone(), total: duplicates.groups.len(), groups }))
+    let group = |group: &DuplicateGroup| DuplicateGroupRow {
+        reason: group.reason,
+        files: group.files.iter().take(MAX_GROUP_FILES).map(row).collect(),
+        total_files: group.files.len(),
+    };
+    let groups = page.slice(&duplicates.groups).iter().map(group).collect();
+    DuplicatesResponse { folder: name.clone(), total: duplicates.groups.len(), groups }
 }

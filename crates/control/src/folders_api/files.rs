@@ -13,15 +13,20 @@ use greenroom_folder::folder_status::{EnrichmentProgress, FolderState, ScanProgr
 use greenroom_folder::index::SortOrder;
 use greenroom_folder::list::{ListCounts, ListFilter, ListPage, ListQuery, PageSize, QueryError};
 use http::StatusCode;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH, RETRY_AFTER};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, RETRY_AFTER};
 use serde::{Deserialize, Serialize};
+use tokio::sync::Semaphore;
 use utoipa::{IntoParams, ToSchema};
 
 use super::content::{FileLink, LinkKind};
+use super::entity_tag;
 use super::problems::{BAD_LIST_QUERY, FolderProblem};
 use crate::api::{run_blocking, to_json};
 use crate::control::{ApiState, ControlPlane};
 use crate::image_urls;
+
+/// Whole lists are made by at most two requests at a time: each holds a row and a link of every file.
+static WHOLE_LISTS: Semaphore = Semaphore::const_new(2);
 
 /// What a list is asked for.
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]
@@ -106,12 +111,14 @@ pub(crate) async fn list(
     if folder.wait_for_first().await.is_none() {
         return Ok(not_yet(&folder));
     }
-    let tag = entity_tag(&folder, &query, state.control.clock.now_ms());
-    if headers.get(IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes()) {
+    let tag = list_tag(&folder, &query, state.control.clock.now_ms());
+    if entity_tag::is_known(&headers, &tag) {
         return Ok(tagged(StatusCode::NOT_MODIFIED.into_response(), &tag));
     }
     let control = Arc::clone(&state.control);
     let listed = Arc::clone(&folder);
+    let is_whole = query.per_page == PageSize::All;
+    let _turn = if is_whole { WHOLE_LISTS.acquire().await.ok() } else { None };
     let body = run_blocking(move || page(&control, &listed, &query)).await?;
     let Some(body) = body else { return Ok(not_yet(&folder)) };
     let mut response = Body::from(body).into_response();
@@ -125,7 +132,8 @@ fn page(control: &ControlPlane, folder: &Folder, query: &ListQuery) -> Result<Op
     let ListAnswer::Page(mut page, selection) = folder.page(query, &generation)? else { return Ok(None) };
     let now_ms = control.clock.now_ms();
     for row in &mut page.files {
-        let link = |kind| FileLink { folder: folder.settings.name.clone(), file: row.id, kind };
+        let link =
+            |kind| FileLink { folder: folder.settings.name.clone(), file: row.id, kind, version: row.modified_ms };
         if row.metadata == greenroom_folder::file_details::MetadataState::Read && row.pages > Some(0) {
             row.cover = Some(link(LinkKind::Cover).sign(&control.image_url_signer, now_ms));
         }
@@ -153,7 +161,7 @@ pub(crate) fn not_yet(folder: &Folder) -> Response {
     response
 }
 
-fn entity_tag(folder: &Folder, query: &ListQuery, now_ms: u64) -> String {
+fn list_tag(folder: &Folder, query: &ListQuery, now_ms: u64) -> String {
     let generation = folder.current().map_or(0, |current| current.number);
     let text = format!("{query:?} {:?} {:?}", folder.state(), folder.settings.name);
     let (links, query) = (image_urls::period(now_ms), xxhash_rust::xxh3::xxh3_64(text.as_bytes()));

@@ -1,10 +1,11 @@
 //! Folders of files over the API: their states and lists, scans, marks, duplicates, covers and files.
 //!
 //! Modules: [`files`] (lists), [`scans`], [`marks`], [`duplicates`], [`events`] (changes as server-sent events),
-//! [`content`] (covers and files by signed links), `problems`.
+//! [`content`] (covers and files by signed links), `entity_tag` (conditional requests), `problems`.
 
 pub(crate) mod content;
 pub(crate) mod duplicates;
+mod entity_tag;
 pub(crate) mod events;
 pub(crate) mod files;
 pub(crate) mod marks;
