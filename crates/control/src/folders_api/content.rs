@@ -280,8 +280,8 @@ mod tests {
         let context = FolderContext {
             data_dir: directory.path().join("data"),
             clock: greenroom_cache::Clock::system(),
-            tasks: Default::default(),
-            stop: Default::default(),
+            tasks: tokio_util::task::TaskTracker::default(),
+            stop: tokio_util::sync::CancellationToken::default(),
             warnings: Arc::default(),
         };
         let folder = Folder::new(FolderSettings::new("comics", directory.path().to_path_buf()), context);
