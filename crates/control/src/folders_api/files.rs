@@ -106,7 +106,7 @@ pub(crate) async fn list(
     let query = params.query()?;
     let folder = state.folder(&name)?;
     if params.refresh == Some(true) {
-        folder.request_scan(false);
+        folder.refresh();
     }
     if folder.wait_for_first().await.is_none() {
         return Ok(not_yet(&folder));
