@@ -1,7 +1,7 @@
 //! Notifications: messages sent to configured targets when something happens.
 //!
-//! Any component reports a [`SystemEvent`] ([`Notifier::notify`]): the circuit breaker, a library index, a rejected
-//! configured token, the disk tier. Reporting never waits. Each target has its own task and bounded queue, so that a
+//! Any component reports a [`SystemEvent`](greenroom_origin::system_event::SystemEvent) ([`Notifier::notify`]): the
+//! circuit breaker, a library index, a rejected configured token, the disk tier. Reporting never waits. Each target has its own task and bounded queue, so that a
 //! hanging target delays no other. [`digest`] decides, purely, which events are sent when and grouped how; [`message`]
 //! writes the text, [`template`] the format of a service, [`signature`] signs it, and [`delivery`] decides about
 //! retries.

@@ -41,8 +41,8 @@ mod tests {
 
     fn named(names: &[Option<&str>]) -> Vec<Playlist> {
         let playlist =
-            |name: &Option<&str>| Playlist { name: name.map(str::to_owned), ..Playlist::new(PlaylistFormat::Json) };
-        names.iter().map(playlist).collect()
+            |name: Option<&str>| Playlist { name: name.map(str::to_owned), ..Playlist::new(PlaylistFormat::Json) };
+        names.iter().copied().map(playlist).collect()
     }
 
     fn names(playlists: &[Playlist]) -> Vec<&str> {

@@ -135,7 +135,7 @@ async fn ten_no_token_shows_in_the_loudest_log_the_metrics_the_figures_or_the_pa
         let mut lines = BufReader::new(program.stdout.take().expect("it has an output")).lines();
         // A program whose log is not read waits as soon as the pipe is full.
         let mut errors = program.stderr.take().expect("it has a log");
-        let log = tokio::spawn(async move {
+        let log = TaskTracker::new().spawn(async move {
             let mut log = String::new();
             errors.read_to_string(&mut log).await.expect("text");
             log
