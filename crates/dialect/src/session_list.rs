@@ -154,11 +154,11 @@ impl SessionFilter {
 impl SessionFacts {
     fn users(&self) -> impl Iterator<Item = Cow<'_, str>> {
         let more = self.additional_users.iter().flatten().filter_map(|user| user.user_id.as_deref());
-        self.user_id.as_deref().into_iter().chain(more).map(guid::normalize).filter(|user| user != guid::NOBODY)
+        self.user_id.as_deref().into_iter().chain(more).map(guid::normalize).filter(|user| user != guid::NO_USER)
     }
 
     fn is_controllable_by(&self, viewer: &SessionViewer) -> bool {
-        let owner = self.user_id.as_deref().map(guid::normalize).filter(|user| user != guid::NOBODY);
+        let owner = self.user_id.as_deref().map(guid::normalize).filter(|user| user != guid::NO_USER);
         let is_own = || owner.is_none() || self.users().any(|user| viewer.user.as_deref() == Some(&*user));
         self.supports_remote_control
             && (viewer.shares_devices || owner.is_some())

@@ -94,7 +94,7 @@ impl Folder {
         let root = Root::open(&self.settings.path).ok().filter(|root| device == 0 || root.device() == device);
         let Some(root) = root else { return read };
         for file in files {
-            if self.context.stop.is_cancelled() || self.status.lock().doubt.is_some() {
+            if self.context.stop.is_cancelled() || self.status.lock().suspicion.is_some() {
                 break;
             }
             let Ok(mut opened) = open_listed(&root, &file) else { continue };

@@ -21,7 +21,7 @@ use crate::file_entry::FileEntry;
 use crate::folder_status::{
     EnrichmentProgress, FolderCounters, FolderReport, FolderState, LastScan, ScanProgress, TreeWatchState,
 };
-use crate::index::{DoubtReason, FolderGeneration};
+use crate::index::{FolderGeneration, SuspicionReason};
 use crate::list::selection::SelectionRequest;
 use crate::list::{ListFilter, ListPage, ListQuery, QueryError, Selection, SelectionCache};
 use crate::marks::{FollowedList, MarkBook, MarkChange, MarkError, MarkExport, MarkReceipt};
@@ -49,7 +49,7 @@ pub struct FolderContext {
 #[derive(Debug, Default)]
 pub(crate) struct Status {
     pub(crate) is_confirmed: bool,
-    pub(crate) doubt: Option<DoubtReason>,
+    pub(crate) suspicion: Option<SuspicionReason>,
     pub(crate) failure: Option<String>,
     pub(crate) watch: TreeWatchState,
     pub(crate) scan: Option<Arc<ScanControl>>,
@@ -57,7 +57,7 @@ pub(crate) struct Status {
     /// When the list was last compared with the tree.
     pub(crate) compared_ms: u64,
     pub(crate) counters: FolderCounters,
-    /// The next scan is believed, however much it loses.
+    /// The next scan is accepted, however much it loses.
     pub(crate) accept_loss: bool,
     /// A scan is asked for.
     pub(crate) is_scan_wanted: bool,
@@ -201,7 +201,7 @@ impl Folder {
         })
     }
 
-    /// Asks for a scan; one that runs is joined by all that ask. With `accept_loss` its result is believed.
+    /// Asks for a scan; one that runs is joined by all that ask. With `accept_loss` its result is accepted.
     /// Returns whether one was running.
     pub fn request_scan(&self, accept_loss: bool) -> bool {
         let is_running = {
@@ -349,8 +349,11 @@ impl Folder {
             name: self.settings.name.clone(),
             path: self.settings.path.display().to_string(),
             state: state(&status, current.is_some()),
-            doubt: status.doubt,
-            problem: status.doubt.map(|doubt| doubt.sentence().to_owned()).or_else(|| status.failure.clone()),
+            suspicion: status.suspicion,
+            problem: status
+                .suspicion
+                .map(|suspicion| suspicion.sentence().to_owned())
+                .or_else(|| status.failure.clone()),
             generation: current.as_ref().map_or(0, |current| current.number),
             age_ms,
             files: current.as_ref().map_or(0, |current| current.files.len()),
@@ -366,8 +369,8 @@ impl Folder {
 }
 
 fn state(status: &Status, has_list: bool) -> FolderState {
-    if status.doubt.is_some() && has_list {
-        FolderState::Doubtful
+    if status.suspicion.is_some() && has_list {
+        FolderState::Suspicious
     } else if has_list && !status.is_confirmed {
         FolderState::Confirming
     } else if status.scan.is_some() || !has_list {

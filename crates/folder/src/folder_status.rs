@@ -3,7 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::index::DoubtReason;
+use crate::index::SuspicionReason;
 use crate::scan::ScanProblems;
 
 /// How far a folder's list can be trusted.
@@ -18,8 +18,8 @@ pub enum FolderState {
     /// The tree is being read.
     #[default]
     Rebuilding,
-    /// The last scan is not believed; the list is the one before.
-    Doubtful,
+    /// The last scan is suspicious; the list is the one before.
+    Suspicious,
 }
 
 /// How changes of the tree are noticed.
@@ -83,8 +83,8 @@ pub struct LastScan {
 pub struct FolderCounters {
     /// Complete scans.
     pub scans: u64,
-    /// Scans that failed or were not believed.
-    pub doubts: u64,
+    /// Scans that failed or were suspicious.
+    pub suspicious_scans: u64,
     /// Scans that were told to end early.
     pub cancelled: u64,
     /// Generations published.
@@ -117,9 +117,9 @@ pub struct FolderReport {
     pub path: String,
     /// How far its list can be trusted.
     pub state: FolderState,
-    /// Why the last scan is not believed.
+    /// Why the last scan is suspicious.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub doubt: Option<DoubtReason>,
+    pub suspicion: Option<SuspicionReason>,
     /// The same as a sentence, or why the last scan failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,

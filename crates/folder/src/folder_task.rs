@@ -16,7 +16,7 @@ use crate::watcher::{TreeWatch, WatchError};
 
 /// Wait after a report of the system, so that those of one change are read together.
 const SETTLE: Duration = Duration::from_millis(250);
-/// Wait after a scan that was not believed, or was cancelled although changes were reported.
+/// Wait after a scan that was suspicious, or was cancelled although changes were reported.
 const RETRY: Duration = Duration::from_secs(30);
 /// Shortest time between two saves of a list.
 const SAVE_INTERVAL_MS: u64 = 60_000;
@@ -93,7 +93,7 @@ impl Folder {
         loop {
             enrichment.refill(&self);
             let save_at_ms = work.is_unsaved.then_some(saved_ms + SAVE_INTERVAL_MS);
-            let has_enrichment = enrichment.has_work() && self.status.lock().doubt.is_none();
+            let has_enrichment = enrichment.has_work() && self.status.lock().suspicion.is_none();
             match self.next(WorkPlan { next_scan_ms, save_at_ms, has_enrichment, is_after_reports }).await {
                 Occasion::Stop => break,
                 Occasion::Scan => {
@@ -101,7 +101,7 @@ impl Folder {
                     work = after;
                     next_scan_ms = self.context.clock.now_ms() + self.wait_after(end, &work);
                     self.prune_covers();
-                    if end == ScanEnd::Believed {
+                    if end == ScanEnd::Accepted {
                         enrichment.retry();
                         // A disk that came back is another tree to the system, and so is a directory in its place.
                         let is_other = watch.as_ref().is_some_and(|watch| watch.root() != work.root);
@@ -111,7 +111,7 @@ impl Folder {
                             next_scan_ms = self.context.clock.now_ms();
                         }
                     }
-                    was_away |= end == ScanEnd::Doubted;
+                    was_away |= end == ScanEnd::Suspicious;
                 }
                 Occasion::Reports => {
                     self.settle().await;
@@ -122,7 +122,7 @@ impl Folder {
                     next_scan_ms = next_scan_ms.min(match end {
                         Some(ReportsEnd::Published) => u64::MAX,
                         Some(ReportsEnd::ScanWanted) | None => now_ms,
-                        Some(ReportsEnd::Deferred) => now_ms + self.wait_after(ScanEnd::Doubted, &work),
+                        Some(ReportsEnd::Deferred) => now_ms + self.wait_after(ScanEnd::Suspicious, &work),
                     });
                     is_after_reports = true;
                 }
@@ -209,7 +209,7 @@ impl Folder {
             tracing::error!(folder = self.settings.name, %error, "a folder's scan ended unexpectedly");
             self.status.lock().scan = None;
             let next_id = self.current().and_then(|list| list.files.iter().map(|file| file.id).max()).unwrap_or(0) + 1;
-            (ScanEnd::Doubted, WorkState { next_id, ..WorkState::default() })
+            (ScanEnd::Suspicious, WorkState { next_id, ..WorkState::default() })
         })
     }
 
@@ -244,7 +244,7 @@ impl Folder {
     fn wait_after(&self, end: ScanEnd, work: &WorkState) -> u64 {
         let is_polled = self.status.lock().watch == TreeWatchState::Polling;
         let usual = if is_polled { self.settings.poll_interval } else { self.settings.compare_interval };
-        let is_early = end == ScanEnd::Doubted || work.is_scan_owed;
+        let is_early = end == ScanEnd::Suspicious || work.is_scan_owed;
         let wait = if is_early { RETRY.min(usual) } else { usual };
         u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)
     }

@@ -15,7 +15,7 @@ use crate::fingerprint::fingerprint;
 use crate::folder::Folder;
 use crate::folder_status::LastScan;
 use crate::index::{
-    Comparison, Difference, DoubtReason, FolderGeneration, ScanEvidence, ScanVerdict, StoredIndex, judge_scan,
+    Comparison, Difference, FolderGeneration, ScanDecision, ScanEvidence, StoredIndex, SuspicionReason, judge_scan,
 };
 use crate::scan::{
     FileFacts, Root, RootIdentity, ScanControl, ScanLimits, ScanResult, ScanRules, ScannedFile, scan_paths, scan_tree,
@@ -27,14 +27,14 @@ pub(crate) struct WorkState {
     pub(crate) next_id: u64,
     /// Number of the file system of the root.
     pub(crate) device: u64,
-    /// The root of the last scan that was believed.
+    /// The root of the last scan that was accepted.
     pub(crate) root: RootIdentity,
     /// Changes were reported that nothing has read yet but a whole scan can.
     pub(crate) is_scan_owed: bool,
     /// Renames that were reported and are not in the list yet.
     pub(crate) renames: Vec<(String, String)>,
-    /// Files that the last scan would have lost, if it was not believed.
-    pub(crate) doubted_loss: Option<usize>,
+    /// Files that the last scan would have lost, if it was suspicious.
+    pub(crate) suspicious_loss: Option<usize>,
     /// Whether the list has changed since it was saved.
     pub(crate) is_unsaved: bool,
 }
@@ -59,7 +59,7 @@ pub(crate) enum ReportsEnd {
     Published,
     /// The whole tree must be read now.
     ScanWanted,
-    /// The last scan is not believed; they wait for the next.
+    /// The last scan is suspicious; they wait for the next.
     Deferred,
 }
 
@@ -76,9 +76,9 @@ pub(crate) struct FoundTree {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ScanEnd {
     /// Its list is published, or was as before.
-    Believed,
+    Accepted,
     /// The list before stays.
-    Doubted,
+    Suspicious,
     /// It was cancelled.
     Cancelled,
 }
@@ -150,8 +150,8 @@ impl Folder {
             let mut status = self.status.lock();
             status.scan = None;
             match end {
-                ScanEnd::Believed => status.counters.scans += 1,
-                ScanEnd::Doubted => status.counters.doubts += 1,
+                ScanEnd::Accepted => status.counters.scans += 1,
+                ScanEnd::Suspicious => status.counters.suspicious_scans += 1,
                 ScanEnd::Cancelled => status.accept_loss |= accept_loss,
             }
         }
@@ -168,14 +168,14 @@ impl Folder {
         let (mut result, root) = match scanned {
             Ok(scanned) => scanned,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return ScanEnd::Cancelled,
-            Err(error) => return self.doubt(DoubtReason::RootAway, Some(&error.to_string())),
+            Err(error) => return self.record_suspicion(SuspicionReason::RootAway, Some(&error.to_string())),
         };
         result.problems.named.splice(0..0, problems);
         let changes = self.dirty.take();
         self.judge(FoundTree { root, rules, result, changes }, work, accept_loss, began_us)
     }
 
-    /// Publishes a tree that was read whole, if it is believed.
+    /// Publishes a tree that was read whole, if it is accepted.
     pub(crate) fn judge(&self, tree: FoundTree, work: &mut WorkState, accept_loss: bool, began_us: u64) -> ScanEnd {
         let FoundTree { root, rules, mut result, changes } = tree;
         // What changed while the tree was read may be in it twice, or not at all.
@@ -193,13 +193,13 @@ impl Folder {
             lost,
             found,
             is_other_device: work.device != 0 && work.device != root.device(),
-            is_confirmed: accept_loss || work.doubted_loss == Some(lost) && found > 0,
+            is_confirmed: accept_loss || work.suspicious_loss == Some(lost) && found > 0,
         };
-        if let ScanVerdict::Doubt(reason) = judge_scan(evidence) {
-            work.doubted_loss = Some(lost);
-            return self.doubt(reason, None);
+        if let ScanDecision::Suspicious(reason) = judge_scan(evidence) {
+            work.suspicious_loss = Some(lost);
+            return self.record_suspicion(reason, None);
         }
-        (work.doubted_loss, work.is_scan_owed) = (None, false);
+        (work.suspicious_loss, work.is_scan_owed) = (None, false);
         work.renames.clear();
         work.is_unsaved |= work.device != root.device();
         (work.device, work.root) = (root.device(), root.identity());
@@ -209,25 +209,25 @@ impl Folder {
             let duration_ms = self.context.clock.since_ms(began_us);
             status.compared_ms = ended_ms;
             status.last_scan = Some(LastScan { ended_ms, duration_ms, files: found, problems: result.problems });
-            (status.is_confirmed, status.doubt, status.failure) = (true, None, None);
+            (status.is_confirmed, status.suspicion, status.failure) = (true, None, None);
             // Reports were lost while it ran: it may have read their directories before.
             status.is_scan_wanted |= is_scan_missing_some;
         }
         self.apply(difference, work);
-        ScanEnd::Believed
+        ScanEnd::Accepted
     }
 
-    fn doubt(&self, reason: DoubtReason, failure: Option<&str>) -> ScanEnd {
+    fn record_suspicion(&self, reason: SuspicionReason, failure: Option<&str>) -> ScanEnd {
         let is_new = {
             let mut status = self.status.lock();
             status.failure = Some(failure.unwrap_or_else(|| reason.sentence()).to_owned());
-            status.doubt.replace(reason) != Some(reason)
+            status.suspicion.replace(reason) != Some(reason)
         };
         if is_new {
             let reason = reason.sentence();
-            tracing::warn!(folder = self.settings.name, reason, error = failure, "a folder's scan is not believed");
+            tracing::warn!(folder = self.settings.name, reason, error = failure, "a folder's scan is suspicious");
         }
-        ScanEnd::Doubted
+        ScanEnd::Suspicious
     }
 
     /// Replaces what a scan found at paths that changed meanwhile by what is there now.
@@ -247,14 +247,14 @@ impl Folder {
         result.keep_first(self.settings.max_files);
     }
 
-    /// Reads what the system reported as changed, and publishes it unless only a whole scan can be believed.
+    /// Reads what the system reported as changed, and publishes it unless only a whole scan can be accepted.
     pub(crate) fn apply_reports(&self, work: &mut WorkState) -> ReportsEnd {
         let changes = self.dirty.take();
-        let (is_confirmed, is_doubted) = {
+        let (is_confirmed, is_suspicious) = {
             let status = self.status.lock();
-            (status.is_confirmed, status.doubt.is_some())
+            (status.is_confirmed, status.suspicion.is_some())
         };
-        if is_doubted {
+        if is_suspicious {
             work.owe_scan(changes);
             return ReportsEnd::Deferred;
         }
@@ -272,8 +272,8 @@ impl Folder {
         let mut difference = self.compare(&root, result.files, &is_covered, work);
         let known = self.current.load().as_ref().map_or(0, |current| current.files.len());
         let (lost, found) = (difference.removed.len(), difference.files.len());
-        let verdict = judge_scan(ScanEvidence { known, lost, found, ..ScanEvidence::default() });
-        if verdict != ScanVerdict::Belief || result.problems.beyond_limit > 0 {
+        let decision = judge_scan(ScanEvidence { known, lost, found, ..ScanEvidence::default() });
+        if decision != ScanDecision::Accepted || result.problems.beyond_limit > 0 {
             work.is_scan_owed = true;
             return ReportsEnd::ScanWanted;
         }

@@ -6,7 +6,7 @@
 //! | [`folders`], [`folder`] | all folders; one of them: what may be asked of it |
 //! | `folder_task`, `folder_work` | its task, and the blocking work of it; [`folder_status`]: what it shows |
 //! | [`scan`] | reading a tree, never outside its root and never through a link |
-//! | [`index`] | generations, how one follows from another, whether a scan is believed, the file they are saved in |
+//! | [`index`] | generations, how one follows from another, whether a scan is accepted, the file they are saved in |
 //! | [`list`] | search, filter, order, pages and cursors |
 //! | [`marks`] | marks in `state.db`, which follow renames |
 //! | `marker_files` | the comic app's own marker files, which are followed |
@@ -18,7 +18,7 @@
 //!
 //! **A list is a generation.** A generation is complete and never changes; a scan makes the next one and replaces it by
 //! one swap. So a list is never empty because something is being built, and never shorter than the last complete one. A
-//! disk that is away, an empty root or the loss of most files is a doubt: the last generation stays, and says so.
+//! disk that is away, an empty root or the loss of most files makes a scan suspicious: the last generation stays, and says so.
 //!
 //! **A file has a number** that follows it through renames and changes of its content: by its inode with its time of
 //! creation, by the renames that the system reports, else by size, times and a hash of its ends.

@@ -18,7 +18,7 @@ use crate::error::Problem;
 #[serde(deny_unknown_fields)]
 #[schema(as = FolderScanWanted)]
 pub(crate) struct ScanRequest {
-    /// Believes the result, even if most files are gone.
+    /// Accepts the result, even if most files are gone.
     #[serde(default)]
     accept_loss: bool,
 }

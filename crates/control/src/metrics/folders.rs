@@ -24,8 +24,12 @@ impl MetricsEncoder<'_> {
         });
         self.gauges("folder_state", "State of the folder's list: 1 for the current state", states)?;
         self.counters("folder_scans", "Complete scans of the folder", each(|folder| folder.counters.scans))?;
-        let doubts = each(|folder| folder.counters.doubts);
-        self.counters("folder_scan_doubts", "Scans of the folder that failed or were not believed", doubts)?;
+        let suspicious = each(|folder| folder.counters.suspicious_scans);
+        self.counters(
+            "folder_suspicious_scans",
+            "Scans of the folder that failed or that the shrink guard holds back",
+            suspicious,
+        )?;
         let changes = folders.iter().flat_map(|folder| {
             let counters = &folder.counters;
             let labels = |kind| [("folder", folder.name.as_str()), ("kind", kind)];
@@ -47,5 +51,5 @@ const STATES: [(FolderState, &str); 4] = [
     (FolderState::Fresh, "fresh"),
     (FolderState::Confirming, "confirming"),
     (FolderState::Rebuilding, "rebuilding"),
-    (FolderState::Doubtful, "doubtful"),
+    (FolderState::Suspicious, "suspicious"),
 ];

@@ -60,7 +60,7 @@ fn folder() -> FolderReport {
         name: "comics".into(),
         path: "/srv/comics".into(),
         state: FolderState::Fresh,
-        doubt: None,
+        suspicion: None,
         problem: None,
         generation: 1,
         age_ms: Some(1),

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 const DIGITS: usize = 32;
 
 /// The nil id: a user with this id counts as no user.
-pub(crate) const NOBODY: &str = "00000000000000000000000000000000";
+pub(crate) const NO_USER: &str = "00000000000000000000000000000000";
 
 /// Positions of the dashes in the long form.
 const DASHES: [usize; 4] = [8, 13, 18, 23];

@@ -92,7 +92,7 @@ impl<'a> CanonicalQuery<'a> {
                 return Ok(());
             }
             if pair.lowercase == "userid" {
-                self.user = Some(pair.value).filter(|user| user != guid::NOBODY);
+                self.user = Some(pair.value).filter(|user| user != guid::NO_USER);
                 return Ok(());
             }
         }
@@ -130,7 +130,7 @@ impl<'a> CanonicalQuery<'a> {
         if user.is_empty() || user.trim() != user {
             return Err(Odd);
         }
-        if user == guid::NOBODY {
+        if user == guid::NO_USER {
             return Ok(());
         }
         if self.user.as_deref().is_some_and(|named| named != user) {
@@ -247,7 +247,7 @@ mod tests {
         let mut query = CanonicalQuery::parse("limit=1", DeviceIdRole::Ignored).unwrap();
         assert_eq!(query.set_user("u "), Err(Odd));
         assert_eq!(query.set_user(""), Err(Odd));
-        query.set_user(guid::NOBODY).unwrap();
+        query.set_user(guid::NO_USER).unwrap();
         assert_eq!(query.user(), None);
         query.set_user(ID).unwrap();
         assert_eq!(query.user(), Some(ID));

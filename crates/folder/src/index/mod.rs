@@ -3,10 +3,10 @@
 pub mod difference;
 pub mod generation;
 
+pub mod shrink_guard;
 pub mod stored_index;
-pub mod verdict;
 
 pub use difference::{Comparison, Difference};
 pub use generation::{FolderGeneration, SortOrder};
+pub use shrink_guard::{ScanDecision, ScanEvidence, SuspicionReason, judge_scan};
 pub use stored_index::StoredIndex;
-pub use verdict::{DoubtReason, ScanEvidence, ScanVerdict, judge_scan};

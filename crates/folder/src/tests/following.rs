@@ -1,4 +1,4 @@
-//! Changes of the tree are followed, and a disk that is away is a doubt.
+//! Changes of the tree are followed, and a scan of a disk that is away is suspicious.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use greenroom_config::WatchMode;
 
 use super::fixture::{Tree, paths, remove};
 use crate::folder_status::{FolderState, TreeWatchState};
-use crate::index::DoubtReason;
+use crate::index::SuspicionReason;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn additions_removals_renames_and_moves_of_trees_are_seen_live_and_files_keep_their_numbers() {
@@ -65,15 +65,15 @@ async fn a_disk_that_is_away_or_empty_never_empties_the_list() {
     let aside = tree.root().with_extension("aside");
     std::fs::rename(tree.root(), &aside).expect("away");
     let running = tree.open();
-    let list = running.wait(|pulse| pulse.state == FolderState::Doubtful).await;
+    let list = running.wait(|pulse| pulse.state == FolderState::Suspicious).await;
     assert_eq!(paths(&list), ["1.cbz", "2.cbz"]);
-    assert_eq!(running.folder.report().doubt, Some(DoubtReason::RootAway));
+    assert_eq!(running.folder.report().suspicion, Some(SuspicionReason::RootAway));
     running.stop().await;
     std::fs::create_dir(tree.root()).expect("an empty mount point");
     let running = tree.open();
-    let list = running.wait(|pulse| pulse.state == FolderState::Doubtful).await;
+    let list = running.wait(|pulse| pulse.state == FolderState::Suspicious).await;
     assert_eq!(paths(&list), ["1.cbz", "2.cbz"]);
-    assert_eq!(running.folder.report().doubt, Some(DoubtReason::RootEmpty));
+    assert_eq!(running.folder.report().suspicion, Some(SuspicionReason::RootEmpty));
     // A person says that it is so.
     running.folder.request_scan(true);
     running.holds(&[]).await;
@@ -88,7 +88,7 @@ async fn a_disk_that_came_back_is_watched_again() {
     let aside = tree.root().with_extension("aside");
     std::fs::rename(tree.root(), &aside).expect("away");
     running.folder.request_scan(false);
-    running.wait(|pulse| pulse.state == FolderState::Doubtful).await;
+    running.wait(|pulse| pulse.state == FolderState::Suspicious).await;
     // Another disk with the same files.
     std::fs::create_dir(tree.root()).expect("made");
     tree.write("1.cbz", "1.cbz");

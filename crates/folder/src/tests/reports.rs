@@ -9,7 +9,7 @@ use crate::cover_store::{CoverResult, CoverStore};
 use crate::dirty_paths::ReportedChanges;
 use crate::enrichment::EnrichmentQueue;
 use crate::folder_work::{FoundTree, ReportsEnd, ScanEnd, WorkState};
-use crate::index::DoubtReason;
+use crate::index::SuspicionReason;
 use crate::scan::{FileFacts, Root, ScanControl, ScanLimits, ScanRules, ScannedFile, scan_tree};
 
 /// A folder that was scanned once, and whose task does not run.
@@ -17,7 +17,7 @@ fn scanned(tree: &Tree) -> (Running, WorkState) {
     let mut settings = tree.settings();
     settings.enrich = true;
     let (running, mut work) = (tree.prepare(settings), WorkState::default());
-    assert_eq!(running.folder.scan(&mut work), ScanEnd::Believed);
+    assert_eq!(running.folder.scan(&mut work), ScanEnd::Accepted);
     (running, work)
 }
 
@@ -48,8 +48,8 @@ fn files_that_cannot_be_opened_stay_pending_until_they_can_be_read() {
     remove(&tree.root().join("1.cbz"));
     tree.write("2.cbz", "something else");
     assert_eq!(folder.read_details(files.clone(), work.device).len(), 1, "one gone, one changed");
-    folder.status.lock().doubt = Some(DoubtReason::RootAway);
-    assert_eq!(folder.read_details(files, work.device).len(), 0, "the list is doubted");
+    folder.status.lock().suspicion = Some(SuspicionReason::RootAway);
+    assert_eq!(folder.read_details(files, work.device).len(), 0, "the list is suspicious");
     assert!(queue.collect(HashMap::new(), folder).is_none());
     queue.refill(folder);
     assert!(!queue.has_work());
@@ -78,10 +78,10 @@ fn reports_that_were_lost_while_a_scan_ran_make_another_scan() {
     let (running, mut work) = scanned(&tree);
     // What was lost before a scan began is made good by it.
     running.folder.dirty.lose();
-    assert_eq!(running.folder.scan(&mut work), ScanEnd::Believed);
+    assert_eq!(running.folder.scan(&mut work), ScanEnd::Accepted);
     assert!(!running.folder.status.lock().is_scan_wanted && !work.is_scan_owed);
     let lost = ReportedChanges { are_incomplete: true, ..ReportedChanges::default() };
-    assert_eq!(running.folder.judge(found(&tree, lost), &mut work, false, 0), ScanEnd::Believed);
+    assert_eq!(running.folder.judge(found(&tree, lost), &mut work, false, 0), ScanEnd::Accepted);
     assert!(running.folder.status.lock().is_scan_wanted);
 }
 
@@ -96,10 +96,10 @@ fn a_scan_that_failed_keeps_the_reports_it_took() {
     let aside = tree.root().with_extension("aside");
     std::fs::rename(tree.root(), &aside).expect("away");
     assert_eq!(running.folder.apply_reports(&mut work), ReportsEnd::ScanWanted);
-    assert_eq!(running.folder.scan(&mut work), ScanEnd::Doubted);
+    assert_eq!(running.folder.scan(&mut work), ScanEnd::Suspicious);
     assert!(work.is_scan_owed);
     std::fs::rename(&aside, tree.root()).expect("back");
-    assert_eq!(running.folder.scan(&mut work), ScanEnd::Believed);
+    assert_eq!(running.folder.scan(&mut work), ScanEnd::Accepted);
     assert_eq!(listed(&running), ["2.cbz", "9.cbz"]);
     assert_eq!(running.folder.current().and_then(|list| Some(list.find("9.cbz")?.id)), number);
     assert!(!work.is_scan_owed && work.renames.is_empty());
@@ -115,18 +115,18 @@ fn files_below_a_path_that_cannot_be_read_again_stay_in_the_list() {
     let mut tree_found = found(&tree, changes);
     let stat = FileFacts { size: 1, mtime_ns: 1, inode: 1, birth_ns: 1, is_directory: false };
     tree_found.result.files.push(ScannedFile { path: format!("{long}/2.cbz"), stat });
-    assert_eq!(running.folder.judge(tree_found, &mut work, false, 0), ScanEnd::Believed);
+    assert_eq!(running.folder.judge(tree_found, &mut work, false, 0), ScanEnd::Accepted);
     assert_eq!(listed(&running), ["1.cbz".to_owned(), format!("{long}/2.cbz")]);
     let problems = running.folder.report().last_scan.expect("a scan").problems;
     assert_eq!(problems.unreadable_files, 1);
     // Nor does a further scan remove it, as long as that is so.
     let changes = ReportedChanges { paths: [long].into(), ..ReportedChanges::default() };
-    assert_eq!(running.folder.judge(found(&tree, changes), &mut work, false, 0), ScanEnd::Believed);
+    assert_eq!(running.folder.judge(found(&tree, changes), &mut work, false, 0), ScanEnd::Accepted);
     assert_eq!(listed(&running).len(), 2);
 }
 
 #[test]
-fn a_tree_that_is_reported_as_empty_or_mostly_gone_is_scanned_whole_before_it_is_believed() {
+fn a_tree_that_is_reported_as_empty_or_mostly_gone_is_scanned_whole_before_it_is_accepted() {
     let names: Vec<String> = (0..300).map(|at| format!("{}/{at:03}.cbz", at % 3)).collect();
     let tree = Tree::new(&names.iter().map(String::as_str).collect::<Vec<_>>());
     let (running, mut work) = scanned(&tree);
@@ -139,14 +139,14 @@ fn a_tree_that_is_reported_as_empty_or_mostly_gone_is_scanned_whole_before_it_is
     }
     assert_eq!(folder.apply_reports(&mut work), ReportsEnd::ScanWanted);
     assert_eq!(listed(&running).len(), 300);
-    assert_eq!(folder.scan(&mut work), ScanEnd::Doubted);
-    // As long as that is in doubt, nothing else is published either.
+    assert_eq!(folder.scan(&mut work), ScanEnd::Suspicious);
+    // As long as that is in suspicion, nothing else is published either.
     remove(&tree.root().join("2/002.cbz"));
     folder.dirty.add("2/002.cbz".into());
     assert_eq!(folder.apply_reports(&mut work), ReportsEnd::Deferred);
     assert_eq!(listed(&running).len(), 300);
     folder.request_scan(true);
-    assert_eq!(folder.scan(&mut work), ScanEnd::Believed);
+    assert_eq!(folder.scan(&mut work), ScanEnd::Accepted);
     assert_eq!(listed(&running).len(), 99);
     std::fs::remove_dir_all(tree.root().join("2")).expect("removed");
     folder.dirty.add("2".into());
@@ -160,7 +160,7 @@ fn reports_add_no_files_beyond_the_limit() {
     let mut settings = tree.settings();
     settings.max_files = 3;
     let (running, mut work) = (tree.prepare(settings), WorkState::default());
-    assert_eq!(running.folder.scan(&mut work), ScanEnd::Believed);
+    assert_eq!(running.folder.scan(&mut work), ScanEnd::Accepted);
     for name in ["0.cbz", "3.cbz", "4.cbz"] {
         tree.write(name, name);
         running.folder.dirty.add(name.into());

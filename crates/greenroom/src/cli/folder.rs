@@ -36,7 +36,7 @@ enum FolderCommand {
     Scan {
         /// Name of the folder
         folder: String,
-        /// Believe the result, even if most files are gone
+        /// Accept the result, even if most files are gone
         #[arg(long)]
         accept_loss: bool,
     },
@@ -184,7 +184,7 @@ async fn scan(client: &ApiClient, folder: &str, accept_loss: bool, is_json: bool
     let path = format!("api/v1/folders/{folder}");
     let count = |report: &Value| {
         let counters = &report["counters"];
-        ["scans", "doubts", "cancelled"].iter().filter_map(|name| counters[*name].as_u64()).sum::<u64>()
+        ["scans", "suspicious_scans", "cancelled"].iter().filter_map(|name| counters[*name].as_u64()).sum::<u64>()
     };
     let before = client.get(&path).await?;
     let begun =

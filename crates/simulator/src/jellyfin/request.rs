@@ -21,7 +21,7 @@ use crate::state::{StateView, StateWrite};
 use crate::users::UserId;
 
 /// User of changes by an API key, which belong to no user.
-pub(crate) const NOBODY: UserId = UserId(0);
+pub(crate) const NO_USER: UserId = UserId(0);
 
 /// Caller of a request.
 #[derive(Debug, Clone)]
@@ -165,7 +165,7 @@ impl JellyfinRequest<'_> {
 
     /// Changes the state on behalf of `user` (none for an API key) and creates the response within the change.
     pub(crate) fn write<T>(&self, user: Option<UserId>, change: impl FnOnce(&mut StateWrite<'_>) -> T) -> T {
-        self.context.state.write(user.unwrap_or(NOBODY), |write| {
+        self.context.state.write(user.unwrap_or(NO_USER), |write| {
             let made = change(write);
             let view = write.view();
             let mut marks = self.marks.lock();

@@ -12,7 +12,7 @@ const STATES = {
   fresh: "Up to date",
   confirming: "As it was before the start; it is being compared",
   rebuilding: "Being compared",
-  doubtful: "As it was; the last scan is not believed",
+  suspicious: "As it was; the last scan is suspicious",
 };
 
 export async function render(root, context) {

@@ -9,7 +9,7 @@ use crate::jellyfin::dto::{self, FieldSelection};
 use crate::jellyfin::error::JellyfinError;
 use crate::jellyfin::find::{ListItem, thing_of};
 use crate::jellyfin::ident::{IdNamespace, JellyfinId};
-use crate::jellyfin::request::{JellyfinRequest, NOBODY, field, text, texts};
+use crate::jellyfin::request::{JellyfinRequest, NO_USER, field, text, texts};
 use crate::jellyfin::response::JellyfinResponse;
 use crate::jellyfin::response_context::{ResponseContext, item_id_of};
 use crate::state::{PlaylistAudience, PlaylistEntryRecord, PlaylistRecord, StateView};
@@ -104,7 +104,7 @@ fn add(ask: &JellyfinRequest<'_>, id: ItemId) -> RouteResult {
     let user = may_edit(ask, id)?;
     let wanted = ask.params.list("ids");
     ask.write(user, |write| {
-        let ids = expand(ask, &write.view(), user.unwrap_or(NOBODY), &wanted);
+        let ids = expand(ask, &write.view(), user.unwrap_or(NO_USER), &wanted);
         write.append_to_playlist(id, &ids);
     });
     Ok(JellyfinResponse::no_content())
@@ -136,7 +136,7 @@ fn change(ask: &JellyfinRequest<'_>, id: ItemId) -> RouteResult {
     let shared = shares(ask, &body)?;
     ask.write(user, |write| {
         if let Some(wanted) = texts(&body, "ids") {
-            let ids = expand(ask, &write.view(), user.unwrap_or(NOBODY), &wanted);
+            let ids = expand(ask, &write.view(), user.unwrap_or(NO_USER), &wanted);
             write.empty_playlist(id);
             write.append_to_playlist(id, &ids);
         }

@@ -1,4 +1,4 @@
-//! Whether a scan is believed: a disk that is away is a doubt, never an empty library.
+//! Whether a scan is accepted: a disk that is away makes it suspicious, never an empty library.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -21,11 +21,11 @@ pub struct ScanEvidence {
     pub is_confirmed: bool,
 }
 
-/// Why a scan is not believed.
+/// Why a scan is suspicious.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
-#[schema(as = FolderDoubt)]
-pub enum DoubtReason {
+#[schema(as = FolderSuspicion)]
+pub enum SuspicionReason {
     /// The root is not there or cannot be read.
     RootAway,
     /// The root is empty.
@@ -36,7 +36,7 @@ pub enum DoubtReason {
     MostLost,
 }
 
-impl DoubtReason {
+impl SuspicionReason {
     /// A sentence for people.
     pub fn sentence(self) -> &'static str {
         match self {
@@ -50,27 +50,27 @@ impl DoubtReason {
     }
 }
 
-/// Whether a scan is believed.
+/// Whether a scan is accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ScanVerdict {
+pub enum ScanDecision {
     /// The scan is published.
-    Belief,
+    Accepted,
     /// The last generation stays.
-    Doubt(DoubtReason),
+    Suspicious(SuspicionReason),
 }
 
 /// Judges a complete scan.
-pub fn judge_scan(evidence: ScanEvidence) -> ScanVerdict {
+pub fn judge_scan(evidence: ScanEvidence) -> ScanDecision {
     let ScanEvidence { known, lost, found, is_other_device, is_confirmed } = evidence;
     if is_confirmed || known == 0 || lost == 0 {
-        return ScanVerdict::Belief;
+        return ScanDecision::Accepted;
     }
     let is_half = lost > known / 2;
     match (found, is_half) {
-        (0, _) => ScanVerdict::Doubt(DoubtReason::RootEmpty),
-        (_, true) if is_other_device => ScanVerdict::Doubt(DoubtReason::OtherFileSystem),
-        (_, true) if lost >= MANY_LOST => ScanVerdict::Doubt(DoubtReason::MostLost),
-        _ => ScanVerdict::Belief,
+        (0, _) => ScanDecision::Suspicious(SuspicionReason::RootEmpty),
+        (_, true) if is_other_device => ScanDecision::Suspicious(SuspicionReason::OtherFileSystem),
+        (_, true) if lost >= MANY_LOST => ScanDecision::Suspicious(SuspicionReason::MostLost),
+        _ => ScanDecision::Accepted,
     }
 }
 
@@ -78,24 +78,24 @@ pub fn judge_scan(evidence: ScanEvidence) -> ScanVerdict {
 mod tests {
     use super::*;
 
-    fn judge(known: usize, lost: usize, found: usize) -> ScanVerdict {
+    fn judge(known: usize, lost: usize, found: usize) -> ScanDecision {
         judge_scan(ScanEvidence { known, lost, found, ..ScanEvidence::default() })
     }
 
     #[test]
-    fn an_empty_root_is_a_doubt_unless_it_was_always_empty_or_is_confirmed() {
-        assert_eq!(judge(5, 5, 0), ScanVerdict::Doubt(DoubtReason::RootEmpty));
-        assert_eq!(judge(0, 0, 0), ScanVerdict::Belief);
+    fn an_empty_root_is_suspicious_unless_it_was_always_empty_or_is_confirmed() {
+        assert_eq!(judge(5, 5, 0), ScanDecision::Suspicious(SuspicionReason::RootEmpty));
+        assert_eq!(judge(0, 0, 0), ScanDecision::Accepted);
         let evidence = ScanEvidence { known: 5, lost: 5, is_confirmed: true, ..ScanEvidence::default() };
-        assert_eq!(judge_scan(evidence), ScanVerdict::Belief);
+        assert_eq!(judge_scan(evidence), ScanDecision::Accepted);
     }
 
     #[test]
-    fn some_removals_are_believed_and_a_collapse_is_not() {
-        assert_eq!(judge(1000, 400, 600), ScanVerdict::Belief);
-        assert_eq!(judge(1000, 600, 400), ScanVerdict::Doubt(DoubtReason::MostLost));
-        assert_eq!(judge(10, 9, 1), ScanVerdict::Belief);
+    fn some_removals_are_accepted_and_a_collapse_is_not() {
+        assert_eq!(judge(1000, 400, 600), ScanDecision::Accepted);
+        assert_eq!(judge(1000, 600, 400), ScanDecision::Suspicious(SuspicionReason::MostLost));
+        assert_eq!(judge(10, 9, 1), ScanDecision::Accepted);
         let moved = ScanEvidence { known: 10, lost: 9, found: 1, is_other_device: true, is_confirmed: false };
-        assert_eq!(judge_scan(moved), ScanVerdict::Doubt(DoubtReason::OtherFileSystem));
+        assert_eq!(judge_scan(moved), ScanDecision::Suspicious(SuspicionReason::OtherFileSystem));
     }
 }
