@@ -91,7 +91,7 @@ pub(crate) async fn list(
     let Query(params) = params.map_err(|_| BAD_LIST_QUERY)?;
     let folder = Arc::clone(state.control.folders.compat().ok_or(NO_COMPAT_FOLDER)?);
     if params.refresh.as_deref().is_some_and(|refresh| refresh.eq_ignore_ascii_case("true")) {
-        folder.request_scan(false);
+        folder.refresh();
     }
     let query = params.query()?;
     let Some(generation) = folder.wait_for_first().await else { return Ok(not_yet(&folder)) };

@@ -94,10 +94,12 @@ async fn a_disk_that_came_back_is_watched_again() {
     tree.write("1.cbz", "1.cbz");
     tree.write("2.cbz", "2.cbz");
     running.folder.request_scan(false);
-    let scans = running.folder.report().counters.scans;
-    running.wait(|_| running.folder.report().counters.scans >= scans + 2).await;
+    running.fresh().await;
+    // The scan that follows the new watch may find this one; nothing but an event tells of the next.
     tree.write("3.cbz", "new");
     running.holds(&["1.cbz", "2.cbz", "3.cbz"]).await;
+    tree.write("4.cbz", "newer");
+    running.holds(&["1.cbz", "2.cbz", "3.cbz", "4.cbz"]).await;
     running.stop().await;
 }
 
