@@ -14,6 +14,7 @@ use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::change_history::ChangeHistory;
 use crate::cover_store::CoverStore;
 use crate::dirty_paths::DirtyPaths;
 use crate::duplicates::Duplicates;
@@ -85,6 +86,8 @@ pub struct Folder {
     pub(crate) current: ArcSwapOption<FolderGeneration>,
     pub(crate) duplicates: ArcSwap<Duplicates>,
     pub(crate) marks: MarkBook,
+    /// What changed lately.
+    pub changes: ChangeHistory,
     pub(crate) status: Mutex<Status>,
     pub(crate) scan_requests: Notify,
     pub(crate) dirty: Arc<DirtyPaths>,
@@ -110,6 +113,7 @@ impl Folder {
             tracing::error!(folder = settings.name, %error, "the marks of a folder cannot be read");
             MarkBook::unavailable(&settings.marks)
         });
+        let changes = ChangeHistory::open(&context.data_dir, &settings.name);
         let covers = CoverStore::new(&context.data_dir.join("folders").join("covers"), &settings);
         Self {
             settings,
@@ -117,6 +121,7 @@ impl Folder {
             current: ArcSwapOption::empty(),
             duplicates: ArcSwap::from_pointee(Duplicates::default()),
             marks,
+            changes,
             status: Mutex::default(),
             scan_requests: Notify::new(),
             dirty: Arc::default(),

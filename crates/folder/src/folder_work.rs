@@ -325,6 +325,12 @@ impl Folder {
         if let Err(error) = self.marks.follow(&difference, || self.publish(generation)) {
             tracing::warn!(folder = self.settings.name, %error, "marks of renamed files could not be written");
         }
+        // The first list is no change.
+        if before.is_some()
+            && let Err(error) = self.changes.record(&difference, self.context.clock.now_ms())
+        {
+            tracing::warn!(folder = self.settings.name, %error, "changes of a folder could not be recorded");
+        }
         work.is_unsaved = true;
         {
             let mut status = self.status.lock();

@@ -9,6 +9,7 @@
 //! | [`index`] | generations, how one follows from another, whether a scan is accepted, the file they are saved in |
 //! | [`list`] | search, filter, order, pages and cursors |
 //! | [`marks`] | marks in `state.db`, which follow renames |
+//! | [`change_history`] | what changed lately, in `state.db` |
 //! | `marker_files` | the comic app's own marker files, which are followed |
 //! | [`archive`] | page counts and ComicInfo.xml of zip, rar, 7z and tar; `enrichment`: reading them in the background |
 //! | [`cover`], [`cover_store`] | covers, and their thumbnails on disk; `cover_service`: the worker that makes them |
@@ -24,6 +25,7 @@
 //! creation, by the renames that the system reports, else by size, times and a hash of its ends.
 
 pub mod archive;
+pub mod change_history;
 pub mod comic_info;
 pub mod cover;
 mod cover_service;

@@ -257,6 +257,18 @@ pub const STEPS: &[&str] = &[
         PRIMARY KEY (folder, mark, path)
     ) WITHOUT ROWID;
 ",
+    "
+    CREATE TABLE folder_change (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        folder TEXT NOT NULL,
+        at_ms INTEGER NOT NULL,
+        kind TEXT NOT NULL,
+        path TEXT NOT NULL,
+        previous_path TEXT
+    );
+    CREATE INDEX folder_change_of_folder ON folder_change (folder, at_ms);
+    CREATE INDEX folder_change_of_path ON folder_change (folder, path);
+",
 ];
 
 /// The current schema version.

@@ -1,8 +1,10 @@
 //! Folders of files over the API: their states and lists, scans, marks, duplicates, covers and files.
 //!
-//! Modules: [`files`] (lists), [`scans`], [`marks`], [`duplicates`], [`events`] (changes as server-sent events),
+//! Modules: [`files`] (lists), [`scans`], [`marks`], [`duplicates`], [`changes`] (what changed lately),
+//! [`events`] (changes as server-sent events),
 //! [`content`] (covers and files by signed links), `entity_tag` (conditional requests), `problems`.
 
+pub(crate) mod changes;
 pub(crate) mod content;
 pub(crate) mod duplicates;
 mod entity_tag;
@@ -46,6 +48,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<ApiState>> {
         .routes(routes!(marks::undo))
         .routes(routes!(marks::import_marks))
         .routes(routes!(duplicates::list))
+        .routes(routes!(changes::list))
         .routes(routes!(events::watch))
         .routes(routes!(content::show))
 }

@@ -29,6 +29,20 @@ pub(crate) const BAD_LIST_QUERY: Problem = Problem {
     detail: "The parameters are page, per_page (10 to 500, or all), search, filter (all, marked, unmarked, duplicates, \
              unread, mark:NAME), sort (name, date, size, series), direction (asc, desc), cursor and refresh.",
 };
+/// Changes were asked for with parameters that are not known.
+pub(crate) const BAD_CHANGES_QUERY: Problem = Problem {
+    status: StatusCode::BAD_REQUEST,
+    code: "bad-changes-query",
+    title: "Invalid query for changes",
+    detail: "The parameters are days (1 to 31), limit (1 to 500) and before (a number).",
+};
+/// The changes of a folder cannot be read.
+pub(crate) const HISTORY_UNREADABLE: Problem = Problem {
+    status: StatusCode::SERVICE_UNAVAILABLE,
+    code: "history-unreadable",
+    title: "The changes cannot be read",
+    detail: "state.db cannot be read at present; the log says why.",
+};
 /// A signed link is wrong or old.
 pub(crate) const BAD_LINK: Problem = Problem {
     status: StatusCode::FORBIDDEN,

@@ -1,5 +1,6 @@
 //! Folders on a real tree, and lists beside a naive model.
 
+mod changes;
 mod fixture;
 mod following;
 mod lists;

@@ -47,6 +47,14 @@ enum FolderCommand {
         /// Name of the folder
         folder: String,
     },
+    /// List what changed lately, newest first
+    Changes {
+        /// Name of the folder
+        folder: String,
+        /// How many days back: 1 to 31
+        #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u64).range(1..=31))]
+        days: u64,
+    },
     /// Print all marks of a folder as JSON
     Export {
         /// Name of the folder
@@ -125,6 +133,10 @@ pub(super) fn folder(options: &FolderArgs) -> u8 {
             Some(FolderCommand::Duplicates { folder }) => {
                 let found = client.get(&format!("api/v1/folders/{folder}/duplicates?limit=500")).await?;
                 println!("{}", if options.json { found.to_string() } else { groups(&found) });
+            }
+            Some(FolderCommand::Changes { folder, days }) => {
+                let found = client.get(&format!("api/v1/folders/{folder}/changes?limit=500&days={days}")).await?;
+                println!("{}", if options.json { found.to_string() } else { changes(&found) });
             }
             Some(FolderCommand::Export { folder }) => {
                 let marks = client.document(&format!("api/v1/folders/{folder}/marks")).await;
@@ -271,6 +283,24 @@ fn groups(found: &Value) -> String {
     lines.join("\n")
 }
 
+fn changes(found: &Value) -> String {
+    let mut lines = Vec::new();
+    for change in found["changes"].as_array().into_iter().flatten() {
+        let at = change["at_ms"].as_i64().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
+        let at = at.map_or_else(String::new, |at| {
+            at.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M").to_string()
+        });
+        let from = change["previous_path"].as_str().map(|_| format!("{} -> ", text(&change["previous_path"])));
+        let (kind, from) = (text(&change["kind"]), from.unwrap_or_default());
+        lines.push(format!("{at}  {kind:<9} {from}{}", text(&change["path"])));
+    }
+    let counts = &found["counts"];
+    let [added, removed] = [&counts["added"], &counts["removed"]];
+    let [renamed, rewritten] = [&counts["renamed"], &counts["rewritten"]];
+    lines.push(format!("{added} added, {removed} removed, {renamed} renamed, {rewritten} rewritten"));
+    lines.join("\n")
+}
+
 /// A text for the terminal: control characters, which a file's name may hold, are escaped.
 fn text(value: &Value) -> String {
     let mut shown = String::new();
@@ -307,6 +337,14 @@ mod tests {
         let found =
             json!({"total": 1, "groups": [{"reason": "same-issue", "total_files": 9, "files": [{"path": "a"}]}]});
         assert_eq!(groups(&found), "same-issue:\n  a\n  and 8 more\n1 groups");
+    }
+
+    #[test]
+    fn changes_are_printed_on_a_line_each_and_counted() {
+        let found = json!({"changes": [{"at_ms": 0, "kind": "renamed", "path": "b", "previous_path": "a"}],
+            "counts": {"added": 0, "removed": 0, "renamed": 1, "rewritten": 0}});
+        let shown = changes(&found);
+        assert!(shown.contains("  renamed   a -> b\n0 added, 0 removed, 1 renamed, 0 rewritten"), "{shown}");
     }
 
     #[test]

@@ -199,7 +199,7 @@ function openFolder(root, context, report) {
   const tools = make("div", { class: "card tools" },
     make("div", { class: "search" }, search, filters, sorts, directions, looks, scan),
     make("div", { class: "search" }, marks, set, unset, undo, number));
-  root.append(state, problem, tools, shelf, pages, makeDuplicates(base, context));
+  root.append(state, problem, tools, shelf, pages, makeChanges(base, context), makeDuplicates(base, context));
   load();
   follow(base, context, (now) => {
     problem.hidden = !now.problem;
@@ -239,26 +239,49 @@ function follow(base, context, changed) {
   context.signal.addEventListener("abort", () => source.close());
 }
 
-/** Files that seem to be duplicates, side by side, loaded when they are opened. */
-function makeDuplicates(base, context) {
+/** Opens as details whose list is loaded when it is opened. */
+function makeLoadedList(heading, load) {
   const list = make("ul", { class: "rows" });
-  const details = make("details", { class: "card more" }, make("summary", {}, "Files that seem to be duplicates"), list);
+  const details = make("details", { class: "card more" }, make("summary", {}, heading), list);
   details.addEventListener("toggle", async () => {
     if (!details.open) return;
     try {
-      const found = await context.ask("GET", base + "/duplicates?limit=100");
-      const words = { "same-content": "The same content", "same-issue": "The same series and number" };
-      const side = (file) =>
-        make("div", { class: "item" },
-          file.cover && make("img", { src: file.cover.replace(/^\//, ""), alt: "", loading: "lazy", width: "80" }),
-          make("b", {}, file.path), make("small", {}, aboutOf(file)));
-      const more = (group) => group.total_files > group.files.length && " (" + counted(group.total_files, "file") + ")";
-      const rows = found.groups.map((group) =>
-        make("li", {}, make("small", {}, words[group.reason], more(group)), group.files.map(side)));
+      const rows = await load();
       list.replaceChildren(...(rows.length ? rows : [make("li", {}, "None.")]));
     } catch (error) {
-      list.replaceChildren(make("li", {}, error.message));
+      if (error.name !== "AbortError") list.replaceChildren(make("li", {}, error.message));
     }
   });
   return details;
+}
+
+/** What changed since last week, newest first. */
+function makeChanges(base, context) {
+  const kinds = { added: "Added", removed: "Removed", renamed: "Renamed", rewritten: "Content changed" };
+  return makeLoadedList("Changed since last week", async () => {
+    const found = await context.ask("GET", base + "/changes?limit=500");
+    const sums = Object.keys(kinds).filter((kind) => found.counts[kind]);
+    const summary = sums.map((kind) => kinds[kind] + ": " + count(found.counts[kind])).join(" · ");
+    const rows = found.changes.map((change) =>
+      make("li", {},
+        make("small", {}, kinds[change.kind] + " " + ago(change.at_ms)),
+        make("b", {}, change.path),
+        change.previous_path && make("small", {}, "before: " + change.previous_path)));
+    return summary ? [make("li", {}, summary), ...rows] : rows;
+  });
+}
+
+/** Files that seem to be duplicates, side by side, loaded when they are opened. */
+function makeDuplicates(base, context) {
+  return makeLoadedList("Files that seem to be duplicates", async () => {
+    const found = await context.ask("GET", base + "/duplicates?limit=100");
+    const words = { "same-content": "The same content", "same-issue": "The same series and number" };
+    const side = (file) =>
+      make("div", { class: "item" },
+        file.cover && make("img", { src: file.cover.replace(/^\//, ""), alt: "", loading: "lazy", width: "80" }),
+        make("b", {}, file.path), make("small", {}, aboutOf(file)));
+    const more = (group) => group.total_files > group.files.length && " (" + counted(group.total_files, "file") + ")";
+    return found.groups.map((group) =>
+      make("li", {}, make("small", {}, words[group.reason], more(group)), group.files.map(side)));
+  });
 }
