@@ -4,6 +4,7 @@
 //! Only source outside of tests counts: a file without items behind `cfg(test)`.
 
 mod cycle;
+mod documents;
 mod names;
 mod source;
 
