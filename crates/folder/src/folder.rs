@@ -26,6 +26,7 @@ use crate::index::{FolderGeneration, SuspicionReason};
 use crate::list::selection::SelectionRequest;
 use crate::list::{ListFilter, ListPage, ListQuery, QueryError, Selection, SelectionCache};
 use crate::marks::{FollowedList, MarkBook, MarkChange, MarkError, MarkExport, MarkReceipt};
+use crate::path_index::PathIndex;
 use crate::scan::ScanControl;
 
 /// Age of a list from which on `refresh` scans anew.
@@ -95,6 +96,8 @@ pub struct Folder {
     /// Thumbnails of covers.
     pub covers: CoverStore,
     selections: SelectionCache,
+    /// Paths of the list that was looked up last.
+    pub(crate) paths: ArcSwapOption<PathIndex>,
 }
 
 /// An answer to a list.
@@ -128,6 +131,7 @@ impl Folder {
             pulse: watch::Sender::new(FolderPulse::default()),
             covers,
             selections: SelectionCache::default(),
+            paths: ArcSwapOption::empty(),
         }
     }
 

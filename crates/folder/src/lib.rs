@@ -14,6 +14,7 @@
 //! | [`archive`] | page counts and ComicInfo.xml of zip, rar, 7z and tar; `enrichment`: reading them in the background |
 //! | [`cover`], [`cover_store`] | covers, and their thumbnails on disk; `cover_service`: the worker that makes them |
 //! | [`watcher`], [`dirty_paths`] | what the system reports as changed |
+//! | [`path_index`] | files by paths as other programs see them |
 //! | [`duplicates`], [`mod@fingerprint`] | files that seem to be equal |
 //! | [`file_entry`], [`file_details`], [`comic_info`], [`mark_cell`], [`natural_key`] | a file of an index, and its parts |
 //!
@@ -47,6 +48,7 @@ pub mod mark_cell;
 mod marker_files;
 pub mod marks;
 pub mod natural_key;
+pub mod path_index;
 pub mod scan;
 pub mod watcher;
 

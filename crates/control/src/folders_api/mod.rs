@@ -1,6 +1,6 @@
 //! Folders of files over the API: their states and lists, scans, marks, duplicates, covers and files.
 //!
-//! Modules: [`files`] (lists), [`scans`], [`marks`], [`duplicates`], [`changes`] (what changed lately),
+//! Modules: [`files`] (lists), [`scans`], [`marks`], [`duplicates`], [`changes`] (what changed lately), [`path_match`] (files by path),
 //! [`events`] (changes as server-sent events),
 //! [`content`] (covers and files by signed links), `entity_tag` (conditional requests), `problems`.
 
@@ -11,6 +11,7 @@ mod entity_tag;
 pub(crate) mod events;
 pub(crate) mod files;
 pub(crate) mod marks;
+pub(crate) mod path_match;
 pub(crate) mod problems;
 pub(crate) mod scans;
 
@@ -49,6 +50,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<ApiState>> {
         .routes(routes!(marks::import_marks))
         .routes(routes!(duplicates::list))
         .routes(routes!(changes::list))
+        .routes(routes!(path_match::find))
         .routes(routes!(events::watch))
         .routes(routes!(content::show))
 }

@@ -209,7 +209,7 @@ pub(crate) struct MatchPathsRequest {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = PathMap)]
-pub(super) struct PathMapParams {
+pub(crate) struct PathMapParams {
     from: String,
     to: String,
 }
@@ -273,7 +273,7 @@ pub(crate) async fn paths(
 }
 
 /// Compiles the path maps sent with a request.
-pub(super) fn compile_maps(maps: &[PathMapParams]) -> Result<PathMaps, MatchApiError> {
+pub(crate) fn compile_maps(maps: &[PathMapParams]) -> Result<PathMaps, MatchApiError> {
     PathMaps::new(maps.iter().map(|map| PathRule { from: &map.from, to: &map.to })).map_err(MatchApiError::BadPathMap)
 }
 

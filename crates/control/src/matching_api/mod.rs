@@ -3,9 +3,9 @@
 //! Modules: [`lookup`] (tracks, paths and external ids), [`overrides`] (pins, rejections, confirmed matches),
 //! [`responses`] (response bodies). Here: selection of libraries, large bodies, errors.
 
-pub(super) mod lookup;
+pub(crate) mod lookup;
 pub(super) mod overrides;
-pub(super) mod responses;
+pub(crate) mod responses;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,7 +56,7 @@ const NO_MUSIC_LIBRARY: Problem = Problem {
              /api/v1/match/ids.",
 };
 /// The call exceeds the item limit.
-const TOO_MANY: Problem = Problem {
+pub(crate) const TOO_MANY: Problem = Problem {
     status: StatusCode::PAYLOAD_TOO_LARGE,
     code: "too-many",
     title: "Too many items",
@@ -274,13 +274,13 @@ fn not_indexed(libraries: &[Arc<Library>]) -> MatchApiError {
 }
 
 /// Builds and serialises a possibly large response on a blocking thread.
-async fn json_response_blocking<T: Serialize>(build: impl FnOnce() -> T + Send + 'static) -> Response {
+pub(crate) async fn json_response_blocking<T: Serialize>(build: impl FnOnce() -> T + Send + 'static) -> Response {
     let json = run_blocking(move || to_json(&build())).await;
     ([(CONTENT_TYPE, "application/json")], json).into_response()
 }
 
 /// Reads a JSON body up to a size limit.
-async fn read_up_to<T: DeserializeOwned + Send + 'static>(
+pub(crate) async fn read_up_to<T: DeserializeOwned + Send + 'static>(
     headers: &HeaderMap,
     body: Body,
     max_bytes: usize,

@@ -184,7 +184,7 @@ pub(super) struct PendingLibrary {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "UPPERCASE")]
 #[schema(as = MatchConfidence)]
-pub(super) enum ConfidenceLevel {
+pub(crate) enum ConfidenceLevel {
     High,
     Low,
     /// Not found in any library.
@@ -195,7 +195,7 @@ pub(super) enum ConfidenceLevel {
 
 impl ConfidenceLevel {
     /// A missing item is certainly absent only if all libraries could be searched.
-    pub(super) fn from_confidence(confidence: FileMatchConfidence, is_complete: bool) -> Self {
+    pub(crate) fn from_confidence(confidence: FileMatchConfidence, is_complete: bool) -> Self {
         match confidence {
             FileMatchConfidence::High => Self::High,
             FileMatchConfidence::Low => Self::Low,

@@ -5,5 +5,6 @@ mod fixture;
 mod following;
 mod lists;
 mod marks;
+mod paths;
 mod reports;
 mod waiting;

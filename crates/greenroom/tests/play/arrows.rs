@@ -77,7 +77,7 @@ const ALLOWED: [(&str, &[&str]); 21] = [
             "greenroom-state",
         ],
     ),
-    ("greenroom-folder", &["greenroom-cache", "greenroom-config", "greenroom-state"]),
+    ("greenroom-folder", &["greenroom-cache", "greenroom-config", "greenroom-library", "greenroom-state"]),
     ("greenroom-http-server", &["greenroom-cache", "greenroom-config", "greenroom-origin", "greenroom-state"]),
     ("greenroom-library", &[]),
     (

@@ -157,10 +157,16 @@ impl RouteAccess {
             "/api/v1/session" if reads => Self::Whoami,
             _ if reads => Self::Read,
             "/api/v1/session" if method == Method::POST => Self::Login,
-            _ if method == Method::POST && READ_BY_POST.contains(&path) => Self::Read,
+            _ if method == Method::POST && (READ_BY_POST.contains(&path) || is_folder_match(path)) => Self::Read,
             _ => Self::Change,
         }
     }
+}
+
+/// Whether a path looks up files of a folder.
+fn is_folder_match(path: &str) -> bool {
+    let rest = path.strip_prefix("/api/v1/folders/").and_then(|rest| rest.split_once('/'));
+    rest.is_some_and(|(_, action)| action == "match")
 }
 
 /// Whether a path belongs to one of these folders; `compat` is the folder that answers the comic app's paths.
