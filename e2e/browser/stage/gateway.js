@@ -13,9 +13,9 @@ export class Gateway {
    * @param name what its logs are called
    * @param servers by the name the configuration gives them
    * @param more `withToken`: servers are read with their owners' tokens; `accounts`: tokens of others, by server and
-   *   account; `host`: where the control plane listens; `control`, `playlists`, `notices`, `history`: lines of the configuration
+   *   account; `host`: where the control plane listens; `control`, `playlists`, `notices`, `history`, `folders`: lines of the configuration
    */
-  static async start(name, servers, { withToken = true, host = "127.0.0.1", control = "", playlists = "", notices = "", history = "", accounts = {} } = {}) {
+  static async start(name, servers, { withToken = true, host = "127.0.0.1", control = "", playlists = "", notices = "", history = "", folders = "", accounts = {} } = {}) {
     const gateway = new Gateway();
     gateway.name = name;
     gateway.directory = fs.mkdtempSync(path.join(os.tmpdir(), "greenroom-browser-"));
@@ -34,7 +34,7 @@ export class Gateway {
         text += `[server.accounts.${account}]\ntoken_file = "${gateway.#written(`${account}.token`, token)}"\n`;
       }
     }
-    text += playlists + notices + history;
+    text += playlists + notices + history + folders;
     gateway.configuration = gateway.#written("greenroom.toml", text);
     await gateway.begin();
     return gateway;

@@ -167,6 +167,7 @@ function openFolder(root, context, report) {
         shelf.focus();
       });
     const parts = [];
+    pages.hidden = page.total_pages <= 1;
     if (page.page > 1) parts.push(to(page.page - 1, "Previous"));
     parts.push(make("span", {}, "Page " + count(page.page) + " of " + count(page.total_pages)));
     if (page.page < page.total_pages) parts.push(to(page.page + 1, "Next"));
