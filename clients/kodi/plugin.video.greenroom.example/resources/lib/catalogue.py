@@ -69,8 +69,8 @@ class Catalogue:
         """Return the projects of a type, without their seasons. Raises ApiError."""
 
         def load(timeout_s: float) -> List[Dict[str, Any]]:
-            found = self._api.ask(documents.PROJECTS, {"projectType": project_type}, timeout_s)["projects"]
-            return list(found)
+            found = self._ask(documents.PROJECTS, {"projectType": project_type}, timeout_s, "projects")
+            return list(found["projects"])
 
         return list(self._value(self.keys.projects(project_type), load, self._settings.projects_ttl_s))
 
@@ -79,7 +79,7 @@ class Catalogue:
         key = self.keys.project(slug)
 
         def load(timeout_s: float) -> Dict[str, Any]:
-            found = self._api.ask(documents.PROJECT, {"slug": slug}, timeout_s)["project"]
+            found = self._ask(documents.PROJECT, {"slug": slug}, timeout_s, "project")["project"]
             if found is None:
                 if self._later is not None:
                     self._later.remove(key)
@@ -103,7 +103,8 @@ class Catalogue:
             return Episodes([cached[guid].value for guid in guids], _watch_states(watch.value))
         complete = all(found.status is not Status.MISS for found in [*cached.values(), watch])
         variables = {"guids": missing, "watched": list(guids) if states else [], "withWatchData": states}
-        data = self._tried(lambda timeout_s: self._api.ask(documents.EPISODES, variables, timeout_s), complete)
+        fields = ["episodes", "watch"] if states else ["episodes"]
+        data = self._tried(lambda timeout_s: self._ask(documents.EPISODES, variables, timeout_s, *fields), complete)
         if data is None:
             rows = [cached[guid].value for guid in guids]
             return Episodes(rows, _watch_states(watch.value))
@@ -128,7 +129,8 @@ class Catalogue:
             return page
         variables = {"first": RESUME_ROWS, "after": after or None}
         data = self._tried(
-            lambda timeout_s: self._api.ask(documents.RESUME_WATCHING, variables, timeout_s), page is not None
+            lambda timeout_s: self._ask(documents.RESUME_WATCHING, variables, timeout_s, "resumeWatching"),
+            page is not None,
         )
         if data is None and page is not None:
             return page
@@ -165,7 +167,7 @@ class Catalogue:
 
     def source(self, guid: str) -> str:
         """Return the address of an episode's media. It is never cached, because it is signed. Raises ApiError, NotFound."""
-        episode = self._api.ask(documents.EPISODE_SOURCE, {"guid": guid})["episode"]
+        episode = self._ask(documents.EPISODE_SOURCE, {"guid": guid}, TIMEOUT_S, "episode")["episode"]
         if episode is None or not episode["source"]:
             raise NotFound(guid)
         return str(episode["source"]["url"])
@@ -185,6 +187,14 @@ class Catalogue:
             # Also after a failure: the service may have done it and only its answer was lost.
             if self._cache is not None:
                 self._cache.evict(self.keys.state_tag)
+
+    def _ask(self, document: str, variables: Dict[str, Any], timeout_s: float, *fields: str) -> Dict[str, Any]:
+        """Return the data of an operation, with at least these fields: what answers may be another service."""
+        data = self._api.ask(document, variables, timeout_s)
+        missing = [name for name in fields if name not in data]
+        if missing:
+            raise ApiError(Failure.ERRORS, f"the response lacks {', '.join(missing)}")
+        return data
 
     def is_fresh(self, key: str) -> bool:
         """Return whether an entry is cached and not expired."""

@@ -12,8 +12,9 @@ from .perf import Slices
 
 # How long an entry may be shown after its lifetime if the service cannot be reached.
 STALE_S = 30 * 24 * 3600
-# Another run may be writing: the writes are tried again for this long.
-DRAIN_S = 30.0
+# Another run may be writing: the writes are tried again so often. An attempt waits a second for the other one; if storage
+# is broken it fails at once, and so do all.
+DRAIN_ATTEMPTS = 30
 # Collected writes are never dropped for their number: a menu has fewer.
 MAX_WRITES = 4096
 
@@ -64,11 +65,11 @@ class DeferredWrites:
 
     def _drained(self) -> Drained:
         """Write at once, and again while another run holds the file; but Kodi does not wait for long when it quits."""
-        ends = self._host.clock() + DRAIN_S
-        stored = refused = 0
-        while True:
+        stored = refused = left = 0
+        for _ in range(DRAIN_ATTEMPTS):
             done = self._later.drain()
-            stored, refused = stored + done.stored, refused + done.refused
-            if not done.left or self._host.quits() or self._host.clock() >= ends:
-                return Drained(stored, refused, done.left)
+            stored, refused, left = stored + done.stored, refused + done.refused, done.left
+            if not left or self._host.quits():
+                break
             self._host.breathe()
+        return Drained(stored, refused, left)
