@@ -41,7 +41,7 @@ class Api:
     def ask(
         self, document: str, variables: Optional[Mapping[str, Any]] = None, timeout_s: float = TIMEOUT_S
     ) -> Dict[str, Any]:
-        """Return the data of an operation. Raises ApiError, also if only a part of it failed: a part is not the data."""
+        """Return the data of an operation. Raises ApiError, also if only a part of it failed."""
         body = json.dumps({"query": document, "variables": variables or {}}).encode()
         answer = self._sent(body, timeout_s)
         try:
@@ -87,5 +87,5 @@ class Api:
 
 def _messages(errors: Any) -> str:
     """Return what the errors of a response say, shortened."""
-    found = [str(error.get("message", "")) for error in errors if isinstance(error, dict)] if isinstance(errors, list) else []
-    return "; ".join(found)[:200]
+    told = errors if isinstance(errors, list) else []
+    return "; ".join(str(error.get("message", "")) for error in told if isinstance(error, dict))[:200]

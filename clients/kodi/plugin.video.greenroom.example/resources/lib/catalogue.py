@@ -166,7 +166,7 @@ class Catalogue:
         return ResumePage(Episodes(rows, _watch_states(listed["watch"])), listed["next"])
 
     def source(self, guid: str) -> str:
-        """Return the address of an episode's media. It is never cached, because it is signed. Raises ApiError, NotFound."""
+        """Return the address of an episode's media, never a cached one: it is signed. Raises ApiError, NotFound."""
         episode = self._ask(documents.EPISODE_SOURCE, {"guid": guid}, TIMEOUT_S, "episode")["episode"]
         if episode is None or not episode["source"]:
             raise NotFound(guid)

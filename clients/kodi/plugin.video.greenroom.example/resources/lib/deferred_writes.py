@@ -12,8 +12,8 @@ from .perf import Slices
 
 # How long an entry may be shown after its lifetime if the service cannot be reached.
 STALE_S = 30 * 24 * 3600
-# Another run may be writing: the writes are tried again so often. An attempt waits a second for the other one; if storage
-# is broken it fails at once, and so do all.
+# Another run may be writing: the writes are tried again so often. An attempt waits a second for the other one; if
+# storage is broken it fails at once, and so do all.
 DRAIN_ATTEMPTS = 30
 # Collected writes are never dropped for their number: a menu has fewer.
 MAX_WRITES = 4096

@@ -47,7 +47,7 @@ class KodiHost(Host):
         """Return the add-on's own folder, which exists."""
         folder = xbmcvfs.translatePath(self._addon.getAddonInfo("profile"))
         os.makedirs(folder, mode=0o700, exist_ok=True)
-        return folder
+        return str(folder)
 
     def url(self, **arguments: str) -> str:
         """Return the address of a menu or an action of this add-on."""

@@ -169,5 +169,5 @@ def told_origin(origins: List[Origin]) -> str:
     """Return where a menu is from: of its parts, the one that the user would want to know of."""
     for origin in (Origin.STALE, Origin.NETWORK, Origin.CACHE):
         if origin in origins:
-            return origin.value
+            return str(origin.value)
     return "none"
