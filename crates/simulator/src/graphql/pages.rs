@@ -17,7 +17,7 @@ const MEDIA_BYTES: u64 = 256 * 1024;
 pub(super) fn answer(path: &str, context: &SimulatorContext) -> SimulatedResponse {
     let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
     match parts[..] {
-        [""] | ["status"] => SimulatedResponse::text(200, "application/json", "{\"status\":\"ok\"}"),
+        ["" | "status"] => SimulatedResponse::text(200, "application/json", "{\"status\":\"ok\"}"),
         ["images", subject, file] => image(subject, file, context).unwrap_or_else(missing),
         ["media", file] => {
             file.strip_suffix(".mp4").and_then(|guid| item(guid, context)).map_or_else(missing, |item| {
