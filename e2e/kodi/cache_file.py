@@ -23,6 +23,13 @@ class CacheFile:
             yield
             connection.execute("ROLLBACK")
 
+    @contextlib.contextmanager
+    def with_log(self):
+        """Keeps the log of transactions, which whoever closes the file last would remove."""
+        with contextlib.closing(sqlite3.connect(self.path)) as connection:
+            connection.execute("SELECT count(*) FROM entries").fetchone()
+            yield
+
     def _asked(self, query):
         with contextlib.closing(sqlite3.connect(f"file:{self.path}?mode=ro", uri=True)) as connection:
             return connection.execute(query).fetchall()

@@ -125,8 +125,10 @@ class Kodi:
         self.screenshots.mkdir(exist_ok=True)
         gui = GUI_SETTINGS.format(event_port=free_port(), screenshots=f"{self.screenshots}/")
         settings = self.userdata / "guisettings.xml"
-        if not settings.exists():
-            settings.write_text(gui)
+        told = settings.read_text() if settings.exists() else gui
+        # The home may be a copy of another one.
+        told = re.sub(r'(<setting id="debug.screenshotpath"[^>]*>)[^<]*', rf"\g<1>{self.screenshots}/", told)
+        settings.write_text(told)
         (self.userdata / "advancedsettings.xml").write_text(ADVANCED_SETTINGS.format(port=port))
         environment = {
             "HOME": str(self.home),

@@ -63,6 +63,12 @@ class Api:
         import urllib.error
         import urllib.request
 
+        class _NoRedirects(urllib.request.HTTPRedirectHandler):
+            """A redirect is a failure: its target is not who the token is for."""
+
+            def redirect_request(self, *_arguments: Any) -> None:
+                return None
+
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
         if self._token:
             headers["Authorization"] = f"Bearer {self._token}"
@@ -71,7 +77,7 @@ class Api:
             request = urllib.request.Request(self._url, body, headers)
             if request.type not in ("http", "https"):
                 raise ApiError(Failure.UNREACHABLE, "the address is not http or https")
-            with urllib.request.urlopen(request, timeout=timeout_s) as response:
+            with urllib.request.build_opener(_NoRedirects).open(request, timeout=timeout_s) as response:
                 self.cache_status = response.headers.get("Cache-Status", "")
                 answer: bytes = response.read(RESPONSE_BYTES_MAX + 1)
         except urllib.error.HTTPError as error:
