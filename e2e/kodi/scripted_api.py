@@ -50,6 +50,7 @@ class Service:
         self.operations, self.timeouts = [], []
         self.fails = None
         self.on_ask = lambda name: None
+        # What was watched, by token and episode.
         self.watched = set()
         self.tokens = []
 
@@ -70,7 +71,7 @@ class Service:
             nodes = [
                 {**episode(f"{slug}.1.2"), "watchData": self.watch(f"{slug}.1.2", token), "project": project(slug)}
                 for slug in self.slugs[: variables["first"]]
-                if f"{slug}.1.2" not in self.watched
+                if (token, f"{slug}.1.2") not in self.watched
             ]
             more = len(self.slugs) > variables["first"]
             page = {"hasNextPage": more, "endCursor": nodes[-1]["guid"] if nodes else None}
@@ -78,13 +79,13 @@ class Service:
         if name == "EpisodeSource":
             return {"episode": {"source": {"url": f"http://media/{variables['guid']}?signed"}}}
         if name == "MarkWatched":
-            (self.watched.add if variables["watched"] else self.watched.discard)(variables["guid"])
+            (self.watched.add if variables["watched"] else self.watched.discard)((token, variables["guid"]))
             return {"markWatched": {"guid": variables["guid"]}}
         raise AssertionError(name)
 
     def watch(self, guid, token):
         """The state of a user: the position tells whose it is."""
-        return {"positionS": len(token) * 10, "watched": guid in self.watched} if token else None
+        return {"positionS": len(token) * 10, "watched": (token, guid) in self.watched} if token else None
 
 
 class ScriptedApi(Api):
