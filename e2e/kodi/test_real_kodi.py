@@ -152,14 +152,20 @@ def test_prefetch_loads_projects_and_as_many_pictures_as_are_wanted(kodi, server
     assert kodi.lines("prefetch") == [{"wanted": "3", "requests": "3", "end": "done"}]
     assert kodi.lines("pictures") == [{"loaded": "7"}]
     assert operations(server) == ["Projects"] + ["Project"] * 3
-    with contextlib.closing(sqlite3.connect(next((kodi.userdata / "Database").glob("Textures*.db")))) as textures:
-        cached = {url for (url,) in textures.execute("SELECT url FROM texture") if "/images/" in url}
+    cached = textures(kodi)
     posters = [row["art"]["poster"] for row in series[:7]]
     assert len(cached) == 7 and all(any(url in poster or poster in url for poster in map(unquoted, posters)) for url in cached)
     # Opening a prefetched project asks for nothing.
     server.forget()
     assert len(kodi.list(**arguments(series[0]))) == 3
     assert kodi.lines("seasons_menu")[0]["source"] == "hit"
+
+
+def textures(kodi):
+    """The addresses of our pictures in Kodi's texture cache."""
+    path = next((kodi.userdata / "Database").glob("Textures*.db"))
+    with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
+        return {url for (url,) in database.execute("SELECT url FROM texture") if "/images/" in url}
 
 
 def unquoted(image):
@@ -187,25 +193,51 @@ def test_one_user_never_sees_what_another_one_loaded(kodi, server):
         kodi.list(**RESUME)
 
 
+def on_screen(kodi, *labels):
+    """What Kodi's skin is told."""
+    told = kodi.rpc.call("XBMC.GetInfoLabels", labels=list(labels))
+    return [told[label] for label in labels]
+
+
+def open_on_screen(kodi, query):
+    """Opens a menu in Kodi's window, and selects its second row. Returns the row's label."""
+    url = f"plugin://plugin.video.greenroom.example/?{query}"
+    rows = [row["label"] for row in kodi.list(**dict(pair.split("=") for pair in query.split("&") if pair))]
+    kodi.rpc.call("GUI.ActivateWindow", window="videos", parameters=[url, "return"])
+
+    def is_open():
+        folder, rows_and_up = on_screen(kodi, "Container.FolderPath", "Container.NumItems")
+        return folder == url and rows_and_up == str(len(rows))
+
+    until(is_open, f"the menu {query} is open")
+    assert on_screen(kodi, "Container.SortMethod") == ["Default"], "rows are in the service's order"
+
+    def is_selected():
+        if on_screen(kodi, "ListItem.Label") == [rows[1]]:
+            return True
+        kodi.rpc.call("Input.Down")
+        return False
+
+    until(is_selected, f"{rows[1]} is selected")
+    return rows[1]
+
+
 def test_the_menus_are_on_the_screen(kodi, server):
     kodi.start()
     pictures = LOGS / "kodi"
     pictures.mkdir(parents=True, exist_ok=True)
-    for name, query in (("root", ""), ("series", "action=projects&type=series"), ("continue", "action=continue_watching")):
-        url = f"plugin://plugin.video.greenroom.example/?{query}"
-        kodi.rpc.call("GUI.ActivateWindow", window="videos", parameters=[url, "return"])
-        labels = ["Container.FolderPath", "Container.NumItems", "System.HasActiveModalDialog"]
-
-        def shows():
-            told = kodi.rpc.call("XBMC.GetInfoLabels", labels=labels)
-            return told["Container.FolderPath"] == url and int(told["Container.NumItems"] or 0) >= 3
-
-        until(shows, f"the menu {name} is open")
+    menus = {"root": "", "series": "action=projects&type=series", "continue": "action=continue_watching"}
+    for name, query in menus.items():
+        open_on_screen(kodi, query)
+        if query:
+            # The selected row's picture is shown once Kodi has it in its own cache.
+            (picture,) = on_screen(kodi, "ListItem.Art(poster)")
+            until(lambda wanted=picture: any(url in unquoted(wanted) for url in textures(kodi)), f"{picture} is loaded")
         taken = len(list(kodi.screenshots.iterdir()))
         kodi.rpc.call("Input.ExecuteAction", action="screenshot")
-        until(lambda: len(list(kodi.screenshots.glob("*.png"))) > taken, "a picture was taken")
+        until(lambda before=taken: len(list(kodi.screenshots.glob("*.png"))) > before, "a picture was taken")
         newest = max(kodi.screenshots.glob("*.png"), key=lambda path: path.name)
-        until(lambda: newest.read_bytes().endswith(b"IEND\xaeB`\x82"), "the picture is whole")
+        until(lambda path=newest: path.read_bytes().endswith(b"IEND\xaeB`\x82"), "the picture is whole")
         shutil.copy(newest, pictures / f"{name}.png")
         # One colour would be a few hundred bytes.
         assert newest.stat().st_size > 20_000

@@ -57,6 +57,9 @@ class KodiHost(Host):
         """Add rows to the menu that is being made."""
         if content:
             xbmcplugin.setContent(self._handle, content)
+        # The first one is how a menu is sorted: as it comes. Without any, Kodi sorts by a date that no row has.
+        for method in (xbmcplugin.SORT_METHOD_UNSORTED, xbmcplugin.SORT_METHOD_LABEL):
+            xbmcplugin.addSortMethod(self._handle, method)
         items = [(row.url, _list_item(row, self), row.is_folder) for row in rows]
         xbmcplugin.addDirectoryItems(self._handle, items, len(items))
 
