@@ -1,6 +1,6 @@
-//! A simulated Plex, a simulated Jellyfin and a simulated GraphQL API.
+//! A simulated Plex and a simulated Jellyfin.
 //!
-//! All implement enough of their API for real clients to work unmodified. They share one backend, whose modules are
+//! Both implement enough of their API for real clients to work unmodified. They share one backend, whose modules are
 //! re-exported here for callers that set up a server: a library computed from a seed ([`catalogue`]), the state of its
 //! users ([`state`]), fault injection ([`faults`]), response latency ([`latency`]) and a log of every request
 //! ([`request_log`]). A dialect only maps requests to views and writes of that state, and those to its own shapes.
@@ -26,7 +26,6 @@
 //! Deliberately absent: any other crate of this project, storage, media worth watching, and the parts of the protocols
 //! that only players use.
 
-pub mod graphql;
 pub mod jellyfin;
 pub mod plex;
 pub mod switch_names;

@@ -1,6 +1,6 @@
-//! Switches of all dialects by name, for the command line.
+//! Switches of both dialects by name, for the command line.
 
-use crate::{graphql, jellyfin, plex};
+use crate::{jellyfin, plex};
 
 /// The switches of one dialect by name.
 pub type SwitchTable<S> = [(&'static str, fn(&mut S) -> &mut bool)];
@@ -26,16 +26,6 @@ pub const PLEX_SWITCHES: &SwitchTable<plex::PlexSwitches> = &[
     ("marks", |switches| &mut switches.marks),
     ("trusts-neighbours", |switches| &mut switches.trusts_neighbours),
     ("shows-without-episodes", |switches| &mut switches.shows_without_episodes),
-];
-
-/// Switches of a GraphQL API.
-pub const GRAPHQL_SWITCHES: &SwitchTable<graphql::GraphQlSwitches> = &[
-    ("public-catalogue", |switches| &mut switches.public_catalogue),
-    ("batching", |switches| &mut switches.batching),
-    ("persisted-queries", |switches| &mut switches.persisted_queries),
-    ("get", |switches| &mut switches.get),
-    ("no-store", |switches| &mut switches.no_store),
-    ("marks", |switches| &mut switches.marks),
 ];
 
 /// Switches of a Jellyfin.

@@ -3,14 +3,14 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use clap::{Args, ValueEnum};
+use greenroom_graphql_simulator::{GraphQl, GraphQlOptions, SWITCH_NAMES as GRAPHQL_SWITCHES};
 use greenroom_simulator::catalogue::CatalogueSize;
-use greenroom_simulator::graphql::{self, GraphQl};
 use greenroom_simulator::jellyfin::{self, Jellyfin};
 use greenroom_simulator::latency::LatencyProfile;
 use greenroom_simulator::plex::{self, Plex};
 use greenroom_simulator::simulated_server::SimulatedServer;
 use greenroom_simulator::startup_text::describe;
-use greenroom_simulator::switch_names::{GRAPHQL_SWITCHES, JELLYFIN_SWITCHES, PLEX_SWITCHES, turned};
+use greenroom_simulator::switch_names::{JELLYFIN_SWITCHES, PLEX_SWITCHES, turned};
 use tokio_util::task::TaskTracker;
 
 use super::output::print_error;
@@ -140,7 +140,7 @@ async fn start(options: &SimulateArgs, tasks: &TaskTracker) -> Result<SimulatedS
         SimulatedServerKind::Graphql => {
             let switches = turned(GRAPHQL_SWITCHES, &options.switches).map_err(|reason| (USAGE_ERROR, reason))?;
             let address = options.listen.unwrap_or_else(|| loopback(GRAPHQL_PORT));
-            let graphql = graphql::GraphQlOptions { seed: options.seed, size, latency, switches, ..Default::default() };
+            let graphql = GraphQlOptions { seed: options.seed, size, latency, switches, ..Default::default() };
             (address, GraphQl::new(graphql).start(address, tasks).await)
         }
     };

@@ -14,7 +14,7 @@ const DEFAULT_PAGE_ROWS: u64 = 10;
 /// Episodes that may be asked for at once.
 const MAX_EPISODES: usize = 500;
 
-type Resolved = Result<FieldValue, GraphQlError>;
+type FieldResult = Result<FieldValue, GraphQlError>;
 type Arguments = Map<String, Value>;
 
 /// Resolves the fields of one operation against one moment of the state.
@@ -26,7 +26,7 @@ pub(super) struct QueryResolver<'a> {
 }
 
 impl FieldResolver for QueryResolver<'_> {
-    fn field(&mut self, object: &GraphQlObject, name: &str, arguments: &Arguments) -> Resolved {
+    fn field(&mut self, object: &GraphQlObject, name: &str, arguments: &Arguments) -> FieldResult {
         match object {
             GraphQlObject::Query => self.query(name, arguments),
             GraphQlObject::Mutation => Err(unknown(object, name)),
@@ -61,7 +61,7 @@ pub(super) fn unknown(object: &GraphQlObject, name: &str) -> GraphQlError {
 }
 
 impl QueryResolver<'_> {
-    fn query(&self, name: &str, arguments: &Arguments) -> Resolved {
+    fn query(&self, name: &str, arguments: &Arguments) -> FieldResult {
         match name {
             "me" => Ok(match self.caller {
                 GraphQlCaller::Anonymous => Value::Null.into(),
@@ -91,7 +91,7 @@ impl QueryResolver<'_> {
         }
     }
 
-    fn projects(&self, arguments: &Arguments) -> Resolved {
+    fn projects(&self, arguments: &Arguments) -> FieldResult {
         let kinds: &[MediaKind] = match arguments.get("projectType").and_then(Value::as_str) {
             None => &[MediaKind::Show, MediaKind::Film],
             Some("series") => &[MediaKind::Show],
@@ -104,7 +104,7 @@ impl QueryResolver<'_> {
     }
 
     /// What the caller left in the middle, the latest first.
-    fn resume_watching(&self, arguments: &Arguments) -> Resolved {
+    fn resume_watching(&self, arguments: &Arguments) -> FieldResult {
         let user = self.caller.user()?;
         let rows = arguments.get("first").and_then(Value::as_u64).unwrap_or(DEFAULT_PAGE_ROWS);
         let mut left: Vec<(ItemId, WatchState)> = self.view.watches(user);
@@ -121,7 +121,7 @@ impl QueryResolver<'_> {
         Ok(FieldValue::Object(GraphQlObject::ResumeConnection(ResumePage { items, has_more })))
     }
 
-    fn account(&self, name: &str) -> Resolved {
+    fn account(&self, name: &str) -> FieldResult {
         Ok(match name {
             "id" => self.caller.user()?.0.to_string().into(),
             "name" => self.caller.name().into(),
@@ -129,7 +129,7 @@ impl QueryResolver<'_> {
         })
     }
 
-    fn project(&self, item: ItemId, name: &str) -> Resolved {
+    fn project(&self, item: ItemId, name: &str) -> FieldResult {
         let record = self.record(item)?;
         Ok(match name {
             "id" => self.guid(item).into(),
@@ -150,7 +150,7 @@ impl QueryResolver<'_> {
     }
 
     /// A film is the only season of its project and the only episode of that.
-    fn season(&self, item: ItemId, name: &str) -> Resolved {
+    fn season(&self, item: ItemId, name: &str) -> FieldResult {
         let record = self.record(item)?;
         let episodes = if record.kind == MediaKind::Film { vec![item] } else { self.view.children(item) };
         Ok(match name {
@@ -163,7 +163,7 @@ impl QueryResolver<'_> {
         })
     }
 
-    fn episode(&self, item: ItemId, name: &str) -> Resolved {
+    fn episode(&self, item: ItemId, name: &str) -> FieldResult {
         let record = self.record(item)?;
         let is_film = record.kind == MediaKind::Film;
         Ok(match name {
@@ -194,7 +194,7 @@ impl QueryResolver<'_> {
         })
     }
 
-    fn watch_data(&self, item: ItemId, name: &str) -> Resolved {
+    fn watch_data(&self, item: ItemId, name: &str) -> FieldResult {
         let user = self.caller.user()?;
         let watch = self.view.watch(user, item);
         Ok(match name {
@@ -207,7 +207,7 @@ impl QueryResolver<'_> {
     }
 
     /// A link with the caller and a number of writes in it: as a signed one, it is of no use later or to another user.
-    fn source(&self, item: ItemId, name: &str) -> Resolved {
+    fn source(&self, item: ItemId, name: &str) -> FieldResult {
         let user = self.caller.user()?;
         Ok(match name {
             "url" => {

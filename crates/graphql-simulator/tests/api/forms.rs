@@ -1,7 +1,7 @@
 //! Forms of a request, errors, faults and counts.
 
-use greenroom_simulator::class::RequestClass;
-use greenroom_simulator::faults::Fault;
+use greenroom_simulator_backend::class::RequestClass;
+use greenroom_simulator_backend::faults::Fault;
 use http::Method;
 use serde_json::{Value, json};
 

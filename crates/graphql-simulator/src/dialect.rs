@@ -1,26 +1,4 @@
-//! A GraphQL API of a streaming service: a menu of projects, a project with its seasons and episodes, what a user was
-//! watching, and mutations of that.
-//!
-//! `POST /graphql` (or GET) is the API; `/images`, `/media` and `/status` are beside it. A show is a project with
-//! seasons; a film is a project whose only season has it as its only episode. A request is parsed to
-//! [`operation::OperationRequest`]s, each is executed by [`execution::execute`] against [`resolver`] or [`mutation`].
-//! A token is sent as `Authorization: Bearer TOKEN`.
-//!
-//! Failures of whole requests are injected as with the other servers; those of operations by
-//! `PUT /__simulator/operation-errors` with `{"operation": NAME?, "partial": BOOL?, "times": N?}`.
-
-mod caller;
-mod document;
-mod error;
-mod execution;
-mod mutation;
-mod object;
-mod operation;
-mod operation_errors;
-mod pages;
-mod persisted;
-mod resolver;
-mod switches;
+//! The server: who asks, which operations, and what each is answered.
 
 use std::io;
 use std::net::SocketAddr;
@@ -31,22 +9,22 @@ use http::header::{ALLOW, AUTHORIZATION, CACHE_CONTROL, HOST};
 use serde_json::{Value, json};
 use tokio_util::task::TaskTracker;
 
-pub use switches::GraphQlSwitches;
-
+use super::caller::GraphQlCaller;
+use super::document::{ExecutableOperation, OperationKind};
+use super::error::GraphQlError;
+use super::execution::{ExecutionResult, execute};
+use super::mutation::MutationResolver;
+use super::operation::{OperationBatch, OperationRequest};
+use super::operation_errors::{OperationErrors, OperationFailure};
+use super::persisted::PersistedDocuments;
+use super::resolver::QueryResolver;
+use super::switches::GraphQlSwitches;
+use super::{operation, operation_errors, pages};
 use crate::catalogue::MediaKind;
 use crate::class::RequestClass;
 use crate::serve::{Dialect, SimulatedRequest, SimulatedResponse, SimulatorContext};
 use crate::simulated_server::SimulatedServer;
 use crate::users::UserRegistry;
-use caller::GraphQlCaller;
-use document::{ExecutableOperation, OperationKind};
-use error::GraphQlError;
-use execution::{ExecutionResult, execute};
-use mutation::MutationResolver;
-use operation::{OperationBatch, OperationRequest};
-use operation_errors::{OperationErrors, OperationFailure};
-use persisted::PersistedDocuments;
-use resolver::QueryResolver;
 
 /// Options of a simulated GraphQL API.
 pub type GraphQlOptions = crate::options::SimulatorOptions<GraphQlSwitches>;

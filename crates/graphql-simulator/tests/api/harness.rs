@@ -1,8 +1,8 @@
 //! A simulated GraphQL API and a plain client for it.
 
 use bytes::Bytes;
-use greenroom_simulator::graphql::{GraphQl, GraphQlOptions};
-use greenroom_simulator::simulated_server::SimulatedServer;
+use greenroom_graphql_simulator::{GraphQl, GraphQlOptions};
+use greenroom_simulator_backend::simulated_server::SimulatedServer;
 use http::{Method, Request};
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;

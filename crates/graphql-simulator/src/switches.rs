@@ -20,6 +20,16 @@ pub struct GraphQlSwitches {
     pub marks: bool,
 }
 
+/// The switches by name, for the command line.
+pub const SWITCH_NAMES: &[(&str, fn(&mut GraphQlSwitches) -> &mut bool)] = &[
+    ("public-catalogue", |switches| &mut switches.public_catalogue),
+    ("batching", |switches| &mut switches.batching),
+    ("persisted-queries", |switches| &mut switches.persisted_queries),
+    ("get", |switches| &mut switches.get),
+    ("no-store", |switches| &mut switches.no_store),
+    ("marks", |switches| &mut switches.marks),
+];
+
 impl DialectSwitches for GraphQlSwitches {}
 
 impl Default for GraphQlSwitches {

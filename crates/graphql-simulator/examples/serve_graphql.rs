@@ -1,6 +1,6 @@
 //! Runs a simulated GraphQL API at the address given as the first argument until it is interrupted.
 
-use greenroom_simulator::graphql::{GraphQl, GraphQlOptions};
+use greenroom_graphql_simulator::{GraphQl, GraphQlOptions};
 use tokio_util::task::TaskTracker;
 
 #[tokio::main]
