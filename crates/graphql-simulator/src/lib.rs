@@ -26,7 +26,7 @@ mod resolver;
 mod switches;
 
 pub use dialect::{API_PATH, GraphQl, GraphQlOptions};
-pub use switches::{GraphQlSwitches, SWITCH_NAMES};
+pub use switches::{GraphQlSwitchNames, GraphQlSwitches, SWITCH_NAMES};
 
 // The parts of the backend, by the names that they have in every simulator.
 use greenroom_simulator_backend::{

@@ -20,8 +20,11 @@ pub struct GraphQlSwitches {
     pub marks: bool,
 }
 
+/// The switches by name.
+pub type GraphQlSwitchNames = [(&'static str, fn(&mut GraphQlSwitches) -> &mut bool)];
+
 /// The switches by name, for the command line.
-pub const SWITCH_NAMES: &[(&str, fn(&mut GraphQlSwitches) -> &mut bool)] = &[
+pub const SWITCH_NAMES: &GraphQlSwitchNames = &[
     ("public-catalogue", |switches| &mut switches.public_catalogue),
     ("batching", |switches| &mut switches.batching),
     ("persisted-queries", |switches| &mut switches.persisted_queries),
