@@ -1,5 +1,5 @@
 # Everything a person or a machine runs. Each target alone does all of its own set-up.
-.PHONY: demo test check formatting lints tests documentation bench match-score e2e sabotage model fuzz fuzz-brief package prepare prepare-bench prepare-e2e prepare-fuzz
+.PHONY: demo test check formatting lints tests documentation bench match-score e2e sabotage model fuzz fuzz-brief package kodi prepare prepare-bench prepare-e2e prepare-fuzz
 
 CARGO ?= cargo
 NEXTEST := $(shell $(CARGO) nextest --version >/dev/null 2>&1 && echo yes)
@@ -79,6 +79,10 @@ match-score: prepare
 package: prepare
 	@$(CARGO) deb --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-deb
 	sh packaging/deb.sh $(TARGET)
+
+# The add-ons for Kodi, as zips to install, in target/kodi.
+kodi:
+	python3 clients/kodi/build.py
 
 prepare:
 	@sh .ci/prepare

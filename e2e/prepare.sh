@@ -1,6 +1,6 @@
 #!/bin/sh
 # Makes e2e/.venv with the clients of requirements.txt, e2e/libraries/node_modules with those of Node, and
-# e2e/browser/node_modules with what drives a browser. Quick when that was done before.
+# e2e/browser/node_modules with what drives a browser; sees to nginx, a browser and Kodi. Quick when that was done before.
 set -eu
 cd "$(dirname "$0")"
 
@@ -37,6 +37,13 @@ if lacks_browser && may_install; then install Chromium chromium; fi
 if lacks_node || lacks_browser; then
   fails "missing: Node 18 or newer with npm, or Chromium; on Debian: apt-get install nodejs npm chromium"
 fi
+# A media centre for the add-ons, and a screen for it.
+lacks_kodi() {
+  ! command -v Xvfb >/dev/null 2>&1 || ! ls /usr/lib/*/kodi/kodi.bin /usr/lib/kodi/kodi.bin 2>/dev/null | grep -q .
+}
+if lacks_kodi && may_install; then install "Kodi and Xvfb" kodi xvfb libgl1-mesa-dri; fi
+if lacks_kodi; then fails "missing: Kodi 20 or newer, or Xvfb; on Debian: apt-get install kodi xvfb libgl1-mesa-dri"; fi
+
 for folder in browser libraries; do
   if ! cmp -s "$folder/package-lock.json" "$folder/node_modules/installed.json"; then
     echo "prepare: the packages of e2e/$folder, from npm" >&2

@@ -132,3 +132,13 @@ def test_threads_collect_and_drain_at_once_and_nothing_is_lost(cache):
         thread.join(60)
     later.drain()
     assert len(cache) == 1600 and later.dropped == 0
+
+
+def test_what_is_invalidated_while_values_are_fetched_is_not_written(cache):
+    later = cache.deferred()
+    later.begin()
+    cache.delete("episode")
+    later.set("episode", "fetched before the deletion", ttl=60)
+    later.set("other", 1, ttl=60)
+    assert later.drain() == (1, 1, 0)
+    assert cache.get("episode") is None and cache.get("other") == 1

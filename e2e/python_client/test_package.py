@@ -93,3 +93,12 @@ def test_everything_public_says_what_it_does():
             if not member.startswith("_") and callable(value) and not (value.__doc__ or "").strip():
                 bare.append(f"{name}.{member}")
     assert not bare
+
+
+def test_what_a_kodi_menu_needs_is_imported_without_asyncio_or_http():
+    heavy = "{name for name in sys.modules if name in ('asyncio', 'http.client', 'ssl', 'cProfile')}"
+    code = f"import greenroom, sys; greenroom.Cache; greenroom.Deferred; print({heavy} or 'light')"
+    options = {"env": {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(SOURCE.parent)}}
+    assert run(sys.executable, "-S", "-c", code, **options) == "light\n"
+    code = "import greenroom; print(callable(greenroom.events), greenroom.Event.__name__, callable(greenroom.libraries))"
+    assert run(sys.executable, "-c", code, **options) == "True Event True\n"

@@ -1,17 +1,17 @@
-"""A simulated media server."""
+"""A simulated server."""
 
 import requests
 
 from .program import Program, free_port
 
 # Where a server says that it is there, without a token.
-GREETING = {"plex": "/identity", "jellyfin": "/System/Info/Public"}
+GREETING = {"plex": "/identity", "jellyfin": "/System/Info/Public", "graphql": "/status"}
 # Large enough for several pages of everything, small enough for a quick walk.
 SIZE = ("--films", "300", "--shows", "24", "--tracks", "3000")
 
 
 class Server:
-    """`greenroom simulate KIND`: what a gateway stands in front of."""
+    """`greenroom simulate KIND`: what a gateway or an app asks."""
 
     def __init__(self, kind, name, port=None, options=()):
         self.kind = kind

@@ -18,7 +18,7 @@ pub const REMEMBERED: usize = 16_384;
 pub struct LoggedRequest {
     /// The method.
     pub method: String,
-    /// Path and query, without tokens.
+    /// Path and query, without tokens; behind a `#` the operations in the body, if the dialect has such.
     pub target: String,
     /// Label of the token: `owner-a`, `none`, `unknown` …
     pub token: String,

@@ -4,19 +4,24 @@
 SimpleCache. `Client` is a connection to a running Greenroom, for `match`, `playlists`, `libraries` and `events`.
 """
 
-from . import match, playlists
-from .aio import AsyncCache
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from .cache import Cache
-from .client import Client
 from .deferred import Deferred, Drained
-from .events import Event, events
 from .lease import Lease
-from .libraries import libraries
 from .lookup import Lookup, Status
 from .problem import Problem
-from .simple_cache import SimpleCache, use_cache
 from .stats import Stats
-from .timing import timed
+
+if TYPE_CHECKING:
+    from . import match, playlists
+    from .aio import AsyncCache
+    from .client import Client
+    from .event_stream import Event, events
+    from .library_list import libraries
+    from .simple_cache import SimpleCache, use_cache
+    from .timing import timed
 
 __version__ = "0.1.0"
 
@@ -40,3 +45,28 @@ __all__ = [
     "timed",
     "use_cache",
 ]
+
+# Imported when they are used first: asyncio and the HTTP client take most of the time of an import, and an add-on that
+# Kodi starts for every menu needs neither.
+_MODULES = {
+    "AsyncCache": "aio",
+    "Client": "client",
+    "Event": "event_stream",
+    "SimpleCache": "simple_cache",
+    "events": "event_stream",
+    "libraries": "library_list",
+    "match": "",
+    "playlists": "",
+    "timed": "timing",
+    "use_cache": "simple_cache",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Return what is imported on first use. Raises AttributeError for a name that the package does not have."""
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = importlib.import_module(f".{_MODULES[name] or name}", __name__)
+    found = getattr(module, name) if _MODULES[name] else module
+    globals()[name] = found
+    return found

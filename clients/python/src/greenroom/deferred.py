@@ -43,6 +43,7 @@ class Deferred:
         self._lock = threading.Lock()
         self._pending: Dict[Key, _Pending] = {}
         self._generation, self._begun = -1, None  # type: Tuple[int, Optional[int]]
+        self._pinned = False
         self._aborts = 0
         self.dropped = 0
 
@@ -52,7 +53,7 @@ class Deferred:
         """Collect a write. If there are `max_entries` already, the oldest is dropped and counted in `dropped`."""
         generation = self._written_so_far()
         pending = self._pending
-        if generation != self._generation or not pending:
+        if not self._pinned and (generation != self._generation or not pending):
             self._note_begin(generation)
         with self._lock:
             if key in pending:
@@ -61,6 +62,14 @@ class Deferred:
             if len(pending) > self._max:
                 del pending[next(iter(pending))]
                 self.dropped += 1
+
+    def begin(self) -> None:
+        """Note that what will be collected is asked for from now on: what is invalidated after this is not written.
+
+        Without it that moment is the first `set`, which is after the values were fetched.
+        """
+        self._note_begin(self._written_so_far())
+        self._pinned = True
 
     def _note_begin(self, generation: int) -> None:
         """Read the sequence number once for each collection, so that what is invalidated since is not written."""

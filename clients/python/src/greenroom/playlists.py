@@ -6,7 +6,7 @@ import urllib.parse
 from typing import Any, Dict, Iterator, Mapping, Optional, Sequence, Union
 
 from .client import Client, given
-from .events import Event, stream
+from .event_stream import Event, stream
 
 Source = Union[str, Mapping[str, Any], Sequence[Any]]
 

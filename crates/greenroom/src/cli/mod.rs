@@ -80,7 +80,7 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Show what Greenroom saves: simulated servers, an evening of companion apps, a restart, an outage
     Demo(demo::DemoArgs),
-    /// Run a simulated media server
+    /// Run a simulated server
     Simulate(simulate::SimulateArgs),
     /// Find problems and their remedies
     Doctor(Box<doctor::DoctorArgs>),

@@ -1,8 +1,9 @@
-//! `greenroom simulate`: runs one simulated media server for experiments.
+//! `greenroom simulate`: runs one simulated server for experiments.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
 use clap::{Args, ValueEnum};
+use greenroom_graphql_simulator::{GraphQl, GraphQlOptions, SWITCH_NAMES as GRAPHQL_SWITCHES};
 use greenroom_simulator::catalogue::CatalogueSize;
 use greenroom_simulator::jellyfin::{self, Jellyfin};
 use greenroom_simulator::latency::LatencyProfile;
@@ -17,6 +18,7 @@ use super::{FAILURE, SUCCESS, USAGE_ERROR, block_on, stop_signal};
 
 const PLEX_PORT: u16 = 32400;
 const JELLYFIN_PORT: u16 = 8096;
+const GRAPHQL_PORT: u16 = 8480;
 
 /// What was typed.
 #[derive(Debug, Args)]
@@ -25,7 +27,7 @@ pub(super) struct SimulateArgs {
     /// Kind of server
     #[arg(value_enum)]
     kind: SimulatedServerKind,
-    /// Address and port [default: 127.0.0.1:32400 for Plex, 127.0.0.1:8096 for Jellyfin]
+    /// Address and port [default: 127.0.0.1:32400 for Plex, 127.0.0.1:8096 for Jellyfin, 127.0.0.1:8480 for GraphQL]
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<SocketAddr>,
     /// Seed of the random library, latencies and history
@@ -55,6 +57,8 @@ const MAX_ITEMS: i64 = 2_000_000;
 enum SimulatedServerKind {
     Plex,
     Jellyfin,
+    /// A streaming service that is neither: projects, seasons, episodes, resume watching
+    Graphql,
 }
 
 impl SimulatedServerKind {
@@ -62,6 +66,7 @@ impl SimulatedServerKind {
         match self {
             Self::Plex => "Plex",
             Self::Jellyfin => "Jellyfin",
+            Self::Graphql => "GraphQL API",
         }
     }
 }
@@ -75,9 +80,10 @@ enum LatencyMode {
 fn after_help() -> String {
     let names = |names: Vec<&str>| names.join(", ");
     format!(
-        "Switches of plex: {}\nSwitches of jellyfin: {}",
+        "Switches of plex: {}\nSwitches of jellyfin: {}\nSwitches of graphql: {}",
         names(PLEX_SWITCHES.iter().map(|(name, _)| *name).collect()),
         names(JELLYFIN_SWITCHES.iter().map(|(name, _)| *name).collect()),
+        names(GRAPHQL_SWITCHES.iter().map(|(name, _)| *name).collect()),
     )
 }
 
@@ -130,6 +136,12 @@ async fn start(options: &SimulateArgs, tasks: &TaskTracker) -> Result<SimulatedS
                 ..jellyfin::JellyfinOptions::default()
             };
             (address, Jellyfin::new(jellyfin).start(address, tasks).await)
+        }
+        SimulatedServerKind::Graphql => {
+            let switches = turned(GRAPHQL_SWITCHES, &options.switches).map_err(|reason| (USAGE_ERROR, reason))?;
+            let address = options.listen.unwrap_or_else(|| loopback(GRAPHQL_PORT));
+            let graphql = GraphQlOptions { seed: options.seed, size, latency, switches, ..Default::default() };
+            (address, GraphQl::new(graphql).start(address, tasks).await)
         }
     };
     result.map_err(|error| (FAILURE, format!("cannot listen on {address}: {error}; choose another with --listen")))

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 /// Allowed dependencies: the program may use everything, each other crate only the crates below it. A crate that is not
 /// named here may not exist.
-const ALLOWED: [(&str, &[&str]); 21] = [
+const ALLOWED: [(&str, &[&str]); 22] = [
     (
         "greenroom",
         &[
@@ -19,6 +19,7 @@ const ALLOWED: [(&str, &[&str]); 21] = [
             "greenroom-dialect",
             "greenroom-doctor",
             "greenroom-folder",
+            "greenroom-graphql-simulator",
             "greenroom-http-server",
             "greenroom-library",
             "greenroom-notifications",
@@ -78,6 +79,7 @@ const ALLOWED: [(&str, &[&str]); 21] = [
         ],
     ),
     ("greenroom-folder", &["greenroom-cache", "greenroom-config", "greenroom-library", "greenroom-state"]),
+    ("greenroom-graphql-simulator", &["greenroom-simulator-backend"]),
     ("greenroom-http-server", &["greenroom-cache", "greenroom-config", "greenroom-origin", "greenroom-state"]),
     ("greenroom-library", &[]),
     (
@@ -143,12 +145,13 @@ const OF_THE_ENGINE: [(&str, &[&str]); 3] = [
 const BANNED: [&str; 6] = ["common", "core", "utils", "types", "helpers", "prelude"];
 
 /// Crates that may never become a dependency, with the reason.
-const FORBIDDEN: [(&str, &[&str]); 17] = [
+const FORBIDDEN: [(&str, &[&str]); 18] = [
     ("greenroom-cache", &["http", "hyper", "axum"]),
     ("greenroom-config", &["tokio", "hyper", "axum", "rusqlite"]),
     ("greenroom-dialect", &["axum", "hyper", "tokio", "rusqlite"]),
     ("greenroom-doctor", &["axum", "rusqlite"]),
     ("greenroom-folder", &["greenroom-dialect", "http", "hyper", "axum"]),
+    ("greenroom-graphql-simulator", &["axum", "rusqlite"]),
     ("greenroom-http-server", &["hyper", "axum", "rusqlite"]),
     ("greenroom-library", &["tokio", "http", "hyper", "axum", "rusqlite"]),
     ("greenroom-notifications", &["axum", "rusqlite"]),

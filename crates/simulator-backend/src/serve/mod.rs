@@ -49,6 +49,11 @@ pub trait Dialect: Send + Sync + 'static {
     /// The token of a request, from all places the dialect knows.
     fn secret(&self, asked: &SimulatedRequest) -> Option<String>;
 
+    /// Names of the operations in the body of a request, for the log; `None` if its path says what it asks.
+    fn operation(&self, _asked: &SimulatedRequest) -> Option<String> {
+        None
+    }
+
     /// The response. Must not wait; longer work is a task on `ground` or a streamed body.
     fn answer(&self, asked: SimulatedRequest, ground: &Arc<SimulatorContext>) -> SimulatedResponse;
 
@@ -204,9 +209,13 @@ async fn respond<D: Dialect>(
     }
     let class = dialect.class(&asked);
     let number = ground.request_log.total();
+    let mut target = asked.target_without_tokens(ground.state.users());
+    if let Some(operation) = dialect.operation(&asked) {
+        target = format!("{target}#{operation}");
+    }
     let in_flight = ground.request_log.record_request(LoggedRequest {
         method: asked.method.to_string(),
-        target: asked.target_without_tokens(ground.state.users()),
+        target,
         token: label(dialect.as_ref(), &asked, ground),
         class,
     });

@@ -1,0 +1,1 @@
+"""The example add-on. Only `kodi_host` knows Kodi."""
