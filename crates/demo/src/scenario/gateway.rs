@@ -112,7 +112,7 @@ impl DemoGateway {
     pub(super) fn page(&self) -> GatewayPage {
         let data_dir = self.settings.data_dir.display();
         GatewayPage {
-            page: format!("http://{}/", self.running.control),
+            address: self.running.control,
             token_command: format!("greenroom token show --data-dir {data_dir}"),
         }
     }
