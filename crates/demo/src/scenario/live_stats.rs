@@ -23,7 +23,8 @@ pub(super) struct TargetStats {
 #[derive(Debug)]
 struct TargetCounters {
     apps: Vec<AppCounters>,
-    /// Requests that arrived while the servers were down and were not answered.
+    /// Arrived requests that do not count: those before the race, and those that were not answered because the servers
+    /// were down.
     rejected: ArrivalCounts,
     availability: ServerAvailability,
     /// Results of all outages.
@@ -131,6 +132,11 @@ impl TargetStats {
             playlist: None,
         };
         Self { servers, counters: Mutex::new(counted) }
+    }
+
+    /// Leaves out the requests that have arrived so far. To be called before the first request of an app.
+    pub(super) fn leave_out_arrivals(&self) {
+        self.counters.lock().rejected = self.servers.arrival_counts();
     }
 
     /// Counts a request of an app.
@@ -347,6 +353,16 @@ mod tests {
         column.record(DemoApp::Widget, AppRequestOutcome { age_s: Some(3), ..GOOD });
         column.record(DemoApp::Widget, AppRequestOutcome { age_s: None, ..GOOD });
         assert_eq!(column.snapshot().dark, Some(OutageCounters { answered: 3, failed: 0, oldest_s: Some(7) }));
+    }
+
+    #[tokio::test]
+    async fn requests_before_the_race_are_left_out() {
+        let column = column().await;
+        let visitor = menus(&column);
+        assert!(visitor.get("/Users/Me").await.is_success());
+        column.leave_out_arrivals();
+        assert!(visitor.get("/Users/Me").await.is_success());
+        assert_eq!(column.snapshot().reached, 1);
     }
 
     #[tokio::test]

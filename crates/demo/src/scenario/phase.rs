@@ -20,7 +20,7 @@ impl DemoPhase {
     /// Text for the page.
     pub(super) fn description(self) -> &'static str {
         match self {
-            Self::Preparing => "Starting the simulated servers",
+            Self::Preparing => "Starting the simulated servers and Greenroom",
             Self::Race => "The same apps on both sides, in real time",
             Self::Outage => "The media servers are down: see which side still answers",
             Self::Afterwards => "The race is over; the apps go on while you look",

@@ -20,6 +20,8 @@ use super::target::DemoTarget;
 use super::workload::{self, ServerAddresses, Workload};
 use super::{DemoPlan, ProgressFn};
 
+/// Time in which Greenroom builds its index of the libraries before the race.
+const PREPARATION: Duration = Duration::from_secs(4);
 /// Length of the race.
 const LENGTH: Duration = Duration::from_secs(92);
 /// Time of the first printed result.
@@ -97,6 +99,8 @@ impl DemoRace {
             "For {} s the same apps ask two simulated servers directly, and two others through Greenroom, in real time.",
             LENGTH.as_secs()
         ));
+        DemoClock::start(plan.time_factor, Duration::ZERO).sleep(PREPARATION).await;
+        through.stats.leave_out_arrivals();
         live_view.begin_race(&direct.stats, &through.stats);
         let clock = DemoClock::start(plan.time_factor, Duration::ZERO);
         let apps = async {

@@ -48,8 +48,10 @@ impl RaceVerdict {
             Some(fewer) => format!(" ({fewer:.0} % fewer)"),
         };
         format!(
-            "{sent} requests sent to the servers directly, {sent_through} through Greenroom{percent}; median response \
-             {p50} ms directly, {p50_through} ms through Greenroom."
+            "{} requests sent to the servers directly, {} through Greenroom{percent}; median response {p50} ms directly, \
+             {p50_through} ms through Greenroom.",
+            grouped(sent),
+            grouped(sent_through)
         )
     }
 
@@ -60,7 +62,7 @@ impl RaceVerdict {
             // Writing to a String cannot fail.
             let _ = write!(
                 text,
-                " A playlist of {} tracks took {:.0} s by searching the server, and {:.0} s handed to Greenroom.",
+                " A playlist of {} tracks took {:.1} s by searching the server, and {:.1} s handed to Greenroom.",
                 through.tracks, direct.took_s, through.took_s
             );
         }
@@ -78,7 +80,20 @@ impl RaceVerdict {
 }
 
 fn answered(outages: OutageCounters) -> String {
-    format!("{} of {}", outages.answered, outages.answered + outages.failed)
+    format!("{} of {}", grouped(outages.answered), grouped(outages.answered + outages.failed))
+}
+
+/// A number with a comma between thousands.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 #[cfg(test)]
@@ -118,11 +133,17 @@ mod tests {
     }
 
     #[test]
+    fn thousands_are_grouped() {
+        let texts = [0, 999, 1_000, 12_345, 1_234_567].map(grouped);
+        assert_eq!(texts, ["0", "999", "1,000", "12,345", "1,234,567"]);
+    }
+
+    #[test]
     fn a_playlist_is_named_once_both_sides_have_finished_it() {
         let result = |took_s| Some(PlaylistResult { tracks: 54, took_s });
         let waiting = RaceVerdict { playlist: [None, result(1.2)], ..verdict(200, 50) };
         assert!(!waiting.summary().contains("playlist"));
         let done = RaceVerdict { playlist: [result(21.4), result(1.2)], ..waiting };
-        assert!(done.summary().contains("54 tracks took 21 s by searching the server, and 1 s handed"));
+        assert!(done.summary().contains("54 tracks took 21.4 s by searching the server, and 1.2 s handed"));
     }
 }

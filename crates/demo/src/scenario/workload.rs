@@ -23,8 +23,9 @@ pub(super) const WANTED: u64 = 238;
 const WANTED_IN_RACE: u64 = 60;
 /// Pause between the two visits of the menus in the evening.
 const EVENING_MENU_PAUSE: Duration = Duration::from_secs(30);
-/// Pause before each visit in the race.
-const RACE_MENU_PAUSE: Duration = Duration::from_secs(5);
+/// First visit in the race, and interval of all: longer than a visit takes without Greenroom.
+const RACE_FIRST_MENU: Duration = Duration::from_millis(500);
+const RACE_MENU_INTERVAL: Duration = Duration::from_secs(4);
 /// Percentage of wanted tracks that are not in the library.
 const ABSENT_PERCENT: u64 = 10;
 /// Percentage of the others that have another edition's name there.
@@ -43,6 +44,8 @@ pub(super) struct Workload {
     pub(super) begins_at: u64,
     /// Visits of the television menus.
     pub(super) menu_visits: MenuVisits,
+    /// Times of the metadata manager's runs, in percent of the length.
+    pub(super) metadata_runs: [u32; 2],
     /// The tracks of a playlist from elsewhere, some of which the library does not have.
     pub(super) playlist_tracks: Arc<[SourceTrack]>,
 }
@@ -52,10 +55,17 @@ pub(super) struct Workload {
 pub(super) struct MenuVisits {
     /// Start of the first visit.
     pub(super) first: Duration,
-    /// Pause after each visit.
-    pub(super) pause: Duration,
-    /// Number of visits.
-    pub(super) count: u32,
+    /// Time of the others.
+    pub(super) further: FurtherVisits,
+}
+
+/// When the visits after the first begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FurtherVisits {
+    /// One, so long after the end of the first.
+    After(Duration),
+    /// At this interval from the start of the first, until the end.
+    Interval(Duration),
 }
 
 /// A track of a playlist from elsewhere, in that service's spelling.
@@ -83,7 +93,8 @@ impl Workload {
             length,
             round: LATER,
             begins_at: EVENING_BEGINS_AT,
-            menu_visits: MenuVisits { first: length * 35 / 100, pause: EVENING_MENU_PAUSE, count: 2 },
+            menu_visits: MenuVisits { first: length * 35 / 100, further: FurtherVisits::After(EVENING_MENU_PAUSE) },
+            metadata_runs: [10, 60],
             playlist_tracks: playlist_tracks(plan.seed, plan.size(), WANTED),
         }
     }
@@ -95,7 +106,8 @@ impl Workload {
             length,
             round: RACE_ROUND,
             begins_at,
-            menu_visits: MenuVisits { first: RACE_MENU_PAUSE, pause: RACE_MENU_PAUSE, count: u32::MAX },
+            menu_visits: MenuVisits { first: RACE_FIRST_MENU, further: FurtherVisits::Interval(RACE_MENU_INTERVAL) },
+            metadata_runs: [30, 60],
             playlist_tracks: playlist_tracks(plan.seed, plan.size(), WANTED_IN_RACE),
         }
     }

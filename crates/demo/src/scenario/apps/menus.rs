@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
 use super::super::app_client::AppClient;
-use super::super::workload::Workload;
+use super::super::workload::{FurtherVisits, MenuVisits, Workload};
 
 /// Name of the first visit in the comparison.
 pub(super) const FIRST_VISIT: &str = "kodi menus, first visit";
@@ -28,21 +28,32 @@ const FIELDS: &str = "fields=DateCreated%2COverview%2CGenres%2CMediaStreams%2CPa
 const PICTURES: usize = 12;
 
 pub(super) async fn play(mut visitor: AppClient, evening: &Workload) {
-    let visits_plan = evening.menu_visits;
-    visitor.clock.sleep_until(visits_plan.first).await;
+    let MenuVisits { first, further } = evening.menu_visits;
+    visitor.clock.sleep_until(first).await;
     let listening = visitor.clone();
     let visits = async {
         let capabilities = json!({"PlayableMediaTypes": ["Audio", "Video"], "SupportsMediaControl": true});
         visitor.post("/Sessions/Capabilities/Full", &capabilities).await;
         wander(&visitor).await;
-        for visit in 1..visits_plan.count {
-            visitor.clock.sleep(visits_plan.pause).await;
-            match visit {
-                1 => visitor.start_record(SECOND_VISIT),
-                2 => visitor.start_record(LATER_VISITS),
-                _ => {}
+        match further {
+            FurtherVisits::After(pause) => {
+                visitor.clock.sleep(pause).await;
+                visitor.start_record(SECOND_VISIT);
+                wander(&visitor).await;
             }
-            wander(&visitor).await;
+            FurtherVisits::Interval(interval) => {
+                let mut name = Some(SECOND_VISIT);
+                let clock = visitor.clock.clone();
+                let mut moments = clock.ticks((first + interval, interval), (Duration::ZERO, evening.length));
+                while moments.next().await {
+                    if let Some(name) = name {
+                        visitor.start_record(name);
+                    }
+                    // The second visit is the one that is repeated when the apps read on.
+                    name = (name == Some(SECOND_VISIT)).then_some(LATER_VISITS);
+                    wander(&visitor).await;
+                }
+            }
         }
         visitor.clock.sleep_until(evening.length).await;
     };
