@@ -12,5 +12,5 @@ esac
 "$cargo" build --release --locked --package greenroom ${target:+--target "$target"} >&2
 program="$folder/${target:+$target/}release/greenroom"
 # The release profile strips it; with symbols it would be several times as large.
-test "$(wc -c < "$program")" -le 27262976
+test "$(wc -c < "$program")" -le 33554432
 echo "$program"

@@ -7,6 +7,8 @@ root="$(mktemp -d)"
 layers="$(mktemp -d)"
 process=
 trap 'if [ -n "$process" ]; then kill "$process" 2>/dev/null || true; wait "$process" 2>/dev/null || true; fi; rm -rf "$root" "$layers"' EXIT
+# The image's user must be able to enter it.
+chmod 755 "$root"
 tar -xf "$archive" -C "$layers"
 read_json() { python3 -c "import json, sys; $1" "$layers" "$root"; }
 read_json '
