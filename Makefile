@@ -1,5 +1,5 @@
 # Everything a person or a machine runs. Each target alone does all of its own set-up.
-.PHONY: demo test check formatting lints tests documentation bench match-score e2e sabotage model fuzz fuzz-brief package kodi prepare prepare-bench prepare-e2e prepare-fuzz
+.PHONY: demo test check formatting lints tests documentation bench match-score e2e sabotage model fuzz fuzz-brief package static image try-image sbom checksums release kodi prepare prepare-bench prepare-e2e prepare-fuzz
 
 CARGO ?= cargo
 NEXTEST := $(shell $(CARGO) nextest --version >/dev/null 2>&1 && echo yes)
@@ -75,14 +75,47 @@ bench: prepare prepare-bench
 match-score: prepare
 	$(CARGO) run --release --quiet -p greenroom-library --example score_matching
 
-# A package for Debian and its relatives, in target/debian. TARGET=x86_64-unknown-linux-musl makes a static program.
+# What is released lies in target/dist. TARGET says for which system; the default is a static program for this machine.
+TARGET ?= $(shell uname -m)-unknown-linux-musl
+
+# A package for Debian and its relatives. `make package TARGET=` links the C library of this machine instead.
 package: prepare
-	@$(CARGO) deb --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-deb
+	@TARGET=$(TARGET) sh packaging/prepare.sh static deb
 	sh packaging/deb.sh $(TARGET)
 
 # The add-ons for Kodi, as zips to install, in target/kodi.
 kodi:
 	python3 clients/kodi/build.py
+# One static program with its completions, man pages and unit, as an archive.
+static: prepare
+	@TARGET=$(TARGET) sh packaging/prepare.sh static
+	sh packaging/static.sh $(TARGET)
+
+# A container image, without a daemon; `docker build .` makes the same one.
+image: prepare
+	@TARGET=$(TARGET) sh packaging/prepare.sh static image
+	sh packaging/image.sh $(TARGET)
+
+# Starts the image from its layers (as root), and waits until it is healthy.
+try-image: image
+	sh packaging/try-image.sh target/dist/greenroom-*-image.tar
+
+# The libraries in the program, with versions and licences.
+sbom: prepare
+	@TARGET=$(TARGET) sh packaging/prepare.sh sbom
+	sh packaging/sbom.sh $(TARGET)
+
+checksums:
+	sh packaging/checksums.sh
+
+# All of it, one after the other.
+release:
+	rm -rf target/dist
+	$(MAKE) --no-print-directory package
+	$(MAKE) --no-print-directory static
+	$(MAKE) --no-print-directory image
+	$(MAKE) --no-print-directory sbom
+	$(MAKE) --no-print-directory checksums
 
 prepare:
 	@sh .ci/prepare

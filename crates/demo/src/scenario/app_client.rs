@@ -22,8 +22,14 @@ use super::live_stats::AppRequestOutcome;
 use super::measure::ScaledStopwatch;
 use super::recorder::{AppRequestRecorder, RecordId};
 
+/// The header in which a cache says how it answered.
+const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 /// Timeout in real time; it only guards against a demo that never ends.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Pause before an app repeats a request that was not answered, and max attempts.
+const TRY_AGAIN: Duration = Duration::from_secs(2);
+const MAX_ATTEMPTS: u32 = 60;
 
 /// HTTP client of one app.
 #[derive(Debug, Clone)]
@@ -56,6 +62,7 @@ pub(super) type AppSocket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 pub(super) struct AppResponse {
     status: Option<StatusCode>,
     age_s: Option<u64>,
+    is_hit: bool,
     body: Bytes,
 }
 
@@ -113,8 +120,27 @@ impl AppClient {
         self.send(Method::POST, target, &headers, Bytes::from(body.to_string())).await
     }
 
-    /// Sends one request and waits for the whole response.
+    /// Sends one request and waits for the whole response; some apps repeat it while the server does not answer.
     pub(super) async fn send(
+        &self,
+        method: Method,
+        target: &str,
+        headers: &[(&'static str, String)],
+        body: Bytes,
+    ) -> AppResponse {
+        if self.app.tries_again() {
+            for _ in 1..MAX_ATTEMPTS {
+                let reply = self.attempt(method.clone(), target, headers, body.clone()).await;
+                if !reply.is_unavailable() {
+                    return reply;
+                }
+                self.clock.sleep(TRY_AGAIN).await;
+            }
+        }
+        self.attempt(method, target, headers, body).await
+    }
+
+    async fn attempt(
         &self,
         method: Method,
         target: &str,
@@ -172,7 +198,7 @@ impl AppClient {
     pub(super) async fn socket(&self, target: &str) -> Option<AppSocket> {
         let watch = ScaledStopwatch::start(self.clock.factor());
         let opened = tokio_tungstenite::connect_async(format!("ws://{}{target}", self.address)).await;
-        let outcome = AppRequestOutcome { took_ms: watch.ms(), failed: opened.is_err(), age_s: None };
+        let outcome = AppRequestOutcome { took_ms: watch.ms(), failed: opened.is_err(), age_s: None, is_hit: false };
         self.recorder.record(self.record, None, outcome);
         opened.ok().map(|(socket, _)| socket)
     }
@@ -196,7 +222,7 @@ impl AppClient {
 
 impl AppResponse {
     fn none() -> Self {
-        Self { status: None, age_s: None, body: Bytes::new() }
+        Self { status: None, age_s: None, is_hit: false, body: Bytes::new() }
     }
 
     /// Whether the status is a success.
@@ -204,8 +230,13 @@ impl AppResponse {
         self.status.is_some_and(|status| status.is_success())
     }
 
+    /// Whether nobody answered, or only that the server is down.
+    fn is_unavailable(&self) -> bool {
+        self.status.is_none_or(|status| status.is_server_error())
+    }
+
     fn outcome(&self, watch: ScaledStopwatch) -> AppRequestOutcome {
-        AppRequestOutcome { took_ms: watch.ms(), failed: !self.is_success(), age_s: self.age_s }
+        AppRequestOutcome { took_ms: watch.ms(), failed: !self.is_success(), age_s: self.age_s, is_hit: self.is_hit }
     }
 
     /// The body as JSON; null if it is none.
@@ -223,5 +254,11 @@ async fn exchange(lines: &ConnectionPool, request: Request<Full<Bytes>>) -> Opti
     let answer = lines.send(request).await?;
     let age = answer.headers.get(AGE).and_then(|age| age.to_str().ok());
     let age_s = age.and_then(|age| age.parse().ok());
-    Some(AppResponse { status: Some(answer.status), age_s, body: answer.body })
+    let is_hit = answer.headers.get(CACHE_STATUS).is_some_and(is_cache_hit);
+    Some(AppResponse { status: Some(answer.status), age_s, is_hit, body: answer.body })
+}
+
+/// Whether a `Cache-Status` (RFC 9211) says that the response came from the cache.
+fn is_cache_hit(status: &HeaderValue) -> bool {
+    status.to_str().is_ok_and(|text| text.split(';').skip(1).any(|parameter| parameter.trim() == "hit"))
 }

@@ -4,6 +4,12 @@ use std::time::Duration;
 
 use greenroom_cache::Clock;
 
+/// A clock that runs `factor` times faster than real time. A scaled clock stands still while it is not read, so real
+/// time is the system's.
+pub(super) fn clock_of(factor: f64) -> Clock {
+    if factor > 1.0 { Clock::scaled(factor) } else { Clock::system() }
+}
+
 /// Time since the evening began.
 #[derive(Debug, Clone)]
 pub(super) struct DemoClock {
@@ -15,7 +21,7 @@ pub(super) struct DemoClock {
 impl DemoClock {
     /// An evening of which `passed` is already over.
     pub(super) fn start(factor: f64, passed: Duration) -> Self {
-        let clock = Clock::scaled(factor);
+        let clock = clock_of(factor);
         let passed_ms = u64::try_from(passed.as_millis()).unwrap_or(u64::MAX);
         let began_ms = clock.now_ms().saturating_sub(passed_ms);
         Self { clock, factor, began_ms }
@@ -88,6 +94,13 @@ mod tests {
         pace.sleep_until(Duration::from_secs(60)).await;
         pace.sleep(Duration::from_secs(60)).await;
         assert_eq!(wall.now_ms() - before, 3_000);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn real_time_passes_while_nothing_reads_it() {
+        let pace = DemoClock::start(1.0, Duration::ZERO);
+        tokio::time::advance(Duration::from_mins(5)).await;
+        assert_eq!(pace.passed(), Duration::from_mins(5));
     }
 
     #[tokio::test(start_paused = true)]

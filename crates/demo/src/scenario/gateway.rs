@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use super::DemoPlan;
 use super::app_client::PlaylistEndpoint;
 use super::apps::DemoApp;
+use super::clock::clock_of;
 use super::live_view::GatewayPage;
 use super::servers::DemoServers;
 use super::workload::ServerAddresses;
@@ -77,7 +78,7 @@ impl DemoGateway {
             .tempdir()
             .map_err(|error| format!("no temporary folder can be had: {error}"))?;
         let settings = settings(servers, plan, lists, &folder)?;
-        let clock = Clock::scaled(plan.time_factor);
+        let clock = clock_of(plan.time_factor);
         let running = start(settings.clone(), clock.clone()).await?;
         Ok(Self { running, start: Arc::clone(start), settings, clock, folder })
     }
@@ -112,7 +113,7 @@ impl DemoGateway {
     pub(super) fn page(&self) -> GatewayPage {
         let data_dir = self.settings.data_dir.display();
         GatewayPage {
-            page: format!("http://{}/", self.running.control),
+            address: self.running.control,
             token_command: format!("greenroom token show --data-dir {data_dir}"),
         }
     }

@@ -7,8 +7,9 @@ use parking_lot::Mutex;
 use serde::Serialize;
 
 use super::apps::DemoApp;
-use super::comparison::tenths;
+use super::comparison::{PlaylistResult, tenths};
 use super::latencies::LatencyHistogram;
+use super::recent_requests::{RecentRequests, ResponseSource};
 use super::servers::{ArrivalCounts, DemoServers};
 
 /// Figures of one target.
@@ -22,9 +23,14 @@ pub(super) struct TargetStats {
 #[derive(Debug)]
 struct TargetCounters {
     apps: Vec<AppCounters>,
-    /// Requests that arrived while the servers were down and were not answered.
+    /// Arrived requests that do not count: those before the race, and those that were not answered because the servers
+    /// were down.
     rejected: ArrivalCounts,
     availability: ServerAvailability,
+    /// Results of all outages.
+    outages: OutageCounters,
+    recent: RecentRequests,
+    playlist: Option<PlaylistResult>,
 }
 
 /// One app.
@@ -33,8 +39,9 @@ struct AppCounters {
     app: DemoApp,
     asked: u64,
     failed: u64,
+    hits: u64,
     waited_ms: f64,
-    /// Latencies of successful responses only: a failure is quick, and says nothing good.
+    /// Latencies of successful responses while the servers were up: a failure is quick, and says nothing good.
     took: LatencyHistogram,
 }
 
@@ -53,11 +60,11 @@ enum ServerAvailability {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub(super) struct OutageCounters {
     /// Answered requests.
-    answered: u64,
+    pub(super) answered: u64,
     /// Requests without a response, or with an error.
-    failed: u64,
+    pub(super) failed: u64,
     /// The highest `Age` of a response.
-    oldest_s: Option<u64>,
+    pub(super) oldest_s: Option<u64>,
 }
 
 /// Result of one request.
@@ -69,21 +76,31 @@ pub(super) struct AppRequestOutcome {
     pub(super) failed: bool,
     /// `Age` of the response.
     pub(super) age_s: Option<u64>,
+    /// Whether the response came from the cache.
+    pub(super) is_hit: bool,
 }
 
 /// A target as displayed.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct TargetStatsView {
     /// Requests that reached the servers.
-    reached: u64,
+    pub(super) reached: u64,
     asked: u64,
     answered: u64,
     failed: u64,
-    p50_ms: f64,
+    /// Responses from the cache.
+    hits: u64,
+    pub(super) p50_ms: f64,
     p95_ms: f64,
     waited_s: u64,
     /// Results during the current or the last outage.
     dark: Option<OutageCounters>,
+    /// Results during all outages, which no latency and no verdict counts.
+    pub(super) outages: OutageCounters,
+    /// Sources of the most recent responses, one letter each.
+    recent: String,
+    /// The first playlist sync that was finished.
+    pub(super) playlist: Option<PlaylistResult>,
     /// Requests that reached the servers since the last outage.
     reached_since: Option<u64>,
     apps: Vec<AppStatsView>,
@@ -103,25 +120,45 @@ struct AppStatsView {
 impl TargetStats {
     /// Starts with zero counts.
     pub(super) fn new(servers: Arc<DemoServers>) -> Self {
-        let line = |app| AppCounters { app, asked: 0, failed: 0, waited_ms: 0.0, took: LatencyHistogram::default() };
+        let took = LatencyHistogram::default;
+        let line = |app| AppCounters { app, asked: 0, failed: 0, hits: 0, waited_ms: 0.0, took: took() };
         let lines = DemoApp::EVERY.map(line).into();
         let counted = TargetCounters {
             apps: lines,
             rejected: ArrivalCounts::default(),
             availability: ServerAvailability::AlwaysUp,
+            outages: OutageCounters::default(),
+            recent: RecentRequests::default(),
+            playlist: None,
         };
         Self { servers, counters: Mutex::new(counted) }
     }
 
+    /// Leaves out the requests that have arrived so far. To be called before the first request of an app.
+    pub(super) fn leave_out_arrivals(&self) {
+        self.counters.lock().rejected = self.servers.arrival_counts();
+    }
+
     /// Counts a request of an app.
     pub(super) fn record(&self, app: DemoApp, outcome: AppRequestOutcome) {
-        let mut counted = self.counters.lock();
-        if let ServerAvailability::Down { dark, .. } = &mut counted.availability {
-            dark.record(outcome);
-        }
+        let counted = &mut *self.counters.lock();
+        let is_measured = match &mut counted.availability {
+            ServerAvailability::Down { dark, .. } => {
+                dark.record(outcome);
+                counted.outages.record(outcome);
+                false
+            }
+            ServerAvailability::AlwaysUp | ServerAvailability::Restored { .. } => true,
+        };
+        counted.recent.push(ResponseSource::of(outcome));
         if let Some(line) = counted.apps.iter_mut().find(|line| line.app == app) {
-            line.record(outcome);
+            line.record(outcome, is_measured);
         }
+    }
+
+    /// Records a finished playlist sync; only the first counts, because later ones have less to do.
+    pub(super) fn record_playlist(&self, result: PlaylistResult) {
+        self.counters.lock().playlist.get_or_insert(result);
     }
 
     /// Takes the servers down. No effect if they are.
@@ -178,6 +215,7 @@ impl TargetCounters {
         }
         let asked = self.apps.iter().map(|line| line.asked).sum();
         let failed = self.apps.iter().map(|line| line.failed).sum();
+        let hits = self.apps.iter().map(|line| line.hits).sum();
         let waited_ms: f64 = self.apps.iter().map(|line| line.waited_ms).sum();
         let (dark, reached_since) = match self.availability {
             ServerAvailability::AlwaysUp => (None, None),
@@ -189,10 +227,14 @@ impl TargetCounters {
             asked,
             answered: asked - failed,
             failed,
+            hits,
             p50_ms: tenths(took.percentile(50)),
             p95_ms: tenths(took.percentile(95)),
             waited_s: std::time::Duration::from_secs_f64(waited_ms / 1_000.0).as_secs(),
             dark,
+            outages: self.outages,
+            recent: self.recent.letters(),
+            playlist: self.playlist,
             reached_since,
             apps: self.apps.iter().map(|line| line.show(reached.for_app(line.app))).collect(),
         }
@@ -200,12 +242,16 @@ impl TargetCounters {
 }
 
 impl AppCounters {
-    fn record(&mut self, outcome: AppRequestOutcome) {
+    /// Records a request. Its latency counts only if `is_measured`.
+    fn record(&mut self, outcome: AppRequestOutcome, is_measured: bool) {
         self.asked += 1;
         self.failed += u64::from(outcome.failed);
-        self.waited_ms += outcome.took_ms;
-        if !outcome.failed {
-            self.took.record(outcome.took_ms);
+        self.hits += u64::from(outcome.is_hit && !outcome.failed);
+        if is_measured {
+            self.waited_ms += outcome.took_ms;
+            if !outcome.failed {
+                self.took.record(outcome.took_ms);
+            }
         }
     }
 
@@ -245,8 +291,8 @@ mod tests {
     use super::super::recorder::AppRequestRecorder;
     use super::*;
 
-    const GOOD: AppRequestOutcome = AppRequestOutcome { took_ms: 10.0, failed: false, age_s: Some(7) };
-    const BAD: AppRequestOutcome = AppRequestOutcome { took_ms: 1.0, failed: true, age_s: None };
+    const GOOD: AppRequestOutcome = AppRequestOutcome { took_ms: 10.0, failed: false, age_s: Some(7), is_hit: true };
+    const BAD: AppRequestOutcome = AppRequestOutcome { took_ms: 1.0, failed: true, age_s: None, is_hit: false };
 
     async fn column() -> Arc<TargetStats> {
         let servers = DemoServers::start(&DemoPlan::SMALLEST, &TaskTracker::new()).await.expect("there are free ports");
@@ -268,6 +314,7 @@ mod tests {
         column.record(DemoApp::Menus, AppRequestOutcome { took_ms: 2_000.0, ..GOOD });
         let shown = column.snapshot();
         assert_eq!((shown.asked, shown.answered, shown.failed, shown.waited_s), (3, 2, 1, 2));
+        assert_eq!((shown.hits, shown.recent.as_str()), (2, "cfc"));
         let widget = shown.apps.iter().find(|line| line.name == DemoApp::Widget.whole_name()).expect("it is there");
         assert_eq!((widget.asked, widget.failed, widget.reached), (2, 1, 0));
         // The failure took a millisecond, and does not make the app look quick.
@@ -306,6 +353,31 @@ mod tests {
         column.record(DemoApp::Widget, AppRequestOutcome { age_s: Some(3), ..GOOD });
         column.record(DemoApp::Widget, AppRequestOutcome { age_s: None, ..GOOD });
         assert_eq!(column.snapshot().dark, Some(OutageCounters { answered: 3, failed: 0, oldest_s: Some(7) }));
+    }
+
+    #[tokio::test]
+    async fn requests_before_the_race_are_left_out() {
+        let column = column().await;
+        let visitor = menus(&column);
+        assert!(visitor.get("/Users/Me").await.is_success());
+        column.leave_out_arrivals();
+        assert!(visitor.get("/Users/Me").await.is_success());
+        assert_eq!(column.snapshot().reached, 1);
+    }
+
+    #[tokio::test]
+    async fn latencies_without_servers_are_left_out_and_the_outages_add_up() {
+        let column = column().await;
+        column.record(DemoApp::Widget, GOOD);
+        for _ in 0..2 {
+            column.take_servers_down();
+            column.record(DemoApp::Widget, AppRequestOutcome { took_ms: 60_000.0, ..GOOD });
+            column.record(DemoApp::Widget, BAD);
+            column.restore_servers();
+        }
+        let shown = column.snapshot();
+        assert_eq!((shown.asked, shown.waited_s, shown.outages.answered, shown.outages.failed), (5, 0, 2, 2));
+        assert!(shown.p95_ms < 12.0, "{shown:?}");
     }
 
     #[tokio::test]

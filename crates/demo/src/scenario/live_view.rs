@@ -1,30 +1,30 @@
-//! Live state of both targets for the demo's page, and the outage switch of their servers.
+//! Live state of the race for the demo's page, and the outage switch of both targets' servers.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use greenroom_cache::Clock;
 use parking_lot::Mutex;
 use serde::Serialize;
 use tokio::sync::watch;
 
-use super::DemoPlan;
 use super::clock::DemoClock;
 use super::live_stats::{TargetStats, TargetStatsView};
 use super::outage_switch::{OutageSwitch, SwitchCommand, SwitchError};
 use super::phase::DemoPhase;
+use super::race_verdict::RaceVerdict;
 use super::warmup::AppWarmup;
 
 /// Max concurrent viewers.
 const MAX_LOOKING: usize = 16;
-/// The evening begins at half past seven.
-const BEGINS_AT_MINUTE: u64 = 19 * 60 + 30;
-const MINUTES_OF_A_DAY: u64 = 24 * 60;
 
-/// Live state of the demo.
+/// Live state of the race. All times are real.
 #[derive(Debug)]
 pub(super) struct LiveView {
-    minutes: u32,
-    /// Clock of the whole demo; each evening's clock starts at zero.
+    /// Start of this program's demo: tells its page from that of an earlier one on the same port.
+    run: u64,
+    length: Duration,
     time: DemoClock,
     state: Mutex<LiveViewState>,
     viewers: watch::Sender<usize>,
@@ -33,32 +33,30 @@ pub(super) struct LiveView {
 #[derive(Debug)]
 struct LiveViewState {
     phase: DemoPhase,
-    /// Clock of the current or the last evening.
-    evening: DemoClock,
-    direct: Option<Arc<TargetStats>>,
-    through: Option<Arc<TargetStats>>,
+    race: Option<RunningRace>,
     outage_switch: OutageSwitch,
-    switched_at: Option<ChangeTime>,
+    /// Time of the last change of the switch.
+    switched_at: Option<Duration>,
+    /// Time without servers in the outages that have ended.
+    downtime: Duration,
     apps: AppWarmup,
-    /// Outages caused at the page before the evenings were over.
-    pulled_in_the_evening: u32,
-    greenroom: Option<GatewayPage>,
-    outcome: Option<String>,
+    gateway: Option<GatewayPage>,
+    result: Option<String>,
+    evening: Option<String>,
 }
 
-/// Time of a change.
-#[derive(Debug, Clone)]
-struct ChangeTime {
-    /// Time of day on the evening's clock.
-    clock: String,
-    /// Elapsed time of the demo.
-    passed: Duration,
+/// Both targets, since the race began.
+#[derive(Debug)]
+struct RunningRace {
+    direct: Arc<TargetStats>,
+    through: Arc<TargetStats>,
+    began: Duration,
 }
 
-/// Address of Greenroom's own page, and how to get its token.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+/// Address of Greenroom's control plane, and how to get its token.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct GatewayPage {
-    pub(super) page: String,
+    pub(super) address: SocketAddr,
     /// The command that prints its token.
     pub(super) token_command: String,
 }
@@ -66,28 +64,32 @@ pub(super) struct GatewayPage {
 /// State at one moment: complete, so that a viewer who connects late misses nothing.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct LiveViewSnapshot {
+    run: u64,
     phase: DemoPhase,
     words: &'static str,
-    /// Time of day on the evening's clock.
-    clock: String,
-    minute: u64,
-    minutes: u32,
-    time_factor: f64,
+    /// Time since the race began, up to its length.
+    elapsed_s: u64,
+    length_s: u64,
     plug: OutageSwitchView,
-    /// `None` before its evening begins.
+    /// `None` before the race begins, like everything of the race.
     direct: Option<TargetStatsView>,
     through: Option<TargetStatsView>,
-    greenroom: Option<GatewayPage>,
-    outcome: Option<String>,
+    percent_fewer: Option<f64>,
+    token_command: Option<String>,
+    /// Result of the race, once it is over.
+    result: Option<String>,
+    /// Result of the scaled evening, once it is over.
+    evening: Option<String>,
 }
 
 /// State of the outage switch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct OutageSwitchView {
     state: OutageSwitch,
-    /// Time of the last change, on the evening's clock.
-    since: Option<String>,
+    /// Time since the last change.
     since_s: Option<u64>,
+    /// Time without servers in all outages.
+    downtime_s: u64,
     /// Whether an outage must wait because the apps are still warming up.
     is_waited_for: bool,
 }
@@ -99,58 +101,62 @@ pub(super) struct ViewerGuard {
 }
 
 impl LiveView {
-    /// State before anything has begun.
-    pub(super) fn new(plan: &DemoPlan) -> Self {
-        let time = DemoClock::start(plan.time_factor, Duration::ZERO);
-        let told = LiveViewState {
+    /// State before a race of this length.
+    pub(super) fn new(length: Duration) -> Self {
+        let state = LiveViewState {
             phase: DemoPhase::Preparing,
-            evening: time.clone(),
-            direct: None,
-            through: None,
+            race: None,
             outage_switch: OutageSwitch::In,
             switched_at: None,
+            downtime: Duration::ZERO,
             apps: AppWarmup::default(),
-            pulled_in_the_evening: 0,
-            greenroom: None,
-            outcome: None,
+            gateway: None,
+            result: None,
+            evening: None,
         };
-        Self { minutes: plan.minutes, time, state: Mutex::new(told), viewers: watch::Sender::new(0) }
+        let time = DemoClock::start(1.0, Duration::ZERO);
+        Self { run: Clock::system().now_ms(), length, time, state: Mutex::new(state), viewers: watch::Sender::new(0) }
     }
 
-    /// Sets the phase.
-    pub(super) fn set_phase(&self, phase: DemoPhase) {
-        self.state.lock().phase = phase;
+    /// Begins the race of these targets.
+    pub(super) fn begin_race(&self, direct: &Arc<TargetStats>, through: &Arc<TargetStats>) {
+        let state = &mut *self.state.lock();
+        state.phase = DemoPhase::Race;
+        let (direct, through) = (Arc::clone(direct), Arc::clone(through));
+        if !state.outage_switch.is_in() {
+            direct.take_servers_down();
+            through.take_servers_down();
+        }
+        state.race = Some(RunningRace { direct, through, began: self.time.passed() });
     }
 
-    /// Begins the evening with the apps pointed at the servers.
-    pub(super) fn begin_direct(&self, column: &Arc<TargetStats>, evening: &DemoClock) {
-        let mut told = self.state.lock();
-        told.direct = Some(Arc::clone(column));
-        told.begin(DemoPhase::DirectEvening, column, evening);
+    /// Sets Greenroom's page.
+    pub(super) fn set_gateway_page(&self, gateway: GatewayPage) {
+        self.state.lock().gateway = Some(gateway);
     }
 
-    /// Begins the evening with the apps pointed at Greenroom.
-    pub(super) fn begin_through(&self, column: &Arc<TargetStats>, evening: &DemoClock) {
-        let mut told = self.state.lock();
-        told.through = Some(Arc::clone(column));
-        told.begin(DemoPhase::ThroughEvening, column, evening);
+    /// Address of Greenroom's control plane, once it is there.
+    pub(super) fn gateway_address(&self) -> Option<SocketAddr> {
+        self.state.lock().gateway.as_ref().map(|gateway| gateway.address)
     }
 
-    /// Sets Greenroom's page; `None` during its restart.
-    pub(super) fn set_gateway_page(&self, greenroom: Option<GatewayPage>) {
-        self.state.lock().greenroom = greenroom;
+    /// Figures so far; `None` before the race.
+    pub(super) fn verdict(&self) -> Option<RaceVerdict> {
+        let state = self.state.lock();
+        let race = state.race.as_ref()?;
+        Some(RaceVerdict::new(&race.direct.snapshot(), &race.through.snapshot(), state.downtime_at(self.time.passed())))
     }
 
-    /// Ends the evenings with this result.
-    pub(super) fn finish(&self, outcome: String) {
-        let mut told = self.state.lock();
-        told.outcome = Some(outcome);
-        told.phase = DemoPhase::Afterwards;
+    /// Ends the race with this result.
+    pub(super) fn finish_race(&self, result: String) {
+        let mut state = self.state.lock();
+        state.result = Some(result);
+        state.phase = DemoPhase::Afterwards;
     }
 
-    /// Outages caused at the page before the evenings were over.
-    pub(super) fn manual_outages(&self) -> u32 {
-        self.state.lock().pulled_in_the_evening
+    /// Shows the result of the scaled evening.
+    pub(super) fn show_evening(&self, result: String) {
+        self.state.lock().evening = Some(result);
     }
 
     /// Takes the servers of both targets down, on a viewer's request.
@@ -163,66 +169,66 @@ impl LiveView {
         self.order(SwitchCommand::PutBack)
     }
 
-    /// Begins the measured outage of this phase.
-    pub(super) fn begin_measured_outage(&self, phase: DemoPhase) {
-        self.set_phase(phase);
-        self.order(SwitchCommand::Hold).expect("the evening is never refused");
+    /// Begins the race's own outage.
+    pub(super) fn begin_race_outage(&self) {
+        self.state.lock().phase = DemoPhase::Outage;
+        self.order(SwitchCommand::Hold).expect("the race is never refused");
     }
 
-    /// Ends the measured outage.
-    pub(super) fn end_measured_outage(&self) {
-        self.order(SwitchCommand::LetGo).expect("the evening is never refused");
+    /// Ends it.
+    pub(super) fn end_race_outage(&self) {
+        self.state.lock().phase = DemoPhase::Race;
+        self.order(SwitchCommand::LetGo).expect("the race is never refused");
     }
 
     fn order(&self, order: SwitchCommand) -> Result<(), SwitchError> {
-        let mut told = self.state.lock();
-        if order == SwitchCommand::Pull && told.are_apps_waking() {
+        let state = &mut *self.state.lock();
+        if order == SwitchCommand::Pull && state.are_apps_waking() {
             return Err(SwitchError::AppsWarmingUp);
         }
-        let after = told.outage_switch.apply(order)?;
-        if after == OutageSwitch::Pulled
-            && told.outage_switch == OutageSwitch::In
-            && told.phase != DemoPhase::Afterwards
-        {
-            told.pulled_in_the_evening += 1;
-        }
-        if after.is_in() != told.outage_switch.is_in() {
-            let clock = clock(told.evening.passed());
-            let passed = self.time.passed();
-            told.switched_at = Some(ChangeTime { clock, passed });
+        let after = state.outage_switch.apply(order)?;
+        if after.is_in() != state.outage_switch.is_in() {
+            let now = self.time.passed();
+            state.downtime = state.downtime_at(now);
+            state.switched_at = Some(now);
             if after.is_in() {
-                told.apps.servers_return(passed);
+                state.apps.servers_return(now);
             }
-            for column in told.direct.iter().chain(&told.through) {
-                if after.is_in() { column.restore_servers() } else { column.take_servers_down() }
+            for target in state.race.iter().flat_map(|race| [&race.direct, &race.through]) {
+                if after.is_in() { target.restore_servers() } else { target.take_servers_down() }
             }
         }
-        told.outage_switch = after;
+        state.outage_switch = after;
         Ok(())
     }
 
     /// Current state.
     pub(super) fn snapshot(&self) -> LiveViewSnapshot {
-        let told = self.state.lock();
-        let passed = told.evening.passed();
-        let since_s = |since: &ChangeTime| self.time.passed().saturating_sub(since.passed).as_secs();
+        let state = self.state.lock();
+        let now = self.time.passed();
+        let (direct, through) =
+            state.race.as_ref().map(|race| (race.direct.snapshot(), race.through.snapshot())).unzip();
+        let downtime = state.downtime_at(now);
+        let verdict = direct.as_ref().zip(through.as_ref()).map(|(one, other)| RaceVerdict::new(one, other, downtime));
+        let elapsed = state.race.as_ref().map_or(Duration::ZERO, |race| now.saturating_sub(race.began));
         LiveViewSnapshot {
-            phase: told.phase,
-            words: told.phase.description(),
-            clock: clock(passed),
-            minute: passed.as_secs() / 60,
-            minutes: self.minutes,
-            time_factor: self.time.factor(),
+            run: self.run,
+            phase: state.phase,
+            words: state.phase.description(),
+            elapsed_s: elapsed.min(self.length).as_secs(),
+            length_s: self.length.as_secs(),
             plug: OutageSwitchView {
-                state: told.outage_switch,
-                since: told.switched_at.as_ref().map(|since| since.clock.clone()),
-                since_s: told.switched_at.as_ref().map(since_s),
-                is_waited_for: told.are_apps_waking(),
+                state: state.outage_switch,
+                since_s: state.switched_at.map(|since| now.saturating_sub(since).as_secs()),
+                downtime_s: downtime.as_secs(),
+                is_waited_for: state.are_apps_waking(),
             },
-            direct: told.direct.as_ref().map(|column| column.snapshot()),
-            through: told.through.as_ref().map(|column| column.snapshot()),
-            greenroom: told.greenroom.clone(),
-            outcome: told.outcome.clone(),
+            direct,
+            through,
+            percent_fewer: verdict.and_then(|verdict| verdict.percent_fewer()),
+            token_command: state.gateway.as_ref().map(|gateway| gateway.token_command.clone()),
+            result: state.result.clone(),
+            evening: state.evening.clone(),
         }
     }
 
@@ -232,7 +238,7 @@ impl LiveView {
         let _ = self.viewers.subscribe().wait_for(|looking| *looking > 0).await;
     }
 
-    /// Begins a minute of reads by the apps of both targets. Returns the current time.
+    /// Begins a round of reads by the apps of both targets. Returns the current time.
     pub(super) fn begin_round(&self) -> Duration {
         let now = self.time.passed();
         self.state.lock().apps.begin_round(now);
@@ -242,10 +248,9 @@ impl LiveView {
     /// Ends the round that began at `began`.
     pub(super) fn end_round(&self, began: Duration) {
         let now = self.time.passed();
-        let told = &mut *self.state.lock();
-        let servers_since =
-            told.outage_switch.is_in().then(|| told.switched_at.as_ref().map_or(Duration::ZERO, |since| since.passed));
-        told.apps.end_round((began, now), servers_since);
+        let state = &mut *self.state.lock();
+        let servers_since = state.outage_switch.is_in().then(|| state.switched_at.unwrap_or(Duration::ZERO));
+        state.apps.end_round((began, now), servers_since);
     }
 
     /// Whether the servers of both targets are up.
@@ -266,21 +271,18 @@ impl LiveView {
 }
 
 impl LiveViewState {
-    /// Whether the servers are up and an outage must wait. Not during the evening: then the apps are active anyway.
+    /// Whether the servers are up and an outage must wait. Not during the race: then every app is active.
     fn are_apps_waking(&self) -> bool {
         self.phase == DemoPhase::Afterwards && self.outage_switch.is_in() && !self.apps.is_awake()
     }
 
-    fn begin(&mut self, phase: DemoPhase, column: &TargetStats, evening: &DemoClock) {
-        self.phase = phase;
-        self.evening = evening.clone();
-        if self.outage_switch.is_in() {
-            self.switched_at = None;
-        } else {
-            column.take_servers_down();
-            // On the clock of this evening.
-            self.switched_at.iter_mut().for_each(|since| since.clock = clock(Duration::ZERO));
-        }
+    /// Time without servers in all outages, the current one included.
+    fn downtime_at(&self, now: Duration) -> Duration {
+        let current = match self.switched_at {
+            Some(since) if !self.outage_switch.is_in() => now.saturating_sub(since),
+            _ => Duration::ZERO,
+        };
+        self.downtime + current
     }
 }
 
@@ -297,102 +299,86 @@ impl Drop for ViewerGuard {
     }
 }
 
-/// Time of day at this elapsed time of the evening.
-fn clock(passed: Duration) -> String {
-    let minute = (BEGINS_AT_MINUTE + passed.as_secs() / 60) % MINUTES_OF_A_DAY;
-    format!("{:02}:{:02}", minute / 60, minute % 60)
-}
-
 #[cfg(test)]
 mod tests {
     use tokio_util::task::TaskTracker;
 
+    use super::super::DemoPlan;
     use super::super::servers::DemoServers;
     use super::*;
 
-    async fn column() -> Arc<TargetStats> {
+    const LENGTH: Duration = Duration::from_secs(90);
+
+    async fn target() -> Arc<TargetStats> {
         let started = DemoServers::start(&DemoPlan::SMALLEST, &TaskTracker::new()).await;
         Arc::new(TargetStats::new(started.expect("there are free ports")))
     }
 
-    async fn board() -> Arc<LiveView> {
-        let board = Arc::new(LiveView::new(&DemoPlan::SMALLEST));
-        board.begin_direct(&column().await, &board.time);
-        board.begin_through(&column().await, &board.time);
-        board
+    async fn race() -> Arc<LiveView> {
+        let view = Arc::new(LiveView::new(LENGTH));
+        view.begin_race(&target().await, &target().await);
+        view
     }
 
     /// Whether the servers are down, for each target.
-    fn down(board: &LiveView) -> [bool; 2] {
-        let shown = board.snapshot();
-        [shown.direct, shown.through].map(|column| column.expect("its evening has begun").is_down())
-    }
-
-    /// Plays rounds of reads until the apps are warm.
-    async fn rounds(board: &LiveView) {
-        while board.snapshot().plug.is_waited_for {
-            let began = board.begin_round();
-            board.time.sleep(Duration::from_secs(60)).await;
-            board.end_round(began);
-        }
-    }
-
-    #[test]
-    fn the_clock_goes_on_after_midnight() {
-        let minutes = |minutes: u64| clock(Duration::from_secs(minutes * 60 + 59));
-        assert_eq!([minutes(0), minutes(30), minutes(270)], ["19:30", "20:00", "00:00"]);
+    fn down(view: &LiveView) -> [bool; 2] {
+        let shown = view.snapshot();
+        [shown.direct, shown.through].map(|target| target.expect("the race has begun").is_down())
     }
 
     #[tokio::test]
     async fn the_plug_takes_both_sides_down_and_brings_both_back() {
-        let board = board().await;
-        assert_eq!(down(&board), [false, false]);
-        board.cut_servers().expect("no other reference is left");
-        assert_eq!(down(&board), [true, true]);
-        assert_eq!(board.snapshot().plug.state, OutageSwitch::Pulled);
-        board.restore_servers().expect("no other reference is left");
-        assert_eq!(down(&board), [false, false]);
-        assert_eq!(board.manual_outages(), 1);
+        let view = race().await;
+        assert_eq!(down(&view), [false, false]);
+        view.cut_servers().expect("the race allows it");
+        assert_eq!(down(&view), [true, true]);
+        assert_eq!(view.snapshot().plug.state, OutageSwitch::Pulled);
+        view.restore_servers().expect("the race allows it");
+        assert_eq!(down(&view), [false, false]);
     }
 
     #[tokio::test]
-    async fn a_plug_that_was_pulled_before_is_in_after_the_measured_minute() {
-        let board = board().await;
-        board.cut_servers().expect("no other reference is left");
-        board.begin_measured_outage(DemoPhase::ThroughOutage);
-        assert_eq!(board.restore_servers(), Err(SwitchError::Held));
-        assert_eq!(board.snapshot().phase, DemoPhase::ThroughOutage);
-        board.end_measured_outage();
-        assert_eq!(board.snapshot().plug.state, OutageSwitch::In);
-        board.finish("It is over.".into());
-        assert_eq!(board.cut_servers(), Err(SwitchError::AppsWarmingUp));
-        assert!(board.snapshot().plug.is_waited_for);
-        rounds(&board).await;
-        assert!(!board.snapshot().plug.is_waited_for);
-        board.cut_servers().expect("no other reference is left");
-        assert_eq!(board.manual_outages(), 1, "what is done afterwards changes no figure");
+    async fn a_plug_that_was_pulled_before_is_in_after_the_races_own_outage() {
+        let view = race().await;
+        view.cut_servers().expect("the race allows it");
+        view.begin_race_outage();
+        assert_eq!(view.restore_servers(), Err(SwitchError::Held));
+        assert_eq!(view.snapshot().phase, DemoPhase::Outage);
+        view.end_race_outage();
+        assert_eq!(view.snapshot().plug.state, OutageSwitch::In);
+        view.finish_race("It is over.".into());
+        assert_eq!(view.cut_servers(), Err(SwitchError::AppsWarmingUp));
+        assert!(view.snapshot().plug.is_waited_for);
     }
 
     #[tokio::test]
-    async fn an_evening_that_begins_without_servers_begins_in_the_dark() {
-        let board = Arc::new(LiveView::new(&DemoPlan::SMALLEST));
-        assert_eq!(board.snapshot().direct, None);
-        board.begin_direct(&column().await, &board.time);
-        board.cut_servers().expect("no other reference is left");
-        board.begin_through(&column().await, &DemoClock::start(1.0, Duration::ZERO));
-        assert_eq!(down(&board), [true, true]);
-        assert_eq!(board.snapshot().plug.since.as_deref(), Some("19:30"));
-        board.restore_servers().expect("no other reference is left");
-        assert_eq!(down(&board), [false, false]);
+    async fn apps_that_have_just_read_need_no_warm_up_when_the_race_is_over() {
+        let view = race().await;
+        let later = view.begin_round() + Duration::from_secs(20);
+        view.state.lock().apps.end_round((later, later), Some(Duration::ZERO));
+        view.finish_race("It is over.".into());
+        view.cut_servers().expect("the apps are awake");
+    }
+
+    #[tokio::test]
+    async fn a_race_that_begins_without_servers_begins_in_an_outage() {
+        let view = Arc::new(LiveView::new(LENGTH));
+        assert_eq!(view.snapshot().direct, None);
+        assert_eq!(view.verdict(), None);
+        view.cut_servers().expect("nothing runs yet");
+        view.begin_race(&target().await, &target().await);
+        assert_eq!(down(&view), [true, true]);
+        view.restore_servers().expect("the race allows it");
+        assert_eq!(down(&view), [false, false]);
     }
 
     #[tokio::test]
     async fn only_so_many_look_and_whoever_leaves_makes_room() {
-        let board = Arc::new(LiveView::new(&DemoPlan::SMALLEST));
-        let mut looking: Vec<ViewerGuard> = (0..MAX_LOOKING).filter_map(|_| board.add_viewer()).collect();
+        let view = Arc::new(LiveView::new(LENGTH));
+        let mut looking: Vec<ViewerGuard> = (0..MAX_LOOKING).filter_map(|_| view.add_viewer()).collect();
         assert_eq!(looking.len(), MAX_LOOKING);
-        assert!(board.add_viewer().is_none());
+        assert!(view.add_viewer().is_none());
         looking.pop();
-        assert!(board.add_viewer().is_some());
+        assert!(view.add_viewer().is_some());
     }
 }

@@ -1,16 +1,15 @@
 //! The demo: shows what Greenroom saves, on this machine and without real media.
 //!
-//! Two simulated servers, and an evening of companion apps that is played twice: with the apps pointed at the servers,
-//! and, against fresh servers with the same seed, pointed at the gateway. After the evening the apps read on, the
-//! second time after a restart of the gateway; then both servers go down for a minute. Requests are counted where they
-//! arrive, at the servers, and include Greenroom's own. One evening follows the other, because two at once compete for
-//! this machine's CPU, and the waiting time would be scaled up.
+//! It has two parts. The [`race`] is for people: the same busy apps ask two simulated servers directly and two others
+//! through the gateway, both at once and in real time; a page shows both, with a switch that takes all servers down.
 //!
-//! A page shows both targets in two columns meanwhile, and afterwards, when the apps of both read on at once for the
-//! viewers. A viewer may take the servers of both down and restore them.
+//! The evening is for figures: it is played twice, with the apps pointed at the servers, and, against fresh servers with
+//! the same seed, pointed at the gateway. After the evening the apps read on, the second time after a restart of the
+//! gateway; then both servers go down for a minute. One evening follows the other, because two at once compete for this
+//! machine's CPU, and the waiting time would be scaled up: an evening runs faster than real time by one factor, servers,
+//! apps, and the gateway with its TTLs alike. Milliseconds are those of the faster time.
 //!
-//! Everything runs faster than real time by one factor: servers, apps, and the gateway with its TTLs. Milliseconds are
-//! those of the faster time, so this machine's processing time counts that much more.
+//! Requests are counted where they arrive, at the servers, and include Greenroom's own.
 //!
 //! Modules:
 //! - `apps`: the companion apps. `workload`: their schedule. `restart`: the minute after the gateway's restart.
@@ -19,10 +18,10 @@
 //!   apps are pointed at.
 //! - `app_client`: an app's HTTP client, `connection_pool`: its connections. `clock`: its time. `recorder`, `measure`:
 //!   recorded requests and their latency.
-//! - `live_view`: current state of both targets, each with its `live_stats` (with `latencies`), and the `outage_switch`
-//!   of their servers. `page`: shows it in a browser. `post_run`: reads for viewers after the evenings, `warmup`: when
-//!   an outage may begin.
-//! - [`comparison`], `table`, `upstream_requests`: the results.
+//! - [`race`]: the race, its `phase` and its `race_verdict`. `live_view`: current state of both targets, each with its
+//!   `live_stats` (with `latencies` and `recent_requests`), and the `outage_switch` of their servers. `page`: shows it
+//!   in a browser. `post_run`: reads for viewers after the race, `warmup`: when an outage may begin.
+//! - [`comparison`], `table`, `upstream_requests`: the results of the evening.
 //! - [`observe_check`]: compares the prediction of observe mode with what the cache then saves.
 
 mod app_client;
@@ -41,6 +40,9 @@ mod outage_switch;
 mod page;
 mod phase;
 mod post_run;
+pub mod race;
+mod race_verdict;
+mod recent_requests;
 mod recorder;
 mod restart;
 mod servers;
@@ -50,20 +52,14 @@ mod upstream_requests;
 mod warmup;
 mod workload;
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use greenroom_dialect::request::ServerKind;
 use greenroom_simulator::catalogue::CatalogueSize;
 use tokio_util::task::TaskTracker;
 
 use clock::DemoClock;
 use comparison::{AppComparison, DemoComparison, OutageComparison, PlaylistComparison, RequestTotals};
 use gateway::{DemoGateway, GatewayStarter, PlaylistTool};
-use live_view::{GatewayPage, LiveView};
-use page::DemoPage;
-use phase::DemoPhase;
-use post_run::PostRun;
 use servers::DemoServers;
 use target::{DemoTarget, TargetRun};
 use workload::{ServerAddresses, Workload};
@@ -101,31 +97,23 @@ impl DemoPlan {
 /// Receives progress lines.
 pub type ProgressFn = fn(&str);
 
-/// Handle of what keeps running after the demo.
+/// Result of both evenings.
 #[derive(Debug)]
-pub struct DemoHandle {
-    page: DemoPage,
-    gateway: DemoGateway,
-    post_run: PostRun,
-    tasks: TaskTracker,
+pub struct DemoReport {
+    /// The comparison.
+    pub comparison: DemoComparison,
+    /// Requests that still reached the servers, by app, as text for people.
+    pub upstream_requests: String,
     writes: u64,
-    leftovers: String,
 }
 
-/// Plays the whole demo with a gateway that `start` starts. Stop what it leaves running with [`DemoHandle::stop`].
+/// Plays the evening twice, the second time with a gateway that `start` starts, and stops everything it started.
 ///
 /// # Errors
 /// If a server or the gateway cannot be started; the message says why.
-pub async fn run(
-    plan: &DemoPlan,
-    start: &GatewayStarter,
-    tell: ProgressFn,
-) -> Result<(DemoComparison, DemoHandle), String> {
+pub async fn run(plan: &DemoPlan, start: &GatewayStarter, tell: ProgressFn) -> Result<DemoReport, String> {
     let evening = Workload::new(plan);
     let tasks = TaskTracker::new();
-    let board = Arc::new(LiveView::new(plan));
-    let page = DemoPage::open(&board, &tasks).await?;
-    tell(&format!("Watch it, and pull the plug: http://{}/", page.address()));
     tell(&format!(
         "An evening of {} minutes, {} times faster than real, with {} films, {} shows and {} tracks on each server.",
         plan.minutes, plan.time_factor, plan.films, plan.shows, plan.tracks
@@ -133,39 +121,45 @@ pub async fn run(
     tell("First the apps ask the servers directly:");
     let servers = DemoServers::start(plan, &tasks).await?;
     let direct = DemoTarget::new(ServerAddresses::direct(&servers), servers);
-    let time = DemoClock::start(plan.time_factor, Duration::ZERO);
-    board.begin_direct(&direct.stats, &time);
-    let direct_run = direct.play(&evening, &time, tell).await;
-    board.set_phase(DemoPhase::DirectReadsOn);
+    let direct_run = direct.play(&evening, &DemoClock::start(plan.time_factor, Duration::ZERO), tell).await;
     let direct_after = restart::play(plan, &evening, &direct).await;
     tell("  and the servers go down for a minute");
-    let direct_down = outage::play(plan, &evening, &board, DemoPhase::DirectOutage, &direct).await;
+    let direct_down = outage::play(plan, &evening, &direct).await;
 
     tell("Now the same apps ask Greenroom, in front of servers started afresh:");
     let servers = DemoServers::start(plan, &tasks).await?;
     let gateway = DemoGateway::start(start, &servers, plan, PlaylistTool::Gateway).await?;
     let mut through = DemoTarget::new(gateway.addresses()?, servers);
-    board.set_gateway_page(Some(gateway.page()));
-    let time = DemoClock::start(plan.time_factor, Duration::ZERO);
-    board.begin_through(&through.stats, &time);
-    let through_run = through.play(&evening, &time, tell).await;
+    let through_run = through.play(&evening, &DemoClock::start(plan.time_factor, Duration::ZERO), tell).await;
     tell("  Greenroom is started again, and the apps read on");
-    board.set_phase(DemoPhase::ThroughRestart);
-    board.set_gateway_page(None);
     let gateway = gateway.restart().await?;
-    board.set_gateway_page(Some(gateway.page()));
     through.addresses = gateway.addresses()?;
     let through_after = restart::play(plan, &evening, &through).await;
     tell("  and the servers go down for a minute");
-    let through_down = outage::play(plan, &evening, &board, DemoPhase::ThroughOutage, &through).await;
+    let through_down = outage::play(plan, &evening, &through).await;
+    drop(gateway.stop().await);
 
     let restart = AppComparison { name: "right after a restart".into(), direct: direct_after, through: through_after };
     let outage = OutageComparison { direct: direct_down, through: through_down };
     let comparison = compare(plan, (&direct, direct_run), (&through, &through_run), restart, outage);
-    board.finish(table::sentence(&comparison));
-    let afterwards = PostRun { plan: plan.clone(), workload: evening, live_view: board, direct, through };
-    let TargetRun { writes, upstream_requests: leftovers, .. } = through_run;
-    Ok((comparison, DemoHandle { page, gateway, post_run: afterwards, tasks, writes, leftovers }))
+    // The last holders of the servers: they end with these.
+    drop((direct, through));
+    tasks.close();
+    tasks.wait().await;
+    let TargetRun { writes, upstream_requests, .. } = through_run;
+    Ok(DemoReport { comparison, upstream_requests, writes })
+}
+
+impl DemoReport {
+    /// The comparison as text for people.
+    pub fn render(&self) -> String {
+        table::render(&self.comparison, self.writes)
+    }
+
+    /// The comparison in one sentence.
+    pub fn sentence(&self) -> String {
+        table::sentence(&self.comparison)
+    }
 }
 
 fn compare(
@@ -190,65 +184,4 @@ fn compare(
     let playlist = direct_way.recorder.playlist_result().zip(through_way.recorder.playlist_result());
     let playlist = playlist.map(|(direct, through)| PlaylistComparison { wanted: workload::WANTED, direct, through });
     DemoComparison::new(apps, playlist, restart, outage, totals, plan.time_factor)
-}
-
-impl DemoHandle {
-    /// The comparison as text for people.
-    pub fn render(&self, comparison: &DemoComparison) -> String {
-        table::render(comparison, self.writes, self.post_run.live_view.manual_outages())
-    }
-
-    /// Requests that still reached the servers, by app.
-    pub fn upstream_requests(&self) -> &str {
-        &self.leftovers
-    }
-
-    /// Addresses, with commands to try.
-    ///
-    /// # Errors
-    /// If a listener is missing.
-    pub fn instructions(&self) -> Result<String, String> {
-        let doors = self.gateway.addresses()?;
-        let GatewayPage { page, token_command } = self.gateway.page();
-        let servers = &self.post_run.through.stats.servers;
-        let (plex, jellyfin) = (&servers.plex, &servers.jellyfin);
-        let own = |kind| servers.own_token(kind);
-        Ok(format!(
-            "Everything goes on running until Ctrl-C, and the apps read on while somebody looks at the demo's page:
-  the demo's page          http://{demo}/
-  Greenroom's own page     {page}      its token: {token_command}
-  Plex through Greenroom   http://{plex_door}      the server itself: {plex_url}
-  Jellyfin through it      http://{jellyfin_door}      the server itself: {jellyfin_url}
-Try:
-  curl -si 'http://{plex_door}/library/sections?X-Plex-Token={plex_token}' | head -20
-  curl -si 'http://{jellyfin_door}/Items/Counts?ApiKey={jellyfin_token}' | head -20
-  curl -s {plex_url}/__simulator/ledger
-  curl -sX PUT {plex_url}/__simulator/faults -d '{{\"fault\": {{\"slow\": 2000}}}}'
-The tokens open only the simulated libraries. Time still runs faster, lifetimes included.
-",
-            demo = self.page.address(),
-            plex_door = doors.plex,
-            jellyfin_door = doors.jellyfin,
-            plex_url = plex.url(),
-            jellyfin_url = jellyfin.url(),
-            plex_token = own(ServerKind::Plex),
-            jellyfin_token = own(ServerKind::Jellyfin),
-        ))
-    }
-
-    /// Lets the apps of both targets read on while the page has viewers. Never completes.
-    pub async fn repeat_reads(&self) {
-        self.post_run.run().await;
-    }
-
-    /// Stops everything.
-    pub async fn stop(self) {
-        let Self { page, gateway, post_run: afterwards, tasks, .. } = self;
-        page.close().await;
-        drop(gateway.stop().await);
-        // The last holder of the servers: they end with this.
-        drop(afterwards);
-        tasks.close();
-        tasks.wait().await;
-    }
 }

@@ -2,22 +2,14 @@
 
 use super::DemoPlan;
 use super::comparison::ReadCounts;
-use super::live_view::LiveView;
-use super::phase::DemoPhase;
 use super::target::DemoTarget;
 use super::workload::Workload;
 
 /// Takes the servers down, lets the apps read for a minute, and restores the servers. The reads are the same whether
 /// they are answered or not.
-pub(super) async fn play(
-    plan: &DemoPlan,
-    evening: &Workload,
-    board: &LiveView,
-    phase: DemoPhase,
-    way: &DemoTarget,
-) -> ReadCounts {
-    board.begin_measured_outage(phase);
-    let book = way.repeat_reads(plan, evening).await;
-    board.end_measured_outage();
-    ReadCounts { reads: book.requests(), failed: book.failed() }
+pub(super) async fn play(plan: &DemoPlan, evening: &Workload, target: &DemoTarget) -> ReadCounts {
+    target.stats.take_servers_down();
+    let records = target.repeat_reads(plan, evening).await;
+    target.stats.restore_servers();
+    ReadCounts { reads: records.requests(), failed: records.failed() }
 }

@@ -11,7 +11,7 @@ pub(super) enum OutageSwitch {
     In,
     /// A viewer took the servers down.
     Pulled,
-    /// The evening took the servers down for its measured minute.
+    /// The race took the servers down for its own outage.
     Held,
 }
 
@@ -22,16 +22,16 @@ pub(super) enum SwitchCommand {
     Pull,
     /// By a viewer.
     PutBack,
-    /// By the evening, for its minute.
+    /// By the race, for its outage.
     Hold,
-    /// By the evening, after it.
+    /// By the race, after it.
     LetGo,
 }
 
 /// Why the switch cannot be used now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SwitchError {
-    /// The evening's measured outage is running.
+    /// The race's own outage is running.
     Held,
     /// The apps have sent no requests for a while: their grants would be too old for offline responses.
     AppsWarmingUp,
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_spoils_the_minute_that_is_measured() {
+    fn a_viewer_cannot_end_or_extend_the_races_own_outage() {
         for before in [OutageSwitch::In, OutageSwitch::Pulled] {
             let held = before.apply(SwitchCommand::Hold).expect("the evening always may");
             assert_eq!(held, OutageSwitch::Held);

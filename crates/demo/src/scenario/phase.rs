@@ -1,26 +1,18 @@
-//! Phase of the demo.
+//! Phase of the race that the demo's page shows.
 
 use serde::Serialize;
 
-/// Phase of the demo.
+/// Phase of the race.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum DemoPhase {
     /// The servers are starting.
     Preparing,
-    /// The evening with the apps pointed at the servers.
-    DirectEvening,
-    /// The apps read on there.
-    DirectReadsOn,
-    /// They read on there without servers.
-    DirectOutage,
-    /// The same evening with the apps pointed at Greenroom.
-    ThroughEvening,
-    /// Greenroom restarts, and the apps read on there.
-    ThroughRestart,
-    /// They read on there without servers.
-    ThroughOutage,
-    /// The apps of both targets read on while the page has viewers.
+    /// The apps of both targets send requests.
+    Race,
+    /// The same, without servers: the outage that is part of every race.
+    Outage,
+    /// The race is over; the apps of both targets read on while a page is open.
     Afterwards,
 }
 
@@ -28,14 +20,10 @@ impl DemoPhase {
     /// Text for the page.
     pub(super) fn description(self) -> &'static str {
         match self {
-            Self::Preparing => "One moment: the simulated servers are started",
-            Self::DirectEvening => "An evening of companion apps that ask the servers directly",
-            Self::DirectReadsOn => "Directly, after the evening: the apps read on for a minute",
-            Self::DirectOutage => "Directly: the apps read on, and the servers are down for a minute",
-            Self::ThroughEvening => "The same evening, and the apps ask Greenroom",
-            Self::ThroughRestart => "Greenroom is started again, and the apps read on",
-            Self::ThroughOutage => "Through Greenroom: the apps read on, and the servers are down for a minute",
-            Self::Afterwards => "The evenings are over, and both sides' apps read on as long as you look",
+            Self::Preparing => "Starting the simulated servers and Greenroom",
+            Self::Race => "The same apps on both sides, in real time",
+            Self::Outage => "The media servers are down: see which side still answers",
+            Self::Afterwards => "The race is over; the apps go on while you look",
         }
     }
 }

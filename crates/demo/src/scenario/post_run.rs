@@ -1,4 +1,4 @@
-//! After the evening: the apps of both targets read on, minute by minute, while the page has viewers. Without viewers
+//! After the race: the apps of both targets read on, round by round, while the page has viewers. Without viewers
 //! no request is sent, so that a forgotten demo costs nothing.
 
 use std::sync::Arc;
@@ -25,7 +25,7 @@ impl PostRun {
         loop {
             board.wait_for_viewer().await;
             let began = board.begin_round();
-            // Each minute has its own recorder; only the live figures continue.
+            // Each round has its own recorder; only the live figures continue.
             tokio::join!(direct.repeat_reads(plan, evening), through.repeat_reads(plan, evening));
             board.end_round(began);
         }
@@ -35,6 +35,7 @@ impl PostRun {
 #[cfg(test)]
 mod tests {
     use std::pin::pin;
+    use std::time::Duration;
 
     use futures_util::poll;
     use tokio_util::task::TaskTracker;
@@ -50,7 +51,7 @@ mod tests {
 
     #[tokio::test]
     async fn both_sides_read_on_as_soon_as_somebody_looks_and_not_before() {
-        let board = Arc::new(LiveView::new(&DemoPlan::SMALLEST));
+        let board = Arc::new(LiveView::new(Duration::from_secs(90)));
         let plan = DemoPlan::SMALLEST;
         let workload = Workload::new(&plan);
         let (direct, through) = (target().await, target().await);

@@ -66,6 +66,7 @@ impl AppRequestRecorder {
 
     /// Records the result of a playlist sync; only the first counts, because later ones have less to do.
     pub(super) fn record_playlist(&self, kept: PlaylistResult) {
+        self.stats.record_playlist(kept);
         self.playlist.lock().get_or_insert(kept);
     }
 

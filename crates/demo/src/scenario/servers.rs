@@ -62,8 +62,13 @@ impl ArrivalCounts {
 }
 
 impl DemoServers {
-    /// Starts both on free ports of this machine.
+    /// Starts both on free ports of this machine, at the time of every evening.
     pub(super) async fn start(plan: &DemoPlan, tasks: &TaskTracker) -> Result<Arc<Self>, String> {
+        Self::start_at(plan, EVENING_BEGINS_AT, tasks).await
+    }
+
+    /// Starts both on free ports of this machine; their clocks show `now`, in seconds since 1970.
+    pub(super) async fn start_at(plan: &DemoPlan, now: u64, tasks: &TaskTracker) -> Result<Arc<Self>, String> {
         let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let size = plan.size();
         let plex_options = plex::PlexOptions {
@@ -71,8 +76,8 @@ impl DemoServers {
             size,
             users: Some(users(ServerKind::Plex)),
             time_factor: plan.time_factor,
-            newest_at: EVENING_BEGINS_AT,
-            now: Some(EVENING_BEGINS_AT),
+            newest_at: now,
+            now: Some(now),
             switches: plex::PlexSwitches {
                 // As real servers do.
                 playing_every_second: true,
@@ -88,8 +93,8 @@ impl DemoServers {
             size,
             users: Some(users(ServerKind::Jellyfin)),
             time_factor: plan.time_factor,
-            newest_at: EVENING_BEGINS_AT,
-            now: Some(EVENING_BEGINS_AT),
+            newest_at: now,
+            now: Some(now),
             ..jellyfin::JellyfinOptions::default()
         };
         let started = |error: std::io::Error| format!("a simulated server cannot be started: {error}");

@@ -8,9 +8,9 @@ use std::time::Duration;
 /// lifetime of a grant.
 const ASLEEP_AFTER: Duration = Duration::from_secs(120);
 /// Max time from the end of an outage until the servers receive requests again.
-const SETTLING: Duration = Duration::from_secs(30);
+const SETTLING: Duration = Duration::from_secs(10);
 
-/// State of the apps, which keep reading in rounds after the simulated evening. Times count from the start of the demo.
+/// State of the apps, which keep reading in rounds after the race. Times count from the start of the demo.
 #[derive(Debug, Default)]
 pub(super) struct AppWarmup {
     is_awake: bool,
@@ -65,7 +65,7 @@ mod tests {
 
     #[test]
     fn a_round_counts_only_if_the_servers_were_there_all_the_time_and_settled() {
-        for servers_since in [None, Some(s(1_010)), Some(s(971))] {
+        for servers_since in [None, Some(s(1_010)), Some(s(991))] {
             let mut apps = AppWarmup::default();
             apps.end_round((s(1_000), s(1_060)), servers_since);
             assert!(!apps.is_awake(), "{servers_since:?}");

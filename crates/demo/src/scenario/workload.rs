@@ -19,6 +19,13 @@ use super::{DemoPlan, ProgressFn};
 
 /// Tracks of the playlist from elsewhere.
 pub(super) const WANTED: u64 = 238;
+/// The same, of the race.
+const WANTED_IN_RACE: u64 = 60;
+/// Pause between the two visits of the menus in the evening.
+const EVENING_MENU_PAUSE: Duration = Duration::from_secs(30);
+/// First visit in the race, and interval of all: longer than a visit takes without Greenroom.
+const RACE_FIRST_MENU: Duration = Duration::from_millis(500);
+const RACE_MENU_INTERVAL: Duration = Duration::from_secs(4);
 /// Percentage of wanted tracks that are not in the library.
 const ABSENT_PERCENT: u64 = 10;
 /// Percentage of the others that have another edition's name there.
@@ -31,8 +38,34 @@ const NEWS: u32 = 4;
 pub(super) struct Workload {
     /// Its length.
     pub(super) length: Duration,
+    /// Length of each round of reads after it.
+    pub(super) round: Duration,
+    /// Its start on the servers' clocks, in seconds since 1970.
+    pub(super) begins_at: u64,
+    /// Visits of the television menus.
+    pub(super) menu_visits: MenuVisits,
+    /// Times of the metadata manager's runs, in percent of the length.
+    pub(super) metadata_runs: [u32; 2],
     /// The tracks of a playlist from elsewhere, some of which the library does not have.
     pub(super) playlist_tracks: Arc<[SourceTrack]>,
+}
+
+/// When the television menus are visited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct MenuVisits {
+    /// Start of the first visit.
+    pub(super) first: Duration,
+    /// Time of the others.
+    pub(super) further: FurtherVisits,
+}
+
+/// When the visits after the first begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FurtherVisits {
+    /// One, so long after the end of the first.
+    After(Duration),
+    /// At this interval from the start of the first, until the end.
+    Interval(Duration),
 }
 
 /// A track of a playlist from elsewhere, in that service's spelling.
@@ -55,8 +88,28 @@ pub(super) struct ServerAddresses {
 
 impl Workload {
     pub(super) fn new(plan: &DemoPlan) -> Self {
-        let wanted = playlist_tracks(plan.seed, plan.size());
-        Self { length: Duration::from_secs(u64::from(plan.minutes) * 60), playlist_tracks: wanted }
+        let length = Duration::from_secs(u64::from(plan.minutes) * 60);
+        Self {
+            length,
+            round: LATER,
+            begins_at: EVENING_BEGINS_AT,
+            menu_visits: MenuVisits { first: length * 35 / 100, further: FurtherVisits::After(EVENING_MENU_PAUSE) },
+            metadata_runs: [10, 60],
+            playlist_tracks: playlist_tracks(plan.seed, plan.size(), WANTED),
+        }
+    }
+
+    /// A race of busy apps in real time that begins now: the menus are visited until its end, and the playlist is
+    /// short enough for a tool that searches the server.
+    pub(super) fn race(plan: &DemoPlan, length: Duration, begins_at: u64) -> Self {
+        Self {
+            length,
+            round: RACE_ROUND,
+            begins_at,
+            menu_visits: MenuVisits { first: RACE_FIRST_MENU, further: FurtherVisits::Interval(RACE_MENU_INTERVAL) },
+            metadata_runs: [30, 60],
+            playlist_tracks: playlist_tracks(plan.seed, plan.size(), WANTED_IN_RACE),
+        }
     }
 
     /// The time at which `percent` of the evening has passed.
@@ -111,8 +164,10 @@ fn visitor(
     visitor
 }
 
-/// Length of each round of reads after the evening.
-pub(super) const LATER: Duration = Duration::from_secs(60);
+/// Length of the round of reads after the evening.
+const LATER: Duration = Duration::from_secs(60);
+/// Length of each round of reads after the race.
+const RACE_ROUND: Duration = Duration::from_secs(20);
 
 /// Lets the apps read on for a minute after the evening; the menus read `repeated_paths`. Returns the records.
 pub(super) async fn repeat_reads(
@@ -158,11 +213,11 @@ pub(super) async fn report_progress(evening: &Workload, pace: &DemoClock, tell: 
 }
 
 /// Tracks spread over the library, and songs of the same artists that it does not have.
-fn playlist_tracks(seed: u64, size: CatalogueSize) -> Arc<[SourceTrack]> {
+fn playlist_tracks(seed: u64, size: CatalogueSize, wanted: u64) -> Arc<[SourceTrack]> {
     let catalogue = Catalogue::new(seed, size, EVENING_BEGINS_AT);
     let chance = SeededRng::new(seed);
     let tracks = u64::from(catalogue.count(ItemKind::Track));
-    let step = (tracks / WANTED).max(1);
+    let step = (tracks / wanted).max(1);
     let track = |row: u64| {
         // One of every section of the library, so none twice.
         let number = u32::try_from(row * step + chance.below("wanted", row, step)).ok()?;
@@ -178,7 +233,7 @@ fn playlist_tracks(seed: u64, size: CatalogueSize) -> Arc<[SourceTrack]> {
         let album = record.parent.map(|album| album.title)?;
         Some(SourceTrack { title, artist, album, duration_s: record.duration_ms? / 1000 })
     };
-    if tracks == 0 { Arc::default() } else { (0..WANTED.min(tracks)).filter_map(track).collect() }
+    if tracks == 0 { Arc::default() } else { (0..wanted.min(tracks)).filter_map(track).collect() }
 }
 
 #[cfg(test)]
@@ -187,7 +242,7 @@ mod tests {
 
     #[test]
     fn the_same_seed_wants_the_same_tracks() {
-        let tracks = |seed| playlist_tracks(seed, CatalogueSize::default());
+        let tracks = |seed| playlist_tracks(seed, CatalogueSize::default(), WANTED);
         assert_eq!(tracks(1).len(), 238);
         assert_eq!(tracks(1), tracks(1));
         assert_ne!(tracks(1), tracks(2));
@@ -197,6 +252,6 @@ mod tests {
 
     #[test]
     fn a_library_without_music_wants_nothing() {
-        assert!(playlist_tracks(1, CatalogueSize { tracks: 0, ..CatalogueSize::default() }).is_empty());
+        assert!(playlist_tracks(1, CatalogueSize { tracks: 0, ..CatalogueSize::default() }, WANTED).is_empty());
     }
 }

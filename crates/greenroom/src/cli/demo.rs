@@ -1,22 +1,31 @@
-//! `greenroom demo`.
+//! `greenroom demo`: a race for people, and an evening for figures.
 
 use std::sync::Arc;
 
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use greenroom_demo::scenario::gateway::{GatewayStarter, RunningGateway};
-use greenroom_demo::scenario::{self as demo, DemoPlan};
+use greenroom_demo::scenario::race::{DemoRace, PagePort, RaceOptions};
+use greenroom_demo::scenario::{self as demo, DemoPlan, DemoReport, ProgressFn};
 
 use super::{block_on, exit_code, stop_signal};
 use crate::app::Process;
+
+/// Length of the evening, in simulated minutes.
+const EVENING_MINUTES: u32 = 90;
+/// The same after the race, which has taken half of the three minutes that a visitor gives the demo.
+const EVENING_MINUTES_AFTER_RACE: u32 = 20;
 
 /// What was typed.
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct DemoArgs {
-    /// Exit after the comparison instead of keeping the servers running
+    /// Play only the scaled evening, without the race and its page, and exit after the comparison
     #[arg(long)]
     once: bool,
+    /// Port of the race's page on 127.0.0.1; 0 chooses a free one [default: 8711, or a free one if it is taken]
+    #[arg(long, value_name = "PORT", conflicts_with_all = ["once", "observe"])]
+    port: Option<u16>,
     /// Print the comparison as JSON, on the last line
     #[arg(long)]
     json: bool,
@@ -26,22 +35,22 @@ pub(super) struct DemoArgs {
     /// Play the evening in observe mode and then with the cache, and compare predicted and real savings
     #[arg(long, conflicts_with = "explain")]
     observe: bool,
-    /// Speed of servers, apps and Greenroom, as a multiple of real time
+    /// Speed of the evening's servers, apps and Greenroom, as a multiple of real time; the race runs in real time
     #[arg(long, value_name = "N", default_value_t = 45.0, value_parser = parse_time_factor)]
     time_factor: f64,
-    /// Length of the evening, in simulated minutes
-    #[arg(long, value_name = "N", default_value_t = 90, value_parser = clap::value_parser!(u32).range(1..=600))]
-    minutes: u32,
+    /// Length of the evening, in simulated minutes [default: 90 with --once or --observe, 20 after the race]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=600))]
+    minutes: Option<u32>,
     /// Seed of the random libraries, latencies and choices
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
-    /// Films on each server
+    /// Films on each server of the evening
     #[arg(long, value_name = "N", default_value_t = 2_000)]
     films: u32,
-    /// Shows on each server
+    /// Shows on each server of the evening
     #[arg(long, value_name = "N", default_value_t = 300)]
     shows: u32,
-    /// Tracks on each server
+    /// Tracks on each server of the evening
     #[arg(long, value_name = "N", default_value_t = 20_000)]
     tracks: u32,
     /// Prefetch what apps are likely to request next [default: off]
@@ -50,8 +59,10 @@ pub(super) struct DemoArgs {
 }
 
 pub(super) fn run(options: &DemoArgs) -> u8 {
+    let is_evening_alone = options.once || options.observe;
+    let minutes = if is_evening_alone { EVENING_MINUTES } else { EVENING_MINUTES_AFTER_RACE };
     let plan = DemoPlan {
-        minutes: options.minutes,
+        minutes: options.minutes.unwrap_or(minutes),
         time_factor: options.time_factor,
         seed: options.seed,
         films: options.films,
@@ -60,7 +71,13 @@ pub(super) fn run(options: &DemoArgs) -> u8 {
         prefetch: options.prefetch,
     };
     block_on(async {
-        exit_code(if options.observe { run_observe_check(&plan, options).await } else { play(&plan, options).await })
+        exit_code(if options.observe {
+            run_observe_check(&plan, options).await
+        } else if options.once {
+            play_once(&plan, options).await
+        } else {
+            play(&plan, options).await
+        })
     })
 }
 
@@ -84,32 +101,58 @@ fn gateway() -> GatewayStarter {
     })
 }
 
+/// The race, and the scaled evening beside the reads that go on after it.
 async fn play(plan: &DemoPlan, options: &DemoArgs) -> Result<(), String> {
     let start = gateway();
-    let (comparison, scene) = tokio::select! {
-        result = demo::run(plan, &start, |line| eprintln!("{line}")) => result?,
+    let port = options.port.map_or(PagePort::Usual, PagePort::Fixed);
+    let race_options = RaceOptions { seed: plan.seed, prefetch: plan.prefetch, port };
+    let tell: ProgressFn = |line| eprintln!("{line}");
+    let race = tokio::select! {
+        race = DemoRace::start(&race_options, &start, tell) => race?,
         // Nothing is left behind: everything started here ends with this process.
         () = stop_signal() => return Ok(()),
     };
-    println!("\n{}", scene.render(&comparison));
+    let result = tokio::select! {
+        result = race.play(tell) => result,
+        () = stop_signal() => return Ok(()),
+    };
+    println!("\n{result}\n\n{}", race.instructions()?);
+    let evening = async {
+        let report = demo::run(plan, &start, tell).await?;
+        print_report(&report, options)?;
+        race.show_evening(report.sentence());
+        // The race goes on.
+        std::future::pending().await
+    };
+    let ended = tokio::select! {
+        ended = evening => ended,
+        () = race.repeat_reads() => Ok(()),
+        () = stop_signal() => Ok(()),
+    };
+    race.stop().await;
+    ended
+}
+
+/// The evening alone.
+async fn play_once(plan: &DemoPlan, options: &DemoArgs) -> Result<(), String> {
+    let start = gateway();
+    let report = tokio::select! {
+        report = demo::run(plan, &start, |line| eprintln!("{line}")) => report?,
+        () = stop_signal() => return Ok(()),
+    };
+    print_report(&report, options)
+}
+
+fn print_report(report: &DemoReport, options: &DemoArgs) -> Result<(), String> {
+    println!("\n{}", report.render());
     if options.explain {
-        println!("{}", scene.upstream_requests());
-    }
-    if !options.once {
-        println!("{}", scene.instructions()?);
+        println!("{}", report.upstream_requests);
     }
     if options.json {
-        let json = serde_json::to_string(&comparison)
+        let json = serde_json::to_string(&report.comparison)
             .map_err(|error| format!("the result cannot be written as JSON: {error}"))?;
         println!("{json}");
     }
-    if !options.once {
-        tokio::select! {
-            () = scene.repeat_reads() => {}
-            () = stop_signal() => {}
-        }
-    }
-    scene.stop().await;
     Ok(())
 }
 

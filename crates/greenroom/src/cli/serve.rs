@@ -139,7 +139,8 @@ async fn print_startup(process: &Process, data_dir: &Path) {
             println!("  -> {}\n  -> then {}: {}", setup.command, setup.place, setup.setting);
         }
     }
-    println!("page: {}", process.page);
+    let control = process.control;
+    println!("page: {}", process.page.replacen(&control.to_string(), &typable_address(control), 1));
     if process.token.is_new {
         println!("control token (shown once, `greenroom token show` repeats it): {}", process.token.secret.expose());
     }
@@ -181,5 +182,19 @@ fn typable_address(address: SocketAddr) -> String {
         IpAddr::V4(ip) if ip.is_unspecified() => format!("THIS-MACHINE:{}", address.port()),
         IpAddr::V6(ip) if ip.is_unspecified() => format!("THIS-MACHINE:{}", address.port()),
         _ => address.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_of_all_interfaces_is_shown_as_one_that_can_be_typed() {
+        let shown = |address: &str| typable_address(address.parse().expect("an address"));
+        assert_eq!(shown("0.0.0.0:8710"), "THIS-MACHINE:8710");
+        assert_eq!(shown("[::]:8710"), "THIS-MACHINE:8710");
+        assert_eq!(shown("127.0.0.1:8710"), "127.0.0.1:8710");
+        assert_eq!(shown("[::1]:8710"), "[::1]:8710");
     }
 }

@@ -1,5 +1,5 @@
 //! A user of a television menu: the start page with items to continue, a show, its seasons, the episodes of one, and
-//! the images of all these. Half a minute later the user returns to the start and takes the same way again.
+//! the images of all these. Some time later the user returns to the start and takes the same way again.
 //!
 //! Like the add-ons that do this, it holds a notification socket open while it is switched on, until the end of the
 //! evening.
@@ -11,14 +11,16 @@ use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
 use super::super::app_client::AppClient;
-use super::super::workload::Workload;
+use super::super::workload::{FurtherVisits, MenuVisits, Workload};
 
 /// Name of the first visit in the comparison.
 pub(super) const FIRST_VISIT: &str = "kodi menus, first visit";
 /// Name of the second visit in the comparison.
 pub(crate) const SECOND_VISIT: &str = "kodi menus, second visit";
 
-const BETWEEN_VISITS: Duration = Duration::from_secs(30);
+/// Name of all later visits in the comparison.
+const LATER_VISITS: &str = "kodi menus, later visits";
+
 /// Interval of the add-on's keep-alives.
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 const FIELDS: &str = "fields=DateCreated%2COverview%2CGenres%2CMediaStreams%2CPath";
@@ -26,15 +28,33 @@ const FIELDS: &str = "fields=DateCreated%2COverview%2CGenres%2CMediaStreams%2CPa
 const PICTURES: usize = 12;
 
 pub(super) async fn play(mut visitor: AppClient, evening: &Workload) {
-    visitor.clock.sleep_until(evening.at(35)).await;
+    let MenuVisits { first, further } = evening.menu_visits;
+    visitor.clock.sleep_until(first).await;
     let listening = visitor.clone();
     let visits = async {
         let capabilities = json!({"PlayableMediaTypes": ["Audio", "Video"], "SupportsMediaControl": true});
         visitor.post("/Sessions/Capabilities/Full", &capabilities).await;
         wander(&visitor).await;
-        visitor.clock.sleep(BETWEEN_VISITS).await;
-        visitor.start_record(SECOND_VISIT);
-        wander(&visitor).await;
+        match further {
+            FurtherVisits::After(pause) => {
+                visitor.clock.sleep(pause).await;
+                visitor.start_record(SECOND_VISIT);
+                wander(&visitor).await;
+            }
+            FurtherVisits::Interval(interval) => {
+                let mut name = Some(SECOND_VISIT);
+                let clock = visitor.clock.clone();
+                let mut moments = clock.ticks((first + interval, interval), (Duration::ZERO, evening.length));
+                while moments.next().await {
+                    if let Some(name) = name {
+                        visitor.start_record(name);
+                    }
+                    // The second visit is the one that is repeated when the apps read on.
+                    name = (name == Some(SECOND_VISIT)).then_some(LATER_VISITS);
+                    wander(&visitor).await;
+                }
+            }
+        }
         visitor.clock.sleep_until(evening.length).await;
     };
     tokio::select! {

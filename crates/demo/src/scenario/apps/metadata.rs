@@ -23,7 +23,7 @@ const CLOSELY: &str = "checkFiles=0&includeAllConcerts=0&includeBandwidths=1&inc
 &includeReviews=0&includeStations=0";
 
 pub(super) async fn play(visitor: &AppClient, evening: &Workload) {
-    for (run, percent) in [10, 60].into_iter().enumerate() {
+    for (run, percent) in evening.metadata_runs.into_iter().enumerate() {
         visitor.clock.sleep_until(evening.at(percent)).await;
         once(visitor, run).await;
     }

@@ -162,10 +162,24 @@ impl DemoApp {
         }
     }
 
-    /// Continues its regular reads for a minute after the evening; the menus repeat the second visit, whose paths are
+    /// Whether it repeats a request that the server did not answer, until it does.
+    pub(super) fn tries_again(self) -> bool {
+        match self {
+            Self::Metadata | Self::Playlists => true,
+            Self::Dashboard
+            | Self::Widget
+            | Self::Requests
+            | Self::Menus
+            | Self::PlexPlayer
+            | Self::JellyfinPlayer
+            | Self::Statistics => false,
+        }
+    }
+
+    /// Continues its regular reads for a round after the evening; the menus repeat the second visit, whose paths are
     /// `visit`. Apps without such reads do nothing.
     pub(super) async fn repeat_reads(self, visitor: AppClient, evening: Workload, visit: Arc<[String]>) {
-        let end = evening.length + super::workload::LATER;
+        let end = evening.length + evening.round;
         match self {
             Self::Dashboard => Box::pin(dashboard::play(&visitor, evening.length, end)).await,
             Self::Widget => widget::play(&visitor, evening.length, end).await,

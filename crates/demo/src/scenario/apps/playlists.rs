@@ -2,6 +2,8 @@
 //! something fits, creates the playlist, and adds the tracks one by one, as this server requires. A later scheduled run
 //! finds the playlist and adds only missing tracks. The tool sends its token in the query.
 //!
+//! A sync that fails, because the server is down, is tried again.
+//!
 //! Where Greenroom syncs playlists, the tool hands it the list, and Greenroom uses its library index.
 
 use std::collections::HashSet;
@@ -22,6 +24,9 @@ const NAME: &str = "Songs from elsewhere";
 const SETTLING: Duration = Duration::from_secs(2);
 /// Interval between two checks of a sync's progress.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
+/// Pause before a sync that failed is tried again, and max attempts.
+const TRY_AGAIN: Duration = Duration::from_secs(3);
+const MAX_ATTEMPTS: u32 = 20;
 /// Max rows of a search.
 const FOUND: &str = "500";
 
@@ -29,13 +34,24 @@ pub(super) async fn play(visitor: &AppClient, evening: &Workload) {
     for percent in [20, 70] {
         visitor.clock.sleep_until(evening.at(percent)).await;
         let watch = ScaledStopwatch::start(visitor.clock.factor());
-        let tracks = match &visitor.playlist_endpoint {
-            Some(keeper) => hand_over(visitor, keeper, &evening.playlist_tracks).await,
-            None => sync(visitor, &evening.playlist_tracks).await,
-        };
-        if let Some(tracks) = tracks {
-            visitor.record_playlist(PlaylistResult { tracks, took_s: tenths(watch.ms() / 1_000.0) });
+        for _ in 0..MAX_ATTEMPTS {
+            if let Some(tracks) = attempt(visitor, &evening.playlist_tracks).await {
+                visitor.record_playlist(PlaylistResult { tracks, took_s: tenths(watch.ms() / 1_000.0) });
+                break;
+            }
+            if evening.playlist_tracks.is_empty() {
+                break;
+            }
+            visitor.clock.sleep(TRY_AGAIN).await;
         }
+    }
+}
+
+/// One attempt; returns the number of tracks in the playlist, `None` if it failed.
+async fn attempt(visitor: &AppClient, wanted: &[SourceTrack]) -> Option<u64> {
+    match &visitor.playlist_endpoint {
+        Some(keeper) => hand_over(visitor, keeper, wanted).await,
+        None => sync(visitor, wanted).await,
     }
 }
 

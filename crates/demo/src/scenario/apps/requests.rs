@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::super::app_client::AppClient;
-use super::super::servers::EVENING_BEGINS_AT;
 use super::super::workload::Workload;
 use super::{FILMS, SHOWS, rows};
 
@@ -20,12 +19,12 @@ const MAX_ITEMS: usize = 20;
 
 pub(super) async fn play(visitor: &AppClient, evening: &Workload) {
     // The first scan covers a day.
-    let mut since = EVENING_BEGINS_AT - 86_400;
+    let mut since = evening.begins_at - 86_400;
     let mut at = OFFSET;
     let mut moments = visitor.clock.ticks((OFFSET, EVERY), (Duration::ZERO, evening.length));
     while moments.next().await {
         scan(visitor, since).await;
-        since = EVENING_BEGINS_AT + at.as_secs() - LOOK_BACK_S;
+        since = evening.begins_at + at.as_secs() - LOOK_BACK_S;
         at += EVERY;
     }
 }

@@ -1,5 +1,5 @@
 //! Access to the demo's page, as a pure decision. The page is for a browser on this machine; requests that use the
-//! outage switch must come from the page itself, which holds a token that no other page can read.
+//! outage switch must come from the page itself, which holds a token that no page of another origin can read.
 
 use std::fmt;
 
@@ -52,10 +52,18 @@ impl PageToken {
         &self.token
     }
 
+    /// Access to paths that check everything else themselves: only the `Host` is checked.
+    pub(super) fn decide_host(&self, headers: &HeaderMap) -> PageAccessDecision {
+        if self.own_host(headers).is_some() { PageAccessDecision::Allow } else { PageAccessDecision::Misdirected }
+    }
+
+    fn own_host<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str> {
+        only(headers, &HOST).filter(|host| self.hosts.iter().any(|ours| ours == host))
+    }
+
+    /// Access to the demo's own paths.
     pub(super) fn decide(&self, method: &Method, headers: &HeaderMap) -> PageAccessDecision {
-        let Some(host) = only(headers, &HOST).filter(|host| self.hosts.iter().any(|ours| ours == host)) else {
-            return PageAccessDecision::Misdirected;
-        };
+        let Some(host) = self.own_host(headers) else { return PageAccessDecision::Misdirected };
         let reads = method == Method::GET || method == Method::HEAD;
         // Following a link from another site to the page is allowed; other requests from another site are not.
         let follows_a_link = reads && only(headers, &MODE) == Some("navigate");

@@ -36,47 +36,73 @@ function length(seconds) {
 }
 
 const requests = (count) => number.format(count) + (count === 1 ? " request" : " requests");
+const clock = (seconds) => Math.floor(seconds / 60) + ":" + String(seconds % 60).padStart(2, "0");
+const percent = (part, whole) => (whole ? Math.round(100 * part / whole) + " %" : "–");
+
+// --- The race ---
+
+/** What the figures mean in this phase. */
+const VERDICTS = {
+  "preparing": "The simulated servers are starting.",
+  "race": "fewer requests sent to the media servers through Greenroom",
+  "outage": "fewer requests sent to the media servers through Greenroom",
+  "afterwards": "fewer requests sent to the media servers through Greenroom",
+};
+
+function showRace(board) {
+  const fewer = board.percent_fewer;
+  setText($("percent"), fewer === null ? "–" : Math.abs(fewer) + " %");
+  const verdict = fewer === null && board.phase !== "preparing" ? "The apps begin to ask." : VERDICTS[board.phase];
+  setText($("verdict"), fewer < 0 ? verdict.replace("fewer", "more") : verdict);
+  setText($("phase"), board.words);
+  setText($("clock"), clock(board.elapsed_s));
+  setText($("length"), "of " + clock(board.length_s));
+  $("progress").value = Math.min(1, board.elapsed_s / board.length_s);
+}
 
 // --- The columns ---
 
-/** Which sides' apps ask in this phase; afterwards, and at no other time, both do. */
-const ASKS = {
-  "preparing": [],
-  "direct-evening": ["direct"],
-  "direct-reads-on": ["direct"],
-  "direct-outage": ["direct"],
-  "through-evening": ["through"],
-  "through-restart": ["through"],
-  "through-outage": ["through"],
-  "afterwards": WAYS,
-};
-
-/** How a side does: its state, and a sentence. */
-function fares(way, column, { phase, plug }) {
-  if (!column) return ["idle", way === "direct" ? "Its evening is about to begin." : "The same evening comes here afterwards."];
-  if (!ASKS[phase].includes(way)) return ["idle", "Its evening is over, and the other one is played. Then both go on."];
+/** The state of a side, and a sentence. */
+function stateOf(way, column, plug) {
+  if (!column) return ["idle", "No request yet."];
   if (plug.state === "in") {
-    return ["well", way === "direct" ? "Every request goes to the servers." : "What was asked before is answered from memory."];
+    if (way === "direct") return ["well", "Every request is sent to the server."];
+    return ["well", `${percent(column.hits, column.answered)} of the responses come from the cache.`];
   }
   const { answered, failed, oldest_s: oldest } = column.dark;
   if (way === "direct") {
-    return ["unwell", `Fails since ${plug.since}: ${number.format(failed)} of ${requests(answered + failed)} got no answer.`];
+    return ["unwell", `Down for ${length(plug.since_s)}: ${number.format(failed)} of ${requests(answered + failed)} failed.`];
   }
-  const age = oldest === null ? "" : `, the oldest ${length(oldest)} old`;
+  const age = oldest === null ? "" : `, the oldest response ${length(oldest)} old`;
   const without = failed ? ` ${number.format(failed)} needed a server and failed.` : " None failed.";
-  return ["kept", `Answering from cache since ${plug.since}: ${number.format(answered)} answers${age}.${without}`];
+  return ["kept", `Still answering: ${requests(answered)}${age}.${without}`];
 }
 
-const NOTHING = { reached: 0, asked: 0, answered: 0, failed: 0, p50_ms: 0, p95_ms: 0, waited_s: 0, dark: null, reached_since: null, apps: [] };
+const NOTHING = { reached: 0, asked: 0, answered: 0, failed: 0, hits: 0, p50_ms: 0, p95_ms: 0, waited_s: 0, dark: null, recent: "", reached_since: null, apps: [] };
+const SHOWN = 120;
+
+/** The last responses as cells: the newest is the last one. */
+function showStrip(strip, recent) {
+  if (strip.childElementCount !== SHOWN) {
+    strip.replaceChildren(...Array.from({ length: SHOWN }, () => document.createElement("span")));
+  }
+  for (let at = 0; at < SHOWN; at += 1) {
+    const source = recent[at] ?? "";
+    const cell = strip.children[at];
+    if (cell.dataset.source !== source) cell.dataset.source = source;
+  }
+}
 
 function showColumn(way, board) {
-  const [state, says] = fares(way, board[way], board);
+  const [state, says] = stateOf(way, board[way], board.plug);
   const column = board[way] ?? NOTHING;
   $(way).dataset.state = state;
   setText($(way + "-says"), says);
-  for (const name of ["reached", "asked", "answered", "failed"]) {
+  showStrip($(way + "-strip"), column.recent);
+  for (const name of ["reached", "asked", "failed"]) {
     setText($(`${way}-${name}`), number.format(column[name]));
   }
+  setText($(way + "-hits"), `${number.format(column.hits)} (${percent(column.hits, column.answered)})`);
   setText($(way + "-p50"), milliseconds(column.p50_ms));
   setText($(way + "-p95"), milliseconds(column.p95_ms));
   setText($(way + "-waited"), length(column.waited_s));
@@ -88,10 +114,10 @@ function showColumn(way, board) {
 // --- The apps ---
 
 const COLUMNS = [
-  ["Reached the servers", (app) => number.format(app.reached)],
+  ["Sent to server", (app) => number.format(app.reached)],
   ["Failed", (app) => number.format(app.failed)],
-  ["Half within", (app) => milliseconds(app.p50_ms)],
-  ["95 % within", (app) => milliseconds(app.p95_ms)],
+  ["Median", (app) => milliseconds(app.p50_ms)],
+  ["p95", (app) => milliseconds(app.p95_ms)],
 ];
 
 function row(name) {
@@ -125,17 +151,17 @@ function showApps(direct, through) {
 // --- The plug ---
 
 const SAYS = {
-  in: (plug) => plug.since ? `Both sides' servers came back at ${plug.since}.` : "Both sides' servers can be reached.",
-  pulled: (plug) => `Both sides' servers went away at ${plug.since}.`,
-  held: () => "Both sides' servers are gone for a minute, as every evening.",
+  in: (plug) => plug.since_s === null ? "Both sides' servers are up." : `Both sides' servers came back ${length(plug.since_s)} ago.`,
+  pulled: (plug) => `Both sides' servers are down for ${length(plug.since_s)}.`,
+  held: (plug) => `Both sides' servers are down for ${length(plug.since_s)}; they come back by themselves.`,
 };
 
-function counts({ phase, plug, direct, through }) {
-  if (plug.state === "pulled") return "The apps ask on.";
-  if (plug.state === "held") return "This minute is measured: the plug goes back in by itself.";
-  if (plug.since === null || phase !== "afterwards") return "Take them away, and see who goes on answering.";
-  return `In the ${length(plug.since_s)} since then ${requests(direct.reached_since)} reached them directly, `
-    + `${number.format(through.reached_since)} through Greenroom: it comes back without a crowd.`;
+function counts({ plug, direct, through }) {
+  if (plug.since_s === null || !direct) return "Take them down, and see which side still answers.";
+  const left = `The ${length(plug.downtime_s)} without servers are left out of the comparison.`;
+  if (plug.state !== "in") return left;
+  return `Since then ${requests(direct.reached_since)} sent to the servers directly, `
+    + `${number.format(through.reached_since)} through Greenroom. ${left}`;
 }
 
 function showPlug(board) {
@@ -144,7 +170,7 @@ function showPlug(board) {
   setText($("plug-says"), SAYS[plug.state](plug));
   setText($("plug-counts"), counts(board));
   const waits = plug.is_waited_for;
-  setText($("plug"), plug.state === "pulled" ? "Put it back in" : waits ? "The apps are waking up" : "Pull the plug");
+  setText($("plug"), plug.state === "pulled" ? "Put it back in" : waits ? "The apps are warming up" : "Pull the plug");
   $("plug").disabled = plug.state === "held";
   // Not disabled: whoever is there by keyboard stays there.
   $("plug").setAttribute("aria-disabled", String(waits));
@@ -170,25 +196,22 @@ async function movePlug() {
 // --- The board ---
 
 function show(board) {
+  // Another demo has taken the place of the one that this page belongs to.
+  if (shown && shown.run !== board.run) {
+    location.reload();
+    return;
+  }
   shown = board;
-  setText($("phase"), board.words);
-  setText($("clock"), board.clock);
-  const isEvening = board.phase.endsWith("-evening");
-  setText($("minute"), isEvening ? `minute ${board.minute + 1} of ${board.minutes}` : "after the evening");
-  $("progress").value = Math.min(1, board.minute / board.minutes);
-  setText($("pace"), `Time runs ${number.format(board.time_factor)} times faster than yours.`);
-  setText($("rounding"), `a millisecond of this machine counts as ${number.format(board.time_factor)} of it.`);
+  showRace(board);
   showPlug(board);
   for (const way of WAYS) showColumn(way, board);
   showApps((board.direct ?? NOTHING).apps, (board.through ?? NOTHING).apps);
-  $("outcome").hidden = !board.outcome;
-  setText($("outcome"), board.outcome ?? "");
-  $("greenroom").hidden = !board.greenroom;
-  if (board.greenroom) {
-    $("greenroom-link").href = board.greenroom.page;
-    setText($("greenroom-link"), board.greenroom.page);
-    setText($("greenroom-command"), board.greenroom.token_command);
-  }
+  $("outcome").hidden = !board.result;
+  setText($("result"), board.result ?? "");
+  $("evening").hidden = !board.evening;
+  setText($("evening"), board.evening ?? "");
+  $("greenroom").hidden = !board.token_command;
+  setText($("greenroom-command"), board.token_command ?? "");
 }
 
 function pulse(state, text) {
@@ -206,7 +229,7 @@ function watch() {
   source.addEventListener("error", () => {
     source.close();
     $("plug").disabled = true;
-    pulse("lost", shown ? "No connection; as it was at " + shown.clock : "No connection");
+    pulse("lost", shown ? "No connection; as it was at " + clock(shown.elapsed_s) : "No connection");
     retry = setTimeout(watch, RETRY_MS);
   });
 }

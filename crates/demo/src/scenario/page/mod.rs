@@ -1,8 +1,10 @@
 //! The demo's page: a listener of its own on this machine, useless to other machines and other pages.
 //!
-//! - `auth`: access check. `routes`: responses. The document, its style and its script lie beside them.
+//! - `auth`: access check. `routes`: responses; `greenroom`: those of Greenroom's own page, on the same port. The
+//!   document, its style and its script lie beside them.
 
 mod auth;
+mod greenroom;
 mod routes;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -18,7 +20,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::live_view::LiveView;
+use super::race::PagePort;
 
+/// Port of every demo's page, unless another one is chosen or it is taken.
+const USUAL_PORT: u16 = 8711;
 /// Max concurrent connections. One more waits to be accepted.
 const MAX_CONNECTIONS: usize = 64;
 /// Timeout for the head of a request and for idle connections.
@@ -37,14 +42,14 @@ pub(super) struct DemoPage {
 }
 
 impl DemoPage {
-    /// Opens it on a free port of this machine.
-    pub(super) async fn open(board: &Arc<LiveView>, tasks: &TaskTracker) -> Result<Self, String> {
+    /// Opens it on this machine.
+    pub(super) async fn open(board: &Arc<LiveView>, tasks: &TaskTracker, port: PagePort) -> Result<Self, String> {
         let failed = |error: &dyn std::fmt::Display| format!("the demo's page cannot be opened: {error}");
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(|error| failed(&error))?;
+        let listener = bind(port).await.map_err(|error| failed(&error))?;
         let address = listener.local_addr().map_err(|error| failed(&error))?;
         let stop = CancellationToken::new();
         let pass = auth::PageToken::new(address.port()).map_err(|error| failed(&error))?;
-        let router = routes::router(Arc::clone(board), pass, stop.clone());
+        let router = routes::router(Arc::clone(board), pass, tasks.clone(), stop.clone());
         let door = tasks.spawn(serve(listener, router, stop.clone()));
         Ok(Self { address, stop, door })
     }
@@ -60,6 +65,18 @@ impl DemoPage {
         if let Err(error) = self.door.await {
             tracing::error!(%error, "the demo's page died");
         }
+    }
+}
+
+async fn bind(port: PagePort) -> std::io::Result<TcpListener> {
+    match port {
+        PagePort::Fixed(port) => TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await,
+        PagePort::Usual => match TcpListener::bind((Ipv4Addr::LOCALHOST, USUAL_PORT)).await {
+            Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
+                TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await
+            }
+            bound => bound,
+        },
     }
 }
 
@@ -102,8 +119,10 @@ async fn converse(stream: TcpStream, router: Router, stop: CancellationToken) {
 mod tests {
     use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 
-    use super::super::DemoPlan;
+    use super::super::live_view::GatewayPage;
     use super::*;
+
+    const LENGTH: Duration = Duration::from_secs(90);
 
     struct PageFixture {
         board: Arc<LiveView>,
@@ -113,8 +132,8 @@ mod tests {
 
     impl PageFixture {
         async fn open() -> Self {
-            let (board, tasks) = (Arc::new(LiveView::new(&DemoPlan::SMALLEST)), TaskTracker::new());
-            let page = DemoPage::open(&board, &tasks).await.expect("there are free ports");
+            let (board, tasks) = (Arc::new(LiveView::new(LENGTH)), TaskTracker::new());
+            let page = DemoPage::open(&board, &tasks, PagePort::Fixed(0)).await.expect("there are free ports");
             Self { board, page, tasks }
         }
 
@@ -167,10 +186,10 @@ mod tests {
     async fn a_plug_that_is_held_says_so() {
         let stand = PageFixture::open().await;
         let token = stand.token().await;
-        stand.board.begin_measured_outage(super::super::phase::DemoPhase::DirectOutage);
+        stand.board.begin_race_outage();
         let own = format!("POST /plug HTTP/1.1\r\ncontent-type: application/json\r\nx-demo-token: {token}");
         let answer = stand.ask(&own, r#"{"pulled":false}"#).await;
-        assert!(answer.starts_with("HTTP/1.1 409") && answer.contains("holds the plug"), "{answer}");
+        assert!(answer.starts_with("HTTP/1.1 409") && answer.contains("holds the switch"), "{answer}");
     }
 
     #[tokio::test]
@@ -185,9 +204,40 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn greenrooms_own_page_is_below_the_demos() {
+        let stand = PageFixture::open().await;
+        let early = stand.ask("GET /greenroom/ HTTP/1.1", "").await;
+        assert!(early.starts_with("HTTP/1.1 503"), "{early}");
+        let control = TcpListener::bind("127.0.0.1:0").await.expect("there are free ports");
+        let address = control.local_addr().expect("it has an address");
+        stand.board.set_gateway_page(GatewayPage { address, token_command: "greenroom token show".into() });
+        let gateway = async {
+            let (mut stream, _) = control.accept().await.expect("a connection arrives");
+            let mut head = vec![0; 4_096];
+            let length = stream.read(&mut head).await.expect("it is asked");
+            let answer = "HTTP/1.1 200 OK\r\ncontent-length: 5\r\nkeep-alive: 1\r\n\r\nhello";
+            stream.write_all(answer.as_bytes()).await.expect("it is taken");
+            String::from_utf8_lossy(&head[..length]).into_owned()
+        };
+        let (asked, answer) = tokio::join!(gateway, stand.ask("GET /greenroom/api/v1/status HTTP/1.1", ""));
+        assert!(asked.starts_with("GET /api/v1/status HTTP/1.1\r\n"), "{asked}");
+        assert!(asked.contains(&format!("host: {}", stand.page.address())), "{asked}");
+        assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("hello"), "{answer}");
+        assert!(!answer.contains("keep-alive"), "{answer}");
+        let redirected = stand.ask("GET /greenroom HTTP/1.1", "").await;
+        assert!(redirected.contains("location: /greenroom/"), "{redirected}");
+        let mut stream = TcpStream::connect(stand.page.address()).await.expect("it listens");
+        let foreign = "GET /greenroom/ HTTP/1.1\r\nhost: evil.example\r\nconnection: close\r\n\r\n";
+        stream.write_all(foreign.as_bytes()).await.expect("it takes the request");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.expect("it answers in text");
+        assert!(answer.starts_with("HTTP/1.1 421"), "{answer}");
+    }
+
+    #[tokio::test]
     async fn whoever_comes_late_sees_all_of_it_and_is_let_go_when_the_page_closes() {
         let stand = PageFixture::open().await;
-        stand.board.finish("It is over.".into());
+        stand.board.finish_race("It is over.".into());
         let stream = stand.begin("GET /events HTTP/1.1", "").await;
         let mut lines = BufReader::new(stream).lines();
         let first = async {

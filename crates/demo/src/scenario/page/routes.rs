@@ -8,8 +8,8 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
-use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::{any, get, post};
 use axum::{Json, Router};
 use futures_util::stream;
 use http::StatusCode;
@@ -17,10 +17,12 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
 use serde::Deserialize;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::super::live_view::{LiveView, LiveViewSnapshot, ViewerGuard};
 use super::super::outage_switch::SwitchError;
-use super::auth::PageToken;
+use super::auth::{PageAccessDecision, PageToken};
+use super::greenroom;
 use greenroom_control::set_security_headers;
 
 use greenroom_control::ICON;
@@ -40,6 +42,7 @@ const MAX_BODY_BYTES: usize = 256;
 struct PageState {
     live_view: Arc<LiveView>,
     page_token: Arc<PageToken>,
+    tasks: TaskTracker,
     stop: CancellationToken,
 }
 
@@ -50,8 +53,18 @@ struct OutageRequest {
     pulled: bool,
 }
 
-pub(super) fn router(board: Arc<LiveView>, pass: PageToken, stop: CancellationToken) -> Router {
-    let stand = PageState { live_view: board, page_token: Arc::new(pass), stop };
+pub(super) fn router(
+    live_view: Arc<LiveView>,
+    page_token: PageToken,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+) -> Router {
+    let stand = PageState { live_view, page_token: Arc::new(page_token), tasks, stop };
+    let gateway = Router::new()
+        .route("/greenroom", get(|| async { Redirect::permanent("/greenroom/") }))
+        .route("/greenroom/", any(forward))
+        .route("/greenroom/{*rest}", any(forward))
+        .layer(from_fn_with_state(stand.clone(), admit_own_host));
     Router::new()
         .route("/", get(document))
         .route("/demo.css", get(|| async { whole("text/css; charset=utf-8", STYLE) }))
@@ -62,12 +75,23 @@ pub(super) fn router(board: Arc<LiveView>, pass: PageToken, stop: CancellationTo
         .route("/plug", post(move_plug))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(from_fn_with_state(stand.clone(), admit))
+        .merge(gateway)
         .with_state(stand)
 }
 
 /// Checks access; rejects with a reason.
 async fn admit(State(stand): State<PageState>, request: Request, next: Next) -> Response {
     let decision = stand.page_token.decide(request.method(), request.headers());
+    answer(decision, request, next).await
+}
+
+/// The same for Greenroom's own page, which checks everything but the host itself.
+async fn admit_own_host(State(stand): State<PageState>, request: Request, next: Next) -> Response {
+    let decision = stand.page_token.decide_host(request.headers());
+    answer(decision, request, next).await
+}
+
+async fn answer(decision: PageAccessDecision, request: Request, next: Next) -> Response {
     let mut response = match decision.refusal() {
         Some((status, reason)) => refused(status, reason),
         None => next.run(request).await,
@@ -110,13 +134,22 @@ fn frame(looking: &ViewerGuard) -> String {
     format!("event: board\ndata: {json}\n\n")
 }
 
+/// Greenroom's own page and API.
+async fn forward(State(stand): State<PageState>, request: Request) -> Response {
+    let Some(address) = stand.live_view.gateway_address() else {
+        return refused(StatusCode::SERVICE_UNAVAILABLE, "The demo's Greenroom is not there yet.");
+    };
+    let viewer = greenroom::opens_event_stream(request.headers()).then(|| stand.live_view.add_viewer()).flatten();
+    greenroom::forward(address, request, viewer, &stand.tasks, stand.stop).await
+}
+
 async fn move_plug(State(stand): State<PageState>, Json(wish): Json<OutageRequest>) -> Response {
     let moved = if wish.pulled { stand.live_view.cut_servers() } else { stand.live_view.restore_servers() };
     match moved {
         Ok(()) => Json(stand.live_view.snapshot()).into_response(),
-        Err(SwitchError::Held) => refused(StatusCode::CONFLICT, "The evening holds the plug itself for this minute."),
+        Err(SwitchError::Held) => refused(StatusCode::CONFLICT, "The race holds the switch itself for a moment."),
         Err(SwitchError::AppsWarmingUp) => {
-            refused(StatusCode::CONFLICT, "The apps are waking up, and ask the servers first.")
+            refused(StatusCode::CONFLICT, "The apps are warming up, and ask the servers first.")
         }
     }
 }
@@ -166,7 +199,7 @@ mod tests {
         let mut found = 0;
         let literal = SCRIPT.split("$(\"").skip(1).filter_map(|rest| rest.split('"').next()).map(str::to_owned);
         let of_a_side = SCRIPT.split("$(way + \"").skip(1).filter_map(|rest| rest.split('"').next());
-        let figures = ["-reached", "-asked", "-answered", "-failed"];
+        let figures = ["-reached", "-asked", "-failed"];
         let of_both = of_a_side.chain(figures).flat_map(|end| ["direct", "through"].map(|way| format!("{way}{end}")));
         for id in literal.chain(of_both) {
             assert!(DOCUMENT.contains(&format!("id=\"{id}\"")), "{id}");
@@ -178,16 +211,7 @@ mod tests {
     #[test]
     fn the_script_knows_every_phase() {
         use super::super::super::phase::DemoPhase::*;
-        for phase in [
-            Preparing,
-            DirectEvening,
-            DirectReadsOn,
-            DirectOutage,
-            ThroughEvening,
-            ThroughRestart,
-            ThroughOutage,
-            Afterwards,
-        ] {
+        for phase in [Preparing, Race, Outage, Afterwards] {
             let name = serde_json::to_string(&phase).expect("it is a word");
             assert!(SCRIPT.contains(&format!("{name}: ")), "{name}");
         }
