@@ -86,6 +86,7 @@ package: prepare
 # The add-ons for Kodi, as zips to install, in target/kodi.
 kodi:
 	python3 clients/kodi/build.py
+
 # One static program with its completions, man pages and unit, as an archive.
 static: prepare
 	@TARGET=$(TARGET) sh packaging/prepare.sh static
