@@ -31,6 +31,7 @@ GUI_SETTINGS = """<settings version="2">
     <setting id="services.webserver">false</setting>
     <setting id="services.zeroconf">false</setting>
     <setting id="services.upnp">false</setting>
+    <setting id="services.wsdiscovery">false</setting>
     <setting id="services.esenabled">true</setting>
     <setting id="services.esallinterfaces">false</setting>
     <setting id="services.esport">{event_port}</setting>
