@@ -1,7 +1,7 @@
 """Builds the Kodi add-ons: `python3 clients/kodi/build.py [FOLDER]`, by default target/kodi.
 
-Makes a folder and a zip for each. The module's code is the Python client's, the pictures are painted here, the licence is
-the project's: none of them is in the tree twice.
+Makes a folder and a zip for each. The module's code is the Python client's, the pictures are painted here, the licence
+is the project's: none of them is in the tree twice.
 """
 
 import pathlib
@@ -37,7 +37,12 @@ def png(width, height, colour_at):
         for column in range(width):
             rows += bytes(colour_at(column, row))
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(rows), 9)) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(bytes(rows), 9))
+        + chunk(b"IEND", b"")
+    )
 
 
 def icon():

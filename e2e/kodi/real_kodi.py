@@ -19,7 +19,11 @@ SCREEN = "1280x720x24"
 # Kodi ends a script 5 s after it was told to quit.
 ENDS_WITHIN_S = 30
 # The programs of Debian's package; the wrapper beside it would not be the process that runs.
-BINARIES = ("/usr/lib/x86_64-linux-gnu/kodi/kodi.bin", "/usr/lib/aarch64-linux-gnu/kodi/kodi.bin", "/usr/lib/kodi/kodi.bin")
+BINARIES = (
+    "/usr/lib/x86_64-linux-gnu/kodi/kodi.bin",
+    "/usr/lib/aarch64-linux-gnu/kodi/kodi.bin",
+    "/usr/lib/kodi/kodi.bin",
+)
 
 GUI_SETTINGS = """<settings version="2">
     <setting id="general.addonupdates">2</setting>
@@ -27,6 +31,7 @@ GUI_SETTINGS = """<settings version="2">
     <setting id="services.webserver">false</setting>
     <setting id="services.zeroconf">false</setting>
     <setting id="services.upnp">false</setting>
+    <setting id="services.wsdiscovery">false</setting>
     <setting id="services.esenabled">true</setting>
     <setting id="services.esallinterfaces">false</setting>
     <setting id="services.esport">{event_port}</setting>

@@ -38,7 +38,15 @@ def project(slug):
         }
         for season in range(1, SEASONS + 1)
     ]
-    row = {"__typename": "Project", "id": slug, "slug": slug, "name": slug.upper(), "projectType": "series", "description": "d", "year": 2020}
+    row = {
+        "__typename": "Project",
+        "id": slug,
+        "slug": slug,
+        "name": slug.upper(),
+        "projectType": "series",
+        "description": "d",
+        "year": 2020,
+    }
     return {**row, "posterUrl": f"http://pictures/{slug}.jpg", "backdropUrl": "b", "seasons": seasons}
 
 

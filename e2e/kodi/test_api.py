@@ -125,7 +125,9 @@ def test_a_service_that_does_not_answer_in_time_is_unreachable(visits, api_serve
     assert raised.value.failure is Failure.UNREACHABLE
 
 
-@pytest.mark.parametrize("url", ["", "no address", "file:///etc/passwd", "ftp://127.0.0.1/", "http://", "http://[", None])
+@pytest.mark.parametrize(
+    "url", ["", "no address", "file:///etc/passwd", "ftp://127.0.0.1/", "http://", "http://[", None]
+)
 def test_an_address_that_leads_nowhere_is_unreachable(url):
     url = f"http://127.0.0.1:{free_port()}/graphql" if url is None else url
     with pytest.raises(ApiError) as raised:

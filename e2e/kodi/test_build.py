@@ -69,7 +69,9 @@ def test_settings_and_their_texts_agree_with_the_code():
 
     shown = {setting.get("id"): setting.findtext("default") or "" for setting in settings.iter("setting")}
     told = FakeHost("", [], shown | {"api_token": ""})
-    assert read_settings(told) == read_settings(FakeHost("", [], {"api_url": shown["api_url"], "api_token": "", **{"enable_performance_logging": "false"}}))
+    assert read_settings(told) == read_settings(
+        FakeHost("", [], {"api_url": shown["api_url"], "api_token": "", **{"enable_performance_logging": "false"}})
+    )
 
 
 @pytest.mark.parametrize("path", [ADDON / "main.py", *LOGIC], ids=lambda path: path.name)
@@ -88,5 +90,11 @@ def test_the_source_is_python_3_8_and_only_one_file_knows_kodi(path):
 def test_types_hold_strictly():
     command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", "/dev/null", "--ignore-missing-imports"]
     command += ["--explicit-package-bases", "--disable-error-code", "misc", "resources/lib"]
-    done = subprocess.run(command, cwd=ADDON, capture_output=True, text=True, env={"MYPYPATH": f"{CLIENT}:{ADDON}", "PATH": "/usr/bin:/bin"})
+    done = subprocess.run(
+        command,
+        cwd=ADDON,
+        capture_output=True,
+        text=True,
+        env={"MYPYPATH": f"{CLIENT}:{ADDON}", "PATH": "/usr/bin:/bin"},
+    )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -61,7 +61,11 @@ def test_the_checker_finds_neither_problems_nor_warnings(built, repository, name
     assert (code, "no problems and no warnings" in said) == (0, True), said
     # It did look: it asked the repository, and names what it has found in order.
     assert any(f"/addons/{branch}/addons.xml.gz" in path for path in repository.asked)
-    assert f"Checking add-on {name}" in said and "Addon id matches folder name" in said and "icon dimensions are fine" in said
+    assert (
+        f"Checking add-on {name}" in said
+        and "Addon id matches folder name" in said
+        and "icon dimensions are fine" in said
+    )
 
 
 def broken_xml(folder):
@@ -77,7 +81,9 @@ def missing_licence(folder):
 def unknown_dependency(folder):
     """An add-on that requires a version of our module that there is not."""
     text = (folder / "addon.xml").read_text()
-    (folder / "addon.xml").write_text(text.replace('"script.module.greenroom" version="0.1.0"', '"script.module.greenroom" version="9.0.0"'))
+    (folder / "addon.xml").write_text(
+        text.replace('"script.module.greenroom" version="0.1.0"', '"script.module.greenroom" version="9.0.0"')
+    )
 
 
 def executable_file(folder):

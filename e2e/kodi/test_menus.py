@@ -133,7 +133,9 @@ def test_while_the_service_fails_an_expired_menu_is_shown_and_said_so(house, act
     assert facts(house.open(action, **arguments), f"{action}_menu")[0]["source"] == "loaded"
 
 
-@pytest.mark.parametrize(("failure", "text"), [(UNREACHABLE, "UNREACHABLE"), (ERRORS, "SERVICE_ERROR"), (REFUSED, "TOKEN_REFUSED")])
+@pytest.mark.parametrize(
+    ("failure", "text"), [(UNREACHABLE, "UNREACHABLE"), (ERRORS, "SERVICE_ERROR"), (REFUSED, "TOKEN_REFUSED")]
+)
 def test_a_failure_with_nothing_stored_is_told_and_stores_nothing(house, failure, text):
     house.service.fails = failure
     menu = house.open("continue_watching")

@@ -124,7 +124,9 @@ def test_pictures_are_loaded_up_to_their_number_each_once_and_those_that_come_ne
     house.run(host)
     pictures = [event.split(" ")[1] for event in host.events if event.startswith("picture")]
     assert pictures == [f"http://pictures/p{number}.jpg" for number in range(4)]
-    assert facts(host, "pictures") == [{"loaded": "3"}] and host.events.index("end") < host.events.index(f"picture {pictures[0]}")
+    assert facts(host, "pictures") == [{"loaded": "3"}] and host.events.index("end") < host.events.index(
+        f"picture {pictures[0]}"
+    )
     host = house.host(action="projects", type="series")
     host.on_picture = lambda: house.visits.append("another")
     house.run(host)

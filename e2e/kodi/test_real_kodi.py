@@ -80,7 +80,9 @@ def test_after_a_restart_everything_visited_is_shown_without_the_network(kodi, s
     server.kill()
     kodi.start()
     assert [shown(kodi.list(**visit)) for visit in visited] == before
-    menus = [line for name in ("projects", "continue_watching", "seasons", "episodes") for line in kodi.lines(f"{name}_menu")]
+    menus = [
+        line for name in ("projects", "continue_watching", "seasons", "episodes") for line in kodi.lines(f"{name}_menu")
+    ]
     assert [(line["source"], line["requests"]) for line in menus] == [("hit", "0")] * 5
 
 
@@ -154,7 +156,9 @@ def test_prefetch_loads_projects_and_as_many_pictures_as_are_wanted(kodi, server
     assert operations(server) == ["Projects"] + ["Project"] * 3
     cached = textures(kodi)
     posters = [row["art"]["poster"] for row in series[:7]]
-    assert len(cached) == 7 and all(any(url in poster or poster in url for poster in map(unquoted, posters)) for url in cached)
+    assert len(cached) == 7 and all(
+        any(url in poster or poster in url for poster in map(unquoted, posters)) for url in cached
+    )
     # Opening a prefetched project asks for nothing.
     server.forget()
     assert len(kodi.list(**arguments(series[0]))) == 3
@@ -183,7 +187,9 @@ def test_one_user_never_sees_what_another_one_loaded(kodi, server):
     assert shown(kodi.list(**RESUME)) != owner
     written(kodi, RESUME_ENTRIES)
     assert len(CacheFile(kodi).partitions()) == 2
-    stored = b"".join(path.read_bytes() for path in kodi.addon_data.rglob("*") if path.is_file() and path.suffix != ".xml")
+    stored = b"".join(
+        path.read_bytes() for path in kodi.addon_data.rglob("*") if path.is_file() and path.suffix != ".xml"
+    )
     assert OWNER.encode() not in stored and SAM.encode() not in stored and OWNER not in kodi.log()
     kodi.quit()
     server.kill()

@@ -248,6 +248,4 @@ class Catalogue:
 
 
 def _watch_states(told: Dict[str, Any]) -> Dict[str, WatchState]:
-    return {
-        guid: WatchState(int(data["positionS"] or 0), bool(data["watched"])) for guid, data in told.items() if data
-    }
+    return {guid: WatchState(int(data["positionS"] or 0), bool(data["watched"])) for guid, data in told.items() if data}

@@ -29,30 +29,21 @@ query Projects($projectType: String) {
 PROJECT = "query Project($slug: String!) { project(slug: $slug) { ...ProjectParts } }" + _PROJECT
 
 # Descriptions of those that are not cached, and the user's state of all, in one request.
-EPISODES = (
-    """
+EPISODES = """
 query Episodes($guids: [ID!]!, $watched: [ID!]!, $withWatchData: Boolean!) {
   episodes(guids: $guids) { ...EpisodeParts }
   watch: episodes(guids: $watched) @include(if: $withWatchData) { __typename id ...WatchParts }
 }
-"""
-    + _EPISODE
-    + _WATCH
-)
+""" + _EPISODE + _WATCH
 
-RESUME_WATCHING = (
-    """
+RESUME_WATCHING = """
 query ResumeWatching($first: Int!, $after: String) {
   resumeWatching(first: $first, after: $after) {
     edges { node { ...EpisodeParts ...WatchParts project { ...ProjectParts } } }
     pageInfo { hasNextPage endCursor }
   }
 }
-"""
-    + _EPISODE
-    + _WATCH
-    + _PROJECT
-)
+""" + _EPISODE + _WATCH + _PROJECT
 
 EPISODE_SOURCE = "query EpisodeSource($guid: ID!) { episode(guid: $guid) { __typename id source { url } } }"
 

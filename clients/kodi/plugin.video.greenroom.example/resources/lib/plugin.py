@@ -115,9 +115,7 @@ class Run:
         pictures: List[str] = []
         items = plan_prefetch(menu, made.following, self._settings.prefetch_project_count, self._catalogue)
         result = run_prefetch(items, self._catalogue, self._host, visit, pictures.append)
-        self._perf.line(
-            "prefetch", began, wanted=len(items), requests=result.requests, end=result.end.value
-        )
+        self._perf.line("prefetch", began, wanted=len(items), requests=result.requests, end=result.end.value)
         self._write("prefetch_write")
         began = self._host.clock()
         pictures += [row.picture for row in made.rows]
