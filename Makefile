@@ -1,5 +1,5 @@
 # Everything a person or a machine runs. Each target alone does all of its own set-up.
-.PHONY: demo test check formatting lints tests documentation bench match-score e2e sabotage model fuzz fuzz-brief package static image try-image sbom checksums release kodi prepare prepare-bench prepare-e2e prepare-fuzz
+.PHONY: demo test check formatting lints tests documentation bench match-score e2e pictures sabotage model fuzz fuzz-brief package static image try-image sbom checksums release kodi prepare prepare-bench prepare-e2e prepare-fuzz
 
 CARGO ?= cargo
 NEXTEST := $(shell $(CARGO) nextest --version >/dev/null 2>&1 && echo yes)
@@ -62,6 +62,12 @@ fuzz-brief: prepare prepare-fuzz
 e2e: prepare prepare-e2e
 	$(CARGO) build --quiet --workspace --bin greenroom --examples
 	sh e2e/run.sh
+
+# The picture of the page in the README: Greenroom's own page while the demo's race goes on.
+pictures: prepare prepare-e2e
+	$(CARGO) build --quiet --workspace --bin greenroom --examples
+	sh e2e/run.sh browser demo
+	cp target/e2e/browser/page.png docs/page.png
 
 # Figures, compared side by side in one run: the engine, its disk tier, then the whole gateway beside nginx, Varnish and bare hyper.
 bench: prepare prepare-bench

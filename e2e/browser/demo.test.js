@@ -217,8 +217,9 @@ test("the race goes on while only Greenroom's own page is open, and nothing ther
   await page.locator("#view h1").waitFor();
   await page.locator("#pulse[data-state='live']").waitFor();
   await until(async () => (await board()).through.asked > before.through.asked + SOME, "the apps go on");
-  const { warnings } = await (await fetch(`${demo.control}/greenroom/api/v1/warnings`)).json();
+  const { items: warnings } = await (await fetch(`${demo.control}/greenroom/api/v1/warnings`)).json();
   assert.ok(!warnings.some((warning) => warning.code === "clock-skew"), JSON.stringify(warnings));
-  await picture(page, "demo-greenroom");
+  // The picture of the README: `make pictures` copies it.
+  await picture(page, "page", { fullPage: false });
   await page.watched.close();
 });

@@ -131,8 +131,8 @@ export function overflow(page) {
   return page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
 }
 
-/** A picture for people who look at pictures. */
-export async function picture(page, name) {
+/** A picture for people who look at pictures, of the whole page or of its first screen. */
+export async function picture(page, name, { fullPage = true } = {}) {
   fs.mkdirSync(LOGS, { recursive: true });
-  await page.screenshot({ path: path.join(LOGS, `${name}.png`), fullPage: true });
+  await page.screenshot({ path: path.join(LOGS, `${name}.png`), fullPage });
 }

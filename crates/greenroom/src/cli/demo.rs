@@ -14,7 +14,7 @@ use crate::app::Process;
 /// Length of the evening, in simulated minutes.
 const EVENING_MINUTES: u32 = 90;
 /// The same after the race, which has taken half of the three minutes that a visitor gives the demo.
-const EVENING_MINUTES_AFTER_RACE: u32 = 20;
+const EVENING_MINUTES_AFTER_RACE: u32 = 15;
 
 /// What was typed.
 #[derive(Debug, Args)]
@@ -38,7 +38,7 @@ pub(super) struct DemoArgs {
     /// Speed of the evening's servers, apps and Greenroom, as a multiple of real time; the race runs in real time
     #[arg(long, value_name = "N", default_value_t = 45.0, value_parser = parse_time_factor)]
     time_factor: f64,
-    /// Length of the evening, in simulated minutes [default: 90 with --once or --observe, 20 after the race]
+    /// Length of the evening, in simulated minutes [default: 90 with --once or --observe, 15 after the race]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=600))]
     minutes: Option<u32>,
     /// Seed of the random libraries, latencies and choices
