@@ -29,6 +29,7 @@ use crate::live::{LiveStats, MAX_WATCHERS};
 use crate::recommendations::Recommender;
 use crate::server_identity::ServerIdentityCache;
 use crate::stats_baseline::Baseline;
+use crate::user_names::UserNames;
 use greenroom_folder::Folders;
 use greenroom_notifications::Notifier;
 use greenroom_proxy::internal_client::InternalClient;
@@ -89,6 +90,7 @@ pub struct ControlPlane {
     pub(crate) internal_client: Arc<InternalClient>,
     pub(crate) dashboard: Arc<Dashboard>,
     pub(crate) history: Arc<PlaybackHistory>,
+    pub(crate) user_names: UserNames,
     pub(crate) image_url_signer: ImageUrlSigner,
     /// Cache hits of the compatibility endpoints.
     pub(crate) compat_cache_counters: CompatCacheCounters,
@@ -133,6 +135,7 @@ impl ControlPlane {
             internal_client: deps.internal_client,
             dashboard: deps.dashboard,
             history: deps.history,
+            user_names: UserNames::new(deps.shows_user_names),
             image_url_signer: deps.image_url_signer,
             compat_cache_counters: CompatCacheCounters::default(),
             clock: deps.clock,
