@@ -129,10 +129,9 @@ const TODAY = [
   ["Hit rate", ({ hit_rate: rate }) => percent(rate), () => "of cacheable reads"],
   ["Requests", ({ asked }) => count(asked), () => "from your apps"],
   ["Served from cache", ({ saved }) => count(saved), ({ saved, asked }) => (asked > 0 ? percent(saved / asked) + " of requests" : "")],
-  ["Sent to server", ({ reached }) => count(reached), () => "for these requests"],
-  ["Background refreshes", ({ own }) => count(own), () => "Greenroom's own requests"],
-  ["Net saved", net, () => "served minus our own"],
-  ["Time saved", ({ seconds_saved: seconds }) => duration(seconds), () => "of waiting by apps"],
+  ["Sent to server", ({ reached }) => count(reached), ({ own }) => "plus " + counted(own, "background refresh", "background refreshes")],
+  ["Net saved", net, () => "requests, after our refreshes"],
+  ["Time saved", ({ seconds_saved: seconds }) => duration(seconds), () => "that apps did not wait"],
 ];
 
 /** Requests that the servers were spared, less those that Greenroom sent by itself. */
@@ -152,14 +151,13 @@ function today(following) {
     make(
       "div",
       { class: "card pad" },
-      make("h2", { id, class: "unseen" }, "Today"),
+      make("div", { class: "row apart" }, make("h2", { id }, "Today"), since),
       make(
         "dl",
         { class: "tiles today" },
         tiles.map(({ name, value, why }, at) => make("div", { class: at === 0 && "good" }, make("dt", {}, name), value, why)),
       ),
     ),
-    since,
   );
   return {
     element,
@@ -170,7 +168,7 @@ function today(following) {
         setText(tiles[at].value, told ? valueOf(told) : "–");
         setText(tiles[at].why, told ? whyOf(told) : "");
       });
-      setText(since, told ? "Today, since " + minute(told.since_ms) + "." : "This Greenroom does not count by day.");
+      setText(since, told ? "since " + minute(told.since_ms) : "not counted by day");
     },
   };
 }
@@ -181,6 +179,10 @@ function trafficChart(context) {
   const chart = makeChart("Requests and hit rate of the last 24 hours");
   const place = make("div", {}, chart.element);
   const element = make("section", { class: "card pad", "aria-label": "Requests over time" }, place);
+  const stepsSince = async (range) => {
+    const series = await context.ask("GET", "statistics/series?range=" + range);
+    return sinceFirst(stepsOf(range, series, live.now()), LEAST_STEPS);
+  };
   context.every(SERIES_MS, async () => {
     try {
       let [range, steps] = ["day", await stepsSince("day")];
@@ -193,10 +195,6 @@ function trafficChart(context) {
       place.replaceChildren(make("p", { class: "fine" }, "The chart cannot be shown: " + error.message));
     }
   });
-  const stepsSince = async (range) => {
-    const series = await context.ask("GET", "statistics/series?range=" + range);
-    return sinceFirst(stepsOf(range, series, live.now()), LEAST_STEPS);
-  };
   return { element };
 }
 
@@ -214,6 +212,7 @@ function busiestApps(context) {
     (row) => JSON.stringify([row.server, row.name]),
   );
   const empty = makeEmpty("No requests in the last 24 hours.", "Addresses for apps are under ", make("a", { href: "#/servers" }, "Servers"), ".");
+  table.element.classList.add("compact");
   const place = make("div", {}, makeLoading());
   const more = make("a", { href: "#/statistics?by=app", class: "fine", hidden: true });
   context.every(APPS_MS, async () => {
