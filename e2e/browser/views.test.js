@@ -36,7 +36,7 @@ for (const scheme of ["light", "dark"]) {
           await goTo(page, view);
           await page.watched.settled();
           if (view === "playlists") {
-            await page.getByRole("button", { name: "Show: the run of Weekly" }).click();
+            await page.getByRole("button", { name: "Show: Weekly" }).click();
             await page.locator(".rows > li").first().waitFor();
           }
           await picture(page, `${view || "overview"}-${scheme}-${size}`);
@@ -91,16 +91,16 @@ test("a view whose answers do not come is shown all the same, and says so", asyn
   await page.route("**/api/v1/cache/policies", (route) => new Promise((resolve) => (answer = () => resolve(route.continue()))));
   await goTo(page, "settings");
   await page.getByText("Loading…").waitFor();
-  await page.getByRole("heading", { name: "Notices" }).waitFor();
+  await page.getByRole("heading", { name: "Notifications" }).waitFor();
   answer();
-  await page.getByRole("table", { name: "Lifetimes" }).waitFor();
+  await page.getByRole("table", { name: "TTL policies" }).waitFor();
   await page.watched.close();
 });
 
 test("times say in which zone they are", async () => {
   const page = await scene.open();
   const zone = await page.evaluate(() => Intl.DateTimeFormat().resolvedOptions().timeZone);
-  await page.getByText(`Times are this browser's: ${zone}.`).waitFor();
+  await page.getByText(`Times are in this browser's zone: ${zone}.`).waitFor();
   await page.watched.close();
 });
 

@@ -27,7 +27,7 @@ async function start() {
     }
     if (!router.isOpen()) router.open(false);
     live.open(lost, start);
-    // Where too many watch already, this is all there is until somebody leaves.
+    // Where too many pages are open already, this is all there is until one is closed.
     live.tell("figures", await ask("GET", "cache/stats"));
   } catch {
     lost();

@@ -134,7 +134,7 @@ const TODAY = [
   ["Time saved", ({ seconds_saved: seconds }) => duration(seconds), () => "that apps did not wait"],
 ];
 
-/** Requests that the servers were spared, less those that Greenroom sent by itself. */
+/** Requests not sent to a server thanks to the cache, less those that Greenroom sent by itself. */
 function net({ asked, reached, own }) {
   const spared = asked - reached - own;
   return (spared < 0 ? "− " : "") + count(Math.abs(spared));

@@ -252,7 +252,7 @@ function observedTable(name) {
     [
       { name, kind: "name", value: (row) => row.name },
       {
-        name: "Saved",
+        name: "Saving",
         value: (row) => (row.saved_percent < 0 ? "− " : "") + percent(Math.abs(row.saved_percent) / 100),
         about: "would not have been sent to the server",
       },
