@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { VIEWS, goTo } from "./stage/browser.js";
+import { VIEWS, goTo, logIn } from "./stage/browser.js";
 import { setScene } from "./stage/scene.js";
 
 const scene = setScene(import.meta.url, { withToken: false });
@@ -52,6 +52,17 @@ test("who plays and what was played is not known without a token, and it is said
     await page.getByRole("button", { name }).waitFor({ state: "hidden" });
   }
   await page.getByText("No requests in the last 30 days.").waitFor();
+  await page.watched.close();
+});
+
+test("a test message without a target shows the lines to add", async () => {
+  const page = await scene.open({ at: "settings" });
+  await logIn(page, scene.gateway);
+  await page.getByRole("button", { name: "Send a test" }).click();
+  await page.locator("#notice", { hasText: "No target is configured." }).waitFor();
+  await page.getByText("[[notice]]").waitFor();
+  await page.getByRole("button", { name: "Copy the lines for the configuration" }).waitFor();
+  page.watched.expect(/status of 404/);
   await page.watched.close();
 });
 

@@ -54,6 +54,24 @@ test("reads are observed, bypassed, and answered from the cache again", async ()
   await page.watched.close();
 });
 
+test("a mode is pending until it is confirmed, and no longer if it is refused", async () => {
+  const page = await opened("servers");
+  let refuse = () => {};
+  const isAsked = new Promise((asked) => page.route("**/api/v1/mode", (route) => {
+    refuse = () => route.fulfill({ status: 507, json: { title: "The change cannot be saved" } });
+    asked();
+  }));
+  await press(page, "Observe");
+  await isAsked;
+  await page.locator(".switch [data-pending]", { hasText: "Observe" }).waitFor();
+  await page.getByText("Switching to Observe…").waitFor();
+  await refuse();
+  await page.locator(".switch [data-pending]").waitFor({ state: "detached" });
+  await page.locator('.switch [aria-pressed="true"]', { hasText: "Cache" }).waitFor();
+  page.watched.expect(/status of 507/);
+  await page.watched.close();
+});
+
 test("what is bypassed in part is no longer", async () => {
   await scene.gateway.api("bypass", { method: "PUT", body: { app: "Television" } });
   const page = await opened("servers");

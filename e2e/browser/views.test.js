@@ -50,6 +50,20 @@ for (const scheme of ["light", "dark"]) {
   }
 }
 
+test("the overview fits one screen of a desk, and three of a phone", async () => {
+  for (const [size, screens] of [["desk", 1], ["phone", 3]]) {
+    const page = await scene.open({ size });
+    await page.getByRole("table", { name: "Busiest apps of the last 24 hours" }).locator("tbody tr").first().waitFor();
+    await page.watched.settled();
+    const height = await page.evaluate(() => document.documentElement.scrollHeight);
+    assert.ok(height <= screens * SIZES[size].height, `${size}: ${height} px`);
+    for (const name of ["Hit rate", "Requests", "Served from cache", "Sent to server", "Net saved", "Time saved"]) {
+      await page.locator(".tiles dt", { hasText: name }).first().waitFor();
+    }
+    await page.watched.close();
+  }
+});
+
 for (const scheme of ["light", "dark"]) {
   test(`every dialog is well: ${scheme}`, async () => {
     const page = await scene.open({ scheme, size: "phone", axe: true });
