@@ -9,9 +9,9 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::control::{ApiState, ControlPlane};
 use crate::error::Problem;
-use crate::user_names::UserNames;
 use greenroom_request_log::recent_decisions::{MAX_DECISIONS, NumberedDecision};
 use greenroom_statistics::DecisionFilter;
+use greenroom_statistics::user_names::UserNames;
 
 /// Max log entries per live update.
 const MAX_LIVE_ENTRIES: usize = 50;

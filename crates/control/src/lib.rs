@@ -70,7 +70,6 @@ mod stats_baseline;
 mod stored_api;
 #[cfg(test)]
 mod tests;
-mod user_names;
 mod warnings;
 mod web;
 

@@ -6,6 +6,7 @@
 //! | [`local_midnight`] | start of the local day |
 //! | [`what_if`] | what other TTLs would have saved |
 //! | [`report`] and `queries` | reports |
+//! | [`mod@user_names`] | names of users |
 //!
 //! [`greenroom_request_log`] records the requests of one server; [`greenroom_proxy::shadow::spot_checks`] compares cached responses with
 //! the server's.
@@ -21,6 +22,7 @@ pub mod report;
 mod retention;
 #[cfg(test)]
 mod tests;
+pub mod user_names;
 pub mod what_if;
 
 use std::path::Path;

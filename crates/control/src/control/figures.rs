@@ -51,6 +51,19 @@ impl ControlPlane {
         all
     }
 
+    /// Reads the names of users again if that is due.
+    pub(crate) async fn refresh_user_names(&self) {
+        if !self.user_names.is_due(self.clock.now_ms()) {
+            return;
+        }
+        for server in self.select_servers(None) {
+            match self.history.user_names(server.name()).await {
+                Ok(users) => self.user_names.set(server, &users),
+                Err(reason) => tracing::debug!(reason, "user names cannot be read"),
+            }
+        }
+    }
+
     /// Spot check results by server.
     pub(crate) fn spot_check_counts(&self) -> Vec<(String, Vec<(&'static str, u64)>)> {
         let results = |managed: &ManagedServer| {

@@ -29,7 +29,6 @@ use crate::live::{LiveStats, MAX_WATCHERS};
 use crate::recommendations::Recommender;
 use crate::server_identity::ServerIdentityCache;
 use crate::stats_baseline::Baseline;
-use crate::user_names::UserNames;
 use greenroom_folder::Folders;
 use greenroom_notifications::Notifier;
 use greenroom_proxy::internal_client::InternalClient;
@@ -42,6 +41,7 @@ use greenroom_state::control_tokens::TokenStore;
 use greenroom_state::file_watch::FileReloader;
 use greenroom_state::warnings::Warnings;
 use greenroom_statistics::Statistics;
+use greenroom_statistics::user_names::UserNames;
 use greenroom_sync::history::PlaybackHistory;
 use greenroom_sync::playlists::PlaylistService;
 

@@ -11,8 +11,6 @@ use greenroom_proxy::server::Server;
 use greenroom_request_log::UserHash;
 use parking_lot::RwLock;
 
-use crate::control::ControlPlane;
-
 /// Names are read again after this time.
 const REFRESH_INTERVAL_MS: u64 = 60_000;
 /// The owner's id on every Plex server.
@@ -20,7 +18,7 @@ const PLEX_OWNER_ID: &str = "1";
 
 /// Names by server and hash.
 #[derive(Debug)]
-pub(crate) struct UserNames {
+pub struct UserNames {
     is_enabled: bool,
     by_server: RwLock<HashMap<String, HashMap<UserHash, String>>>,
     read_ms: AtomicU64,
@@ -28,39 +26,28 @@ pub(crate) struct UserNames {
 
 impl UserNames {
     /// No names yet; none ever if they are not to be shown.
-    pub(crate) fn new(is_enabled: bool) -> Self {
+    pub fn new(is_enabled: bool) -> Self {
         Self { is_enabled, by_server: RwLock::default(), read_ms: AtomicU64::new(0) }
     }
 
     /// The name of a user of this server, if it is known.
-    pub(crate) fn get(&self, server: &str, user: UserHash) -> Option<String> {
+    pub fn get(&self, server: &str, user: UserHash) -> Option<String> {
         self.by_server.read().get(server)?.get(&user).cloned()
     }
 
-    fn is_due(&self, now_ms: u64) -> bool {
+    /// Whether the names are to be read again now; says so once for each interval.
+    pub fn is_due(&self, now_ms: u64) -> bool {
         let read_ms = self.read_ms.load(Ordering::Relaxed);
-        self.is_enabled && (read_ms == 0 || now_ms.saturating_sub(read_ms) >= REFRESH_INTERVAL_MS)
+        let is_due = self.is_enabled && (read_ms == 0 || now_ms.saturating_sub(read_ms) >= REFRESH_INTERVAL_MS);
+        if is_due {
+            self.read_ms.store(now_ms, Ordering::Relaxed);
+        }
+        is_due
     }
 
-    fn set(&self, server: &str, names: HashMap<UserHash, String>) {
-        self.by_server.write().insert(server.to_owned(), names);
-    }
-}
-
-impl ControlPlane {
-    /// Reads the names again if that is due.
-    pub(crate) async fn refresh_user_names(&self) {
-        let now_ms = self.clock.now_ms();
-        if !self.user_names.is_due(now_ms) {
-            return;
-        }
-        self.user_names.read_ms.store(now_ms, Ordering::Relaxed);
-        for server in self.select_servers(None) {
-            match self.history.user_names(server.name()).await {
-                Ok(users) => self.user_names.set(server.name(), names_of(server, &users)),
-                Err(reason) => tracing::debug!(reason, "user names cannot be read"),
-            }
-        }
+    /// Replaces the names of a server by those of its users, pairs of the server's id and the name.
+    pub fn set(&self, server: &Server, users: &[(String, String)]) {
+        self.by_server.write().insert(server.name().to_owned(), names_of(server, users));
     }
 }
 
