@@ -59,8 +59,7 @@ export function makeHistory(context) {
   const table = makeTable(
     "Playbacks, newest first",
     [
-      { name: "Cover", isBare: true, kind: "element", value: makePoster, update: showPoster },
-      { name: "Title", kind: "name", value: (row) => [row.title, [row.subtitle, KINDS[row.kind] || row.kind].filter(Boolean).join(" · ")] },
+      { name: "Title", kind: "name", lead: makePoster, updateLead: showPoster, value: (row) => [row.title, [row.subtitle, KINDS[row.kind] || row.kind].filter(Boolean).join(" · ")] },
       { name: "User", isWords: true, value: (row) => row.user },
       { name: "Player", isWords: true, value: (row) => [row.player, row.server].filter(Boolean).join(" · ") },
       { name: "Length", value: (row) => (row.duration_s ? duration(row.duration_s) : "–") },

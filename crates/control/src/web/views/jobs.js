@@ -56,7 +56,7 @@ function makeJobs(caption, context, again) {
   return makeTable(
     caption,
     [
-      { name: "Job", kind: "name", value: (job) => [job.title, job.what] },
+      { name: "Job", kind: "name", value: (job) => [job.title, isIndex(job) ? "" : job.what] },
       { name: "State", isWords: true, kind: "element", value: makeStatus, update: showStatus },
       { name: "Last run", value: ({ last }) => (last ? ago(last.ended_ms) : "never") },
       { name: "Took", value: ({ last }) => (last ? duration(last.duration_ms / 1000) : "–") },

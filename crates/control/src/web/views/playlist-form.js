@@ -105,7 +105,7 @@ function makeSource(context) {
     if (!one) return;
     file = one;
     setText(strong, one.name);
-    setText(small, `${bytes(one.size)} · choose or drop another file to replace it`);
+    setText(small, `${bytes(one.size)} · choose or drop another file instead`);
     drop.classList.add("taken");
   };
   input.addEventListener("change", () => take(input.files[0]));

@@ -209,7 +209,7 @@ function makeCandidate(one, row, view, show) {
   const reject = makeButton("Reject", "quiet small", () => decide(reject, "rejection", one, row, view, show),
     { "aria-label": `Reject: ${name}, for row ${row.line}` });
   return make("li", {}, make("div", {}, make("b", {}, one.title), make("span", {}, byline(one)),
-    make("small", {}, `${percent(Math.min(1, one.score))} match${one.reasons.length ? `: ${one.reasons.join(", ")}` : ""}`)),
+    make("small", { title: one.reasons.join(", ") }, `${percent(Math.min(1, one.score))} match: ${differenceOf({ candidates: [one] })}`)),
   make("div", { class: "actions" }, accept, reject));
 }
 
