@@ -24,7 +24,7 @@ export const REASONS = {
   expired: "the cached response expired",
   invalidated: "content changed",
   unconfirmed: "it may have changed while no events were received",
-  demanded: "the app demanded a new response",
+  demanded: "a new response was demanded",
   refresh: "due for a refresh",
   warm: "warming",
   ahead: "prefetch",
