@@ -57,7 +57,7 @@ function makeJobs(caption, context, again) {
     caption,
     [
       { name: "Job", kind: "name", value: (job) => [job.title, isIndex(job) ? "" : job.what] },
-      { name: "State", isWords: true, kind: "element", value: makeStatus, update: showStatus },
+      { name: "State", isWords: true, isBare: true, kind: "element", value: makeStatus, update: showStatus },
       { name: "Last run", value: ({ last }) => (last ? ago(last.ended_ms) : "never") },
       { name: "Took", value: ({ last }) => (last ? duration(last.duration_ms / 1000) : "–") },
       { name: "Schedule", value: (job) => (job.every_s ? "every " + duration(job.every_s) : "on demand") },
