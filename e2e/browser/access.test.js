@@ -58,7 +58,7 @@ test("from another address nothing but the bare page is seen before the log-in",
   const beyond = { control: `http://${own.address}:${gateway.controlPort}`, token: gateway.token };
   try {
     const page = await openPage(scene.browser, beyond);
-    await page.getByRole("heading", { name: "Log in to see the figures" }).waitFor();
+    await page.getByRole("heading", { name: "Log in" }).waitFor();
     const bodies = await page.evaluate(async () => Promise.all(
       ["summary", "cache/stats", "servers", "libraries", "playlists/runs", "events", "statistics", "decisions", "jobs",
         "warnings", "dashboard", "history"].map(async (path) => (await fetch(`api/v1/${path}`)).status)));

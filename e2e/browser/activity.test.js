@@ -42,7 +42,7 @@ async function opened(how = {}) {
   return page;
 }
 
-const rows = (page) => page.getByRole("table", { name: "What was played, newest first" }).locator("tbody tr");
+const rows = (page) => page.getByRole("table", { name: "Playbacks, newest first" }).locator("tbody tr");
 
 test("who plays is shown with what, on what and how far, and with a picture", async () => {
   const page = await opened();
@@ -81,12 +81,12 @@ test("what there is and what apps asked is what the API says", async () => {
   for (const [name, key] of [["Films", "films"], ["Episodes", "episodes"], ["Tracks", "tracks"]]) {
     assert.equal(await tile(name), String(libraries[key]), name);
   }
-  assert.equal(await tile("Asked"), String(traffic.asked));
-  assert.equal(await tile("Reached"), String(traffic.reached - traffic.own));
-  const table = page.getByRole("table", { name: "Apps that were spared most" });
+  assert.equal(await tile("Requests"), String(traffic.asked));
+  assert.equal(await tile("Sent to server"), String(traffic.reached - traffic.own));
+  const table = page.getByRole("table", { name: "Top apps by cache hits" });
   await table.getByText("Television").waitFor();
   assert.equal(await table.locator("tbody tr").count(), apps.length);
-  const servers = page.getByRole("table", { name: "What there is, by server" });
+  const servers = page.getByRole("table", { name: "Library totals, by server" });
   assert.equal(await servers.locator("tbody tr").count(), 2);
   await page.watched.close();
 });
@@ -111,13 +111,13 @@ test("the watch history is paged, searched, and narrowed to a server and a time"
   assert.ok(found.total > 0 && found.total < total, `${found.total}`);
   await until(async () => (await said.innerText()).includes(`of ${found.total} `), "only what fits");
   await page.getByLabel("Search").fill("nothing is called so");
-  await page.getByText("Nothing fits.").waitFor();
+  await page.getByText("No matches.").waitFor();
   await page.getByLabel("Search").fill("");
-  await page.getByLabel("Server").selectOption("attic");
+  await page.locator(".filters select").nth(1).selectOption("attic");
   const { total: ofAttic } = await scene.gateway.api("history?server=attic");
   await until(async () => (await said.innerText()).endsWith(`of ${new Intl.NumberFormat("en-US").format(ofAttic)} playbacks`), "only of that server");
   await page.getByLabel("Ended in").selectOption("1");
-  await page.getByText("Nothing fits.").waitFor();
+  await page.getByText("No matches.").waitFor();
   await page.watched.close();
 });
 
@@ -165,25 +165,25 @@ test("an outage is marked on who plays, and what was said stays with its time", 
   };
   await until(isDown, "the gateway notices");
   await scene.gateway.api("jobs/dashboard/run", { method: "POST" });
-  await page.getByText(/home is down: this is what was said at \d/).waitFor();
+  await page.getByText(/home is down: as of \d/).waitFor();
   await page.locator(".playing li", { hasText: "was playing when home went down" }).waitFor();
   await picture(page, "activity-down-light-desk");
   await scene.servers.home.heal();
   const isBack = async () => !(await scene.gateway.api("cache/stats")).servers.some(({ outage }) => outage);
   await until(isBack, "it is back");
-  await page.getByRole("button", { name: "Look again" }).click();
-  await page.getByText(/home is down: this/).waitFor({ state: "hidden" });
+  await page.getByRole("button", { name: "Refresh" }).click();
+  await page.getByText(/home is down: as/).waitFor({ state: "hidden" });
   assert.equal(await page.getByText("was playing when home went down").count(), 0);
   await page.watched.close();
 });
 
-test("“Look again” does not wait for the minute to be over", async () => {
+test("“Refresh” does not wait for the minute to be over", async () => {
   const page = await opened();
   await page.locator(".playing li").first().waitFor();
   await play(scene.servers.home, scene.gateway, "stopped");
-  await page.getByRole("button", { name: "Look again" }).click();
-  await page.locator("#notice", { hasText: "are being asked" }).waitFor();
-  await page.getByText(/Nobody plays anything, as said/).waitFor();
+  await page.getByRole("button", { name: "Refresh" }).click();
+  await page.locator("#notice", { hasText: "Refreshing" }).waitFor();
+  await page.getByText(/Nothing is playing/).waitFor();
   assert.equal(await page.locator(".playing li").count(), 0);
   await goTo(page, "");
   await page.watched.close();

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { VIEWS, goTo } from "./stage/browser.js";
+import { VIEWS, goTo, logIn } from "./stage/browser.js";
 import { setScene } from "./stage/scene.js";
 
 const scene = setScene(import.meta.url, { withToken: false });
@@ -45,13 +45,24 @@ test("a server without a token says how it gets one", async () => {
 
 test("who plays and what was played is not known without a token, and it is said how to get one", async () => {
   const page = await scene.open({ at: "activity" });
-  await page.getByText("Who plays on home is not known: Greenroom has no token for it.").waitFor();
-  await page.getByText("What was played on home is not known: Greenroom has no token for it.").waitFor();
+  await page.getByText("Sessions of home are not known: Greenroom has no token for it.").waitFor();
+  await page.getByText("The history of home is not known: Greenroom has no token for it.").waitFor();
   await page.getByText(/greenroom login/).first().waitFor();
-  for (const name of ["Look again", "Sync now"]) {
+  for (const name of ["Refresh", "Sync now"]) {
     await page.getByRole("button", { name }).waitFor({ state: "hidden" });
   }
-  await page.getByText("No app has asked in the last 30 days.").waitFor();
+  await page.getByText("No requests in the last 30 days.").waitFor();
+  await page.watched.close();
+});
+
+test("a test message without a target shows the lines to add", async () => {
+  const page = await scene.open({ at: "settings" });
+  await logIn(page, scene.gateway);
+  await page.getByRole("button", { name: "Send a test" }).click();
+  await page.locator("#notice", { hasText: "No target is configured." }).waitFor();
+  await page.getByText("[[notice]]").waitFor();
+  await page.getByRole("button", { name: "Copy the lines for the configuration" }).waitFor();
+  page.watched.expect(/status of 404/);
   await page.watched.close();
 });
 

@@ -54,6 +54,24 @@ test("reads are observed, bypassed, and answered from the cache again", async ()
   await page.watched.close();
 });
 
+test("a mode is pending until it is confirmed, and no longer if it is refused", async () => {
+  const page = await opened("servers");
+  let refuse = () => {};
+  const isAsked = new Promise((asked) => page.route("**/api/v1/mode", (route) => {
+    refuse = () => route.fulfill({ status: 507, json: { title: "The change cannot be saved" } });
+    asked();
+  }));
+  await press(page, "Observe");
+  await isAsked;
+  await page.locator(".switch [data-pending]", { hasText: "Observe" }).waitFor();
+  await page.getByText("Switching to Observe…").waitFor();
+  await refuse();
+  await page.locator(".switch [data-pending]").waitFor({ state: "detached" });
+  await page.locator('.switch [aria-pressed="true"]', { hasText: "Cache" }).waitFor();
+  page.watched.expect(/status of 507/);
+  await page.watched.close();
+});
+
 test("what is bypassed in part is no longer", async () => {
   await scene.gateway.api("bypass", { method: "PUT", body: { app: "Television" } });
   const page = await opened("servers");
@@ -63,13 +81,13 @@ test("what is bypassed in part is no longer", async () => {
   await page.watched.close();
 });
 
-test("the cache is warmed, marked as stale, and cleared", async () => {
+test("the cache is warmed, invalidated, and cleared; the counters go on", async () => {
   const page = await opened("settings");
   await isKept();
   assert.ok(await isKept(), "it is kept");
   await press(page, "Warm");
   await page.locator("#notice").waitFor();
-  await press(page, "Mark as stale");
+  await press(page, "Invalidate");
   await page.locator("#notice", { hasText: "Invalidated" }).waitFor();
   await scene.servers.home.forget();
   await isKept();
@@ -78,23 +96,24 @@ test("the cache is warmed, marked as stale, and cleared", async () => {
   await press(page, "Clear…");
   await page.getByRole("dialog").getByRole("button", { name: "Clear", exact: true }).click();
   await page.locator("#notice", { hasText: "Cleared" }).waitFor();
+  assert.ok((await scene.gateway.api("cache/stats")).totals.asked > 0, "the counters go on");
   assert.equal(await isKept(), false, "the next read asks the server");
   await page.watched.close();
 });
 
-test("a lifetime is changed, and reset", async () => {
+test("a TTL policy is changed, and reset", async () => {
   const policy = async () => (await scene.gateway.api("cache/policies")).items.find((one) => one.class === "sections");
   const before = await policy();
   const page = await opened("settings");
   await page.getByRole("button", { name: /sections/ }).click();
   const editor = page.locator("dialog.editor");
   await editor.getByLabel("Fresh, seconds").fill("17");
-  await editor.getByRole("button", { name: "Keep these" }).click();
+  await editor.getByRole("button", { name: "Save" }).click();
   await until(async () => (await policy()).fresh_s === 17, "the API tells the new lifetime");
   assert.equal((await policy()).changed, true);
   await page.getByText("17 s *").first().waitFor();
   await page.getByRole("button", { name: /sections/ }).click();
-  await editor.getByRole("button", { name: "Reset" }).click();
+  await editor.getByRole("button", { name: "Reset to default" }).click();
   await until(async () => (await policy()).changed === false, "it is what it was");
   assert.equal((await policy()).fresh_s, before.fresh_s);
   await page.watched.close();
@@ -108,7 +127,7 @@ test("what another lifetime would have saved is told beside the lifetimes, and t
   await page.route("**/api/v1/statistics/what-if?*", (route) => route.fulfill({ json: { options, window: "fresh_s" } }));
   await page.getByRole("button", { name: /hubs/ }).click();
   const editor = page.locator("dialog.editor");
-  await editor.getByText("No other lifetime would have saved or cost a request.").waitFor();
+  await editor.getByText("No other value would have saved or cost a request.").waitFor();
   await editor.getByRole("button", { name: "Cancel" }).click();
   options = [option];
   await page.getByRole("button", { name: /hubs/ }).click();
@@ -152,7 +171,7 @@ test("spot checks are turned off and on", async () => {
 
 test("statistics are told by app, class, server and user", async () => {
   const page = await opened("statistics");
-  for (const [name, row] of [["App", "Television"], ["Kind of question", "sections"], ["Server", "home"]]) {
+  for (const [name, row] of [["App", "Television"], ["Request type", "sections"], ["Server", "home"]]) {
     await press(page, name);
     await page.locator("tbody th", { hasText: row }).first().waitFor();
   }
@@ -161,14 +180,14 @@ test("statistics are told by app, class, server and user", async () => {
   await page.watched.close();
 });
 
-test("decisions are told as they are made, held, and chosen from", async () => {
+test("requests are shown as they come, held, and filtered", async () => {
   const page = await opened("log");
   const lines = page.locator(".decisions > li");
   await scene.gateway.app("home", "/library/sections", { product: "Wristwatch" });
   await lines.filter({ hasText: "Wristwatch" }).first().waitFor();
   await press(page, "Pause");
   await scene.gateway.app("home", "/library/sections", { product: "Projector" });
-  const goOn = page.getByRole("button", { name: /^Go on, \d+ newer$/ });
+  const goOn = page.getByRole("button", { name: /^Resume, \d+ newer$/ });
   await goOn.waitFor();
   assert.equal(await lines.filter({ hasText: "Projector" }).count(), 0);
   await goOn.click();

@@ -47,6 +47,8 @@ test("a build is cancelled, and nothing of it is kept", async () => {
   await until(async () => (await reported("home:2")).builds.cancelled === 1, "the API says that it was cancelled");
   await scene.servers.home.heal();
   assert.equal((await reported("home:2")).generation, undefined);
+  await shows.getByText("Build cancelled. There is no index.").waitFor();
+  assert.equal(await shows.locator(".error:not([hidden]), [data-state='bad']").count(), 0, "what a person cancelled is no error");
   await shows.getByRole("button", { name: "Build now: Shows" }).waitFor();
   await page.watched.close();
 });
@@ -59,8 +61,8 @@ test("a library is turned off and on again", async () => {
   await page.getByRole("dialog").getByRole("button", { name: "Cancel" }).click();
   assert.equal((await reported("home:2")).enabled, true, "it was thought better of");
   await shows.getByRole("button", { name: "Turn off: Shows" }).click();
-  await page.getByRole("button", { name: "Turn it off" }).click();
-  await shows.getByText("Off. Nothing is kept of it.").waitFor();
+  await page.getByRole("button", { name: "Turn off", exact: true }).click();
+  await shows.getByText("Off. It has no index.").waitFor();
   assert.equal((await reported("home:2")).enabled, false);
   await shows.getByRole("button", { name: "Turn on: Shows" }).click();
   await shows.getByRole("button", { name: "Turn off: Shows" }).waitFor();
@@ -78,10 +80,10 @@ test("what changed is told by name, and a title that holds markup is text", asyn
   const before = (await reported("home:3")).generation.number;
   await home.asOwner(`/library/metadata/${track.ratingKey}?title.value=${encodeURIComponent(MARKUP)}`, "PUT");
   await music.getByText("More", { exact: true }).click();
-  await music.getByRole("button", { name: /^Build anew.*Music/ }).click();
+  await music.getByRole("button", { name: /^Force rebuild.*Music/ }).click();
   await until(async () => (await reported("home:3")).generation.number !== before, "there is a newer list");
-  await music.getByText("What changed last").click();
-  await music.getByText("Called otherwise (1)").waitFor();
+  await music.getByText("Last changes").click();
+  await music.getByText("Renamed or edited (1)").waitFor();
   await music.getByText(MARKUP, { exact: true }).waitFor();
   await music.getByText(`title: ${track.title} → ${MARKUP}`).waitFor();
   assert.equal(await page.locator("#view img").count(), 0);

@@ -21,14 +21,17 @@ test("an outage is shown on every page that looks, and that it is over", async (
   const overview = await scene.open();
   const servers = await scene.open({ at: "servers" });
   await scene.gateway.app("home", "/library/sections");
-  for (const page of [overview, servers]) await page.getByText(/Online\./).first().waitFor();
+  for (const page of [overview, servers]) await page.getByText(/^Up\.$/).first().waitFor();
   await scene.servers.home.fail("down", { path_prefix: "/" });
   await until(isDown, "the gateway notices");
-  for (const page of [overview, servers]) await page.getByText(/Down since/).first().waitFor();
+  for (const page of [overview, servers]) await page.getByText(/^Down since/).first().waitFor();
+  const { warnings } = await scene.gateway.api("cache/stats");
+  assert.deepEqual([warnings[0].code, warnings[0].severity], ["server-down", "urgent"], "an outage comes first");
+  await overview.locator("#warnings-badge", { hasText: "1" }).waitFor();
   await scene.servers.home.heal();
   for (const page of [overview, servers]) {
-    await page.getByText(/Online\./).first().waitFor();
-    assert.equal(await page.getByText(/Down since/).count(), 0);
+    await page.getByText(/^Up\.$/).first().waitFor();
+    assert.equal(await page.getByText(/^Down since/).count(), 0);
     await page.watched.close();
   }
 });
@@ -47,7 +50,7 @@ test("while Greenroom is gone the page says so and keeps what it shows; then it 
   await page.watched.close();
 });
 
-test("after a restart of Greenroom new decisions are shown above those of before", async () => {
+test("after a restart of Greenroom new requests are shown above those of before", async () => {
   const page = await scene.open({ at: "log" });
   for (let turn = 0; turn < 3; turn += 1) await scene.gateway.app("home", "/library/sections");
   await page.locator(".decisions li").nth(2).waitFor();

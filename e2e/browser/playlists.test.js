@@ -35,14 +35,14 @@ async function opened() {
 }
 
 const choose = (page, file) => page.locator("input[type=file]").setInputFiles(file);
-const lookUp = (page) => page.getByRole("button", { name: "Look it up", exact: true }).click();
+const lookUp = (page) => page.getByRole("button", { name: "Preview", exact: true }).click();
 const report = (page, heading) => page.locator(".report").filter({ has: page.getByRole("heading", { name: heading, exact: true }) });
 const row = (page, line) => page.locator(`.rows [data-line="${line}"]`);
 
-/** Presses "Write it", and means it. */
+/** Presses "Import", and confirms it. */
 async function write(page) {
-  await page.locator(".report").getByRole("button", { name: "Write it" }).click();
-  await page.getByRole("dialog").getByRole("button", { name: "Write it" }).click();
+  await page.locator(".report").getByRole("button", { name: "Import", exact: true }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Import", exact: true }).click();
 }
 
 test("a file is looked up without writing, then written and read back", async () => {
@@ -50,11 +50,11 @@ test("a file is looked up without writing, then written and read back", async ()
   const chosen = tracks.slice(0, 30);
   await choose(page, csvFile("Road.csv", [...rowsOf(chosen), ["Nowhere To Be Found", "Nobody", ""]]));
   await lookUp(page);
-  await report(page, "What would be written: Road").getByText("30 of 31 rows are in the library (96.7 %). 1 not there.").waitFor();
+  await report(page, "Preview: Road").getByText("30 of 31 rows are in the library (96.7 %). 1 not found.").waitFor();
   assert.equal(await playlistOf(scene.servers.home, "Road"), null, "nothing was written");
-  await row(page, 32).getByText("Not in the library").waitFor();
+  await row(page, 32).getByText("Not found").waitFor();
   await write(page);
-  await report(page, "Written: Road").waitFor();
+  await report(page, "Imported: Road").waitFor();
   assert.deepEqual(await playlistOf(scene.servers.home, "Road"), chosen.map(({ title }) => title));
   const [saved] = await Promise.all([page.waitForEvent("download"), page.getByRole("link", { name: "as CSV" }).click()]);
   assert.match(fs.readFileSync(await saved.path(), "utf8"), /Nowhere To Be Found/);
@@ -69,20 +69,39 @@ test("a row that is not certain is decided by hand, and that can be undone", asy
   await choose(page, csvFile("Concert.csv", [[`${track.title} (Live)`, track.grandparentTitle, ""], ...rowsOf(tracks.slice(41, 44))]));
   await lookUp(page);
   const doubtful = row(page, 2);
-  await doubtful.getByText("Needs a look").waitFor();
-  const take = doubtful.getByRole("button", { name: `Take this: ${track.title} by` }).first();
+  await doubtful.getByText("Review").waitFor();
+  const take = doubtful.getByRole("button", { name: `Accept: ${track.title} by` }).first();
   await take.click();
-  await doubtful.getByText("Decided by you").waitFor();
+  await doubtful.getByText("Accepted").waitFor();
   const pins = async () => (await scene.gateway.api("match/pins")).decisions;
   assert.equal((await pins()).filter(({ kind }) => kind === "pin").length, 1);
   await doubtful.getByRole("button", { name: "Undo: the decision about row 2" }).click();
-  await doubtful.getByText("Needs a look").waitFor();
+  await doubtful.getByText("Review").waitFor();
   assert.deepEqual((await pins()).filter(({ kind }) => kind === "pin"), []);
   await take.click();
-  await page.getByText("1 decision kept.").waitFor();
-  await page.locator(".report").getByRole("button", { name: "Look it up again" }).click();
+  await page.getByText("1 decision saved.").waitFor();
+  await page.locator(".report").getByRole("button", { name: "Preview again" }).click();
   await page.locator(".verdict").getByText("4 of 4 rows are in the library (100 %).").waitFor();
   await row(page, 2).getByText("pinned by a person").waitFor();
+  await page.watched.close();
+});
+
+test("all rows of one kind are accepted at once, and that is undone", async () => {
+  const page = await opened();
+  const live = tracks.slice(300, 306).map((track) => [`${track.title} (Live)`, track.grandparentTitle, ""]);
+  await choose(page, csvFile("Festival.csv", [...live, ...rowsOf(tracks.slice(310, 312))]));
+  await lookUp(page);
+  const pins = async () => (await scene.gateway.api("match/pins")).decisions.filter(({ kind }) => kind === "pin").length;
+  const before = await pins();
+  await page.locator(".bulk").getByText("studio version, not live").first().waitFor();
+  await page.getByRole("button", { name: /^Accept all \d+: studio version, not live/ }).first().click();
+  await page.getByRole("button", { name: /^Undo: \d+ rows accepted together/ }).waitFor();
+  const accepted = (await pins()) - before;
+  assert.ok(accepted > 1 && accepted <= live.length, `${accepted}`);
+  await row(page, 2).getByText("Accepted").waitFor();
+  await page.getByRole("button", { name: /^Undo: \d+ rows accepted together/ }).click();
+  await until(async () => (await pins()) === before, "none is left");
+  await row(page, 2).getByText("Review", { exact: true }).waitFor();
   await page.watched.close();
 });
 
@@ -91,12 +110,12 @@ test("what a row never is, it never is", async () => {
   const track = tracks[50];
   await choose(page, csvFile("Never.csv", [[`${track.title} (Live)`, track.grandparentTitle, ""]]));
   await lookUp(page);
-  await row(page, 2).getByRole("button", { name: `Never this: ${track.title} by` }).first().click();
-  await row(page, 2).getByText(`It is never ${track.title}`).waitFor();
+  await row(page, 2).getByRole("button", { name: `Reject: ${track.title} by` }).first().click();
+  await row(page, 2).getByText("Rejected").waitFor();
   const { decisions } = await scene.gateway.api("match/pins?kind=rejection");
   assert.equal(decisions.length, 1);
   await row(page, 2).getByRole("button", { name: /^Undo/ }).click();
-  await row(page, 2).getByRole("button", { name: `Never this: ${track.title} by` }).first().waitFor();
+  await row(page, 2).getByRole("button", { name: `Reject: ${track.title} by` }).first().waitFor();
   await page.watched.close();
 });
 
@@ -105,13 +124,13 @@ test("a missing row is found under another name", async () => {
   const track = tracks[60];
   await choose(page, csvFile("Other.csv", [["Quite Another Name", "Nobody At All", ""]]));
   await lookUp(page);
-  await row(page, 2).getByText("Look under another name").click();
-  await row(page, 2).getByLabel("Title to look for instead, row 2").fill(track.title);
-  await row(page, 2).getByLabel("Artist to look for instead, row 2").fill(track.grandparentTitle);
-  await row(page, 2).getByRole("button", { name: "Look", exact: true }).click();
-  await row(page, 2).getByRole("button", { name: `Take this: ${track.title} by` }).first().click();
-  await row(page, 2).getByText("Decided by you").waitFor();
-  await page.locator(".report").getByRole("button", { name: "Look it up again" }).click();
+  await row(page, 2).getByText("Search by another name").click();
+  await row(page, 2).getByLabel("Title to search for instead, row 2").fill(track.title);
+  await row(page, 2).getByLabel("Artist to search for instead, row 2").fill(track.grandparentTitle);
+  await row(page, 2).getByRole("button", { name: "Search", exact: true }).click();
+  await row(page, 2).getByRole("button", { name: `Accept: ${track.title} by` }).first().click();
+  await row(page, 2).getByText("Accepted").waitFor();
+  await page.locator(".report").getByRole("button", { name: "Preview again" }).click();
   await page.locator(".verdict").getByText("1 of 1 row is in the library (100 %).").waitFor();
   await page.watched.close();
 });
@@ -121,7 +140,7 @@ test("titles that hold markup are shown as text", async () => {
   await choose(page, csvFile(`${MARKUP}.csv`, [[MARKUP, "<script>alert(1)</script>", "<b>Bold</b>"]]));
   await page.getByRole("textbox", { name: "Name" }).fill(MARKUP);
   await lookUp(page);
-  await report(page, `What would be written: ${MARKUP}`).waitFor();
+  await report(page, `Preview: ${MARKUP}`).waitFor();
   await row(page, 2).getByText(MARKUP, { exact: true }).waitFor();
   await page.locator(".entries").getByText(MARKUP, { exact: true }).first().waitFor();
   assert.equal(await page.locator("#view img, #view script").count(), 0);
@@ -141,7 +160,7 @@ test("a file that is no playlist is told so, and nothing that was filled in is l
   page.watched.expect(/status of 4\d\d/);
   await choose(page, csvFile("Good.csv", rowsOf(tracks.slice(0, 3))));
   await lookUp(page);
-  await report(page, "What would be written: Kept").waitFor();
+  await report(page, "Preview: Kept").waitFor();
   await page.watched.close();
 });
 
@@ -151,17 +170,17 @@ test("a playlist that would lose most of its tracks keeps them until it is said 
   await choose(page, csvFile("Shrink.csv", rowsOf(tracks.slice(100, 130))));
   await lookUp(page);
   await write(page);
-  await report(page, "Written: Shrink").waitFor();
+  await report(page, "Imported: Shrink").waitFor();
   await choose(page, csvFile("Shrink.csv", rowsOf(tracks.slice(100, 105))));
   await lookUp(page);
-  await page.locator(".report").getByText("25 tracks would leave and are kept").waitFor();
+  await page.locator(".report").getByText("25 tracks would be removed and are held back").waitFor();
   await write(page);
-  await report(page, "Written: Shrink").waitFor();
+  await report(page, "Imported: Shrink").waitFor();
   assert.equal((await playlistOf(scene.servers.home, "Shrink")).length, 30, "they are kept");
   await lookUp(page);
-  await page.getByLabel(/^Let 25 tracks leave/).check();
+  await page.getByLabel(/^Remove 25 tracks/).check();
   await write(page);
-  await report(page, "Written: Shrink").waitFor();
+  await report(page, "Imported: Shrink").waitFor();
   assert.equal((await playlistOf(scene.servers.home, "Shrink")).length, 5);
   await page.watched.close();
 });
@@ -173,7 +192,7 @@ test("it is written for the account that is ticked", async () => {
   await lookUp(page);
   await page.locator(".accounts").getByText("kim").waitFor();
   await write(page);
-  await report(page, "Written: Kims").waitFor();
+  await report(page, "Imported: Kims").waitFor();
   assert.equal((await playlistOf(scene.servers.home, "Kims", "plx-kim")).length, 5);
   assert.equal(await playlistOf(scene.servers.home, "Kims"), null, "the owner has none");
   await page.watched.close();
@@ -187,7 +206,7 @@ test("two thousand rows stay usable", async () => {
   await lookUp(page);
   await page.locator(".verdict").getByText(/of 2[,.\s]?000 rows are in the library/).waitFor();
   assert.equal(await page.locator(".rows > li").count(), 100);
-  await page.getByRole("button", { name: "Later rows" }).click();
+  await page.getByRole("button", { name: "Next rows" }).click();
   await page.getByText(/Rows 101 to 200 of/).waitFor();
   const computed = await computedMs(page, () => page.evaluate(() => {
     document.querySelector('[data-filter="missing"]').click();
@@ -209,7 +228,7 @@ test("a file that is dropped is taken, also beside the place for it", async () =
   await page.locator("footer").dispatchEvent("drop", { dataTransfer: data });
   await page.locator(".drop").getByText("Dropped.csv").waitFor();
   await lookUp(page);
-  await report(page, "What would be written: Dropped").waitFor();
+  await report(page, "Preview: Dropped").waitFor();
   await page.watched.close();
 });
 
@@ -233,24 +252,24 @@ test("all of it is done with the keyboard alone", async () => {
   await page.keyboard.insertText(csvFile("", rowsOf(tracks.slice(200, 206))).buffer.toString());
   await to("Name");
   await page.keyboard.type("By Hand");
-  await to("Look it up");
+  await to("Preview");
   await page.keyboard.press("Enter");
-  await page.getByRole("heading", { name: "What would be written: By Hand" }).waitFor();
-  await until(() => page.evaluate(() => document.activeElement.textContent.startsWith("What would be written")),
+  await page.getByRole("heading", { name: "Preview: By Hand" }).waitFor();
+  await until(() => page.evaluate(() => document.activeElement.textContent.startsWith("Preview:")),
     "the focus is led to what came of it");
-  await to("Write it");
+  await to("Import");
   await page.keyboard.press("Enter");
   await page.getByRole("dialog").waitFor();
   await page.keyboard.press("Tab");
   await page.keyboard.press("Enter");
-  await page.getByRole("heading", { name: "Written: By Hand", exact: true }).waitFor();
+  await page.getByRole("heading", { name: "Imported: By Hand", exact: true }).waitFor();
   assert.equal((await playlistOf(scene.servers.home, "By Hand")).length, 6);
   await page.watched.close();
 });
 
 test("an earlier run is shown again, and what stands in the configuration is run now", async () => {
   const page = await opened();
-  await page.getByRole("button", { name: "Show: the run of By Hand" }).first().click();
+  await page.getByRole("button", { name: "Show: By Hand" }).first().click();
   await report(page, /By Hand$/).waitFor();
   const entry = page.locator(".entries > li", { hasText: "from /" });
   await entry.getByText(/0 of 1 row found/).waitFor();

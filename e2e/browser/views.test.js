@@ -36,7 +36,7 @@ for (const scheme of ["light", "dark"]) {
           await goTo(page, view);
           await page.watched.settled();
           if (view === "playlists") {
-            await page.getByRole("button", { name: "Show: the run of Weekly" }).click();
+            await page.getByRole("button", { name: "Show: Weekly" }).click();
             await page.locator(".rows > li").first().waitFor();
           }
           await picture(page, `${view || "overview"}-${scheme}-${size}`);
@@ -49,6 +49,20 @@ for (const scheme of ["light", "dark"]) {
     });
   }
 }
+
+test("the overview fits one screen of a desk, and three of a phone", async () => {
+  for (const [size, screens] of [["desk", 1], ["phone", 3]]) {
+    const page = await scene.open({ size });
+    await page.getByRole("table", { name: "Busiest apps of the last 24 hours" }).locator("tbody tr").first().waitFor();
+    await page.watched.settled();
+    const height = await page.evaluate(() => document.documentElement.scrollHeight);
+    assert.ok(height <= screens * SIZES[size].height, `${size}: ${height} px`);
+    for (const name of ["Hit rate", "Requests", "Served from cache", "Sent to server", "Net saved", "Time saved"]) {
+      await page.locator(".tiles dt", { hasText: name }).first().waitFor();
+    }
+    await page.watched.close();
+  }
+});
 
 for (const scheme of ["light", "dark"]) {
   test(`every dialog is well: ${scheme}`, async () => {
@@ -91,16 +105,16 @@ test("a view whose answers do not come is shown all the same, and says so", asyn
   await page.route("**/api/v1/cache/policies", (route) => new Promise((resolve) => (answer = () => resolve(route.continue()))));
   await goTo(page, "settings");
   await page.getByText("Loading…").waitFor();
-  await page.getByRole("heading", { name: "Notices" }).waitFor();
+  await page.getByRole("heading", { name: "Notifications" }).waitFor();
   answer();
-  await page.getByRole("table", { name: "Lifetimes" }).waitFor();
+  await page.getByRole("table", { name: "TTL policies" }).waitFor();
   await page.watched.close();
 });
 
 test("times say in which zone they are", async () => {
   const page = await scene.open();
   const zone = await page.evaluate(() => Intl.DateTimeFormat().resolvedOptions().timeZone);
-  await page.getByText(`Times are this browser's: ${zone}.`).waitFor();
+  await page.getByText(`Times are in this browser's zone: ${zone}.`).waitFor();
   await page.watched.close();
 });
 

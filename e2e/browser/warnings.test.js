@@ -44,19 +44,19 @@ test("what takes something away asks first, and is thought better of", async () 
   assert.ok(await isKept(), "nothing went");
   await button.click();
   await dialog.getByRole("button", { name: "Clear the cache" }).click();
-  await page.locator("#notice", { hasText: "restarted the statistics" }).waitFor();
+  await page.locator("#notice", { hasText: "Cleared the cache" }).waitFor();
   assert.equal(await isKept(), false, "the next read asks the server");
   await page.watched.close();
 });
 
 for (const [code, name, heading] of [
-  ["memory-too-small", "See what is asked again", "Statistics"],
-  ["disk-nearly-full", "See what is kept of libraries", "Libraries"],
-  ["token-rejected", "See the server", "Servers"],
+  ["memory-too-small", "Request types", "Statistics"],
+  ["disk-nearly-full", "Libraries", "Libraries"],
+  ["token-rejected", "Servers", "Servers"],
 ]) {
   test(`where the program can do nothing, a link leads to where a person can: ${code}`, async () => {
     const page = await warned([{ ...FULL, id: code, code, action: null }]);
-    await page.getByRole("link", { name }).click();
+    await page.locator("#view .warnings").getByRole("link", { name }).click();
     await page.locator("#view h1", { hasText: heading }).waitFor();
     await page.watched.close();
   });

@@ -14,11 +14,22 @@ function call(module, name, ...given) {
 }
 
 test("a curve has a step for every time, and no figure is lost or told twice", async () => {
-  const points = [0, 10, 59, 60, 179].map((at) => ({ at_ms: 1000 + at, asked: 2, reached: 1, saved: 1 }));
+  const points = [0, 10, 59, 60, 179].map((at) => ({ at_ms: 1000 + at, asked: 2, reached: 1, saved: 1, hits: 1, reads: 2 }));
   const steps = await call("./chart.js", "inSteps", points, 1000, 1240, 60);
   assert.deepEqual(steps.map((step) => [step.at_ms, step.asked, step.reached]), [[1000, 6, 3], [1060, 2, 1], [1120, 2, 1], [1180, 0, 0]]);
   const outside = await call("./chart.js", "inSteps", [{ at_ms: 999, asked: 1, reached: 0, saved: 0 }, { at_ms: 1240, asked: 1, reached: 0, saved: 0 }], 1000, 1240, 60);
   assert.equal(outside.reduce((sum, step) => sum + step.asked, 0), 0);
+});
+
+test("a chart begins where its data begin, and has a hit rate where there were cacheable reads", async () => {
+  const step = (asked, hits = 0, reads = 0) => ({ asked, reached: 0, saved: 0, hits, reads });
+  const young = await call("./chart.js", "sinceFirst", [step(0), step(0), step(0), step(3), step(4)], 2);
+  assert.deepEqual(young.map(({ asked }) => asked), [3, 4]);
+  const younger = await call("./chart.js", "sinceFirst", [step(0), step(0), step(4)], 2);
+  assert.equal(younger.length, 2, "a single point is no curve");
+  assert.equal((await call("./chart.js", "sinceFirst", [step(0), step(0)], 1)).length, 2, "without data the whole range is shown");
+  assert.equal(await call("./chart.js", "hitRate", step(5, 3, 4)), 0.75);
+  assert.equal(await call("./chart.js", "hitRate", step(5)), null);
 });
 
 test("every range of a curve ends with the step that is now", async () => {
@@ -45,16 +56,16 @@ test("a server is told in a sentence: how it does, why, and who answers meanwhil
   const now = 1700000000000;
   const well = { state: "well", mode: "cache", outage: null, remark: null, last_answer_ms: now - 5000 };
   const say = async (server) => (await call("./server.js", "sentenceOf", { ...well, ...server }, now)).join("");
-  assert.equal(await say({}), "Online. Last answer 5 s ago.");
-  assert.match(await say({ mode: "observe" }), /only observed/);
-  assert.match(await say({ state: "unknown", last_answer_ms: null }), /^Not heard of yet\./);
+  assert.equal(await say({}), "Up. Last response 5 s ago.");
+  assert.match(await say({ mode: "observe" }), /Observe mode/);
+  assert.match(await say({ state: "unknown", last_answer_ms: null }), /^Not contacted yet\./);
   const outage = { since_ms: now - 60000, next_try_ms: now + 7000, why: "unreachable" };
-  assert.match(await say({ outage }), /^Down since .*: it cannot be reached\. Apps are answered from what is kept\. Next try in 7 s\.$/);
+  assert.match(await say({ outage }), /^Down since .*: it cannot be reached\. Apps get cached responses\. Next try in 7 s\.$/);
   const bypassed = await say({ outage: { ...outage, why: null }, mode: "bypass" });
-  assert.ok(!bypassed.includes("from what is kept") && !bypassed.includes("null"), bypassed);
+  assert.ok(!bypassed.includes("cached responses") && !bypassed.includes("null"), bypassed);
 });
 
-test("decisions are shown once, the newest first, and no more than there is room for", async () => {
+test("log entries are shown once, the newest first, and no more than there is room for", async () => {
   const numbered = (numbers) => numbers.map((number) => ({ number }));
   const merged = await call("./decision.js", "merged", numbered([7, 6, 5]), numbered([9, 8, 7]), 4);
   assert.deepEqual(merged.map(({ number }) => number), [9, 8, 7, 6]);
@@ -65,7 +76,10 @@ test("what is not whole is never shown as whole", async () => {
   assert.equal(await call("./words.js", "percent", 1), "100 %");
   assert.equal(await call("./words.js", "percent", null), "–");
   assert.equal(await call("./words.js", "duration", 0.0042), "4.2 ms");
-  assert.equal(await call("./words.js", "duration", 5400), "90 min");
+  assert.equal(await call("./words.js", "duration", 5400), "1 h 30 min");
+  assert.equal(await call("./words.js", "duration", 10560), "2 h 56 min");
+  assert.equal(await call("./words.js", "duration", 7199), "2 h");
+  assert.equal(await call("./words.js", "duration", 172800), "2 days");
   assert.equal(await call("./words.js", "bytes", 1024 * 1024), "1.0 MiB");
 });
 

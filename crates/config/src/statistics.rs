@@ -18,6 +18,8 @@ pub struct StatisticsSettings {
     pub spot_check_one_in: u64,
     /// Max spot checks per minute, for each server.
     pub spot_checks_per_minute: u64,
+    /// Whether users are shown by name, where their server tells it; else by a keyed hash.
+    pub user_names: bool,
 }
 
 impl Default for StatisticsSettings {
@@ -27,6 +29,7 @@ impl Default for StatisticsSettings {
             write_every: Duration::from_secs(60),
             spot_check_one_in: 200,
             spot_checks_per_minute: 6,
+            user_names: true,
         }
     }
 }
@@ -41,6 +44,7 @@ impl StatisticsSettings {
             write_every: own.seconds("write_every_s", 1..=3600, usual.write_every),
             spot_check_one_in: own.number("spot_check_one_in", 0..=1_000_000, usual.spot_check_one_in),
             spot_checks_per_minute: own.number("spot_checks_per_minute", 0..=600, usual.spot_checks_per_minute),
+            user_names: own.flag("user_names", usual.user_names),
         }
     }
 }
@@ -61,13 +65,14 @@ mod tests {
     fn every_number_can_be_set() {
         assert_eq!(read(""), Ok(StatisticsSettings::default()));
         let told = read(
-            "[statistics]\nmax_bytes = 2097152\nwrite_every_s = 1\nspot_check_one_in = 0\nspot_checks_per_minute = 9\n",
+            "[statistics]\nmax_bytes = 2097152\nwrite_every_s = 1\nspot_check_one_in = 0\nspot_checks_per_minute = 9\nuser_names = false\n",
         );
         let wanted = StatisticsSettings {
             max_bytes: 2 * MIB,
             write_every: Duration::from_secs(1),
             spot_check_one_in: 0,
             spot_checks_per_minute: 9,
+            user_names: false,
         };
         assert_eq!(told, Ok(wanted));
         assert!(read("[statistics]\nwrite_every_s = 0\n").expect_err("never").contains("write_every_s"));

@@ -89,6 +89,7 @@ listen = "127.0.0.1:8710"
 # write_every_s = 60               # so much a crash may lose
 # spot_check_one_in = 200          # of so many answers from the cache, one is compared with the server; 0: none
 # spot_checks_per_minute = 6       # for each server at most
+# user_names = true                # show users by name where their server tells it; false: by a hash
 
 [[server]]
 name   = "home"

@@ -93,7 +93,7 @@ pub(super) async fn servers(State(state): State<Arc<ApiState>>) -> Json<Vec<Serv
     Json(state.control.snapshot().servers)
 }
 
-/// Purges cached responses. Purging all of them restarts the statistics.
+/// Purges cached responses. The statistics go on.
 #[utoipa::path(
     post,
     path = "/api/v1/cache/clear",
@@ -110,7 +110,7 @@ pub(super) async fn clear(
     if request.class.is_none() && request.tag.is_none() {
         state.control.clear(server_name)?;
         state.control.cache.flush_invalidations().await;
-        let message = format!("Cleared the cache{for_server} and restarted the statistics.");
+        let message = format!("Cleared the cache{for_server}. The statistics go on.");
         return Ok(Json(ActionResponse::succeeded(message)));
     }
     check_class(request.class.as_deref())?;
@@ -203,13 +203,12 @@ pub(super) async fn logout(
 }
 
 impl ControlPlane {
-    /// Purges one server's cache or all, and restarts the statistics. Loads in progress are discarded too.
+    /// Purges one server's cache or all. Loads in progress are discarded too.
     fn clear(&self, server_name: Option<&str>) -> Result<(), Problem> {
         self.check_server(server_name)?;
         for server in self.select_servers(server_name) {
             server.invalidate(&Scope::Namespace(server.name().to_owned()), &Invalidation::purge());
         }
-        self.baseline.reset(self.cumulative_stats(), server_name, self.clock.now_ms());
         tracing::info!(server = server_name.unwrap_or("all"), "cache cleared");
         Ok(())
     }

@@ -11,6 +11,7 @@ use crate::control::{ApiState, ControlPlane};
 use crate::error::Problem;
 use greenroom_request_log::recent_decisions::{MAX_DECISIONS, NumberedDecision};
 use greenroom_statistics::DecisionFilter;
+use greenroom_statistics::user_names::UserNames;
 
 /// Max log entries per live update.
 const MAX_LIVE_ENTRIES: usize = 50;
@@ -52,6 +53,8 @@ pub(super) struct DecisionEntry {
     /// The user: the beginning of a keyed hash; absent before the server is known to accept the token.
     #[schema(value_type = Option<String>)]
     user: Option<greenroom_request_log::UserHash>,
+    /// The user's name, if it is known.
+    user_name: Option<String>,
     /// The request type, or "writes", "streams", "refused".
     class: &'static str,
     /// How it was answered.
@@ -68,7 +71,7 @@ pub(super) struct DecisionEntry {
 }
 
 impl DecisionEntry {
-    fn from_decision((server, decisions): (&str, NumberedDecision)) -> Self {
+    fn from_decision((server, decisions): (&str, NumberedDecision), names: &UserNames) -> Self {
         let NumberedDecision { number, decision } = decisions;
         Self {
             number,
@@ -76,6 +79,7 @@ impl DecisionEntry {
             server: server.to_owned(),
             app: decision.app.name.clone(),
             user: decision.user,
+            user_name: decision.user.and_then(|user| names.get(server, user)),
             class: decision.category.name(),
             verdict: decision.outcome.result.name(),
             reason: decision.outcome.reason.map(greenroom_request_log::DecisionReason::name),
@@ -103,13 +107,19 @@ pub(super) async fn last(
         return Err(Problem::BAD_QUERY);
     }
     state.control.check_server(server.as_deref())?;
+    state.control.refresh_user_names().await;
     Ok(Json(state.control.recent_decisions(&DecisionFilter { server, class, app }, 0, limit)))
 }
 
 impl ControlPlane {
     fn recent_decisions(&self, filter: &DecisionFilter, after: u64, limit: usize) -> DecisionsResponse {
         let decisions = self.statistics.decisions(filter, after, limit);
-        DecisionsResponse { items: decisions.into_iter().map(DecisionEntry::from_decision).collect() }
+        DecisionsResponse {
+            items: decisions
+                .into_iter()
+                .map(|decision| DecisionEntry::from_decision(decision, &self.user_names))
+                .collect(),
+        }
     }
 
     /// The entries after this number, newest first, as a live frame, with the newest number.

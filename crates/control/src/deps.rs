@@ -55,6 +55,8 @@ pub struct ControlPlaneDeps {
     pub dashboard: Arc<Dashboard>,
     /// Playback history.
     pub history: Arc<PlaybackHistory>,
+    /// Whether users are shown by name.
+    pub shows_user_names: bool,
     /// Signs image links.
     pub image_url_signer: ImageUrlSigner,
     /// Produces recommendations.
@@ -95,6 +97,7 @@ impl ControlPlaneDeps {
             internal_client,
             dashboard,
             history,
+            shows_user_names: true,
             image_url_signer: ImageUrlSigner::default(),
             recommender: None,
             ttl_overrides: None,

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::api::ActionResponse;
-use crate::control::ApiState;
+use crate::control::{ApiState, ControlPlane};
 use crate::error::Problem;
 use crate::jobs::{JobOutcome, RunWaitResult};
 use greenroom_sync::history::playback::Playback;
@@ -117,8 +117,18 @@ pub(super) async fn page(
         tracing::warn!(reason, "playback history cannot be read");
         HISTORY_UNREADABLE
     })?;
+    let mut items = page.playbacks;
+    for playback in &mut items {
+        playback.picture = picture(&state.control, playback);
+    }
     let synced_ms = state.control.history.synced_ms(state.control.select_servers(server_name));
-    Ok(Json(HistoryResponse { total: page.total, offset, synced_ms, items: page.playbacks }))
+    Ok(Json(HistoryResponse { total: page.total, offset, synced_ms, items }))
+}
+
+/// The link to the picture of what was played.
+fn picture(control: &ControlPlane, playback: &Playback) -> Option<String> {
+    let server = control.internal_client.server(&playback.server)?;
+    control.image_url_signer.sign_own_page_url(server, playback.details.thumb.as_ref()?, control.clock.now_ms())
 }
 
 /// Syncs the mirror with the servers: runs the job `history` and waits a while for its end.

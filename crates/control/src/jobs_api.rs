@@ -23,8 +23,10 @@ const MAX_WAIT: Duration = Duration::from_secs(20);
 pub(super) struct JobsResponse {
     /// Max concurrent runs; library indexes do not count.
     at_once: usize,
-    /// Current runs, library indexes included.
+    /// Current runs, index builds left out.
     running: usize,
+    /// Current index builds.
+    builds: usize,
     jobs: Vec<JobReport>,
 }
 
@@ -36,8 +38,8 @@ pub(super) struct JobsResponse {
 pub(super) async fn list(State(state): State<Arc<ApiState>>) -> Json<JobsResponse> {
     let control = &state.control;
     let jobs = control.job_reports();
-    let running = jobs.iter().filter(|job| job.state == jobs::JobState::Running).count();
-    Json(JobsResponse { at_once: control.jobs.at_once(), running, jobs })
+    let (running, builds) = control.running();
+    Json(JobsResponse { at_once: control.jobs.at_once(), running, builds, jobs })
 }
 
 /// Runs a job now, or as soon as a slot is free.

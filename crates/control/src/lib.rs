@@ -3,7 +3,7 @@
 //! Modules, bottom up: a module uses only modules of its own line and of earlier lines.
 //! - [`error`] (problem responses), [`counters`] (monotonic counters), [`connections`] (limits of connections).
 //! - Displayed values: [`apps`], [`servers`], [`server_identity`], [`prefetch_stats`], [`queue_stats`], [`stats`],
-//!   [`disk`], their [`snapshot`], and [`stats_baseline`] (the zero point of statistics after a purge).
+//!   [`disk`], their [`snapshot`], and [`stats_baseline`] (the zero point of statistics after a reset).
 //! - Features with their own state: [`dashboard`], [`jobs`], [`recommendations`],
 //!   [`explain`] (why a read gets its response), [`live`] (pages with live updates), [`image_urls`],
 //!   [`compat_cache_counters`].
@@ -50,7 +50,9 @@ mod live_api;
 mod matching_api;
 mod metrics;
 mod middleware;
+mod misdirected_page;
 mod notifications_api;
+mod outage_warning;
 mod pagination;
 mod playlists_api;
 mod policies;

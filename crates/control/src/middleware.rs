@@ -20,6 +20,7 @@ use crate::auth::request;
 use crate::auth::session::SessionId;
 use crate::control::ApiState;
 use crate::error::Problem;
+use crate::misdirected_page;
 use greenroom_state::control_tokens::TokenScope;
 
 /// Content security policy: own resources only, nothing inline, no frames, and no text that becomes markup.
@@ -46,6 +47,10 @@ pub(crate) async fn authorize(State(state): State<Arc<ApiState>>, request: Reque
         (input, grant) = state.access_input(&parts);
     }
     let decision = decide(&input);
+    if decision == AccessDecision::Misdirected && request::accepts_page(&parts) {
+        state.record_refusal(decision, &parts);
+        return misdirected(&parts.headers);
+    }
     let mut response = if let Some(problem) = decision.problem() {
         state.record_refusal(decision, &parts);
         let mut denial = problem.into_response();
@@ -60,6 +65,14 @@ pub(crate) async fn authorize(State(state): State<Arc<ApiState>>, request: Reque
         as_problem_response(next.run(Request::from_parts(parts, body)).await)
     };
     set_security_headers(response.headers_mut());
+    response
+}
+
+/// The page for a browser that comes under an unknown host name.
+fn misdirected(headers: &HeaderMap) -> Response {
+    let mut response = misdirected_page::response(headers);
+    set_security_headers(response.headers_mut());
+    response.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(misdirected_page::CONTENT_POLICY));
     response
 }
 
@@ -88,6 +101,7 @@ impl ApiState {
             host: request::host(headers, &parts.uri, |name| self.settings.is_called(name)),
             listens_beyond_loopback: !request::is_loopback(self.listen.ip()),
             peer_is_loopback: peer.is_some_and(request::is_loopback),
+            peer_is_private: peer.is_some_and(request::is_private),
             is_forwarded: request::is_forwarded(headers)
                 // Current browsers and programs use HTTP/1.1; some proxies use 1.0 and add no header.
                 || parts.version == Version::HTTP_10

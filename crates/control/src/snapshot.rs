@@ -35,8 +35,10 @@ pub(super) struct StatsSnapshot {
     pub(super) bypasses: Vec<Bypass>,
     /// Library indexes.
     pub(super) libraries: Vec<index::LibraryReport>,
-    /// Jobs that run now.
+    /// Jobs that run now, index builds left out.
     pub(super) jobs_running: usize,
+    /// Index builds that run now.
+    pub(super) builds_running: usize,
     /// Statistics since midnight.
     pub(super) today: Option<TodaySummary>,
     /// Time of the dashboard statistics; 0 before there are any. A page reloads them when it changes.

@@ -11,6 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::api::{ActionResponse, JsonBody};
 use crate::control::ApiState;
 use crate::error::Problem;
+use greenroom_request_log::UserHash;
 use greenroom_request_log::counts::{RequestCounter, RequestCounts};
 use greenroom_statistics::report::{Curve, StatisticsGrouping, StatisticsTable, TimeSpan};
 use greenroom_statistics::{TodaySummary, WhatIfReport};
@@ -78,7 +79,14 @@ pub(super) async fn rows(
 ) -> Result<Json<StatisticsTable>, Problem> {
     plane.control.check_server(server.as_deref())?;
     let table = plane.control.statistics.rows(by, server, range).await;
-    table.map(Json).map_err(|_| Problem::STATISTICS_UNREADABLE)
+    let mut table = table.map_err(|_| Problem::STATISTICS_UNREADABLE)?;
+    if by == StatisticsGrouping::User {
+        plane.control.refresh_user_names().await;
+        for row in &mut table.rows {
+            row.user_name = UserHash::parse(&row.name).and_then(|user| plane.control.user_names.get(&row.server, user));
+        }
+    }
+    Ok(Json(table))
 }
 
 /// Selects a time series.

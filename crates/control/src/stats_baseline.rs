@@ -1,5 +1,5 @@
-//! Counters since start, and the baseline from which the displayed values count. Counters never decrease; purging the
-//! cache moves the baseline.
+//! Counters since start, and the baseline from which the displayed values count. Counters never decrease; a reset of
+//! the statistics moves the baseline.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +22,7 @@ pub(super) struct CumulativeStats {
     pub(super) warnings: Vec<ServerWarning>,
 }
 
-/// The counters at the last purge.
+/// The counters at the last reset.
 #[derive(Debug)]
 pub(super) struct Baseline(RwLock<BaselineCounters>);
 
@@ -40,19 +40,15 @@ impl Baseline {
         Self(RwLock::new(BaselineCounters { since_ms: now_ms, ..BaselineCounters::default() }))
     }
 
-    /// Moves the baseline to these counters, for one server or for all.
-    pub(super) fn reset(&self, current: CumulativeStats, server_name: Option<&str>, now_ms: u64) {
-        let is_selected = |server: &str| server_name.is_none_or(|server_name| server_name == server);
-        let mut baseline = self.0.write();
-        if server_name.is_none() {
-            *baseline = BaselineCounters { since_ms: now_ms, ..BaselineCounters::default() };
-        }
-        let servers = current.servers.into_iter().filter(|server| is_selected(&server.name));
-        baseline.servers.extend(servers.map(|server| (server.name.clone(), server)));
-        let apps = current.apps.into_iter().filter(|app| is_selected(&app.server));
-        baseline.apps.extend(apps.map(|app| ((app.server.clone(), app.name.clone()), app)));
-        let classes = current.engine.classes.into_iter().filter(|class| is_selected(&class.server));
-        baseline.classes.extend(classes.map(|class| ((class.server.clone(), class.class), class)));
+    /// Moves the baseline to these counters.
+    pub(super) fn reset(&self, current: CumulativeStats, now_ms: u64) {
+        let (servers, apps, classes) = (current.servers, current.apps, current.engine.classes);
+        *self.0.write() = BaselineCounters {
+            since_ms: now_ms,
+            servers: servers.into_iter().map(|server| (server.name.clone(), server)).collect(),
+            apps: apps.into_iter().map(|app| ((app.server.clone(), app.name.clone()), app)).collect(),
+            classes: classes.into_iter().map(|class| ((class.server.clone(), class.class), class)).collect(),
+        };
     }
 
     /// The displayed values: the counters minus the baseline.
@@ -103,6 +99,7 @@ impl Baseline {
             bypasses: Vec::new(),
             libraries: Vec::new(),
             jobs_running: 0,
+            builds_running: 0,
             today: None,
             dashboard_ms: 0,
         }
@@ -172,9 +169,9 @@ mod tests {
     }
 
     #[test]
-    fn after_clearing_all_counts_start_at_zero() {
+    fn after_a_reset_counts_start_at_zero() {
         let baseline = Baseline::new(0);
-        baseline.reset(current(10), None, 100);
+        baseline.reset(current(10), 100);
         let snapshot = baseline.snapshot_since(current(10), 101);
         assert_eq!(snapshot.totals, StatsTotals::default());
         assert_eq!(snapshot.since_ms, 100);
@@ -184,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn an_app_that_loses_its_slot_after_clearing_moves_its_baseline_to_the_collective_slot() {
+    fn an_app_that_loses_its_slot_after_a_reset_moves_its_baseline_to_the_collective_slot() {
         let app = |name: &str, count, is_stranger| AppStats {
             server: "home".into(),
             name: name.into(),
@@ -195,7 +192,7 @@ mod tests {
         let current = |apps: Vec<AppStats>| CumulativeStats { apps, ..CumulativeStats::default() };
         let baseline = Baseline::new(0);
         let before = vec![app("others", 5, false), app("gone", 100, false), app("odd", 7, true), app("tv", 9, false)];
-        baseline.reset(current(before), None, 100);
+        baseline.reset(current(before), 100);
         let requests = |apps| {
             let snapshot = baseline.snapshot_since(current(apps), 101).apps.into_iter();
             snapshot.map(|app| (app.name, app.asked)).collect::<Vec<_>>()
@@ -205,16 +202,5 @@ mod tests {
         assert_eq!(requests(now), [row("tv", 3), row("others", 2), row("strangers", 1)]);
         let back = vec![app("others", 105, false), app("gone", 4, false), app("strangers", 7, true)];
         assert_eq!(requests(back)[0], row("gone", 4), "an app with a slot again starts at zero");
-    }
-
-    #[test]
-    fn clearing_one_server_keeps_the_counts_of_the_others() {
-        let baseline = Baseline::new(0);
-        baseline.reset(current(10), Some("home"), 100);
-        let snapshot = baseline.snapshot_since(current(11), 101);
-        let requests: Vec<u64> = snapshot.servers.iter().map(|server| server.asked).collect();
-        assert_eq!(requests, [1, 11]);
-        assert_eq!(snapshot.classes[0].hits + snapshot.classes[1].hits, 12);
-        assert_eq!(snapshot.since_ms, 0);
     }
 }

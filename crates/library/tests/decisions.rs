@@ -212,7 +212,7 @@ fn another_version_is_taken_where_it_is_welcome() {
     assert_eq!(verdict.accepted(), Some(0));
     assert!(words(&verdict).contains(&"any_version"));
     let said = verdict.candidates[0].reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
-    assert!(said.contains("only as live version in the library"), "{said}");
+    assert!(said.contains("live version"), "{said}");
     let other = index.resolve(&track(&("Other Song", "Someone", "", 0), &[]), MatchPolicy::PreferVersionElseAny);
     assert_eq!(other.decision, MatchDecision::Reject, "another song is not another version");
 }

@@ -93,7 +93,10 @@ impl<'a> InFlightRequest<'a> {
         if let Some(user) = decision.user {
             server.recorders.requests.attribute_reached(user, classified.identity.drain_unattributed(), decision.at_ms);
         }
-        server.recorders.requests.record(decision);
+        // Own requests are in no row of the statistics.
+        if !server.is_own_app(&classified.app) {
+            server.recorders.requests.record(decision);
+        }
     }
 }
 
@@ -153,6 +156,10 @@ pub(super) fn record_reached(request: &ProxyRequest) {
 /// Like [`record_reached`], for this identity. Until its token is known to be valid, the request stays unattributed to
 /// a user.
 pub(super) fn record_reached_by(server: &Server, identity: &Identity, source: RequestSource<'_>) {
+    if server.is_own_app(source.app) {
+        server.origin.counters.own.fetch_add(1, Ordering::Relaxed);
+        return;
+    }
     let is_member = identity.is_member();
     if !is_member && source.user.is_some() {
         identity.add_unattributed();
@@ -180,7 +187,7 @@ fn is_followed(classification: &Classification) -> bool {
 
 /// Counts responses that were served without asking the server.
 pub(crate) fn record_saved(request: &ProxyRequest, served: CacheStatus, reason: Option<CacheStatusReason>) {
-    if is_saved(served, reason) {
+    if is_saved(served, reason) && !request.server.is_own_app(&request.classified.app) {
         request.server.counters.saved.fetch_add(1, Ordering::Relaxed);
         request.classified.app.saved.fetch_add(1, Ordering::Relaxed);
         if request.classified.needs_token {

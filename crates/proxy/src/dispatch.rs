@@ -37,7 +37,6 @@ pub async fn handle(server: Arc<Server>, peer: SocketAddr, request: Request<Inco
     {
         return crate::stream::webhook::receive(server, peer.ip(), &target, parts, body).await;
     }
-    server.counters.requests.fetch_add(1, Ordering::Relaxed);
     let started_us = server.origin.clock.now_us();
     let now_ms = server.origin.clock.wall_us(started_us) / 1000;
     server.counters.last_request_ms.store(now_ms, Ordering::Relaxed);
@@ -46,6 +45,9 @@ pub async fn handle(server: Arc<Server>, peer: SocketAddr, request: Request<Inco
     if account_request::is_due(&server, &classified, now_ms) {
         Box::pin(account_request::send_for(&server, &classified)).await;
         classified = classify::classify(&server, &view, now_ms);
+    }
+    if !server.is_own_app(&classified.app) {
+        server.counters.requests.fetch_add(1, Ordering::Relaxed);
     }
     classified.app.requests.fetch_add(1, Ordering::Relaxed);
     classified.app.record_seen(now_ms);

@@ -275,6 +275,7 @@ fn point_of(decision: &Decision, load_ms: u64) -> SeriesPoint {
         saved,
         saved_ms: saved * load_ms,
         failed: u64::from(kind == RequestCounter::Failed),
+        hits: u64::from(kind == RequestCounter::Hits),
         stale: u64::from(kind == RequestCounter::Stale),
         judged: u64::from(RequestCounter::JUDGED.contains(&kind)),
         oldest_ms: age_ms.unwrap_or(0),

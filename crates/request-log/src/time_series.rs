@@ -68,9 +68,12 @@ pub struct SeriesPoint {
     pub saved_ms: u64,
     /// See [`RequestCounter::Failed`].
     pub failed: u64,
+    /// See [`RequestCounter::Hits`].
+    pub hits: u64,
     /// See [`RequestCounter::Stale`].
     pub stale: u64,
-    /// Requests answered by way of the cache, fresh, stale, joined or missed: the base of the stale share.
+    /// Requests answered by way of the cache, fresh, stale, joined or missed: the base of the hit rate and the stale
+    /// share.
     pub judged: u64,
     /// Age of the oldest response.
     pub oldest_ms: u64,
@@ -97,6 +100,7 @@ impl SeriesPoint {
             saved: counts.get(RequestCounter::Saved),
             saved_ms: counts.get(RequestCounter::SavedMs),
             failed: counts.get(RequestCounter::Failed),
+            hits: counts.get(RequestCounter::Hits),
             stale: counts.get(RequestCounter::Stale),
             judged: RequestCounter::JUDGED.into_iter().map(|count| counts.get(count)).sum(),
             oldest_ms: counts.oldest_ms,
@@ -113,6 +117,7 @@ impl SeriesPoint {
         self.saved += other.saved;
         self.saved_ms += other.saved_ms;
         self.failed += other.failed;
+        self.hits += other.hits;
         self.stale += other.stale;
         self.judged += other.judged;
         self.oldest_ms = self.oldest_ms.max(other.oldest_ms);

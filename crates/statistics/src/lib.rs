@@ -6,6 +6,7 @@
 //! | [`local_midnight`] | start of the local day |
 //! | [`what_if`] | what other TTLs would have saved |
 //! | [`report`] and `queries` | reports |
+//! | [`mod@user_names`] | names of users |
 //!
 //! [`greenroom_request_log`] records the requests of one server; [`greenroom_proxy::shadow::spot_checks`] compares cached responses with
 //! the server's.
@@ -21,6 +22,7 @@ pub mod report;
 mod retention;
 #[cfg(test)]
 mod tests;
+pub mod user_names;
 pub mod what_if;
 
 use std::path::Path;
@@ -325,6 +327,7 @@ impl Statistics {
             server.record_own_requests(now_ms);
             sum.add(&server.recorders.requests.sum(since_ms));
         }
+        let share = |part: u64| (sum.judged > 0).then(|| part as f64 / sum.judged as f64);
         TodaySummary {
             since_ms,
             asked: sum.asked,
@@ -333,7 +336,8 @@ impl Statistics {
             saved: sum.saved,
             seconds_saved: sum.saved_ms / 1000,
             stale: sum.stale,
-            stale_share: (sum.judged > 0).then(|| sum.stale as f64 / sum.judged as f64),
+            hit_rate: share(sum.hits + sum.stale),
+            stale_share: share(sum.stale),
             oldest_s: sum.oldest_ms / 1000,
             spot_checks: SpotCheckSummary { made: sum.spots, wrong: sum.spots_wrong },
         }

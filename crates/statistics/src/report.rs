@@ -164,6 +164,8 @@ pub struct StatisticsRow {
     pub server: String,
     /// The class, the app or the user; the server itself if grouped by server.
     pub name: String,
+    /// The user's name, if grouped by user and the name is known.
+    pub user_name: Option<String>,
     /// Counts.
     #[serde(flatten)]
     pub sums: Sums,
@@ -191,6 +193,7 @@ impl StatisticsRow {
             not_cacheable: counts.not_cacheable().filter(|_| grouping == StatisticsGrouping::App),
             server: row.server,
             name: row.name,
+            user_name: None,
         }
     }
 }
@@ -232,6 +235,10 @@ pub struct CurvePoint {
     pub own: u64,
     /// Requests served without asking the server.
     pub saved: u64,
+    /// Hits, stale ones included: the part of `reads` that makes the hit rate.
+    pub hits: u64,
+    /// Requests answered by way of the cache: fresh, stale, joined or missed.
+    pub reads: u64,
     /// Requests that failed.
     pub failed: u64,
     /// Time that asking would have taken.
@@ -253,6 +260,8 @@ pub struct TodaySummary {
     pub saved: u64,
     /// Total time that asking would have taken, by the average load of each class.
     pub seconds_saved: u64,
+    /// Share of hits, stale ones included, in the requests answered by way of the cache; `null` without any.
+    pub hit_rate: Option<f64>,
     /// Stale responses.
     pub stale: u64,
     /// Their share of the requests answered by way of the cache (fresh, stale, joined or missed); `null` without any.
@@ -318,6 +327,8 @@ pub fn curve(points: &[SeriesPoint], (each_ms, since_ms): (u64, u64), now_ms: u6
         reached: point.reached,
         own: point.own,
         saved: point.saved,
+        hits: point.hits + point.stale,
+        reads: point.judged,
         failed: point.failed,
         seconds_saved: point.saved_ms / 1000,
     };

@@ -2,9 +2,10 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use http::Uri;
-use http::header::{AUTHORIZATION, FORWARDED, HOST, HeaderMap, HeaderName, ORIGIN, VIA};
+use http::header::{ACCEPT, AUTHORIZATION, FORWARDED, HOST, HeaderMap, HeaderName, ORIGIN, VIA};
+use http::request::Parts;
 use http::uri::Authority;
+use http::{Method, Uri};
 
 use crate::auth::policy::{FetchSite, HostKind, OriginHeader};
 
@@ -44,7 +45,36 @@ pub(crate) fn host(headers: &HeaderMap, uri: &Uri, is_configured: impl Fn(&str) 
         Some(ip) if ip.is_loopback() => HostKind::Loopback,
         _ if is_configured(name) => HostKind::Named,
         Some(_) => HostKind::Address,
+        None if is_local_name(name) => HostKind::LocalName,
         None => HostKind::Foreign,
+    }
+}
+
+/// Max length of a DNS label (RFC 1035).
+const MAX_LABEL_BYTES: usize = 63;
+/// Domain of multicast DNS (RFC 6762): names below it are resolved by the local network, never by the public DNS.
+const MULTICAST_DOMAIN: &str = ".local";
+
+/// True if only the local network can give this name an address: a single label, or one below `.local`. It begins with
+/// a letter, so that it is no number that a resolver takes for an address.
+fn is_local_name(name: &str) -> bool {
+    let stem = name.len().saturating_sub(MULTICAST_DOMAIN.len());
+    let is_multicast = name.get(stem..).is_some_and(|domain| domain.eq_ignore_ascii_case(MULTICAST_DOMAIN));
+    let label = if is_multicast { &name[..stem] } else { name };
+    label.len() <= MAX_LABEL_BYTES
+        && label.bytes().next().is_some_and(|first| first.is_ascii_alphabetic())
+        && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+}
+
+/// True if this address belongs to a private network: loopback, link-local, private (RFC 1918, RFC 4193) or shared
+/// (RFC 6598, which overlay networks use).
+pub(crate) fn is_private(peer: IpAddr) -> bool {
+    match peer.to_canonical() {
+        IpAddr::V4(ip) => {
+            let [first, second, ..] = ip.octets();
+            ip.is_loopback() || ip.is_private() || ip.is_link_local() || (first == 100 && (64..128).contains(&second))
+        }
+        IpAddr::V6(ip) => ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local(),
     }
 }
 
@@ -68,6 +98,12 @@ pub(crate) fn is_loopback(peer: IpAddr) -> bool {
 /// True if a header shows that the request passed a proxy.
 pub(crate) fn is_forwarded(headers: &HeaderMap) -> bool {
     headers.keys().any(|name| name.as_str().starts_with(FORWARDED_PREFIX) || PROXY_HEADERS.contains(name))
+}
+
+/// True if a browser opens a page: a plain read that accepts HTML.
+pub(crate) fn accepts_page(parts: &Parts) -> bool {
+    let accept = parts.headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+    parts.method == Method::GET && accept.contains("text/html")
 }
 
 /// Classifies the `Origin` header; our own origin is the host this request goes to.
@@ -149,6 +185,39 @@ mod tests {
             ["a@localhost", "", "local host", "[::1", "::1", "[::1]:87x", "[::1]x", "localhost:", "localhost:99999"];
         for text in names.iter().chain(&malformed) {
             assert_eq!(host_of(text), HostKind::Foreign, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_only_the_local_network_can_resolve_is_local() {
+        for text in ["nas", "NAS:8710", "nas.local", "my-nas.LOCAL:8710", "media_box"] {
+            assert_eq!(host_of(text), HostKind::LocalName, "{text}");
+        }
+        let long = "n".repeat(MAX_LABEL_BYTES + 1);
+        for text in ["a.b.local", ".local", "nas.", "nas.local.", "1nas", "-nas", "nas.lan", "nas.example.local", &long]
+        {
+            assert_eq!(host_of(text), HostKind::Foreign, "{text}");
+        }
+    }
+
+    #[test]
+    fn private_networks_are_recognised() {
+        for text in [
+            "127.0.0.1",
+            "192.168.1.9",
+            "10.0.0.1",
+            "172.17.0.1",
+            "169.254.1.1",
+            "100.64.0.9",
+            "::1",
+            "fd00::1",
+            "fe80::1",
+            "::ffff:192.168.1.9",
+        ] {
+            assert!(is_private(text.parse().expect("an address")), "{text}");
+        }
+        for text in ["8.8.8.8", "172.32.0.1", "100.128.0.1", "100.63.0.1", "2001:db8::1", "::ffff:8.8.8.8"] {
+            assert!(!is_private(text.parse().expect("an address")), "{text}");
         }
     }
 

@@ -255,7 +255,7 @@ impl ControlPlane {
     /// Restarts the statistics; the cache and the indexes stay.
     fn reset_baseline(&self) {
         self.playlists.libraries.all().iter().for_each(|library| library.lookups.reset());
-        self.baseline.reset(self.cumulative_stats(), None, self.clock.now_ms());
+        self.baseline.reset(self.cumulative_stats(), self.clock.now_ms());
     }
 
     /// Lookups in the library indexes of these servers since the statistics restarted.

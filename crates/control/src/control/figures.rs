@@ -6,6 +6,7 @@ use greenroom_proxy::cache_setup;
 use super::{ControlPlane, ManagedServer};
 use crate::apps::AppStats;
 use crate::jobs::{JobReport, JobState, indexes, playlists};
+use crate::outage_warning;
 use crate::servers::ServerStats;
 use crate::snapshot::{ServerWarning, StatsSnapshot};
 use crate::stats::CacheEngineStats;
@@ -18,9 +19,9 @@ impl ControlPlane {
         let libraries = self.playlists.libraries.all();
         let libraries = libraries.iter().map(|library| library.report(false)).collect();
         let today = Some(self.statistics.today(None));
-        let (bypasses, jobs_running) = (self.bypasses(), self.jobs_running());
+        let (bypasses, (jobs_running, builds_running)) = (self.bypasses(), self.running());
         let dashboard_ms = self.dashboard.as_of_ms();
-        StatsSnapshot { bypasses, libraries, jobs_running, today, dashboard_ms, ..snapshot }
+        StatsSnapshot { bypasses, libraries, jobs_running, builds_running, today, dashboard_ms, ..snapshot }
     }
 
     /// Counters since start.
@@ -42,12 +43,25 @@ impl ControlPlane {
         active.map(|warning| ServerWarning::new(None, warning))
     }
 
-    /// All warnings, most urgent first.
+    /// All warnings: outages first, then the others by urgency.
     pub(crate) fn sorted_warnings(&self) -> Vec<ServerWarning> {
         let mut all: Vec<ServerWarning> =
             self.own_warnings().chain(self.servers.iter().flat_map(ManagedServer::warnings)).collect();
-        all.sort_by_key(|warning| warning.warning.severity);
+        all.sort_by_key(|warning| (warning.warning.code != outage_warning::CODE, warning.warning.severity));
         all
+    }
+
+    /// Reads the names of users again if that is due.
+    pub(crate) async fn refresh_user_names(&self) {
+        if !self.user_names.is_due(self.clock.now_ms()) {
+            return;
+        }
+        for server in self.select_servers(None) {
+            match self.history.user_names(server.name()).await {
+                Ok(users) => self.user_names.set(server, &users),
+                Err(reason) => tracing::debug!(reason, "user names cannot be read"),
+            }
+        }
     }
 
     /// Spot check results by server.
@@ -71,9 +85,12 @@ impl ControlPlane {
         all
     }
 
-    /// Number of running jobs.
-    pub(crate) fn jobs_running(&self) -> usize {
-        self.job_reports().iter().filter(|job| job.state == JobState::Running).count()
+    /// Numbers of running jobs and of running index builds.
+    pub(crate) fn running(&self) -> (usize, usize) {
+        let jobs = self.job_reports();
+        let (builds, others): (Vec<&JobReport>, Vec<&JobReport>) =
+            jobs.iter().filter(|job| job.state == JobState::Running).partition(|job| indexes::is_index(&job.id));
+        (others.len(), builds.len())
     }
 }
 
@@ -81,7 +98,8 @@ impl ManagedServer {
     /// Warnings about this server.
     pub(crate) fn warnings(&self) -> impl Iterator<Item = ServerWarning> {
         let server = self.server.name().to_owned();
-        let active = self.server.origin.warnings.active().into_iter();
+        let outage = outage_warning::find(&self.server);
+        let active = outage.into_iter().chain(self.server.origin.warnings.active());
         active.map(move |warning| ServerWarning::new(Some(&server), warning))
     }
 }

@@ -41,6 +41,7 @@ use greenroom_state::control_tokens::TokenStore;
 use greenroom_state::file_watch::FileReloader;
 use greenroom_state::warnings::Warnings;
 use greenroom_statistics::Statistics;
+use greenroom_statistics::user_names::UserNames;
 use greenroom_sync::history::PlaybackHistory;
 use greenroom_sync::playlists::PlaylistService;
 
@@ -89,6 +90,7 @@ pub struct ControlPlane {
     pub(crate) internal_client: Arc<InternalClient>,
     pub(crate) dashboard: Arc<Dashboard>,
     pub(crate) history: Arc<PlaybackHistory>,
+    pub(crate) user_names: UserNames,
     pub(crate) image_url_signer: ImageUrlSigner,
     /// Cache hits of the compatibility endpoints.
     pub(crate) compat_cache_counters: CompatCacheCounters,
@@ -133,6 +135,7 @@ impl ControlPlane {
             internal_client: deps.internal_client,
             dashboard: deps.dashboard,
             history: deps.history,
+            user_names: UserNames::new(deps.shows_user_names),
             image_url_signer: deps.image_url_signer,
             compat_cache_counters: CompatCacheCounters::default(),
             clock: deps.clock,

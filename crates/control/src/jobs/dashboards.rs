@@ -18,7 +18,7 @@ const DASHBOARD: JobDefinition = JobDefinition {
 
 const HISTORY: JobDefinition = JobDefinition {
     id: "history",
-    title: "Watch history",
+    title: "Playback history",
     description: "Syncs new playbacks from the servers; once a day a full comparison finds deleted ones.",
     every: Some(Duration::from_secs(900)),
     catches_up: true,

@@ -141,6 +141,11 @@ pub fn cancel(libraries: &Libraries, id: &str) -> RunRequestResult {
     }
 }
 
+/// Whether this job is the index of a library.
+pub fn is_index(id: &str) -> bool {
+    id.starts_with(ID_PREFIX)
+}
+
 fn find(libraries: &Libraries, id: &str) -> Option<Arc<Library>> {
     let id: LibraryId = id.strip_prefix(ID_PREFIX)?.parse().ok()?;
     libraries.find(&id).filter(|library| library.compare_schedule().is_some())

@@ -135,11 +135,31 @@ async fn only_a_signed_image_link_needs_no_token() {
 }
 
 #[tokio::test]
-async fn only_configured_host_names_are_accepted() {
-    let fixture = ControlFixture::with_config("hosts = [\"greenroom\"]");
-    assert_eq!(fixture.request("GET", "/", &[("host", "greenroom:8710")], "").await.status, 200);
+async fn only_configured_and_local_host_names_are_accepted() {
+    let fixture = ControlFixture::with_config("hosts = [\"media.example\"]");
+    assert_eq!(fixture.request("GET", "/", &[("host", "media.example:8710")], "").await.status, 200);
     assert_eq!(fixture.request("GET", "/", &[("host", "evil.example")], "").await.status, 421);
-    assert_eq!(ControlFixture::new().request("GET", "/", &[("host", "greenroom:8710")], "").await.status, 421);
+    let mut fixture = ControlFixture::new();
+    assert_eq!(fixture.request("GET", "/", &[("host", "media.example:8710")], "").await.status, 421);
+    for (peer, status) in [("192.168.1.9:5000", 200), ("127.0.0.1:5000", 200), ("8.8.8.8:5000", 421)] {
+        fixture.peer = peer.parse().expect("an address");
+        assert_eq!(fixture.request("GET", "/", &[("host", "nas:8710")], "").await.status, status, "{peer}");
+    }
+}
+
+#[tokio::test]
+async fn a_browser_under_an_unknown_name_gets_a_page_with_the_line_to_add() {
+    let fixture = ControlFixture::new();
+    let page = [("host", "media.example:8710"), ("accept", "text/html,application/xhtml+xml")];
+    let response = fixture.request("GET", "/", &page, "").await;
+    assert_eq!(response.status, 421);
+    assert_eq!(response.headers["content-type"], "text/html; charset=utf-8");
+    assert!(response.text.contains("hosts = [\"media.example\"]"), "{}", response.text);
+    assert!(response.headers["content-security-policy"].to_str().expect("text").contains("default-src 'none'"));
+    let program = fixture.request("GET", "/api/v1/servers", &[("host", "media.example:8710")], "").await;
+    assert_eq!(program.code(), "misdirected", "a program gets a problem");
+    let change = fixture.request("POST", "/api/v1/cache/clear", &page, "").await;
+    assert_eq!(change.code(), "misdirected", "only a page is opened");
 }
 
 #[tokio::test]

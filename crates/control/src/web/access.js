@@ -1,4 +1,4 @@
-// Who looks and what they may: logging in and out, and what needs it.
+// Log-in and permissions.
 
 import { ask } from "./api.js";
 import { $, setText } from "./dom.js";

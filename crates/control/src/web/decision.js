@@ -1,76 +1,76 @@
-// Decisions: how single requests were answered, and why.
+// The request log: how single requests were answered, and why.
 
 import { make, keep, setText } from "./dom.js";
 import { duration, time } from "./words.js";
 
-/** What the engine's words mean. */
-export const VERDICTS = {
-  hit: ["good", "answered at once from what is kept"],
-  stale: ["good", "answered at once, a little older than usual; refreshed behind"],
-  "stale-on-error": ["slow", "the server failed; answered from what is kept"],
-  joined: ["good", "waited for the same question of somebody else"],
-  shared: ["good", "answered with what was loaded for all who asked, and is not kept"],
-  loaded: ["idle", "the server was asked, and its answer is kept"],
-  refreshed: ["idle", "the server was asked, and its answer replaces what was kept"],
-  passed: ["idle", "passed through: a stream, or nothing that may be kept"],
-  write: ["idle", "a change, passed on to the server"],
+/** Results of requests, each with its light and its meaning. */
+export const RESULTS = {
+  hit: ["good", "served from the cache"],
+  stale: ["good", "served from the cache, expired, refreshing in background"],
+  "stale-on-error": ["slow", "the server failed; served from the cache"],
+  joined: ["good", "waited for an identical request that was under way"],
+  shared: ["good", "shared one response with identical requests; it is not cached"],
+  loaded: ["idle", "sent to the server; the response is cached"],
+  refreshed: ["idle", "sent to the server; the response replaces the cached one"],
+  passed: ["idle", "passed through: media, or a response that may not be cached"],
+  write: ["idle", "a change, forwarded to the server"],
   failed: ["bad", "ended in an error"],
-  refused: ["bad", "refused before the server was asked"],
+  refused: ["bad", "rejected, not sent to the server"],
 };
 
-/** What the words for reasons mean. */
+/** Reasons by their code. */
 export const REASONS = {
-  absent: "nothing was kept",
-  expired: "what was kept is too old",
-  invalidated: "it has changed since",
-  unconfirmed: "it may have changed while the server was not heard",
-  demanded: "the server's own answer was wanted",
-  refresh: "it was due for a refresh",
-  warm: "it is kept warm",
-  ahead: "somebody was likely to ask for it",
-  age: "it is past its fresh time",
-  "backing-off": "the last refresh failed, and the next one waits",
-  "slow-load": "the server takes long",
+  absent: "not in the cache",
+  expired: "the cached response expired",
+  invalidated: "content changed",
+  unconfirmed: "it may have changed while no events were received",
+  demanded: "a new response was demanded",
+  refresh: "due for a refresh",
+  warm: "warming",
+  ahead: "prefetch",
+  age: "expired, refreshing in background",
+  "backing-off": "the last refresh failed; the next one waits",
+  "slow-load": "the server is slow",
   unreachable: "the server cannot be reached",
   "timed-out": "the server took too long",
-  "server-error": "the server says that it failed",
-  malformed: "the server's answer was not whole",
+  "server-error": "the server reported an error",
+  malformed: "the server's response was incomplete",
   starting: "the server is starting",
   offline: "the server is down",
-  redirected: "the server sends elsewhere, for instance to a login",
-  unrequested: "the server's answer is none that was asked for",
-  doubted: "the server's answer is hard to believe",
-  denied: "the server does not let this user do it",
-  refused: "the server does not understand the question",
-  overloaded: "too many wait",
-  panicked: "Greenroom failed: please tell its makers",
-  "not-cached": "the server was not to be asked",
-  unsettled: "a change is under way whose end is not known",
+  redirected: "the server redirects, for instance to a login",
+  unrequested: "the server's response does not fit the request",
+  doubted: "suspicious response, held back",
+  denied: "the server denies it to this user",
+  refused: "the server rejects the request",
+  overloaded: "too many requests are waiting",
+  panicked: "Greenroom failed: please report it",
+  "not-cached": "the request allows cached responses only",
+  unsettled: "a change is under way",
   "invalidated-meanwhile": "it changed while it was loaded",
-  older: "a later answer is kept already",
-  "too-large": "it is too large to be kept",
-  "partition-full": "it is larger than one user's answers may be",
-  "too-many-tags": "too much belongs to it",
-  "no-lifetime": "it may not be kept",
-  write: "it changes something",
-  media: "it is media",
-  events: "it is a stream of events",
-  account: "it is about accounts and tokens",
-  moment: "it holds for this moment only",
-  odd: "the request is odd",
-  unknown: "nothing is known of this path",
-  uncacheable: "the server forbids keeping it",
-  bypassed: "the cache is bypassed, or only observes",
+  older: "a newer response is cached already",
+  "too-large": "too large for the cache",
+  "partition-full": "larger than one user's share of the cache",
+  "too-many-tags": "it holds too many items",
+  "no-lifetime": "never cached",
+  write: "a change",
+  media: "media",
+  events: "a stream of events",
+  account: "about accounts and tokens",
+  moment: "valid for this moment only",
+  odd: "an unusual request",
+  unknown: "unknown path",
+  uncacheable: "the server forbids caching it",
+  bypassed: "bypass or observe mode",
   "other-page": "the server does not page this list as it was requested",
-  "two-tokens": "it shows two tokens",
-  "without-token": "it shows no token",
-  "no-token": "it needs a token, and shows none",
-  inadmissible: "nothing of the kind is forwarded",
-  unanswered: "there was no answer to pass on",
+  "two-tokens": "it holds two tokens",
+  "without-token": "it has no token",
+  "no-token": "it needs a token and has none",
+  inadmissible: "never forwarded",
+  unanswered: "the server sent no response",
   left: "the app left before it was answered",
 };
 
-/** What is known with what is new, newest first, each once, at most so many. */
+/** Merges known entries with new ones: newest first, each once, at most `most`. */
 export function merged(known, items, most) {
   const numbers = new Set(known.map((decision) => decision.number));
   const fresh = items.filter((decision) => !numbers.has(decision.number));
@@ -81,8 +81,8 @@ export function merged(known, items, most) {
 }
 
 /**
- * Hears of decisions: `add(items)` is told each at least once. They are asked for at the beginning, after each new
- * connection, and where one number is missing: so many are told at once only. `failed(error)` says that this failed.
+ * Follows the request log: `add(items)` gets each entry at least once. It is loaded at the beginning, after each new
+ * connection, and where numbers are missing, because live frames are limited. `failed(error)` is called if that fails.
  */
 export function hear(context, most, add, failed) {
   let newest = 0;
@@ -111,19 +111,19 @@ export function hear(context, most, add, failed) {
   ask();
 }
 
-/** A list of decisions, newest first; `show(decisions)` fills it. */
+/** A list of log entries, newest first; `show(entries)` fills it. */
 export function makeDecisions(label) {
   const list = make("ol", { class: "decisions", "aria-label": label });
   return { element: list, show: (decisions) => keep(list, decisions, (decision) => decision.number, makeDecision) };
 }
 
 function makeDecision(decision) {
-  const [state, about] = VERDICTS[decision.verdict] || ["idle", ""];
+  const [state, about] = RESULTS[decision.verdict] || ["idle", ""];
   const who = make("span", { class: "who" });
-  setText(who, (decision.app || "an app without a name") + (decision.user ? " · user " + decision.user : ""));
+  setText(who, (decision.app || "app without a name") + (decision.user ? " · " + (decision.user_name || "user " + decision.user) : ""));
   const facts = [
-    // A change says so itself.
-    decision.reason && decision.reason !== decision.verdict && "because " + (REASONS[decision.reason] || decision.reason),
+    // The result of a change says the same.
+    decision.reason && decision.reason !== decision.verdict && REASONS[decision.reason] || decision.reason,
     decision.age_s !== null && decision.age_s !== undefined && state === "good" && duration(decision.age_s) + " old",
     "status " + decision.status,
     "in " + duration(decision.elapsed_us / 1e6),

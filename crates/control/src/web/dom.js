@@ -113,8 +113,8 @@ export const makeLoading = () => make("div", { class: "card empty" }, make("p", 
 /** A card that says why something cannot be shown. */
 export function makeTrouble(error) {
   return error.status === 404
-    ? makeEmpty("Not offered here.", "This Greenroom does not answer " + error.path.split("?")[0] + ".")
-    : makeEmpty("This cannot be shown now.", error.message);
+    ? makeEmpty("Not available.", "This Greenroom has no " + error.path.split("?")[0] + ".")
+    : makeEmpty("This cannot be shown.", error.message);
 }
 
 /** Copies a text. Pages that were not fetched encrypted have no clipboard but the one of a selection. */
@@ -128,7 +128,7 @@ async function copy(text) {
   const isCopied = document.execCommand("copy");
   field.remove();
   focused?.focus();
-  if (!isCopied) throw new Error("it was not copied");
+  if (!isCopied) throw new Error("not copied");
 }
 
 /** A button that copies a text. */

@@ -206,6 +206,100 @@ mod tests {
         }
     }
 
+    /// Labels of before the glossary, each with the quotation marks or the capital that make it a label.
+    const OLD_LABELS: [&str; 56] = [
+        "\"Asked\"",
+        "\"Reached\"",
+        "\"Saved\"",
+        "\"Sent on\"",
+        "\"Our own\"",
+        "\"Under way\"",
+        "\"Truth\"",
+        "\"Room\"",
+        "\"Verdict\"",
+        "\"Breaker\"",
+        "\"Doubted\"",
+        "\"Class\"",
+        "\"Passed\"",
+        "\"Missed\"",
+        "\"Because\"",
+        "\"Notices\"",
+        "Last decisions",
+        "last decisions",
+        "Kind of question",
+        "kind of question",
+        "Look again",
+        "Look it up",
+        "Needs a look",
+        "Need a look",
+        "need a look",
+        "Take this",
+        "Never this",
+        "Build anew",
+        "believe it",
+        "Kept in step",
+        "Bring a playlist",
+        "Mark as stale",
+        "Keep these",
+        "What is kept",
+        "what is kept",
+        "What there is",
+        "Who plays",
+        "Not heard of yet",
+        "only observed",
+        "answered from what",
+        "asked anew",
+        "Waits for a place",
+        "Called otherwise",
+        "What was played",
+        "Watch history",
+        "were spared",
+        "Nobody asked",
+        "nobody waiting",
+        "somebody",
+        "Write it",
+        "What would be written",
+        "Decided by you",
+        "What is set up badly",
+        "set up badly",
+        "asked against reached",
+        "Lifetimes",
+    ];
+
+    /// Texts under a folder of the workspace, by path: files of this ending.
+    fn texts_under(folder: &Path, ending: &str) -> Vec<(String, String)> {
+        let entries =
+            std::fs::read_dir(folder).expect("a readable folder").map(|entry| entry.expect("an entry").path());
+        let read = |path: std::path::PathBuf| match path {
+            folder if folder.is_dir() => texts_under(&folder, ending),
+            file if file.to_string_lossy().ends_with(ending) => {
+                vec![(file.display().to_string(), std::fs::read_to_string(&file).expect("a text"))]
+            }
+            _ => Vec::new(),
+        };
+        entries.flat_map(read).collect()
+    }
+
+    #[test]
+    fn page_and_command_line_and_documents_hold_none_of_the_old_labels() {
+        let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let pages = ASSETS.iter().map(|asset| (asset.path.to_owned(), asset.text.to_owned()));
+        let commands = texts_under(&workspace.join("crates/greenroom/src/cli"), ".rs");
+        // The glossary lists words that are not to be used; the guide is written with the packages.
+        let documents = texts_under(&workspace.join("docs"), ".md").into_iter();
+        let documents = documents.filter(|(path, _)| !path.ends_with("glossary.md") && !path.ends_with("start.md"));
+        let mut found = Vec::new();
+        let mut texts = 0;
+        for (path, text) in pages.chain(commands).chain(documents) {
+            texts += 1;
+            found.extend(
+                OLD_LABELS.iter().filter(|label| text.contains(**label)).map(|label| format!("{path}: {label}")),
+            );
+        }
+        assert!(texts > 70, "only {texts} texts were read");
+        assert!(found.is_empty(), "old labels:\n{}", found.join("\n"));
+    }
+
     #[test]
     fn the_first_view_is_small() {
         let is_first = |asset: &&Asset| !asset.path.starts_with("/views/") || asset.path == "/views/overview.js";

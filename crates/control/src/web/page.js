@@ -6,6 +6,7 @@ import { $, setText } from "./dom.js";
 import * as live from "./live.js";
 import * as router from "./router.js";
 import * as talk from "./talk.js";
+import { urgent } from "./warning.js";
 import { counted, time, zone } from "./words.js";
 
 const forever = new AbortController().signal;
@@ -26,7 +27,7 @@ async function start() {
     }
     if (!router.isOpen()) router.open(false);
     live.open(lost, start);
-    // Where too many watch already, this is all there is until somebody leaves.
+    // Where too many pages are open already, this is all there is until one is closed.
     live.tell("figures", await ask("GET", "cache/stats"));
   } catch {
     lost();
@@ -52,17 +53,17 @@ function pulse(state, text) {
 function show(figures) {
   pulse("live", "Live");
   setText($("version"), "Greenroom " + figures.version);
-  const warnings = figures.warnings.length;
+  const warnings = urgent(figures.warnings).length;
   if (warned !== null && warnings > warned) talk.say(counted(warnings, "warning") + " now");
   warned = warnings;
-  badge("warnings-badge", warnings, "warning");
+  badge("warnings-badge", warnings, "warning that needs action", "warnings that need action");
   badge("jobs-badge", figures.jobs_running || 0, "running job");
 }
 
-function badge(id, value, noun) {
+function badge(id, value, noun, nouns) {
   $(id).hidden = value === 0;
   setText($(id), String(value));
-  $(id).title = counted(value, noun);
+  $(id).title = counted(value, noun, nouns);
 }
 
 function turnMenu(isOpen) {
@@ -70,7 +71,7 @@ function turnMenu(isOpen) {
   $("nav").classList.toggle("open", isOpen);
 }
 
-setText($("zone"), zone ? "Times are this browser's: " + zone + "." : "");
+setText($("zone"), zone ? "Times are in this browser's zone: " + zone + "." : "");
 talk.begin();
 access.begin(start);
 live.on("figures", show, forever);

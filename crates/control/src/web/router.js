@@ -133,12 +133,12 @@ function mark(name) {
 }
 
 const NOWHERE = {
-  title: "There is nothing here",
-  render: (root) => root.append(makeEmpty("This address leads to no view.", "Choose one in the menu.")),
+  title: "Page not found",
+  render: (root) => root.append(makeEmpty("No view has this address.", "Choose one in the menu.")),
 };
 
 const UNREACHABLE = {
-  title: "This view cannot be loaded",
+  title: "View not loaded",
   render: (root) =>
-    root.append(makeEmpty("Greenroom does not answer.", "It is tried again when you open the view again.")),
+    root.append(makeEmpty("Greenroom does not answer.", "Open the view again to retry.")),
 };

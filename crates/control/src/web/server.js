@@ -1,4 +1,4 @@
-// A media server in words.
+// A media server as text.
 
 import { make, makeCopy } from "./dom.js";
 import { ago, count, moment } from "./words.js";
@@ -9,7 +9,7 @@ function hostOf(server) {
   return server.listen.slice(0, server.listen.lastIndexOf(":"));
 }
 
-/** The address to give to an app. Who listens everywhere is found where this page was found. */
+/** The address to give to an app. A listener on all addresses is reached by the host name of this page. */
 export function addressOf(server) {
   const host = hostOf(server);
   const everywhere = host === "0.0.0.0" || host === "[::]";
@@ -22,13 +22,13 @@ export function addressOf(server) {
   );
 }
 
-/** Who reaches that address, where not everybody does. */
+/** A hint where only some machines reach that address. */
 export function hintOf(server) {
   if (LOOPBACK.test(hostOf(server))) {
     const port = server.listen.slice(hostOf(server).length + 1);
-    return "Only apps on this machine reach it. For others set listen = \"0.0.0.0:" + port + "\" in the configuration.";
+    return "Only apps on this machine can reach it. For others set listen = \"0.0.0.0:" + port + "\" in the configuration.";
   }
-  if (LOOPBACK.test(location.hostname)) return "From other machines: this machine's own address, same port.";
+  if (LOOPBACK.test(location.hostname)) return "From other machines use this machine's address and the same port.";
   return "";
 }
 
@@ -48,7 +48,7 @@ export function makeAddress(server) {
   );
 }
 
-/** Where apps take the address; fetched when somebody wants to know. */
+/** Where each app takes the address; loaded when it is opened. */
 export function makePlaces(server) {
   const list = make("dl", { class: "places" });
   const details = make("details", {}, make("summary", {}, "Where to enter it, by app"), list);
@@ -64,7 +64,7 @@ export function makePlaces(server) {
   return details;
 }
 
-/** How a server does: "good", "slow", "bad" or "idle". */
+/** State of a server for its light: "good", "slow", "bad" or "idle". */
 export function stateOf(server) {
   if (server.outage || server.state === "unwell") return "bad";
   if (server.health === "slow") return "slow";
@@ -73,35 +73,31 @@ export function stateOf(server) {
 
 const MODES = {
   cache: "",
-  observe: " It is only observed: every request goes to it.",
-  bypass: " It is bypassed: every request goes to it.",
+  observe: " Observe mode: it answers every request.",
+  bypass: " Bypassed: it answers every request.",
 };
 
-const WHY = {
+const CAUSES = {
   unreachable: "it cannot be reached",
-  unwilling: "it says that it is starting or overloaded",
-  silent: "it takes requests and does not answer",
+  unwilling: "it reports that it is starting or overloaded",
+  silent: "it accepts requests and does not answer",
 };
 
-/** How a server does, in one sentence or two: the first word, and the rest. */
+/** The state of a server in a sentence or two: the first word, and the rest. */
 export function sentenceOf(server, now) {
-  const heard = server.last_answer_ms ? " Last answer " + ago(server.last_answer_ms, now) + "." : "";
-  const why = server.remark ? " " + server.remark : "";
+  const heard = server.last_answer_ms ? " Last response " + ago(server.last_answer_ms, now) + "." : "";
+  const remark = server.remark ? " " + server.remark : "";
   const mode = MODES[server.mode] || "";
+  const cached = server.mode === "bypass" ? mode : " Apps get cached responses.";
   if (server.outage) {
-    const since = "Down since " + moment(server.outage.since_ms, now);
-    const kept = server.mode === "bypass" ? "" : " Apps are answered from what is kept.";
-    const cause = WHY[server.outage.why];
-    return [since + (cause ? ": " + cause + "." : "."), (cause ? "" : why) + kept + " " + nextTry(server.outage, now)];
+    const cause = CAUSES[server.outage.why];
+    const since = "Down since " + moment(server.outage.since_ms, now) + (cause ? ": " + cause + "." : ".");
+    const kept = server.mode === "bypass" ? "" : cached;
+    return [since, (cause ? "" : remark) + kept + " " + nextTry(server.outage, now)];
   }
-  if (server.state === "unwell") {
-    return [
-      "Not answering.",
-      why + heard + (server.mode === "bypass" ? mode : " Apps are answered from what is kept."),
-    ];
-  }
-  if (server.state === "unknown") return ["Not heard of yet.", why + " It is asked when an app asks." + mode];
-  return [server.health === "slow" ? "Slow." : "Online.", heard + why + mode];
+  if (server.state === "unwell") return ["Down.", remark + heard + cached];
+  if (server.state === "unknown") return ["Not contacted yet.", remark + " The first request of an app contacts it." + mode];
+  return [server.health === "slow" ? "Slow." : "Up.", heard + remark + mode];
 }
 
 function nextTry(outage, now) {
@@ -109,32 +105,32 @@ function nextTry(outage, now) {
   return seconds > 0 ? "Next try in " + seconds + " s." : "Trying again now.";
 }
 
-/** Who holds the server's places and who waits for one: "3 of 8 busy, 12 waiting (2 interactive, 10 bulk)". */
+/** The queue now: "3 of 8 in flight, 12 waiting (2 interactive, 10 bulk)". */
 export function queueNow({ places, busy, waiting, ranks }) {
-  const who = ranks.filter((rank) => rank.waiting > 0).map((rank) => count(rank.waiting) + " " + rank.rank);
+  const parts = ranks.filter((rank) => rank.waiting > 0).map((rank) => count(rank.waiting) + " " + rank.rank);
   return (
     busy +
     " of " +
     places +
-    " busy, " +
-    (waiting === 0 ? "nobody waiting" : count(waiting) + " waiting (" + who.join(", ") + ")")
+    " in flight, " +
+    (waiting === 0 ? "none waiting" : count(waiting) + " waiting (" + parts.join(", ") + ")")
   );
 }
 
-/** What became of those who had to wait. */
+/** Requests that had to wait since counting began. */
 export function queueSoFar({ ranks }) {
   const sum = (pick) => ranks.reduce((total, rank) => total + pick(rank), 0);
   const waited = sum((rank) => rank.waited);
   const refused = sum((rank) => rank.refused);
   const inVain = sum((rank) => rank.waited_in_vain);
-  if (waited + refused === 0) return "nobody has had to wait";
+  if (waited + refused === 0) return "no request had to wait";
   const each = sum((rank) => rank.waited_ms) / Math.max(1, waited) / 1000;
   return (
     count(waited) +
     " had to wait, " +
     each.toFixed(each < 10 ? 1 : 0) +
     " s on average" +
-    (inVain > 0 ? "; " + count(inVain) + " in vain" : "") +
-    (refused > 0 ? "; " + count(refused) + " refused because too many waited" : "")
+    (inVain > 0 ? "; " + count(inVain) + " timed out" : "") +
+    (refused > 0 ? "; " + count(refused) + " rejected because the queue was full" : "")
   );
 }

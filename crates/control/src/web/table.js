@@ -7,7 +7,7 @@ import { keep, make, setAttribute, setText } from "./dom.js";
  * Makes a table; `show(rows)` fills it.
  *
  * A column is `{ name, about, kind, value }`. `value(row)` gives what is shown; `about` says in a few words what it is.
- * Kinds: "name" (the first column: text, or `[text, smaller text]`), "count" (0 is pale), "bad" (a count that should be
+ * Kinds: "name" (the first column: text, or `[text, smaller text]`; `lead` makes an element before it, `updateLead` changes that), "count" (0 is pale), "bad" (a count that should be
  * 0), "share" (a bar with percent), "text" (the default; `isWords` puts it to the left), "element" (an element made once per row; `update(element,
  * row)` changes it; `isBare`: on a phone it says itself what it is).
  */
@@ -52,7 +52,7 @@ function classOf({ kind, isWords }) {
 
 function makeCell(column, row) {
   if (column.kind === "name") {
-    return make("th", { scope: "row", role: "rowheader" }, make("span"), make("small"));
+    return make("th", { scope: "row", role: "rowheader", class: column.lead && "led" }, column.lead && column.lead(row), make("span"), make("small"));
   }
   const cell = make("td", { role: "cell", "data-name": column.isBare ? "" : column.name, class: classOf(column) });
   if (column.kind === "share") cell.append(makeShare());
@@ -68,7 +68,8 @@ function showCell(cell, column, row) {
   const value = column.value(row);
   if (column.kind === "name") {
     const [name, under] = Array.isArray(value) ? value : [value, ""];
-    setText(cell.firstChild, name);
+    if (column.lead) column.updateLead(cell.firstChild, row);
+    setText(cell.lastChild.previousSibling, name);
     setText(cell.lastChild, under || "");
     cell.lastChild.hidden = !under;
   } else if (column.kind === "share") {

@@ -1,4 +1,4 @@
-// What the page says to the reader, and asks.
+// Messages to the reader, and confirmations.
 
 import { $, setText } from "./dom.js";
 

@@ -3,27 +3,33 @@
 import { ask } from "./api.js";
 import { keep, make, makeButton, setAttribute, setText } from "./dom.js";
 
-/** Where a person looks next, by the word for the warning. */
+/** The view where a person looks next, by the warning's code. */
 const PLACES = {
-  "disk-nearly-full": ["#/libraries", "See what is kept of libraries"],
-  "memory-too-small": ["#/statistics?by=class", "See what is asked again"],
-  "lifetime-too-short": ["#/settings", "Lifetimes"],
-  "refreshes-unread": ["#/settings", "Lifetimes"],
-  "token-rejected": ["#/servers", "See the server"],
-  "events-do-not-reach": ["#/servers", "See the server"],
-  "clock-skew": ["#/servers", "See the server"],
-  "proxy-not-trusted": ["#/servers", "See the server"],
-  "version-too-old": ["#/servers", "See the server"],
-  "version-untested": ["#/servers", "See the server"],
-  "library-old": ["#/libraries", "See the library"],
-  "library-without-episodes": ["#/libraries", "See the library"],
-  "library-off": ["#/libraries", "See the library"],
-  "notice-undelivered": ["#/settings", "Notices"],
+  "disk-nearly-full": ["#/libraries", "Libraries"],
+  "memory-too-small": ["#/statistics?by=class", "Request types"],
+  "lifetime-too-short": ["#/settings", "TTL policies"],
+  "refreshes-unread": ["#/settings", "TTL policies"],
+  "token-rejected": ["#/servers", "Servers"],
+  "events-do-not-reach": ["#/servers", "Servers"],
+  "clock-skew": ["#/servers", "Servers"],
+  "proxy-not-trusted": ["#/servers", "Servers"],
+  "version-too-old": ["#/servers", "Servers"],
+  "version-untested": ["#/servers", "Servers"],
+  "library-old": ["#/libraries", "Libraries"],
+  "library-without-episodes": ["#/libraries", "Libraries"],
+  "library-off": ["#/libraries", "Libraries"],
+  "server-down": ["#/servers", "Servers"],
+  "notice-undelivered": ["#/settings", "Notifications"],
 };
 
-/** Warnings as a list; `show(warnings)` fills it. */
-export function makeWarnings(context) {
-  const list = make("ul", { class: "warnings" });
+const SEVERITIES = { urgent: "Needs action", notice: "Hint" };
+
+/** Warnings that need a person: the others are hints that work goes on without. */
+export const urgent = (warnings) => warnings.filter(({ severity }) => severity === "urgent");
+
+/** Warnings as a list; `show(warnings)` fills it. `look` is "brief" where there is room for a line or two each. */
+export function makeWarnings(context, look = "") {
+  const list = make("ul", { class: look ? "warnings " + look : "warnings" });
   const keyOf = ({ id, server, code, action }) =>
     (id || server + "/" + code) + JSON.stringify(action ? [action.label, action.method, action.path, action.body] : null);
   const makeOne = (warning) => {
@@ -58,7 +64,7 @@ export function makeWarnings(context) {
     setAttribute(item, "data-severity", warning.severity || "notice");
     setText(
       what.firstChild,
-      (warning.severity === "urgent" ? "Urgent" : "Note") + (warning.server ? " · " + warning.server : ""),
+      (SEVERITIES[warning.severity] || "Hint") + (warning.server ? " · " + warning.server : ""),
     );
     setText(what.lastChild, warning.text);
     setText(remedy, warning.remedy);

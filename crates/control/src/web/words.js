@@ -1,4 +1,4 @@
-// Figures in words: numbers, times and sizes as the reader's own country writes them.
+// Numbers, times and sizes as text, in the format of the reader's locale.
 
 import * as live from "./live.js";
 
@@ -14,7 +14,7 @@ const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" 
 export const count = (value) => whole.format(Math.round(value));
 /** A number with its noun: "1 request", "12 requests". */
 export const counted = (value, noun, nouns = noun + "s") => count(value) + " " + (value === 1 ? noun : nouns);
-/** A share of one, rounded down: what is not whole is never shown as whole. */
+/** A share of one as a percentage, rounded down: 99.99 % is never shown as 100 %. */
 export const percent = (share) =>
   share === null || share === undefined ? "–" : upToTenth.format(Math.floor(share * 1000) / 10) + " %";
 /** The time of day, with seconds. */
@@ -35,7 +35,7 @@ export function moment(ms, now = live.now()) {
   return named + ", " + minute(ms);
 }
 
-/** How long ago. */
+/** A past time relative to now, such as "5 min ago". */
 export function ago(ms, now = live.now()) {
   const seconds = Math.max(0, Math.round((now - ms) / 1000));
   if (seconds < 2) return "just now";
@@ -44,7 +44,7 @@ export function ago(ms, now = live.now()) {
   return moment(ms, now);
 }
 
-/** How long, in the unit that fits. */
+/** A duration, such as "2 h 56 min". */
 export function duration(seconds) {
   if (seconds === null || seconds === undefined) return "–";
   if (seconds === 0) return "0 s";
@@ -53,10 +53,16 @@ export function duration(seconds) {
   if (seconds < 1) return count(seconds * 1000) + " ms";
   if (seconds < 10) return upToTenth.format(seconds) + " s";
   if (seconds < 120) return count(seconds) + " s";
-  if (seconds < 7200) return count(seconds / 60) + " min";
-  if (seconds < 172800) return upToTenth.format(seconds / 3600) + " h";
-  return count(seconds / 86400) + " days";
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 60) return minutes + " min";
+  const hours = Math.floor(minutes / 60);
+  if (hours < 48) return withRest(hours + " h", minutes % 60, "min");
+  const days = Math.floor(hours / 24);
+  return withRest(count(days) + " days", days < 7 ? hours % 24 : 0, "h");
 }
+
+/** "2 h 56 min", or "2 h" where nothing is left over. */
+const withRest = (whole, rest, unit) => (rest > 0 ? whole + " " + rest + " " + unit : whole);
 
 /** A size in memory or on disk. */
 export function bytes(value) {
@@ -69,24 +75,24 @@ export function bytes(value) {
   return (unit === 0 || value >= 100 ? count(value) : tenth.format(value)) + " " + units[unit];
 }
 
-/** What kinds of server are called. */
+/** Names of the kinds of server. */
 export const KINDS = { plex: "Plex", jellyfin: "Jellyfin" };
 
-/** What a class of questions is about. */
+/** What each request type holds. */
 export const CLASSES = {
   activities: "what the server is busy with",
-  sessions: "who plays what now",
-  "live-statistics": "statistics that move every few seconds",
+  sessions: "who is playing what",
+  "live-statistics": "statistics that change every few seconds",
   statistics: "slower statistics",
-  counts: "how many items there are",
+  counts: "number of items",
   server: "name, version, settings, devices",
-  identity: "who the server is",
+  identity: "the server's identity",
   sections: "the list of libraries",
-  history: "what was played",
-  recent: "what was added lately",
+  history: "playback history",
+  recent: "recently added",
   hubs: "suggestions and next up",
   resume: "on deck, continue watching",
-  lists: "lists over a library",
+  lists: "lists of a library",
   item: "one film, episode, album …",
   search: "search results",
   playlists: "playlists and their items",
@@ -95,9 +101,9 @@ export const CLASSES = {
   "activity-log": "the activity log",
   images: "posters, covers, stills",
   assets: "files of the web client",
-  writes: "changes, passed on to the server",
-  streams: "media, sockets and what is unknown, passed through",
-  refused: "what is not forwarded at all",
+  writes: "changes, forwarded to the server",
+  streams: "media, sockets and unknown paths, passed through",
+  refused: "rejected, never forwarded",
 };
 
 /** A text with a capital letter and a full stop. */

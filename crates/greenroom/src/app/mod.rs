@@ -315,6 +315,7 @@ impl ProcessContext {
             internal_client: Arc::clone(&services.internal_client),
             dashboard: Arc::clone(&services.dashboard),
             history: Arc::clone(&services.history),
+            shows_user_names: settings.statistics.user_names,
             image_url_signer: ImageUrlSigner::new(&self.secrets.0),
             servers: servers.to_vec(),
             cache: self.cache.clone(),

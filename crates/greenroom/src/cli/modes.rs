@@ -203,7 +203,7 @@ fn render(server: &Value) -> String {
     };
     let ended = if mode == "observe" { "" } else { " (ended)" };
     let mut text = format!("{name}: {verdict}.{ended}\n");
-    for (title, key) in [("class", "classes"), ("app", "apps")] {
+    for (title, key) in [("request type", "classes"), ("app", "apps")] {
         let rows = report[key].as_array().cloned().unwrap_or_default();
         if !rows.is_empty() {
             text.push('\n');
@@ -216,7 +216,7 @@ fn render(server: &Value) -> String {
 fn table(title: &str, rows: &[Value]) -> String {
     let count =
         |row: &Value, names: &[&str]| format_thousands(names.iter().filter_map(|name| row[*name].as_u64()).sum());
-    let heading = [title, "requests", "saved", "to server", "own", "behind", "differed"];
+    let heading = [title, "requests", "saving", "sent to server", "own", "behind", "differed"];
     let mut lines = vec![heading.map(str::to_owned).to_vec()];
     lines.extend(rows.iter().map(|row| {
         vec![

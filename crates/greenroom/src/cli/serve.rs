@@ -8,17 +8,20 @@ use std::time::Duration;
 
 use clap::Args;
 use greenroom_cache::Clock;
+use greenroom_dialect::permissions::Permissions;
 use greenroom_dialect::server_identity::ServerIdentity;
 
 use super::{ConfigArgs, SUCCESS, block_on, doctor, fail, log, settings, stop_signal};
 use crate::app::Process;
 use crate::takeover;
 use crate::takeover::InheritedListeners;
-use greenroom_config::{CacheMode, Settings, TokenSetup};
+use greenroom_config::{CacheMode, Endpoint, Settings, TokenSetup};
 use greenroom_doctor::checks::directory;
 use greenroom_doctor::find_problem;
 use greenroom_origin::identify;
 use greenroom_origin::identify::IdentifyResult;
+use greenroom_origin::login;
+use greenroom_origin::probe_client::ProbeTrust;
 use greenroom_proxy::server::Server;
 use greenroom_state::ownership;
 use greenroom_state::secrets::KEY_FILE;
@@ -133,6 +136,12 @@ async fn print_startup(process: &Process, data_dir: &Path) {
         if server.mode() == CacheMode::Observe {
             println!("  observe mode: the server answers everything; `greenroom observe` shows what would be saved");
         }
+        if is_token_rejected(server, &result).await {
+            server.origin.record_own_token(false);
+            let kind = settings.kind.name();
+            println!("  the server rejects the configured token: nothing is warmed and no library is indexed");
+            println!("  -> get a new one: greenroom login {kind}");
+        }
         if settings.token.is_none() && !is_other_server(&result) {
             println!("  no owner token configured: changes made on the server itself are noticed later");
             let setup = TokenSetup::new(settings, data_dir);
@@ -161,6 +170,17 @@ async fn describe(server: &Arc<Server>, result: &IdentifyResult, started_ms: u64
     let text =
         problem.map_or_else(|| format!("{kind} at {authority} did not answer at first"), |found| found.sentence());
     if is_other_server(result) { text } else { format!("{text}\n  Greenroom keeps trying") }
+}
+
+/// Whether the server that was found rejects the configured token.
+async fn is_token_rejected(server: &Server, result: &IdentifyResult) -> bool {
+    let settings = &server.origin.settings;
+    let (IdentifyResult::Answered(ServerIdentity::Expected(_)), Some(token)) = (result, &settings.token) else {
+        return false;
+    };
+    let probe_client = doctor::probe_client().with_trust(ProbeTrust::for_server(settings));
+    let endpoint = Endpoint::from_server(settings);
+    login::permissions(&probe_client, settings.kind, &endpoint, token).await == Ok(Permissions::Refused)
 }
 
 /// Whether something else answers than the configured server. A server that is starting may still become it.

@@ -40,7 +40,7 @@ pub(super) fn status(options: &StatusArgs) -> u8 {
     })
 }
 
-/// All figures, also by request type and app.
+/// All statistics, also by request type and app.
 pub(super) fn stats(options: &StatusArgs) -> u8 {
     with_gateway(&options.gateway, async |client| {
         let stats = client.get("api/v1/cache/stats").await?;
@@ -53,12 +53,22 @@ pub(super) fn stats(options: &StatusArgs) -> u8 {
     })
 }
 
+/// A server's state as shown to people: up, down or unknown.
+fn state_name(state: &Value) -> String {
+    match state.as_str() {
+        Some("well") => "up".to_owned(),
+        Some("unwell") => "down".to_owned(),
+        _ => text(state),
+    }
+}
+
 fn servers(stats: &Value) -> String {
-    let mut rows = vec![cells(&["server", "state", "mode", "requests", "saved", "to server", "own", "waiting"])];
+    let mut rows =
+        vec![cells(&["server", "state", "mode", "requests", "from cache", "sent to server", "own", "waiting"])];
     for server in stats["servers"].as_array().into_iter().flatten() {
         rows.push(vec![
             format!("{} ({})", text(&server["name"]), text(&server["kind"])),
-            text(&server["state"]),
+            state_name(&server["state"]),
             text(&server["mode"]),
             count(&server["asked"]),
             percent(&server["saved"], &server["asked"]),
@@ -91,7 +101,8 @@ fn warnings(warnings_: &Value) -> String {
 }
 
 fn classes(stats: &Value) -> String {
-    let mut rows = vec![cells(&["class", "hits", "stale", "joined", "loaded", "on error", "failed", "KiB", "own"])];
+    let mut rows =
+        vec![cells(&["request type", "hits", "stale", "joined", "loaded", "on error", "failed", "KiB", "own"])];
     for class in stats["classes"].as_array().into_iter().flatten() {
         let own = class["refreshes"].as_u64().unwrap_or_default()
             + class["warm_loads"].as_u64().unwrap_or_default()
@@ -112,7 +123,7 @@ fn classes(stats: &Value) -> String {
 }
 
 fn apps(stats: &Value) -> String {
-    let mut rows = vec![cells(&["app", "requests", "saved", "to server", "failed"])];
+    let mut rows = vec![cells(&["app", "requests", "from cache", "sent to server", "failed"])];
     for app in stats["apps"].as_array().into_iter().flatten() {
         rows.push(vec![
             format!("{}: {}", text(&app["server"]), text(&app["name"])),
@@ -154,7 +165,7 @@ mod tests {
             "asked": 2000, "saved": 500, "requests_to_server": 1500, "own": 3, "queue": {"waiting": 0}}]});
         let output = servers(&stats);
         let line: Vec<&str> = output.lines().nth(1).expect("find a line").split_whitespace().collect();
-        assert_eq!(line, ["home", "(plex)", "well", "observe", "2,000", "25", "%", "1,500", "3", "0"]);
+        assert_eq!(line, ["home", "(plex)", "up", "observe", "2,000", "25", "%", "1,500", "3", "0"]);
         assert!(servers(&json!({})).starts_with("server"), "without servers only the heading is printed");
     }
 

@@ -177,7 +177,7 @@ mod tests {
     fn every_field_of_the_explanation_is_printed() {
         let response = json!({
             "server": "home", "asked": "/x", "kind": "read", "class": "lists", "outcome": "hit",
-            "sentence": "What is kept is answered.",
+            "sentence": "The cached response is served.",
             "identity": {"token": "given", "known": true, "proof": "holds", "live_signal": false},
             "key": {"partition": "abc", "text": "/x json", "representation": "json"},
             "entry": {"bytes": 10, "tier": "memory", "age_ms": 2000, "loaded_because": "absent",

@@ -449,6 +449,26 @@ async fn both_ways_say_the_same_whatever_a_jellyfin_draws_and_how_it_compares_da
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_comparison_with_the_configured_token_counts_as_own_and_never_as_an_app() {
+    let tasks = TaskTracker::new();
+    for (kind, server) in [("plex", plex(&tasks, |_| ()).await), ("jellyfin", jellyfin(&tasks, |_| ()).await)] {
+        let token = server.tokens().owner_a().to_owned();
+        let configured = format!("token = \"{token}\"\n");
+        let stage = GatewayConfigBuilder::new().server(kind, kind, &server.url(), &configured).start().await;
+        let (code, report) = compared(&stage, kind, &server, &token).await;
+        assert_eq!(code, 0, "{report}");
+        let shown = stage.control().get("/api/v1/cache/stats").await.json();
+        assert_eq!((&shown["totals"]["asked"], &shown["totals"]["saved"]), (&0.into(), &0.into()), "{shown}");
+        assert_eq!(shown["apps"], serde_json::json!([]), "{shown}");
+        assert!(shown["totals"]["own"].as_u64() > Some(0), "{shown}");
+        let today = stage.control().get("/api/v1/statistics/today").await.json();
+        assert_eq!((&today["asked"], &today["reached"]), (&0.into(), &0.into()), "{today}");
+        stage.stop().await;
+        server.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_token_that_is_refused_both_ways_is_no_success() {
     let tasks = TaskTracker::new();
     for (kind, server) in [("plex", plex(&tasks, |_| ()).await), ("jellyfin", jellyfin(&tasks, |_| ()).await)] {

@@ -155,15 +155,15 @@ impl fmt::Display for TrackMatchReason {
             Self::DurationFar { off_s } => return write!(out, "{off_s} s longer or shorter"),
             Self::Cut => "one is an edit or an extended cut",
             Self::VersionMismatch { want, have } if want.is_plain() => {
-                return write!(out, "only as {have} version in the library");
+                return write!(out, "{have} version");
             }
             Self::VersionMismatch { want, have } => {
-                return write!(out, "only as {have} version in the library, not as {want}");
+                return write!(out, "{have} version, not {want}");
             }
-            Self::RemixMismatch => "only as another remix or version in the library",
-            Self::LiveEventMismatch => "only from another concert in the library",
+            Self::RemixMismatch => "another remix or version",
+            Self::LiveEventMismatch => "from another concert",
             Self::NumberMismatch => "another number in the title",
-            Self::PartMismatch => "only another part of it in the library",
+            Self::PartMismatch => "another part of it",
             Self::UnknownVersion => "words in another script on one side, which may name a version",
             Self::ScriptDiffers => "the artists are written in different scripts",
             Self::GuestMissing => "a guest who takes part in another row is missing in this one",

@@ -126,7 +126,7 @@ impl TrackVersions {
 impl fmt::Display for TrackVersions {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_plain() {
-            return out.write_str("plain");
+            return out.write_str("studio");
         }
         let words: Vec<&str> =
             TrackVersion::EVERY.into_iter().filter(|version| self.has(*version)).map(TrackVersion::word).collect();

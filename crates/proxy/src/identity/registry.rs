@@ -220,6 +220,16 @@ impl IdentityRegistry {
         Some(self.context.hasher.user(&account))
     }
 
+    /// User in statistics of an account, by the server's id of the user without dashes.
+    pub fn user_of_account(&self, account: &str) -> UserHash {
+        self.context.hasher.user(account)
+    }
+
+    /// User in statistics of a token whose account is not proven.
+    pub fn user_of_token(&self, token: &str) -> Option<UserHash> {
+        UserHash::parse(&HEXLOWER.encode(&self.hash(token)))
+    }
+
     fn hash(&self, token: &str) -> [u8; 16] {
         self.context.hasher.token(token)
     }

@@ -19,6 +19,9 @@ use crate::server::Server;
 use greenroom_origin::client_apps::ClientApp;
 use greenroom_origin::client_name::client_name;
 
+/// Name under which Greenroom's own tools send requests.
+const OWN_NAME: &str = "Greenroom";
+
 /// Classifies `view`; memoised for heads seen lately.
 pub fn classify(server: &Server, view: &RequestView<'_>, now_ms: u64) -> Arc<ClassifiedRequest> {
     server.classifications.get_or_classify(view, now_ms, || classify_uncached(server, view, now_ms))
@@ -30,8 +33,19 @@ fn classify_uncached(server: &Server, view: &RequestView<'_>, now_ms: u64) -> Cl
     if let (ServerKind::Jellyfin, Some(device)) = (server.origin.settings.kind, &credential.device_id) {
         server.feed.sessions.record_device(device, &identity);
     }
-    let app = app_of(server, client_name(&credential, view.headers, |word| server.is_token(word)), &identity, now_ms);
+    let name = client_name(&credential, view.headers, |word| server.is_token(word));
+    let app = if is_own_tool(server, &name, &identity) {
+        (Arc::clone(&server.own_app), None)
+    } else {
+        app_of(server, name, &identity, now_ms)
+    };
     build(server, view, (credential, identity), app)
+}
+
+/// Whether a request comes from Greenroom's own tools, such as `doctor --compare`: they name themselves and show the
+/// configured token, which no app needs to have.
+fn is_own_tool(server: &Server, name: &str, identity: &Arc<Identity>) -> bool {
+    name == OWN_NAME && server.origin.own_credential().is_some_and(|own| Arc::ptr_eq(&server.identify(&own), identity))
 }
 
 /// Classifies an internal request with the configured token, counted for the app although it never sent that token.

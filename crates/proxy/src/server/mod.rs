@@ -188,6 +188,11 @@ impl Server {
         }
     }
 
+    /// Whether this is the app of own requests.
+    pub fn is_own_app(&self, app: &Arc<ClientApp>) -> bool {
+        Arc::ptr_eq(&self.own_app, app)
+    }
+
     /// Records own requests since the last call in the statistics.
     pub fn record_own_requests(&self, now_ms: u64) {
         let own = self.origin.counters.own.load(Ordering::Relaxed);

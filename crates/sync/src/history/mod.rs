@@ -123,4 +123,14 @@ impl PlaybackHistory {
         let page = self.file_work.run(move || store.page(&query)).await;
         page.map_err(|error| error.to_string())?.map_err(|error| error.message)
     }
+
+    /// The users of this server, as pairs of its id and the name; empty while the history is disabled.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn user_names(&self, server: &str) -> Result<Vec<(String, String)>, String> {
+        let (Some(store), server) = (self.store.clone(), server.to_owned()) else { return Ok(Vec::new()) };
+        let names = self.file_work.run(move || store.user_names(&server)).await;
+        names.map_err(|error| error.to_string())?.map_err(|error| error.message)
+    }
 }

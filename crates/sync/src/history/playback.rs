@@ -25,6 +25,8 @@ pub struct Playback {
     pub player: Option<String>,
     /// Length in seconds, where the server reports it.
     pub duration_s: Option<u64>,
+    /// A signed link to its picture, for our own page; `null` without one.
+    pub picture: Option<String>,
     /// Further details.
     #[serde(skip)]
     pub details: PlaybackDetails,

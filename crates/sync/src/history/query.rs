@@ -106,6 +106,7 @@ fn read(row: &Row<'_>) -> Result<Playback, rusqlite::Error> {
         kind: row.get(5)?,
         player: row.get(14)?,
         duration_s: number(12)?.map(|duration_ms| duration_ms / 1000),
+        picture: None,
         details: PlaybackDetails {
             user_id,
             item_key: row.get(4)?,

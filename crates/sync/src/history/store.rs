@@ -14,6 +14,9 @@ use greenroom_state::db::FILE;
 use greenroom_state::error::StateError;
 use greenroom_state::reader;
 
+/// Max users of a server whose names are read.
+const MAX_USER_NAMES: i64 = 10_000;
+
 /// Rows of a server that is no longer configured stay hidden for this long; then they are deleted.
 pub(super) const GRACE_MS: u64 = 30 * 24 * 3_600_000;
 
@@ -181,6 +184,14 @@ impl HistoryStore {
         }
         change.commit()?;
         Ok(())
+    }
+
+    /// The users of this server with a name, as pairs of its id and the name.
+    pub(super) fn user_names(&self, server: &str) -> Result<Vec<(String, String)>, StateError> {
+        let db = self.db.lock();
+        let mut select = db.prepare_cached("SELECT id, name FROM played_user WHERE server = ?1 LIMIT ?2")?;
+        let rows = select.query_map(params![server, MAX_USER_NAMES], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(rows.collect::<Result<_, _>>()?)
     }
 
     /// Evicts the oldest rows beyond the limit. Returns their number.

@@ -134,7 +134,7 @@ impl RowCounts {
 pub fn changing_warning(not_yet: usize, is_dry: bool) -> String {
     let rows = if not_yet == 1 { "1 row is".to_owned() } else { format!("{not_yet} rows are") };
     let then =
-        if is_dry { "Look again once it has ended." } else { "The sync runs again by itself once it has ended." };
+        if is_dry { "Preview again once it has ended." } else { "The sync runs again by itself once it has ended." };
     format!("The server is scanning its files, so {rows} not there yet, and nothing is removed. {then}")
 }
 

@@ -6,7 +6,7 @@
 //!   and no script of another origin sends it.
 //! - A path opened to a network can be read from there by direct callers.
 //! - The host is always checked: a foreign DNS name that points here (DNS rebinding) is rejected unless it is
-//!   configured.
+//!   configured. A name that only the local network can resolve is accepted from private networks.
 
 #[cfg(test)]
 mod tests;
@@ -51,6 +51,8 @@ pub(crate) enum HostKind {
     Named,
     /// Another IP address.
     Address,
+    /// A name that only the local network can resolve: a single label, or one below `.local`.
+    LocalName,
     /// Another name, several, or an unreadable one.
     Foreign,
 }
@@ -113,6 +115,8 @@ pub(crate) struct AccessInput {
     pub(crate) listens_beyond_loopback: bool,
     /// True if the connection comes from this machine.
     pub(crate) peer_is_loopback: bool,
+    /// True if the connection comes from a private network.
+    pub(crate) peer_is_private: bool,
     /// True if a header shows that the request passed a proxy.
     pub(crate) is_forwarded: bool,
     /// True if this path is open to the peer's network.
@@ -185,6 +189,7 @@ pub(crate) fn decide(input: &AccessInput) -> AccessDecision {
     let is_host_allowed = match input.host {
         HostKind::Loopback | HostKind::Named => true,
         HostKind::Address => input.listens_beyond_loopback,
+        HostKind::LocalName => input.peer_is_private,
         HostKind::Foreign => false,
     };
     if !is_host_allowed {
@@ -274,8 +279,8 @@ impl AccessDecision {
             Self::Misdirected => (
                 StatusCode::MISDIRECTED_REQUEST,
                 "Wrong host name",
-                "Use localhost, an IP address if the control plane listens beyond loopback, or a name listed in \
-                control.hosts (GREENROOM_CONTROL_HOSTS).",
+                "Use localhost, an IP address if the control plane listens beyond loopback, a name without dots from a \
+                private network, or a name listed in control.hosts (GREENROOM_CONTROL_HOSTS).",
             ),
             Self::ForeignPage => (
                 StatusCode::FORBIDDEN,

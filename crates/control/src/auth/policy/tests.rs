@@ -8,6 +8,7 @@ const LOCAL: AccessInput = AccessInput {
     host: HostKind::Loopback,
     listens_beyond_loopback: false,
     peer_is_loopback: true,
+    peer_is_private: true,
     is_forwarded: false,
     is_open_read: false,
     origin: OriginHeader::Absent,
@@ -19,6 +20,37 @@ const LOCAL: AccessInput = AccessInput {
 /// A program on another machine without a credential.
 const REMOTE: AccessInput =
     AccessInput { host: HostKind::Address, listens_beyond_loopback: true, peer_is_loopback: false, ..LOCAL };
+
+#[test]
+fn a_local_name_opens_the_page_from_a_private_network_and_counts_as_another_machine() {
+    let named = AccessInput { host: HostKind::LocalName, ..LOCAL };
+    let page = AccessInput { route: RouteAccess::Open, ..named };
+    check(&[
+        ("the bare page", page, AccessDecision::Allow),
+        ("statistics", named, AccessDecision::TokenMissing),
+        (
+            "statistics with the token",
+            AccessInput { credential: PresentedCredential::Token, ..named },
+            AccessDecision::Allow,
+        ),
+        ("a change", AccessInput { route: RouteAccess::Change, ..named }, AccessDecision::TokenMissing),
+        (
+            "from the internet",
+            AccessInput { peer_is_private: false, peer_is_loopback: false, ..page },
+            AccessDecision::Misdirected,
+        ),
+        (
+            "from the internet with the token",
+            AccessInput {
+                peer_is_private: false,
+                peer_is_loopback: false,
+                credential: PresentedCredential::Token,
+                ..named
+            },
+            AccessDecision::Misdirected,
+        ),
+    ]);
+}
 
 fn check(cases: &[(&str, AccessInput, AccessDecision)]) {
     for (case, input, expected) in cases {

@@ -1,4 +1,4 @@
-// What was played before: the mirror of the servers' histories, a page at a time.
+// Playback history: the mirror of the servers' histories, page by page.
 
 import { ask, query } from "../api.js";
 import {
@@ -10,13 +10,30 @@ import { makeTable } from "../table.js";
 import { ago, count, counted, duration, moment } from "../words.js";
 
 const PAGE = 25;
-/** Whoever types is not done at each letter. */
+/** Pause in typing before a search. */
 const TYPED_MS = 300;
 const DAY_MS = 86_400_000;
-const SINCE = [["", "all of it"], ["1", "last 24 hours"], ["7", "last 7 days"], ["30", "last 30 days"], ["365", "last year"]];
+const SINCE = [["", "any time"], ["1", "last 24 hours"], ["7", "last 7 days"], ["30", "last 30 days"], ["365", "last year"]];
 const KINDS = { movie: "film", video: "video", episode: "episode", track: "track" };
 
-/** "Watch history"; `show(told, figures)` fills what it is told of servers. */
+/** A poster by its signed link; an image that cannot be loaded leaves its place empty. */
+function makePoster() {
+  const image = make("img", { alt: "", width: "32", height: "48", loading: "lazy", hidden: true });
+  image.addEventListener("error", () => (image.hidden = true));
+  return make("div", { class: "poster small" }, image);
+}
+
+function showPoster(box, { picture }) {
+  const image = box.firstChild;
+  const link = picture ? picture.replace(/^\//, "") : "";
+  if (!link) image.hidden = true;
+  else if (image.getAttribute("src") !== link) {
+    image.hidden = false;
+    setAttribute(image, "src", link);
+  }
+}
+
+/** The playback history; `show(told, figures)` gives it what is known of the servers. */
 export function makeHistory(context) {
   const wanted = { search: "", server: "", days: "", offset: 0 };
   const choose = (key, value) => {
@@ -40,11 +57,11 @@ export function makeHistory(context) {
     make("label", { class: "choice", for: searchId }, make("span", {}, "Search"), search), since, server, sync);
 
   const table = makeTable(
-    "What was played, newest first",
+    "Playbacks, newest first",
     [
-      { name: "What", kind: "name", value: (row) => [row.title, [row.subtitle, KINDS[row.kind] || row.kind].filter(Boolean).join(" · ")] },
-      { name: "Who", isWords: true, value: (row) => row.user },
-      { name: "Where", isWords: true, value: (row) => [row.player, row.server].filter(Boolean).join(" · ") },
+      { name: "Title", kind: "name", lead: makePoster, updateLead: showPoster, value: (row) => [row.title, [row.subtitle, KINDS[row.kind] || row.kind].filter(Boolean).join(" · ")] },
+      { name: "User", isWords: true, value: (row) => row.user },
+      { name: "Player", isWords: true, value: (row) => [row.player, row.server].filter(Boolean).join(" · ") },
       { name: "Length", value: (row) => (row.duration_s ? duration(row.duration_s) : "–") },
       { name: "Ended", value: (row) => moment(row.at_ms) },
     ],
@@ -58,8 +75,8 @@ export function makeHistory(context) {
   const note = make("div", { class: "stack" });
   const trouble = make("div", {}, makeLoading());
   table.element.hidden = pages.hidden = true;
-  const element = makeSection("Watch history",
-    "What the servers say was played, kept here so that nobody who looks has to ask them.",
+  const element = makeSection("Playback history",
+    "Mirrored from the servers, so that looking at it sends them no request.",
     filters, trouble, table.element, pages, note, synced);
   let silent = [];
   /** Nothing can be known of any server. */
@@ -75,31 +92,31 @@ export function makeHistory(context) {
 
   const show = (page) => {
     shown = page;
-    // Where nothing can be known there is nothing to look through.
+    // Without any token there is nothing to search.
     filters.hidden = page.total === 0 && isSilent && !wanted.search && !wanted.server && !wanted.days;
     table.show(page.items);
     table.element.hidden = page.items.length === 0;
-    // Not disabled: who has just pressed it keeps the focus.
+    // Not disabled, so that the pressed button keeps the focus.
     setAttribute(newer, "aria-disabled", page.offset === 0 ? "true" : null);
     setAttribute(older, "aria-disabled", page.offset + page.items.length >= page.total ? "true" : null);
     pages.hidden = page.items.length === 0;
     setText(place, count(page.offset + 1) + " to " + count(page.offset + page.items.length) + " of "
       + counted(page.total, "playback"));
-    setText(synced, page.synced_ms ? "As the servers had it " + ago(page.synced_ms) + "." : "");
+    setText(synced, page.synced_ms ? "Synced " + ago(page.synced_ms) + "." : "");
     trouble.replaceChildren();
     keepNotes(note, notesOf(page));
   };
 
-  /** What is to be said of the page that is shown, and of servers that say nothing. */
+  /** Notes on the page shown, and on servers without a history. */
   const notesOf = (page) => {
     const notes = [...silent];
     if (page.items.length > 0) return notes;
     if (wanted.search || wanted.server || wanted.days) {
-      notes.unshift(["Nothing fits.", "Search for something else, or choose a longer time."]);
+      notes.unshift(["No matches.", "Search for something else, or choose a longer time."]);
     } else if (notes.length === 0) {
       notes.push(page.synced_ms
-        ? ["Nothing was played yet.", "It is listed here once a server has noted it."]
-        : ["Nothing was mirrored yet.", "“Sync now” asks the servers; by itself that happens every 15 minutes."]);
+        ? ["Nothing was played yet.", "Playbacks appear here after the next sync."]
+        : ["Not synced yet.", "“Sync now” loads it; automatic sync runs every 15 minutes."]);
     }
     return notes;
   };
@@ -109,7 +126,7 @@ export function makeHistory(context) {
     const sinceMs = days ? Math.floor(live.now() - days * DAY_MS) : "";
     try {
       const page = await context.ask("GET", "history" + query({ search: words, server: name, since_ms: sinceMs, offset: offset || "", limit: PAGE }));
-      // What was mirrored anew may be shorter.
+      // After a sync there may be fewer pages.
       if (page.items.length === 0 && page.total > 0 && offset > 0) {
         wanted.offset = 0;
         return again();
@@ -131,7 +148,7 @@ export function makeHistory(context) {
     element,
     show({ servers }, figures) {
       silent = servers.filter(({ state }) => state === "no-token").map(({ server: name, remedy }) => [
-        "What was played on " + name + " is not known: Greenroom has no token for it.", remedy || ""]);
+        "The history of " + name + " is not known: Greenroom has no token for it.", remedy || ""]);
       const wasSilent = isSilent;
       isSilent = servers.length > 0 && silent.length === servers.length;
       if (shown && isSilent !== wasSilent) show(shown);

@@ -1,4 +1,4 @@
-// Who plays what now, as the servers said it last.
+// Current sessions, as the servers last reported them.
 
 import { ask } from "../api.js";
 import { keep, keepNotes, make, makeButton, makeSection, makeState, setAttribute, setState, setText } from "../dom.js";
@@ -10,10 +10,10 @@ const STATES = { playing: ["good", "playing"], paused: ["idle", "paused"], buffe
 /** "Playing now"; `show(told, figures)` fills it. */
 export function makePlaying(context) {
   const said = make("p", { class: "grow" });
-  const again = makeButton("Look again", "quiet small", () =>
+  const again = makeButton("Refresh", "quiet small", () =>
     context.act(again, async () => {
       await ask("POST", "jobs/dashboard/run");
-      return { message: "The servers are being asked." };
+      return { message: "Refreshing." };
     }),
   );
   const late = makeState("slow", "");
@@ -29,44 +29,44 @@ export function makePlaying(context) {
       const down = new Set(dashboard.servers.filter(({ health }) => health === "offline").map(({ name }) => name));
       for (const server of (figures || {}).servers || []) if (server.outage) down.add(server.name);
       setText(said, sessions.active === null ? "Not known yet."
-        : (sessions.active === 0 ? "Nobody plays anything" : counted(sessions.active, "player"))
-          + ", as said " + ago(sessions.as_of_ms) + ".");
+        : (sessions.active === 0 ? "Nothing is playing" : counted(sessions.active, "session"))
+          + ", " + ago(sessions.as_of_ms) + ".");
       late.hidden = !sessions.stale || sessions.as_of_ms === null;
       if (!late.hidden) setText(late.lastChild, lateOf([...down], sessions.as_of_ms));
       keep(list, sessions.list.map((row, at) => ({ ...row, at })), keyOf, makeRow,
         (item, row) => showRow(item, row, down.has(row.server)));
       list.hidden = sessions.list.length === 0;
-      // With no server to ask there is nothing to press.
+      // Without a token there is nothing to refresh.
       row.hidden = servers.length > 0 && servers.every(({ state }) => state === "no-token");
       const more = sessions.active - sessions.list.length;
       keepNotes(note, [
-        more > 0 && [counted(more, "more player") + ".", "Only the first are shown."],
+        more > 0 && [counted(more, "more session") + ".", "Only the first are shown."],
         ...silences(servers, figures),
       ].filter(Boolean));
     },
   };
 }
 
-/** Who is the same row again: two may play the same on the same kind of device. */
+/** Identifies a row: two users may play the same on the same kind of device. */
 const keyOf = ({ server, user, player, title, subtitle, at }) =>
   JSON.stringify([server, user, player, title, subtitle, at]);
 
 function lateOf(down, asOfMs) {
   const who = down.length === 0 ? "A server" : down.join(" and ");
-  return who + (down.length > 1 ? " are down" : down.length === 1 ? " is down" : " could not be asked lately")
-    + ": this is what was said at " + moment(asOfMs) + ".";
+  return who + (down.length > 1 ? " are down" : down.length === 1 ? " is down" : " did not answer")
+    + ": as of " + moment(asOfMs) + ".";
 }
 
-/** Why nothing is heard of a server, where that is not by chance. */
+/** Why a server reports nothing, where the setup is the cause. */
 function silences(servers, figures) {
   const modes = new Map(((figures || {}).servers || []).map(({ name, mode }) => [name, mode]));
   return servers.map(({ server, state, remedy }) => {
     if (state === "no-token") {
-      return ["Who plays on " + server + " is not known: Greenroom has no token for it.", remedy || ""];
+      return ["Sessions of " + server + " are not known: Greenroom has no token for it.", remedy || ""];
     }
     if (modes.get(server) === "observe" || modes.get(server) === "bypass") {
-      const how = modes.get(server) === "observe" ? "only observed" : "bypassed";
-      return [sentence(server + " is " + how), "Greenroom asks it nothing by itself; under Servers you can change that."];
+      const how = modes.get(server) === "observe" ? "in observe mode" : "bypassed";
+      return [sentence(server + " is " + how), "Greenroom sends it no requests of its own; change that under Servers."];
     }
     return null;
   }).filter(Boolean);
@@ -74,7 +74,7 @@ function silences(servers, figures) {
 
 function makeRow() {
   const picture = make("img", { alt: "", width: "48", height: "72", loading: "lazy", hidden: true });
-  // A picture that cannot be had leaves its place empty.
+  // An image that cannot be loaded leaves its place empty.
   picture.addEventListener("error", () => (picture.hidden = true));
   const parts = {
     picture,
@@ -82,7 +82,7 @@ function makeRow() {
     subtitle: make("span"),
     who: make("small"),
     state: makeState("idle", ""),
-    progress: makeProgress("How far it is"),
+    progress: makeProgress("Position"),
   };
   const item = make("li", { class: "card" }, make("div", { class: "poster" }, picture),
     make("div", { class: "grow stack tight" }, make("p", {}, parts.title, parts.subtitle), parts.who,
@@ -96,13 +96,13 @@ function showRow({ parts }, row, isDown) {
     parts.picture.hidden = false;
     setAttribute(parts.picture, "src", link);
   }
-  setText(parts.title, row.title || "Something without a name");
+  setText(parts.title, row.title || "(no title)");
   setText(parts.subtitle, row.subtitle || "");
   parts.subtitle.hidden = !row.subtitle;
-  setText(parts.who, [row.user || "somebody", row.player, row.server].filter(Boolean).join(" · "));
+  setText(parts.who, [row.user || "unknown user", row.player, row.server].filter(Boolean).join(" · "));
   const [light, word] = STATES[row.state] || ["idle", row.state || "unknown"];
   setState(parts.state, isDown ? "slow" : light, isDown ? "was " + word + " when " + row.server + " went down" : word);
   parts.progress.hidden = row.progress === null;
   if (row.progress !== null) showProgress(parts.progress, row.progress, percent(row.progress));
-  setAttribute(parts.progress.firstChild, "aria-label", "How far " + (row.subtitle || row.title) + " is");
+  setAttribute(parts.progress.firstChild, "aria-label", "Position in " + (row.subtitle || row.title));
 }

@@ -1,16 +1,16 @@
-// Who plays what now, what there is, what apps asked in thirty days, and what was played before.
+// What is playing, library totals, thirty days of requests, and the playback history.
 
-import { RANGES, makeChart, stepsOf } from "../chart.js";
+import { RANGES, makeChart, sinceFirst, stepsOf } from "../chart.js";
 import { make, makeEmpty, makeLoading, makeSection, makeTrouble, setText } from "../dom.js";
 import * as live from "../live.js";
 import { makeTable } from "../table.js";
-import { ago, bytes, count } from "../words.js";
+import { ago, bytes, count, counted, percent } from "../words.js";
 import { makeHistory } from "./activity-history.js";
 import { makePlaying } from "./activity-playing.js";
 
 export const title = "Activity";
 
-/** Which servers there are a token for moves only when somebody logs in on the command line. */
+/** Which servers have a token changes only by a log-in on the command line. */
 const SERVERS_MS = 60_000;
 
 export function render(root, context) {
@@ -38,12 +38,12 @@ export function render(root, context) {
     try {
       told.servers = (await context.ask("GET", "libraries")).servers;
     } catch (error) {
-      // It only says why something is missing.
+      // It only explains what is missing.
       if (context.signal.aborted) throw error;
     }
     await look();
   });
-  // They are computed once a minute, and whoever looks is told when that was.
+  // They are computed once a minute.
   context.on("figures", (figures) => {
     if (told.dashboard) show();
     if (told.dashboard && figures.dashboard_ms !== shownMs) {
@@ -53,7 +53,7 @@ export function render(root, context) {
   });
 }
 
-// --- What there is ---
+// --- Library totals ---
 
 const HOLDINGS = [
   ["films", "Films"],
@@ -70,7 +70,7 @@ function makeHoldings() {
   const tile = ([key, name]) => make("div", {}, make("dt", {}, name), (values[key] = make("dd", {}, "–")));
   const tiles = make("dl", { class: "card pad tiles seven" }, HOLDINGS.map(tile));
   const servers = makeTable(
-    "What there is, by server",
+    "Library totals, by server",
     [
       { name: "Server", kind: "name", value: (row) => [row.server, "counted " + ago(row.as_of_ms)] },
       ...HOLDINGS.map(([key, name]) => ({ name, kind: "count", value: (row) => row[key] })),
@@ -78,13 +78,13 @@ function makeHoldings() {
     (row) => row.server,
   );
   servers.element.classList.add("after");
-  const empty = makeEmpty("No server has said yet how much there is.",
-    "It is counted from the libraries of each server that Greenroom has a token for. ",
+  const empty = makeEmpty("No library totals yet.",
+    "They are counted from the libraries of each server that Greenroom has a token for. ",
     make("a", { href: "#/libraries" }, "Libraries"));
   const about = make("p", { class: "fine after" });
   const place = make("div", {}, makeLoading());
   return {
-    element: makeSection("What there is", "Of all servers together.", place),
+    element: makeSection("Library totals", "All servers together.", place),
     show({ dashboard }) {
       const { libraries } = dashboard;
       if (!libraries) return place.replaceChildren(empty);
@@ -102,10 +102,13 @@ function makeHoldings() {
 
 // --- Thirty days ---
 
+/** Fewest days of the chart. */
+const LEAST_DAYS = 7;
+
 const TRAFFIC = [
-  ["asked", "Asked", "requests your apps made", count],
-  ["reached", "Reached", "", count],
-  ["saved", "Saved", "answered without asking a media server", count],
+  ["asked", "Requests", "from your apps", count],
+  ["reached", "Sent to server", "", count],
+  ["saved", "Served from cache", "", count],
   ["bytes", "Data", "sent to apps", bytes],
 ];
 
@@ -115,19 +118,19 @@ function makeMonth(context) {
   const tile = ([key, name, why]) =>
     make("div", { class: key === "saved" && "good" }, make("dt", {}, name), (values[key] = make("dd", {}, "–")),
       (reasons[key] = make("dd", { class: "why" }, why)));
-  const chart = makeChart("Requests of the last 30 days: asked against reached");
+  const chart = makeChart("Requests and hit rate of the last 30 days");
   const drawing = make("div", {}, chart.element);
   const apps = makeTable(
-    "Apps that were spared most",
+    "Top apps by cache hits",
     [
       { name: "App", kind: "name", value: (row) => [row.app, row.server] },
-      { name: "Asked", kind: "count", value: (row) => row.asked },
-      { name: "Saved", kind: "count", value: (row) => row.saved },
-      { name: "Share saved", kind: "share", value: (row) => (row.asked > 0 ? row.saved / row.asked : null) },
+      { name: "Requests", kind: "count", value: (row) => row.asked },
+      { name: "Served from cache", kind: "count", value: (row) => row.saved },
+      { name: "Rate", kind: "share", value: (row) => (row.asked > 0 ? row.saved / row.asked : null) },
     ],
     (row) => JSON.stringify([row.server, row.app]),
   );
-  const empty = makeEmpty("No app has asked in the last 30 days.", "Addresses to give to apps are under ",
+  const empty = makeEmpty("No requests in the last 30 days.", "Addresses for apps are under ",
     make("a", { href: "#/servers" }, "Servers"), ".");
   const place = make("div", {}, makeLoading());
   let shownMs = null;
@@ -135,22 +138,22 @@ function makeMonth(context) {
     try {
       const series = await context.ask("GET", "statistics/series?range=month");
       if (drawing.firstChild !== chart.element) drawing.replaceChildren(chart.element);
-      chart.show(stepsOf("month", series, live.now()), RANGES.month.step);
+      chart.show(sinceFirst(stepsOf("month", series, live.now()), LEAST_DAYS), RANGES.month.step);
     } catch (error) {
       if (context.signal.aborted) return;
-      drawing.replaceChildren(make("p", { class: "fine" }, "The curve cannot be shown: " + error.message));
+      drawing.replaceChildren(make("p", { class: "fine" }, "The chart cannot be shown: " + error.message));
     }
   };
   return {
     element: makeSection("The last 30 days", null,
       make("div", { class: "card pad stack" }, make("dl", { class: "tiles" }, TRAFFIC.map(tile)), drawing),
-      make("h3", { class: "under" }, "Apps that were spared most"), place),
+      make("h3", { class: "under" }, "Top apps by cache hits"), place),
     show({ dashboard }) {
       const { traffic, top_apps: rows } = dashboard;
       for (const [key, , , inWords] of TRAFFIC) setText(values[key], inWords(traffic[key]));
       setText(values.reached, count(traffic.reached - traffic.own));
-      setText(reasons.reached, "of these, those a media server had to answer"
-        + (traffic.own > 0 ? ", and " + count(traffic.own) + " of Greenroom's own" : ""));
+      setText(reasons.reached, "plus " + counted(traffic.own, "background refresh", "background refreshes"));
+      setText(reasons.saved, traffic.asked > 0 ? percent(traffic.saved / traffic.asked) + " of requests" : "");
       apps.show(rows);
       const wanted = rows.length > 0 ? apps.element : empty;
       if (place.firstChild !== wanted) place.replaceChildren(wanted);

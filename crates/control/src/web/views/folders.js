@@ -10,9 +10,9 @@ const PER_PAGE = 60;
 const TYPING_MS = 200;
 const STATES = {
   fresh: "Up to date",
-  confirming: "As it was before the start; it is being compared",
+  confirming: "From before the restart; being compared",
   rebuilding: "Being compared",
-  suspicious: "As it was; the last scan is suspicious",
+  suspicious: "Suspicious (held back): the last scan is not used",
 };
 
 export async function render(root, context) {
@@ -31,7 +31,7 @@ export async function render(root, context) {
   if (folders.length > 1) root.append(makeTabs(folders, name));
   const report = folders.find((folder) => folder.name === name);
   if (report) openFolder(root, context, report);
-  else root.append(makeEmpty("There is no folder of this name.", "Choose one of the list."));
+  else root.append(makeEmpty("No folder has this name.", "Choose one of the list."));
 }
 
 function makeTabs(folders, name) {
@@ -274,7 +274,7 @@ function makeChanges(base, context) {
 
 /** Files that seem to be duplicates, side by side, loaded when they are opened. */
 function makeDuplicates(base, context) {
-  return makeLoadedList("Files that seem to be duplicates", async () => {
+  return makeLoadedList("Possible duplicates", async () => {
     const found = await context.ask("GET", base + "/duplicates?limit=100");
     const words = { "same-content": "The same content", "same-issue": "The same series and number" };
     const side = (file) =>

@@ -1,61 +1,47 @@
-// What Greenroom does by itself: when, how it went, run it now, cancel it.
+// Scheduled work of Greenroom: when it runs, how it went, run it now, cancel it.
 
 import { ask } from "../api.js";
-import { keep, make, makeButton, makeSection, makeState, makeTrouble, setState, setText } from "../dom.js";
+import { make, makeButton, makeSection, makeState, makeTrouble, setState, setText } from "../dom.js";
 import * as live from "../live.js";
-import { makeProgress, showProgress } from "../table.js";
+import { makeProgress, makeTable, showProgress } from "../table.js";
 import { ago, count, counted, duration, moment } from "../words.js";
 
 export const title = "Jobs";
 
 const POLL_MS = 2000;
 
-const STATES = { idle: ["idle", "Idle"], waiting: ["busy", "Waits for a place"], running: ["busy", "Running"] };
+const STATES = { waiting: ["busy", "Waiting for a free slot"], running: ["busy", "Running"] };
+/** The outcome of the last run. A cancelled run is no failure: a person wanted it. */
 const OUTCOMES = {
-  done: "Done",
-  failed: "Failed",
-  cancelled: "Cancelled",
-  "caught-up": "Caught up after it was missed",
+  done: ["good", "Done"],
+  failed: ["bad", "Failed"],
+  cancelled: ["idle", "Cancelled"],
+  "caught-up": ["good", "Caught up after a missed run"],
 };
 
 export function render(root, context) {
-  const about = make("p", { class: "lead" }, "Work that Greenroom does by itself.");
-  const list = make("ul", { class: "stack plain" });
-  const indexes = make("ul", { class: "stack plain" });
-  const ofLibraries = makeSection(
-    "Indexes of libraries",
-    "Each is read whole and compared, when its schedule or a doubt says so.",
-    indexes,
-  );
-  const parts = [about, list, ofLibraries];
+  const about = make("p", { class: "lead" }, "Scheduled work of Greenroom.");
+  const jobs = makeJobs("Jobs", context, () => again());
+  const builds = makeJobs("Index builds", context, () => again());
+  const ofLibraries = makeSection("Index builds", "Each reads a whole library and compares it with its index.", builds.element);
+  const parts = [about, jobs.element, ofLibraries];
   root.append(...parts);
   let again = () => {};
   const refresh = async () => {
     try {
       const told = await context.ask("GET", "jobs");
-      if (!list.isConnected) root.replaceChildren(...parts);
+      if (!jobs.element.isConnected) root.replaceChildren(...parts);
+      const building = told.jobs.filter((job) => isIndex(job) && job.state === "running").length;
+      const running = told.jobs.filter((job) => !isIndex(job) && job.state === "running").length;
       setText(
         about,
-        "Work that Greenroom does by itself. At most " +
-          counted(told.at_once, "job runs", "jobs run") +
-          " at once, never two of one kind; " +
-          count(told.running) +
-          " now.",
+        counted(running, "job") + " running (at most " + count(told.at_once) + " at once), " +
+          counted(building, "index build") + " running.",
       );
-      const show = (shelf, jobs) =>
-        keep(
-          shelf,
-          jobs,
-          (job) => job.id,
-          (job) => makeJob(job, context, () => again()),
-          showJob,
-        );
-      show(
-        list,
-        told.jobs.filter((job) => !isIndex(job)),
-      );
-      show(indexes, told.jobs.filter(isIndex));
-      ofLibraries.hidden = !indexes.firstChild;
+      jobs.show(told.jobs.filter((job) => !isIndex(job)));
+      const indexes = told.jobs.filter(isIndex);
+      builds.show(indexes);
+      ofLibraries.hidden = indexes.length === 0;
     } catch (error) {
       if (!context.signal.aborted) root.replaceChildren(makeTrouble(error));
     }
@@ -66,13 +52,38 @@ export function render(root, context) {
 const INDEX = "library:";
 const isIndex = ({ id }) => id.startsWith(INDEX);
 
-function makeJob(job, context, again) {
-  const parts = {
-    state: makeState("idle", ""),
-    when: make("p", { class: "fine" }),
-    last: make("p", { class: "fine" }),
-    progress: makeProgress("Progress of " + job.title),
-  };
+function makeJobs(caption, context, again) {
+  return makeTable(
+    caption,
+    [
+      { name: "Job", kind: "name", value: (job) => [job.title, isIndex(job) ? "" : job.what] },
+      { name: "State", isWords: true, isBare: true, kind: "element", value: makeStatus, update: showStatus },
+      { name: "Last run", value: ({ last }) => (last ? ago(last.ended_ms) : "never") },
+      { name: "Took", value: ({ last }) => (last ? duration(last.duration_ms / 1000) : "–") },
+      { name: "Schedule", value: (job) => (job.every_s ? "every " + duration(job.every_s) : "on demand") },
+      { name: "Next run", value: (job) => (job.next_ms && job.state === "idle" ? nextOf(job.next_ms) : "–") },
+      { name: "Actions", isBare: true, kind: "element", value: (job) => makeActions(job, context, again), update: showActions },
+    ],
+    (job) => job.id,
+  );
+}
+
+function makeStatus(job) {
+  const parts = { state: makeState("idle", ""), message: make("small"), progress: makeProgress("Progress: " + job.title) };
+  return Object.assign(make("div", { class: "job" }, parts.state, parts.progress, parts.message), { parts });
+}
+
+function showStatus({ parts }, job) {
+  const [light, word] = STATES[job.state] || (job.last && OUTCOMES[job.last.outcome]) || ["idle", "Not run yet"];
+  setState(parts.state, light, word);
+  setText(parts.message, job.state === "idle" && job.last ? job.last.message || "" : "");
+  parts.progress.hidden = !job.progress;
+  if (!job.progress) return;
+  const { done, total } = job.progress;
+  showProgress(parts.progress, total ? done / total : null, total ? count(done) + " of " + count(total) : count(done) + " done");
+}
+
+function makeActions(job, context, again) {
   const button = (text, look, verb) => {
     const made = makeButton(
       text,
@@ -82,58 +93,17 @@ function makeJob(job, context, again) {
     );
     return made;
   };
-  parts.run = button("Run now", "quiet small", "run");
-  parts.cancel = button("Cancel", "danger small", "cancel");
-  const card = make(
-    "li",
-    { class: "card pad job" },
-    make(
-      "div",
-      { class: "stack tight grow" },
-      make("div", { class: "row" }, make(isIndex(job) ? "h3" : "h2", {}, job.title), parts.state),
-      make("p", {}, job.what),
-      parts.progress,
-      parts.when,
-      parts.last,
-    ),
-    make("div", { class: "row" }, parts.run, parts.cancel),
-  );
-  return Object.assign(card, { parts });
+  const parts = { run: button("Run now", "quiet small", "run"), cancel: button("Cancel", "danger small", "cancel") };
+  return Object.assign(make("div", {}, parts.run, parts.cancel), { parts });
 }
 
-function showJob({ parts }, job) {
-  setState(parts.state, ...(STATES[job.state] || ["idle", job.state]));
+function showActions({ parts }, job) {
   const isUnderWay = job.state !== "idle";
   parts.run.hidden = isUnderWay;
   parts.cancel.hidden = !(isUnderWay && job.may_cancel);
-  parts.progress.hidden = !job.progress;
-  if (job.progress) {
-    const { done, total } = job.progress;
-    showProgress(
-      parts.progress,
-      total ? done / total : null,
-      total ? count(done) + " of " + count(total) : count(done) + " done",
-    );
-  }
-  const often = job.every_s ? "Every " + duration(job.every_s) : "When it is asked for";
-  setText(parts.when, often + (job.next_ms && !isUnderWay ? "; next " + nextOf(job.next_ms) : "") + ".");
-  setText(parts.last, job.last ? lastOf(job.last) : "It has not run yet.");
-  parts.last.classList.toggle("error", Boolean(job.last && job.last.outcome === "failed"));
 }
 
 function nextOf(ms) {
   const seconds = Math.round((ms - live.now()) / 1000);
-  return seconds <= 1 ? "now" : seconds < 7200 ? "in " + duration(seconds) : "at " + moment(ms);
-}
-
-function lastOf({ ended_ms: ended, duration_ms: took, outcome, message }) {
-  return (
-    (OUTCOMES[outcome] || outcome) +
-    " " +
-    ago(ended) +
-    ", took " +
-    duration(took / 1000) +
-    (message ? ": " + message : "") +
-    (/[.!?]$/.test(message || "") ? "" : ".")
-  );
+  return seconds <= 1 ? "now" : seconds < 7200 ? "in " + duration(seconds) : moment(ms);
 }

@@ -1,4 +1,4 @@
-// The view "Libraries": what Greenroom keeps a complete list of, how each list does, and building it.
+// Library indexes: their state, their builds, and turning them on or off.
 
 import {
   keep, make, makeButton, makeEmpty, makeSection, makeState, makeTrouble, setAttribute, setState, setText,
@@ -10,29 +10,29 @@ import { makeDiff } from "./library-diff.js";
 
 export const title = "Libraries";
 
-/** How often it is asked which servers have libraries. */
+/** Interval of the question which servers have libraries. */
 const SERVERS_EVERY_MS = 10_000;
-/** Builds that are followed closely at a time: a browser has few connections. The others move every two seconds. */
+/** Builds followed live at a time: a browser has few connections. The others are updated every two seconds. */
 const MAX_FOLLOWED = 2;
 
 const STATES = {
-  off: ["idle", "Off. Nothing is kept of it."],
+  off: ["idle", "Off. It has no index."],
   idle: ["idle", "Not built yet."],
-  building: ["busy", "Being built for the first time."],
+  building: ["busy", "First build is running."],
   current: ["good", "Up to date."],
-  changing: ["busy", "The server is scanning its files. Tracks may bear the names of their files until that has ended."],
-  unconfirmed: ["busy", "Kept from an earlier run. The server has not confirmed yet that it still holds."],
-  stale: ["bad", "May be older than what the server has."],
-  failed: ["bad", "Nothing is kept."],
+  changing: ["busy", "The server is scanning its files. Until it ends, tracks may be named after their files."],
+  unconfirmed: ["busy", "From before the restart; not compared with the server yet."],
+  stale: ["bad", "Out of date."],
+  failed: ["bad", "The build failed. There is no index."],
 };
 
 const PHASES = {
-  idle: "Begins soon",
-  waiting: "Waits until the server answers",
+  idle: "Starting",
+  waiting: "Waiting for the server",
   crawling: "Reading",
-  "catching-up": "Reading again what changed meanwhile",
-  indexing: "Making it searchable",
-  saving: "Writing it to disk",
+  "catching-up": "Reading changes made meanwhile",
+  indexing: "Building the search index",
+  saving: "Writing to disk",
 };
 
 const CONTENTS = { music: "Music", films: "Films", shows: "Shows" };
@@ -46,8 +46,8 @@ export function render(root, context) {
   const trouble = make("div");
   empty.hidden = true;
   root.append(
-    make("p", { class: "lead" }, "Greenroom keeps a complete list of these libraries, so that playlists, paths and "
-      + "ids are found without asking the server."),
+    make("p", { class: "lead" }, "Greenroom indexes these libraries, so that playlists, paths and IDs are looked up "
+      + "without a request to the server."),
     trouble,
     empty,
     shelves,
@@ -105,7 +105,7 @@ function makeCard({ id, title: name }, { context, follow }) {
   const failure = make("p", { class: "error", hidden: true });
   const items = make("dl", { class: "kinds" });
   const age = make("p", { class: "fine" });
-  const progress = makeProgress(`How far ${name} is`);
+  const progress = makeProgress(`Build progress: ${name}`);
   const cost = make("p", { class: "fine" });
   const path = `libraries/${encodeURIComponent(id)}`;
   const build = (force) => async () => context.ask("POST", `${path}/build`, { force });
@@ -116,15 +116,15 @@ function makeCard({ id, title: name }, { context, follow }) {
   const cancelButton = makeButton("Cancel", "quiet", () =>
     context.act(cancelButton, () => context.ask("POST", `${path}/cancel`)), { "aria-label": `Cancel: building ${name}` });
   const turnButton = makeButton("Turn off", "quiet", () => turn());
-  const forceButton = makeButton("Build anew, and believe it", "quiet small", () =>
-    context.act(forceButton, build(true), begun), { "aria-label": `Build anew, and believe it: ${name}` });
+  const forceButton = makeButton("Force rebuild", "danger small", () =>
+    context.act(forceButton, build(true), begun), { "aria-label": `Force rebuild: ${name}` });
 
   const turn = async () => {
     const enabled = !card.isOn;
     const sure = enabled || await context.confirm({
       title: `Turn ${name} off?`,
-      text: "Greenroom forgets its list and builds no new one, also after a restart. Playlists cannot be written into it.",
-      yes: "Turn it off",
+      text: "The index is deleted and not built again, also after a restart. Playlists cannot be imported into this library.",
+      yes: "Turn off",
     });
     if (!sure) return;
     context.act(turnButton, async () => {
@@ -135,8 +135,8 @@ function makeCard({ id, title: name }, { context, follow }) {
 
   const diff = makeDiff(() => context.ask("GET", path));
   const more = make("details", { class: "more" }, make("summary", {}, "More"), cost,
-    make("p", { class: "fine" }, "If the server has fewer items than it should, the list is not believed at once. This ",
-      "begins anew and believes whatever comes:"), forceButton);
+    make("p", { class: "fine" }, "A list that is much smaller than before is suspicious and held back. ",
+      "A forced rebuild accepts the smaller list:"), forceButton);
   const card = make("article", { class: "card library", "data-library": id },
     make("header", {}, heading, about), state, failure, items, age, progress,
     make("div", { class: "actions" }, buildButton, cancelButton, turnButton), diff.element, more);
@@ -149,13 +149,14 @@ function makeCard({ id, title: name }, { context, follow }) {
     setText(about, contents === report.title ? "" : contents);
     const isBuilding = Boolean(report.progress);
     const [light, words] = STATES[report.state] || ["idle", report.state];
+    const isCancelled = wasCancelled(report) && ["failed", "stale"].includes(report.state);
     const isRenewing = isBuilding && Boolean(report.generation);
-    setState(state, isBuilding ? "busy" : light,
-      isRenewing ? "Being compared with the server. What is kept stays in use." : words);
+    setState(state, isBuilding ? "busy" : isCancelled ? "idle" : light,
+      isCancelled ? `Build cancelled. ${report.generation ? "The index from before stays in use." : "There is no index."}` : isRenewing ? "Comparing with the server. The index stays in use." : words);
     showFailure(failure, report.failure);
     showItems(items, report.items);
     const { generation } = report;
-    setText(age, generation ? `As the server had it ${ago(live.now() - generation.age_s * 1000)}.` : hintOf(report));
+    setText(age, generation ? `Confirmed ${ago(live.now() - generation.age_s * 1000)}.` : hintOf(report));
     setText(cost, costOf(report));
     setAttribute(buildButton, "class", ["idle", "failed", "stale"].includes(report.state) ? "main" : "quiet");
     buildButton.hidden = isBuilding || !report.enabled;
@@ -172,27 +173,32 @@ function makeCard({ id, title: name }, { context, follow }) {
     diff.element.hidden = !generation;
     if (generation) diff.isOf(generation.number);
   };
-  /** How far a build is, as often as it is told. */
+  /** Shows the progress of a build. */
   card.sight = (sight) => {
     card.hasEnded = false;
     progress.hidden = false;
     showProgress(progress, sight.percent === null ? null : sight.percent / 100, sightOf(sight));
   };
-  /** The build ended: its bar stays, so that who looked away sees what came of it. */
+  /** The build ended: its bar stays and shows the result. */
   card.end = (report) => {
     card.hasEnded = true;
     card.show(report);
-    const is = report.failure ? "ended without a result" : "complete";
-    showProgress(progress, report.failure ? 0 : 1, report.failure ? `Ended: ${report.failure.text}` :
+    const is = wasCancelled(report) ? "cancelled" : report.failure ? "not built" : "complete";
+    showProgress(progress, report.failure ? 0 : 1, wasCancelled(report) ? "Cancelled." : report.failure ? `Ended: ${report.failure.text}` :
       `100 %: ${counted(totalOf(report.items), "item")} in ${duration(report.cost.build_ms / 1000)}, `
       + `${counted(report.cost.build_requests, "request")} to the server`);
-    context.say(`The list of ${report.title} is ${is}.`);
+    context.say(`The index of ${report.title} is ${is}.`);
   };
   return card;
 }
 
+/** Whether the last build was cancelled by a person. */
+const wasCancelled = ({ failure }) => Boolean(failure) && failure.reason === "cancelled";
+
 function showFailure(element, failure) {
   element.hidden = !failure;
+  // A person cancelled it: that is no error.
+  setAttribute(element, "class", failure && failure.reason === "cancelled" ? "fine" : "error");
   if (failure) setText(element, `${sentence(failure.text)} ${failure.remedy} (${ago(failure.since_ms)})`);
 }
 
@@ -207,19 +213,19 @@ const totalOf = (items) => Object.values(items).reduce((sum, number) => sum + nu
 function hintOf({ state, contents }) {
   if (state !== "idle") return "";
   return contents === "music" ? "It is built as soon as the server answers."
-    : "It is built when something of it is first looked up by path or id, or now if you like.";
+    : "It is built at the first lookup by path or ID, or now with the button.";
 }
 
 function costOf({ id, cost, generation }) {
-  const parts = [`Commands and apps call it ${id}.`];
+  const parts = [`ID: ${id}.`];
   if (cost.build_requests > 0) {
     parts.push(`The last build took ${counted(cost.build_requests, "request")} and ${duration(cost.build_ms / 1000)}.`);
   }
   if (cost.following_rounds > 0) {
-    parts.push(`Following changes took ${counted(cost.following_requests, "request")} the last time.`);
+    parts.push(`The last update of changes took ${counted(cost.following_requests, "request")}.`);
   }
   parts.push(`${counted(cost.requests, "request")} to the server since Greenroom started.`);
-  if (generation) parts.push(`It takes ${bytes(generation.memory_bytes)} of memory.`);
+  if (generation) parts.push(`Memory: ${bytes(generation.memory_bytes)}.`);
   return parts.join(" ");
 }
 
@@ -229,11 +235,11 @@ function sightOf({ phase, percent, items, expected, left_ms, requests, failures 
   const parts = [percent === null ? said : `${percent} %`, expected > 0
     ? `${count(items)} of ${count(expected)} items` : counted(items, "item"), counted(requests, "request")];
   if (left_ms !== null) parts.push(`about ${duration(left_ms / 1000)} left`);
-  if (failures > 0) parts.push(`${counted(failures, "page")} asked for again`);
+  if (failures > 0) parts.push(`${counted(failures, "page")} retried`);
   return parts.join(" · ");
 }
 
-/** Hears of a build until it ends. */
+/** Follows a build until it ends. */
 function follow(followed, context, id, card) {
   if (followed.has(id) || followed.size >= MAX_FOLLOWED || context.signal.aborted) return;
   const source = new EventSource(`api/v1/libraries/${encodeURIComponent(id)}/progress`);
@@ -248,10 +254,10 @@ function follow(followed, context, id, card) {
     try {
       card.end(await context.ask("GET", `libraries/${encodeURIComponent(id)}`));
     } catch {
-      // The next figures tell.
+      // The next figures show it.
     }
     followed.delete(id);
   });
-  // The figures tell of builds as well: whoever cannot hear begins again with the next ones.
+  // The figures show builds as well; following starts again with the next ones.
   source.addEventListener("error", leave);
 }

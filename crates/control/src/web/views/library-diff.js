@@ -1,4 +1,4 @@
-// What changed in a library with its newest list: asked for when it is opened.
+// Changes of a library with its newest index, loaded when opened.
 
 import { make, setText } from "../dom.js";
 import { count } from "../words.js";
@@ -9,17 +9,17 @@ const FIELDS = {
 };
 
 const SORTS = [
-  ["added", "Came", (thing) => [nameOf(thing)]],
-  ["removed", "Went", (thing) => [nameOf(thing)]],
-  ["retagged", "Called otherwise", ({ thing, fields }) => [nameOf(thing), ...fields.map(retagOf)]],
-  ["moved", "File lies elsewhere", ({ thing, from, to }) => [nameOf(thing), make("small", {}, changeOf(from, to))]],
-  ["rekeyed", "Known under another key", ({ thing, from }) =>
+  ["added", "Added", (thing) => [nameOf(thing)]],
+  ["removed", "Removed", (thing) => [nameOf(thing)]],
+  ["retagged", "Renamed or edited", ({ thing, fields }) => [nameOf(thing), ...fields.map(retagOf)]],
+  ["moved", "File moved", ({ thing, from, to }) => [nameOf(thing), make("small", {}, changeOf(from, to))]],
+  ["rekeyed", "New key", ({ thing, from }) =>
     [nameOf(thing), make("small", {}, changeOf(from, thing.key))]],
 ];
 
 /** What changed last. `look` asks for the library; `isOf(number)` says which list is the newest. */
 export function makeDiff(look) {
-  const summary = make("summary", {}, "What changed last");
+  const summary = make("summary", {}, "Last changes");
   const body = make("div", { class: "diff" });
   const element = make("details", { class: "more", hidden: true }, summary, body);
   let newest = 0;
@@ -44,9 +44,9 @@ export function makeDiff(look) {
 }
 
 function partsOf(diff) {
-  if (!diff) return [make("p", { class: "fine" }, "This is the first list, or nothing has changed since Greenroom started.")];
+  if (!diff) return [make("p", { class: "fine" }, "No changes since Greenroom started.")];
   const told = SORTS.filter(([sort]) => diff.counts[sort] > 0);
-  if (told.length === 0) return [make("p", { class: "fine" }, "Nothing that has a name.")];
+  if (told.length === 0) return [make("p", { class: "fine" }, "No changes of titles.")];
   return told.map(([sort, name, lineOf]) => {
     const more = diff.counts[sort] - diff[sort].length;
     return make("section", {}, make("h4", {}, `${name} (${count(diff.counts[sort])})`),

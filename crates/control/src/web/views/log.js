@@ -1,22 +1,22 @@
-// Decisions as they are made: how each request was answered, and why.
+// The request log, live: how each request was answered, and why.
 
-import { VERDICTS, hear, makeDecisions, merged } from "../decision.js";
+import { RESULTS, hear, makeDecisions, merged } from "../decision.js";
 import { make, makeButton, makeChoice, setText } from "../dom.js";
 import { count } from "../words.js";
 
-export const title = "Log";
+export const title = "Recent requests";
 
 const MOST = 500;
 const SHOWN = 200;
 const FILTERS = [
   ["server", "Server"],
   ["app", "App"],
-  ["class", "Class"],
-  ["verdict", "Verdict"],
+  ["class", "Request type"],
+  ["verdict", "Result"],
 ];
 
 export function render(root, context) {
-  const list = makeDecisions("Decisions, newest first");
+  const list = makeDecisions("Requests, newest first");
   const empty = make("p", { class: "empty" }, "Loading…");
   const wanted = Object.fromEntries(FILTERS.map(([key]) => [key, context.query.get(key) || ""]));
   const choices = FILTERS.map(([key, name]) => {
@@ -32,7 +32,7 @@ export function render(root, context) {
   const pause = makeButton("Pause", "quiet", () => {
     const before = held;
     held = held ? null : [];
-    setText(pause, held ? "Go on" : "Pause");
+    setText(pause, held ? "Resume" : "Pause");
     context.say(held ? "Paused" : "Live again");
     if (before) add(before);
     show();
@@ -40,18 +40,18 @@ export function render(root, context) {
   const legend = make(
     "details",
     { class: "legend" },
-    make("summary", {}, "What the words mean"),
+    make("summary", {}, "What the results mean"),
     make(
       "dl",
       {},
-      Object.entries(VERDICTS).map(([word, [, about]]) => make("div", {}, make("dt", {}, word), make("dd", {}, about))),
+      Object.entries(RESULTS).map(([word, [, about]]) => make("div", {}, make("dt", {}, word), make("dd", {}, about))),
     ),
   );
   root.append(
     make(
       "p",
       { class: "lead" },
-      "Each line is one request of an app: when, how it was answered, what it was about, who asked, and why. Tokens and addresses are never in it.",
+      "The last requests of apps: time, result, server and request type, app and user, reason. Never tokens or paths.",
     ),
     make(
       "div",
@@ -76,12 +76,12 @@ export function render(root, context) {
     setText(
       empty,
       known.length === 0
-        ? "Nothing was decided yet: no app has asked."
-        : "None of the last " + count(known.length) + " decisions fits. Choose other filters.",
+        ? "No requests yet."
+        : "None of the last " + count(known.length) + " requests matches these filters.",
     );
   }
 
-  /** The choices of a filter: what occurs among the decisions that are known. */
+  /** The options of a filter: the values that occur in the log. */
   function fill(select, key) {
     const values = [
       ...new Set(
@@ -101,10 +101,10 @@ export function render(root, context) {
     if (held) {
       const newest = known.length > 0 ? known[0].number : 0;
       held = merged(held, items.filter((decision) => decision.number > newest), MOST);
-      return setText(pause, "Go on, " + count(held.length) + " newer");
+      return setText(pause, "Resume, " + count(held.length) + " newer");
     }
     add(items);
     show();
   };
-  hear(context, MOST, take, (error) => setText(empty, "Decisions cannot be shown: " + error.message));
+  hear(context, MOST, take, (error) => setText(empty, "Requests cannot be shown: " + error.message));
 }

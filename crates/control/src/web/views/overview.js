@@ -1,39 +1,37 @@
-// How it goes, on one page: servers, what is wrong, today, apps, truth, libraries, decisions, room.
+// The state on one screen: servers, what needs action, today's numbers, one chart, the busiest apps.
 
-import { RANGES, makeChart, stepsOf } from "../chart.js";
-import { hear, makeDecisions, merged } from "../decision.js";
-import { keep, make, makeEmpty, makeLoading, makeSection, makeState, makeTrouble, setState, setText } from "../dom.js";
+import { RANGES, makeChart, sinceFirst, stepsOf } from "../chart.js";
+import { keep, make, makeEmpty, makeLoading, makeTrouble, newId, setText } from "../dom.js";
 import * as live from "../live.js";
 import { makeAddress, makePlaces, sentenceOf, stateOf } from "../server.js";
-import { makeTable, makeShare, showShare } from "../table.js";
+import { makeTable } from "../table.js";
 import { makeWarnings } from "../warning.js";
-import { KINDS, ago, bytes, count, duration, moment, percent } from "../words.js";
+import { KINDS, count, counted, duration, minute, percent } from "../words.js";
 
 export const title = "Overview";
 
 const MOST_WARNINGS = 3;
-const MOST_APPS = 12;
-const LAST_DECISIONS = 20;
+const MOST_APPS = 5;
 const SERIES_MS = 30000;
 const APPS_MS = 5000;
+/** The chart shows minutes while there are fewer data than this, so that a new installation has a curve at once. */
+const YOUNG_STEPS = 6;
+/** Fewest steps of a chart. */
+const LEAST_STEPS = 10;
 
 export function render(root, context) {
-  const parts = [
-    servers(context),
-    warnings(context),
-    waiting(),
-    today(context),
-    apps(context),
-    truth(),
-    libraries(),
-    decisions(context),
-    room(),
-  ];
-  root.append(...parts.map((part) => part.element));
+  const [traffic, apps] = [trafficChart(context), busiestApps(context)];
+  const pair = make("div", { class: "pair" }, traffic.element, apps.element);
+  const parts = [servers(context), warnings(context), waiting(), today(pair), traffic, apps];
+  root.append(...parts.slice(0, 4).map((part) => part.element), pair);
+  root.classList.add("overview");
   context.on("figures", (figures) => {
     for (const part of parts) if (part.show) part.show(figures);
   });
 }
+
+/** Whether no app has sent a request yet. */
+const isNew = ({ totals, apps, today: told }) => totals.asked === 0 && apps.length === 0 && !(told && told.asked > 0);
 
 // --- Servers: one sentence each ---
 
@@ -72,7 +70,7 @@ function servers(context) {
 // --- Warnings: the first ones ---
 
 function warnings(context) {
-  const list = makeWarnings(context);
+  const list = makeWarnings(context, "brief");
   const more = make("a", { href: "#/warnings", class: "fine" });
   const element = make("section", { "aria-label": "Warnings", hidden: true }, list.element, more);
   return {
@@ -86,7 +84,7 @@ function warnings(context) {
   };
 }
 
-// --- Nobody asked yet: where to point apps ---
+// --- No request yet: where to point apps ---
 
 function waiting() {
   const list = make("ul", { class: "addresses" });
@@ -97,7 +95,7 @@ function waiting() {
     make(
       "p",
       {},
-      "Give an app the address below instead of the media server's, and keep everything else as it is: name, token, password. Its requests appear here at once.",
+      "Give an app the address below instead of the media server's, and leave everything else as it is: name, token, password. Its requests appear here at once.",
     ),
     list,
   );
@@ -118,8 +116,7 @@ function waiting() {
   return {
     element,
     show(figures) {
-      element.hidden =
-        figures.totals.asked > 0 || figures.apps.length > 0 || (figures.today ? figures.today.asked > 0 : false);
+      element.hidden = !isNew(figures);
       keep(list, figures.servers, (server) => server.name, makeOne);
     },
   };
@@ -127,265 +124,108 @@ function waiting() {
 
 // --- Today ---
 
-const REACHED = "of these, those a media server had to answer";
-/** Beside what apps waited for, what keeps answers warm and fresh. */
-const ownReached = (own) => REACHED + ", and " + count(own) + " of our own";
+/** Today's numbers: name, value, and what it is made of. */
 const TODAY = [
-  ["asked", "Asked", "requests your apps made", count],
-  ["reached", "Reached", REACHED, count],
-  ["saved", "Saved", "answered without asking a media server", count],
-  ["seconds_saved", "Time saved", "that apps did not wait for a media server", duration],
+  ["Hit rate", ({ hit_rate: rate }) => percent(rate), () => "of cacheable reads"],
+  ["Requests", ({ asked }) => count(asked), () => "from your apps"],
+  ["Served from cache", ({ saved }) => count(saved), ({ saved, asked }) => (asked > 0 ? percent(saved / asked) + " of requests" : "")],
+  ["Sent to server", ({ reached }) => count(reached), ({ own }) => "plus " + counted(own, "background refresh", "background refreshes")],
+  ["Net saved", net, () => "requests, after our refreshes"],
+  ["Time saved", ({ seconds_saved: seconds }) => duration(seconds), () => "that apps did not wait"],
 ];
 
-function today(context) {
-  const values = {};
-  const reasons = {};
-  const tile = ([key, name, why]) =>
+/** Requests not sent to a server thanks to the cache, less those that Greenroom sent by itself. */
+function net({ asked, reached, own }) {
+  const spared = asked - reached - own;
+  return (spared < 0 ? "− " : "") + count(Math.abs(spared));
+}
+
+/** The row of numbers; it and what follows it are hidden until an app has sent a request. */
+function today(following) {
+  const id = newId("today");
+  const tiles = TODAY.map(([name]) => ({ name, value: make("dd", {}, "–"), why: make("dd", { class: "why" }) }));
+  const since = make("span", { class: "fine" });
+  const element = make(
+    "section",
+    { "aria-labelledby": id },
     make(
       "div",
-      { class: key === "saved" && "good" },
-      make("dt", {}, name),
-      (values[key] = make("dd", {}, "–")),
-      (reasons[key] = make("dd", { class: "why" }, why)),
-    );
-  const chart = makeChart("Requests of the last 24 hours: asked against reached");
-  const place = make("div", {}, chart.element);
-  const note = make("p", { class: "fine" });
-  const element = makeSection(
-    "Today",
-    null,
-    make("div", { class: "card pad stack" }, make("dl", { class: "tiles" }, TODAY.map(tile)), place, note),
+      { class: "card pad" },
+      make("div", { class: "row apart" }, make("h2", { id }, "Today"), since),
+      make(
+        "dl",
+        { class: "tiles today" },
+        tiles.map(({ name, value, why }, at) => make("div", { class: at === 0 && "good" }, make("dt", {}, name), value, why)),
+      ),
+    ),
   );
-  context.every(SERIES_MS, async () => {
-    try {
-      const series = await context.ask("GET", "statistics/series?range=day");
-      if (place.firstChild !== chart.element) place.replaceChildren(chart.element);
-      chart.show(stepsOf("day", series, live.now()), RANGES.day.step);
-    } catch (error) {
-      if (!context.signal.aborted)
-        place.replaceChildren(
-          make("p", { class: "fine" }, "The curve of the last 24 hours cannot be shown: " + error.message),
-        );
-    }
-  });
   return {
     element,
-    show({ today: told }) {
-      for (const [key, , , inWords] of TODAY) setText(values[key], told ? inWords(told[key]) : "–");
-      setText(reasons.reached, told && told.own > 0 ? ownReached(told.own) : REACHED);
-      setText(note, told ? "Counted since " + moment(told.since_ms) + "." : "This Greenroom does not count by day.");
+    show(figures) {
+      element.hidden = following.hidden = isNew(figures);
+      const told = figures.today;
+      TODAY.forEach(([, valueOf, whyOf], at) => {
+        setText(tiles[at].value, told ? valueOf(told) : "–");
+        setText(tiles[at].why, told ? whyOf(told) : "");
+      });
+      setText(since, told ? "since " + minute(told.since_ms) : "not counted by day");
     },
   };
 }
 
-// --- Apps ---
+// --- One chart ---
 
-function apps(context) {
+function trafficChart(context) {
+  const chart = makeChart("Requests and hit rate of the last 24 hours");
+  const place = make("div", {}, chart.element);
+  const element = make("section", { class: "card pad", "aria-label": "Requests over time" }, place);
+  const stepsSince = async (range) => {
+    const series = await context.ask("GET", "statistics/series?range=" + range);
+    return sinceFirst(stepsOf(range, series, live.now()), LEAST_STEPS);
+  };
+  context.every(SERIES_MS, async () => {
+    try {
+      let [range, steps] = ["day", await stepsSince("day")];
+      // A day has too few points while there is less than an hour of data.
+      if (steps.length <= Math.max(YOUNG_STEPS, LEAST_STEPS)) [range, steps] = ["hour", await stepsSince("hour")];
+      if (place.firstChild !== chart.element) place.replaceChildren(chart.element);
+      chart.show(steps, RANGES[range].step);
+    } catch (error) {
+      if (context.signal.aborted) return;
+      place.replaceChildren(make("p", { class: "fine" }, "The chart cannot be shown: " + error.message));
+    }
+  });
+  return { element };
+}
+
+// --- The busiest apps ---
+
+function busiestApps(context) {
   const table = makeTable(
-    "Apps of the last 24 hours",
+    "Busiest apps of the last 24 hours",
     [
-      {
-        name: "App",
-        kind: "name",
-        value: (row) => [
-          row.name,
-          [row.server, row.not_cacheable && "not cacheable: " + row.not_cacheable].filter(Boolean).join(" · "),
-        ],
-      },
-      { name: "Asked", kind: "count", value: (row) => row.asked, about: "requests the app made" },
-      { name: "Reached", kind: "count", value: (row) => row.reached, about: "requests sent on to the server for it" },
-      { name: "Saved", kind: "count", value: (row) => row.saved, about: "answered without asking the server" },
-      { name: "Failed", kind: "bad", value: (row) => row.failed, about: "ended in an error" },
-      {
-        name: "p95",
-        value: (row) => (row.latency ? duration(row.latency.p95_ms / 1000) : "–"),
-        about: "19 of 20 of its requests were answered within this time",
-      },
-      { name: "Last seen", value: (row) => (row.last_ms ? ago(row.last_ms) : "–"), about: "when it asked last" },
+      { name: "Top apps", kind: "name", value: (row) => [row.name, row.not_cacheable ? row.server + " · not cacheable: " + row.not_cacheable : row.server] },
+      { name: "Requests", kind: "count", value: (row) => row.asked },
+      { name: "From cache", value: (row) => percent(row.asked > 0 ? row.saved / row.asked : null) },
+      { name: "p95", value: (row) => (row.latency ? duration(row.latency.p95_ms / 1000) : "–") },
     ],
     (row) => JSON.stringify([row.server, row.name]),
   );
-  const empty = makeEmpty(
-    "No app has asked in the last 24 hours.",
-    "Addresses to give to apps are under ",
-    make("a", { href: "#/servers" }, "Servers"),
-    ".",
-  );
+  const empty = makeEmpty("No requests in the last 24 hours.", "Addresses for apps are under ", make("a", { href: "#/servers" }, "Servers"), ".");
+  table.element.classList.add("compact");
   const place = make("div", {}, makeLoading());
-  const more = make("p", { class: "fine after", hidden: true }, make("a", { href: "#/statistics?by=app" }, ""));
+  const more = make("a", { href: "#/statistics?by=app", class: "fine", hidden: true });
   context.every(APPS_MS, async () => {
     try {
       const { rows } = await context.ask("GET", "statistics?by=app&range=day");
       table.show(rows.slice(0, MOST_APPS));
-      more.hidden = rows.length <= MOST_APPS;
-      setText(more.firstChild, "All " + count(rows.length) + " apps");
+      more.hidden = rows.length === 0;
+      setText(more, rows.length > MOST_APPS ? "All " + counted(rows.length, "app") : "More about these apps");
       const wanted = rows.length > 0 ? table.element : empty;
       if (place.firstChild !== wanted) place.replaceChildren(wanted);
     } catch (error) {
       if (!context.signal.aborted) place.replaceChildren(makeTrouble(error));
     }
   });
-  return { element: makeSection("Apps", "Who asks, in the last 24 hours, the busiest first.", place, more) };
-}
-
-// --- Truth ---
-
-function truth() {
-  const values = { stale: make("dd"), oldest: make("dd"), wrong: make("dd") };
-  const why = { wrong: make("dd", { class: "why" }) };
-  const element = makeSection(
-    "Truth",
-    "How far today's answers were from what the server would have said.",
-    make(
-      "dl",
-      { class: "card pad tiles" },
-      make(
-        "div",
-        {},
-        make("dt", {}, "Served stale"),
-        values.stale,
-        make("dd", { class: "why" }, "of the answers were older than usual and refreshed behind; while a server is down, what was kept"),
-      ),
-      make(
-        "div",
-        {},
-        make("dt", {}, "Oldest answer"),
-        values.oldest,
-        make("dd", { class: "why" }, "the age of the oldest answer an app was given, pictures aside"),
-      ),
-      make("div", {}, make("dt", {}, "Spot checks wrong"), values.wrong, why.wrong),
-    ),
-  );
-  return {
-    element,
-    show({ today: told }) {
-      element.hidden = !told;
-      if (!told) return;
-      setText(values.stale, percent(told.stale_share));
-      setText(values.oldest, told.asked > 0 ? duration(told.oldest_s) : "–");
-      const { made, wrong } = told.spot_checks;
-      setText(values.wrong, made > 0 ? count(wrong) + " of " + count(made) : "–");
-      values.wrong.className = told.spot_checks.wrong > 0 ? "bad-count" : "";
-      setText(
-        why.wrong,
-        told.spot_checks.made === 0
-          ? "kept answers that were also asked of the server, and compared: none yet"
-          : "kept answers that were also asked of the server, and differed without a reason",
-      );
-    },
-  };
-}
-
-// --- Libraries ---
-
-const LIBRARY_STATES = {
-  off: ["idle", "off"],
-  idle: ["idle", "not built yet"],
-  building: ["busy", "being built"],
-  current: ["good", "up to date"],
-  changing: ["busy", "being scanned by the server"],
-  unconfirmed: ["slow", "not confirmed lately"],
-  stale: ["slow", "out of date"],
-  failed: ["bad", "failed"],
-};
-
-function libraries() {
-  const show = (box, { state, progress }) => {
-    const [light, words] = LIBRARY_STATES[state] || ["idle", state];
-    const { items, expected } = progress || {};
-    setState(
-      box,
-      light,
-      words + (state === "building" && expected > 0 ? ", " + percent(Math.min(1, items / expected)) : ""),
-    );
-  };
-  const table = makeTable(
-    "Libraries",
-    [
-      { name: "Library", kind: "name", value: (library) => [library.title, library.server + " · " + library.contents] },
-      { name: "State", isWords: true, kind: "element", value: () => makeState("idle", ""), update: show },
-      {
-        name: "Items",
-        kind: "count",
-        value: (library) => (library.generation ? library.generation.items : 0),
-        about: "kept in its index",
-      },
-      {
-        name: "Confirmed",
-        value: (library) => (library.generation ? duration(library.generation.age_s) + " ago" : "–"),
-        about: "when the server last said that the index still holds",
-      },
-    ],
-    (library) => library.id,
-  );
-  const empty = makeEmpty(
-    "No library is known yet.",
-    "A server tells its libraries when Greenroom has a token of its owner. ",
-    make("a", { href: "#/libraries" }, "See why"),
-  );
-  const place = make("div", {}, makeLoading());
-  return {
-    element: makeSection("Libraries", null, place),
-    show({ libraries: all }) {
-      table.show(all);
-      const wanted = all.length > 0 ? table.element : empty;
-      if (place.firstChild !== wanted) place.replaceChildren(wanted);
-    },
-  };
-}
-
-// --- Decisions ---
-
-function decisions(context) {
-  const list = makeDecisions("The last decisions");
-  const empty = make("p", { class: "empty" }, "Loading…");
-  const card = make("div", { class: "card sheet" }, empty, list.element);
-  let known = [];
-  const add = (items) => {
-    known = merged(known, items, LAST_DECISIONS);
-    empty.hidden = known.length > 0;
-    setText(empty, "Nothing was decided yet: no app has asked.");
-    list.show(known);
-  };
-  hear(context, LAST_DECISIONS, add, (error) => setText(empty, "Decisions cannot be shown: " + error.message));
-  const element = makeSection("Last decisions", "How the last requests were answered, newest first.", card);
-  element.append(make("p", { class: "fine after" }, make("a", { href: "#/log" }, "The whole log, with filters")));
-  return { element };
-}
-
-// --- Room ---
-
-function room() {
-  const bars = { memory: makeShare(), disk: makeShare() };
-  const texts = { memory: make("p", { class: "fine" }), disk: make("p", { class: "fine" }) };
-  const box = (name, key) => make("div", {}, make("h3", {}, name), bars[key], texts[key]);
-  const element = makeSection(
-    "Room",
-    "What the kept answers take, against what they may.",
-    make("div", { class: "card pad halves" }, box("Memory", "memory"), box("Disk", "disk")),
-  );
-  return {
-    element,
-    show({ memory, disk }) {
-      showShare(bars.memory, memory.max_bytes ? memory.bytes / memory.max_bytes : null);
-      setText(
-        texts.memory,
-        count(memory.entries) +
-          (memory.entries === 1 ? " answer" : " answers") +
-          " in " +
-          bytes(memory.bytes) +
-          " of " +
-          bytes(memory.max_bytes) +
-          ". When it is full, what was not read for longest goes.",
-      );
-      bars.disk.hidden = !disk || !disk.max_bytes;
-      if (disk && disk.max_bytes) showShare(bars.disk, disk.bytes / disk.max_bytes);
-      setText(
-        texts.disk,
-        disk
-          ? bytes(disk.bytes) + (disk.max_bytes ? " of " + bytes(disk.max_bytes) : "") + ". Kept over restarts."
-          : "Nothing is kept on disk: after a restart the first questions go to the server again.",
-      );
-    },
-  };
+  return { element: make("section", { class: "busiest", "aria-label": "Busiest apps, last 24 hours" }, place, more) };
 }

@@ -1,4 +1,4 @@
-// What is to be written: the playlist, the server, the name, and how.
+// The import form: playlist, server, name, and mode.
 
 import { make, makeButton, makeEmpty, newId, setText } from "../dom.js";
 import { bytes, counted } from "../words.js";
@@ -9,15 +9,15 @@ const MAX_BYTES = 16 * 1024 * 1024;
 const ACCEPTED = ".jspf,.xspf,.json,.m3u,.m3u8,.pls,.csv,.tsv,.txt,application/json,text/csv,audio/x-mpegurl";
 
 const MODES = [
-  ["create", "Leave it alone", "It is made only if none of that name is there."],
-  ["replace", "Replace it", "It holds exactly these tracks afterwards, in this order."],
-  ["append", "Add to it", "What it lacks is put at its end."],
+  ["create", "Leave it unchanged", "Import only if no playlist has this name."],
+  ["replace", "Replace it", "Afterwards it holds exactly these tracks, in this order."],
+  ["append", "Add to it", "Missing tracks are added at the end."],
 ];
 
 const POLICIES = [
-  ["strict", "only this very recording"],
-  ["prefer-version-else-any", "another version if this one is not there"],
-  ["ids-only", "only what the same id names"],
+  ["strict", "this recording only"],
+  ["prefer-version-else-any", "another version if this one is not found"],
+  ["ids-only", "same ID only"],
 ];
 
 /** The form; `look(button, wish)` is called with what is to be looked up. */
@@ -25,12 +25,12 @@ export function makeForm(context, look) {
   const source = makeSource(context);
   const target = makeTarget(context);
   const name = make("input", { type: "text", maxlength: "200", autocomplete: "off",
-    placeholder: "as it calls itself" });
-  const modes = makeRadios("If it is there already", "mode", MODES);
+    placeholder: "from the playlist" });
+  const modes = makeRadios("If the playlist exists", "mode", MODES);
   const policy = make("select", {}, POLICIES.map(([value, text]) => make("option", { value }, text)));
   const live = make("input", { type: "number", min: "0", max: "500", value: "0", inputmode: "numeric" });
-  const part = make("input", { type: "number", min: "1", max: "1000", inputmode: "numeric", placeholder: "the only one" });
-  const button = makeButton("Look it up", "main", null, { type: "submit" });
+  const part = make("input", { type: "number", min: "1", max: "1000", inputmode: "numeric", placeholder: "1" });
+  const button = makeButton("Preview", "main", null, { type: "submit" });
   const error = make("p", { class: "error", role: "alert", hidden: true });
 
   const refuse = (text) => {
@@ -45,8 +45,8 @@ export function makeForm(context, look) {
       refuse("Choose a file, drop one, or paste a playlist first.");
       return source.focus();
     }
-    if (playlist.body.size === 0) return refuse("There is nothing in it.");
-    if (playlist.body.size > MAX_BYTES) return refuse("It is longer than 16 MiB, which is the most that is read.");
+    if (playlist.body.size === 0) return refuse("The playlist is empty.");
+    if (playlist.body.size > MAX_BYTES) return refuse("The playlist is longer than 16 MiB.");
     look(button, wishOf(context, playlist, {
       ...target.chosen(),
       // One of several has its own name.
@@ -59,18 +59,18 @@ export function makeForm(context, look) {
   };
   const element = make("form", { class: "card form", novalidate: true, on: { submit } },
     source.element,
-    target.note, make("div", { class: "fields" }, target.element, field("Name", name, "What it is called on the server.")),
+    target.note, make("div", { class: "fields" }, target.element, field("Name", name, "Its name on the server.")),
     modes.element,
-    make("details", { class: "more" }, make("summary", {}, "More choices"),
-      make("div", { class: "fields" }, field("What counts as found", policy),
-        field("Which of several", part, "A file may hold several playlists: the number of the one that is meant."),
-        field("Searches of the server", live, "So many rows that are not in the list are searched for on the server itself."))),
+    make("details", { class: "more" }, make("summary", {}, "More options"),
+      make("div", { class: "fields" }, field("Accepted matches", policy),
+        field("Playlist number", part, "If the file holds several playlists."),
+        field("Server searches", live, "Maximum number of rows not in the index that are searched on the server."))),
     error, make("div", { class: "actions" }, button,
-      make("span", { class: "fine" }, "This writes nothing. You see each row first.")));
+      make("span", { class: "fine" }, "Nothing is written. You see every row first.")));
   return { element };
 }
 
-/** A wish: what to send, and how to send it once more. */
+/** A request: what to send, and how to send it again. */
 function wishOf(context, playlist, said, refuse) {
   return {
     send: async (isDry) => {
@@ -105,11 +105,11 @@ function makeSource(context) {
     if (!one) return;
     file = one;
     setText(strong, one.name);
-    setText(small, `${bytes(one.size)} · choose or drop another to take that instead`);
+    setText(small, `${bytes(one.size)} · choose or drop another file instead`);
     drop.classList.add("taken");
   };
   input.addEventListener("change", () => take(input.files[0]));
-  // What is dropped beside it must not take the page away, with all that was filled in.
+  // A file dropped beside it must not replace the page, with all that was filled in.
   const whole = { signal: context.signal };
   addEventListener("dragover", (event) => {
     event.preventDefault();
@@ -138,7 +138,7 @@ function makeSource(context) {
 function makeTarget(context) {
   const server = make("select", {});
   const library = make("select", {});
-  const accounts = make("fieldset", { class: "ticks" }, make("legend", {}, "For whom"));
+  const accounts = make("fieldset", { class: "ticks" }, make("legend", {}, "Users"));
   const serverField = field("Server", server);
   const libraryField = field("Library", library);
   const note = make("div", { class: "note" });
@@ -153,7 +153,7 @@ function makeTarget(context) {
     accounts.hidden = names.length === 0;
     accounts.replaceChildren(accounts.firstChild, ...names.map((name) =>
       make("label", {}, make("input", { type: "checkbox", value: name }), make("span", {}, name))),
-    make("p", { class: "fine" }, "If none is ticked: for the owner of the server's token."));
+    make("p", { class: "fine" }, "None selected: the owner of the configured token."));
   };
   server.addEventListener("change", fill);
   context.ask("GET", "libraries").then((known) => {
@@ -164,7 +164,7 @@ function makeTarget(context) {
       make("option", { value: name }, name)));
     serverField.hidden = servers.length < 2;
     if (able.length === 0) {
-      note.append(makeEmpty("No music library is known yet, so nothing can be looked up.", "See how your servers do under ",
+      note.append(makeEmpty("No music library is known yet.", "See ",
         make("a", { href: "#/libraries" }, "Libraries"), "."));
     }
     fill();

@@ -1,4 +1,4 @@
-// Earlier runs, and playlists that are kept in step by themselves.
+// Earlier runs, and automatic syncs.
 
 import { keep, make, makeButton, makeEmpty, makeState, makeTrouble, setState, setText } from "../dom.js";
 import { ago, count, counted, moment, sentence } from "../words.js";
@@ -20,7 +20,7 @@ export function makeRuns(context, open) {
       keep(list, runs, ({ run }) => run, (run) => makeRun(context, run, open), (element, run) => element.show(run));
       list.hidden = runs.length === 0;
       note.replaceChildren(...(runs.length > 0 ? []
-        : [makeEmpty("None yet.", "Choose a playlist above, or run greenroom sync on the command line.")]));
+        : [makeEmpty("None yet.", "Import a playlist above, or run greenroom sync.")]));
     } catch (error) {
       if (error.name !== "AbortError" && list.hidden) note.replaceChildren(makeTrouble(error));
     }
@@ -35,7 +35,7 @@ function makeRun(context, { run: id }, open) {
   const show = makeButton("Show", "quiet small", () => open(id));
   const cancel = makeButton("Cancel", "quiet small", () => context.act(cancel, async () => {
     await context.ask("POST", `playlists/runs/${encodeURIComponent(id)}/cancel`);
-    return { message: "It stops before the next write." };
+    return { message: "Stops before the next write." };
   }));
   const element = make("li", { "data-run": id }, make("div", {}, name, about), state,
     make("div", { class: "actions" }, show, cancel));
@@ -44,8 +44,8 @@ function makeRun(context, { run: id }, open) {
     setText(name, called);
     setText(about, [run.server, ago(run.begun_ms), tellOf(run)].filter(Boolean).join(" · "));
     setState(state, ...(STATES[run.state] || ["idle", run.state]));
-    show.setAttribute("aria-label", `Show: the run of ${called}`);
-    cancel.setAttribute("aria-label", `Cancel: the run of ${called}`);
+    show.setAttribute("aria-label", `Show: ${called}`);
+    cancel.setAttribute("aria-label", `Cancel: ${called}`);
     cancel.hidden = run.state !== "running";
   };
   return element;
@@ -56,19 +56,19 @@ function tellOf({ state, counts, progress, error, accounts }) {
   if (error) return sentence(error.message);
   if (!counts) return "";
   const isDry = (accounts || []).some(({ standing, diff }) => standing === "planned" || diff);
-  return `${isDry ? "only looked up: " : ""}${tallyOf(counts)}`;
+  return `${isDry ? "preview: " : ""}${tallyOf(counts)}`;
 }
 
 function tallyOf({ rows, bad, found, version, duplicate, ambiguous, missing, not_yet: notYet }) {
   const parts = [`${count(found + version + duplicate)} of ${counted(rows + bad, "row")} found`];
-  if (ambiguous > 0) parts.push(`${count(ambiguous)} to look at`);
-  if (missing > 0) parts.push(`${count(missing)} not there`);
-  if (notYet > 0) parts.push(`${count(notYet)} not yet there`);
+  if (ambiguous > 0) parts.push(`${count(ambiguous)} to review`);
+  if (missing > 0) parts.push(`${count(missing)} not found`);
+  if (notYet > 0) parts.push(`${count(notYet)} not there yet`);
   if (bad > 0) parts.push(`${count(bad)} not readable`);
   return parts.join(", ");
 }
 
-/** What the configuration keeps in step. */
+/** The automatic syncs of the configuration. */
 export function makeStanding(context) {
   const list = make("ul", { class: "card entries", hidden: true });
   const note = make("div");
@@ -88,7 +88,7 @@ export function makeStanding(context) {
 function notesOf(standing) {
   if (standing.length === 0) {
     return [make("div", { class: "card empty" }, make("p", {}, make("strong", {}, "None."),
-      " Greenroom can watch a file or a folder and write what changes. In its configuration:"),
+      " Greenroom can watch a file or a folder and import changes. In the configuration file:"),
     make("pre", {}, "[playlist.weekly]\nserver = \"home\"\nfile = \"/srv/weekly.jspf\""))];
   }
   return [];
@@ -100,7 +100,7 @@ function makeEntry(context, { name }) {
   const lasts = make("ul", { class: "lasts" });
   const run = makeButton("Run now", "quiet small", () => context.act(run, async () => {
     await context.ask("POST", `playlists/standing/${encodeURIComponent(name)}/run`);
-    return { message: `${name} is taken now.` };
+    return { message: `${name} runs now.` };
   }), { "aria-label": `Run now: ${name}` });
   const element = make("li", {}, make("div", {}, make("b", {}, name), about, problems, lasts),
     make("div", { class: "actions" }, run));
@@ -116,7 +116,7 @@ function makeEntry(context, { name }) {
 
 function keptOf({ file, awaits_library: awaits, last, next_ms: nextMs }) {
   const parts = [];
-  if (awaits) parts.push("waits for the library's first build");
+  if (awaits) parts.push("waiting for the first index build");
   if (last) {
     parts.push(last.error ? `failed ${ago(last.at_ms)}: ${last.error.message}`
       : `${last.state} ${ago(last.at_ms)}${last.counts ? `: ${tallyOf(last.counts)}` : ""}`);

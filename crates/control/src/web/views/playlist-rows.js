@@ -1,49 +1,53 @@
-// The rows of a report: what came of each, and deciding by hand where that is not certain.
+// The rows of a report: their results, and review one by one or many at once, with undo.
 
 import { make, makeButton, makeState, setAttribute, setText } from "../dom.js";
-import { count, percent, sentence } from "../words.js";
+import { count, counted, percent, sentence } from "../words.js";
 
 /** Rows on the page at a time: thousands would make it slow. */
 const PAGE = 100;
+/** Decisions sent at the same time. */
+const AT_ONCE = 4;
 
 const OUTCOMES = {
   found: ["good", "Found"],
   version: ["good", "Another version"],
   duplicate: ["idle", "Same as an earlier row"],
-  ambiguous: ["busy", "Needs a look"],
-  missing: ["bad", "Not in the library"],
-  "not-yet": ["busy", "Not yet: the server is scanning"],
+  ambiguous: ["busy", "Review"],
+  missing: ["bad", "Not found"],
+  "not-yet": ["busy", "Not there yet: the server is scanning"],
 };
 
 const FILTERS = [
   ["all", "All", () => true],
-  ["ambiguous", "Need a look", (row) => row.outcome === "ambiguous"],
-  ["missing", "Not there", (row) => row.outcome === "missing" || row.outcome === "not-yet"],
+  ["ambiguous", "Review", (row) => row.outcome === "ambiguous"],
+  ["missing", "Not found", (row) => row.outcome === "missing" || row.outcome === "not-yet"],
   ["found", "Found", (row) => row.item !== null],
 ];
 
-/** The rows of a report; `decided(number)` is told how many were decided by hand. */
+/** The rows of a report; `decided(number)` gets the number of decisions made by hand. */
 export function makeRows(context, report, decided) {
   const decisions = new Map();
-  const room = { context, report, decisions, told: () => decided(decisions.size) };
+  const view = { context, report, decisions, told: () => decided(decisions.size), show: () => show() };
   const list = make("ol", { class: "card rows" });
   const place = make("p", { class: "fine", role: "status" });
-  const before = makeButton("Earlier rows", "quiet", () => turn(-PAGE));
-  const after = makeButton("Later rows", "quiet", () => turn(PAGE));
-  const chips = make("div", { class: "chips", role: "group", "aria-label": "Which rows are shown" });
+  const before = makeButton("Previous rows", "quiet", () => turn(-PAGE));
+  const after = makeButton("Next rows", "quiet", () => turn(PAGE));
+  const chips = make("div", { class: "chips", role: "group", "aria-label": "Filter rows" });
+  const bulk = makeBulk(view);
   let filter = FILTERS.find(([name]) => name === (report.counts.ambiguous > 0 ? "ambiguous" : "all"));
   let from = 0;
 
   const show = () => {
     const wanted = report.rows.filter(filter[2]);
     const shown = wanted.slice(from, from + PAGE);
-    list.replaceChildren(...shown.map((row) => makeRow(row, room)));
+    list.replaceChildren(...shown.map((row) => makeRow(row, view)));
     list.hidden = shown.length === 0;
-    setText(place, wanted.length === 0 ? "No such row."
+    setText(place, wanted.length === 0 ? "No rows."
       : wanted.length <= PAGE ? "" : `Rows ${count(from + 1)} to ${count(from + shown.length)} of ${count(wanted.length)}`);
     before.hidden = from === 0;
     after.hidden = from + PAGE >= wanted.length;
     for (const chip of chips.children) setAttribute(chip, "aria-pressed", String(chip.dataset.filter === filter[0]));
+    bulk.show();
   };
   const turn = (by) => {
     from = Math.max(0, from + by);
@@ -58,7 +62,7 @@ export function makeRows(context, report, decided) {
       show();
     }, { "data-filter": one[0] })));
   show();
-  const element = make("div", { class: "listing" }, make("h3", {}, "Row by row"), chips, list, makeBad(report),
+  const element = make("div", { class: "listing" }, make("h3", {}, "Rows"), chips, bulk.element, list, makeBad(report),
     make("div", { class: "actions" }, before, after, place));
   return { element };
 }
@@ -72,120 +76,201 @@ function makeBad({ bad, counts }) {
       more > 0 && make("li", {}, `and ${count(more)} more`)));
 }
 
-function makeRow(row, room) {
+// --- Many rows at once ---
+
+/** What all matches have in common says nothing about one of them. */
+const COMMON = /^the same /;
+
+/** What distinguishes a row's best match, such as "studio version, not live". */
+function differenceOf({ candidates }) {
+  const [best] = candidates || [];
+  return best ? best.reasons.filter((reason) => !COMMON.test(reason)).join(", ") || "the same names" : null;
+}
+
+/** Rows to review, by what distinguishes their best match; the largest group first. */
+function groupsOf({ report, decisions }) {
+  const groups = new Map();
+  for (const row of report.rows) {
+    if (row.outcome !== "ambiguous" || decisions.has(row)) continue;
+    const difference = differenceOf(row);
+    if (difference) groups.set(difference, [...(groups.get(difference) || []), row]);
+  }
+  return [...groups].filter(([, rows]) => rows.length > 1).sort((one, other) => other[1].length - one[1].length);
+}
+
+/** A line for each group of rows that have the same difference, and one to undo what was accepted together. */
+function makeBulk(view) {
+  const { context, decisions } = view;
+  const element = make("ul", { class: "bulk plain" });
+  let last = null;
+
+  const accept = (button, rows) => context.act(button, async () => {
+    const accepted = [];
+    try {
+      await inTurns(rows, async (row) => {
+        const [item] = row.candidates;
+        const { id } = await save(view, "pin", item, row);
+        decisions.set(row, { ids: [id], kind: "pin", item });
+        accepted.push(row);
+      });
+    } finally {
+      if (accepted.length > 0) last = accepted;
+      view.told();
+      view.show();
+    }
+    return { message: `${counted(accepted.length, "row")} accepted.` };
+  }, () => element.querySelector("button")?.focus());
+
+  const undo = (button) => context.act(button, async () => {
+    const rows = last.filter((row) => decisions.has(row));
+    await context.ask("DELETE", "match/pins", { ids: rows.flatMap((row) => decisions.get(row).ids) });
+    for (const row of rows) decisions.delete(row);
+    last = null;
+    view.told();
+    view.show();
+    return { message: `${counted(rows.length, "row")} to review again.` };
+  }, () => element.querySelector("button")?.focus());
+
+  const show = () => {
+    const lines = groupsOf(view).map(([difference, rows]) => {
+      const button = makeButton(`Accept all ${count(rows.length)}`, "quiet small", () => accept(button, rows),
+        { "aria-label": `Accept all ${count(rows.length)}: ${difference}` });
+      return make("li", { class: "row apart" }, make("span", { class: "grow" }, `${counted(rows.length, "row")}: ${difference}`), button);
+    });
+    if (last) {
+      const button = makeButton("Undo", "quiet small", () => undo(button), { "aria-label": `Undo: ${count(last.length)} rows accepted together` });
+      lines.push(make("li", { class: "row apart" }, make("span", { class: "grow" }, `${counted(last.length, "row")} accepted together.`), button));
+    }
+    element.replaceChildren(...lines);
+    element.hidden = lines.length === 0;
+  };
+  return { element, show };
+}
+
+/** Does some work for each of these, a few at a time. */
+async function inTurns(items, work) {
+  const waiting = [...items];
+  const worker = async () => {
+    while (waiting.length > 0) await work(waiting.shift());
+  };
+  await Promise.all(Array.from({ length: Math.min(AT_ONCE, items.length) }, worker));
+}
+
+// --- One row ---
+
+function makeRow(row, view) {
   row.candidates ??= [];
   const element = make("li", { tabindex: "-1", "data-line": row.line });
   const show = () => {
-    const decision = room.decisions.get(row);
-    element.replaceChildren(...partsOf(row, decision, room, show));
+    const decision = view.decisions.get(row);
+    element.replaceChildren(...partsOf(row, decision, view, show));
   };
   show();
   return element;
 }
 
-function partsOf(row, decision, room, show) {
-  const [state, word] = decision ? ["good", "Decided by you"] : OUTCOMES[row.outcome];
+function partsOf(row, decision, view, show) {
+  const [state, word] = decision ? ["good", decision.kind === "pin" ? "Accepted" : "Rejected"] : OUTCOMES[row.outcome];
   const wanted = make("div", { class: "wanted" }, make("small", {}, `Row ${count(row.line)}`),
     make("b", {}, row.title || "(no title)"), make("span", {}, byline(row)));
-  const verdict = make("div", { class: "judged" }, makeState(state, word), row.item && !decision && makeItem(row.item, row),
-    decision && makeDecision(decision, row, room, show));
+  const result = make("div", { class: "judged" }, makeState(state, word), row.item && !decision && makeItem(row.item, row),
+    decision && makeDecision(decision, row, view, show));
   const isOpen = row.outcome === "ambiguous" && !decision;
   const others = decision || row.title.trim() === "" ? null
-    : row.outcome === "ambiguous" || row.outcome === "missing" ? makeChoices(row, room, show, isOpen) : null;
-  return [wanted, verdict, others].filter(Boolean);
+    : row.outcome === "ambiguous" || row.outcome === "missing" ? makeChoices(row, view, show, isOpen) : null;
+  return [wanted, result, others].filter(Boolean);
 }
 
 const byline = ({ artist, album }) => [artist, album].filter(Boolean).join(" · ");
 
-/** The item a row means, and why it is believed to. */
+/** The item of a row, and why it matches. */
 function makeItem(item, row) {
   const isSame = item.title === row.title && item.artist === row.artist;
   return make("span", { class: "item" }, isSame ? item.album : [item.title, byline(item)].filter(Boolean).join(" · "),
     make("small", {}, item.reasons.join(", ")));
 }
 
-/** What a row may mean, to choose from. */
-function makeChoices(row, room, show, isOpen) {
+/** Possible matches of a row, to choose from. */
+function makeChoices(row, view, show, isOpen) {
   const list = make("ul", { class: "candidates" });
-  const fill = (candidates) => list.replaceChildren(...candidates.map((one) => makeCandidate(one, row, room, show)));
+  const fill = (candidates) => list.replaceChildren(...candidates.map((one) => makeCandidate(one, row, view, show)));
   fill(row.candidates);
   const number = row.candidates.length;
-  const summary = number === 0 ? "Look under another name"
-    : number === 1 ? "1 track it may be" : `${count(number)} tracks it may be`;
-  const search = makeSearch(row, room, fill);
+  const summary = number === 0 ? "Search by another name" : counted(number, "possible match", "possible matches");
+  const search = makeSearch(row, view, fill);
   return make("details", { class: "choices", open: isOpen }, make("summary", {}, summary), list, number === 0 ? search
-    : make("details", { class: "more" }, make("summary", {}, "Look under another name"), search));
+    : make("details", { class: "more" }, make("summary", {}, "Search by another name"), search));
 }
 
-function makeCandidate(one, row, room, show) {
+function makeCandidate(one, row, view, show) {
   const name = [one.title, one.artist].filter(Boolean).join(" by ");
-  const take = makeButton("Take this", "quiet small", () => decide(take, "pin", one, row, room, show),
-    { "aria-label": `Take this: ${name}, for row ${row.line}` });
-  const never = makeButton("Never this", "quiet small", () => decide(never, "rejection", one, row, room, show),
-    { "aria-label": `Never this: ${name}, for row ${row.line}` });
+  const accept = makeButton("Accept", "quiet small", () => decide(accept, "pin", one, row, view, show),
+    { "aria-label": `Accept: ${name}, for row ${row.line}` });
+  const reject = makeButton("Reject", "quiet small", () => decide(reject, "rejection", one, row, view, show),
+    { "aria-label": `Reject: ${name}, for row ${row.line}` });
   return make("li", {}, make("div", {}, make("b", {}, one.title), make("span", {}, byline(one)),
-    make("small", {}, [`fits ${percent(Math.min(1, one.score))}`, ...one.reasons].join(", "))),
-  make("div", { class: "actions" }, take, never));
+    make("small", { title: one.reasons.join(", ") }, `${percent(Math.min(1, one.score))} match: ${differenceOf({ candidates: [one] })}`)),
+  make("div", { class: "actions" }, accept, reject));
 }
 
-/** Looks for a row by other words. */
-function makeSearch(row, room, fill) {
-  const name = make("input", { type: "text", value: row.title, "aria-label": `Title to look for instead, row ${row.line}` });
-  const artist = make("input", { type: "text", value: row.artist, "aria-label": `Artist to look for instead, row ${row.line}` });
+/** Searches for a row by another name. */
+function makeSearch(row, view, fill) {
+  const name = make("input", { type: "text", value: row.title, "aria-label": `Title to search for instead, row ${row.line}` });
+  const artist = make("input", { type: "text", value: row.artist, "aria-label": `Artist to search for instead, row ${row.line}` });
   const said = make("p", { class: "fine", role: "status" });
   const submit = async (event) => {
     event.preventDefault();
     try {
-      const { tracks } = await room.context.ask("POST", "match/tracks", {
-        library: room.report.library, policy: "prefer-version-else-any",
+      const { tracks } = await view.context.ask("POST", "match/tracks", {
+        library: view.report.library, policy: "prefer-version-else-any",
         tracks: [{ title: name.value, artist: artist.value }],
       });
       const candidates = tracks[0].candidates.map((one) => ({ ...one, artist: one.artist || "", album: one.album || "",
         reasons: one.why ? [one.why] : [] }));
-      setText(said, candidates.length === 0 ? "Nothing in the library is called like that." : "");
+      setText(said, candidates.length === 0 ? "No track with this name is in the library." : "");
       fill(candidates);
     } catch (error) {
       setText(said, error.message);
     }
   };
   return make("form", { class: "search", on: { submit } }, name, artist,
-    make("button", { type: "submit", class: "quiet small" }, "Look"), said);
+    make("button", { type: "submit", class: "quiet small" }, "Search"), said);
 }
 
-/** Keeps a decision about a row, for this and all later runs. */
-function decide(button, kind, item, row, room, show) {
-  const { context, report } = room;
-  const track = { title: row.title, artist: row.artist, album: row.album };
-  context.act(button, async () => {
-    const { id } = await context.ask("PUT", "match/pins", { library: report.library, kind, track, key: item.key });
-    return { id, message: kind === "pin" ? `Row ${row.line} is ${item.title}, from now on.`
-      : `Row ${row.line} is never ${item.title}.` };
+/** Saves a decision about a row, for this and all later runs. */
+function save({ context, report }, kind, item, { title, artist, album }) {
+  return context.ask("PUT", "match/pins", { library: report.library, kind, track: { title, artist, album }, key: item.key });
+}
+
+function decide(button, kind, item, row, view, show) {
+  view.context.act(button, async () => {
+    const { id } = await save(view, kind, item, row);
+    return { id, message: kind === "pin" ? `Row ${row.line}: ${item.title} accepted.` : `Row ${row.line}: ${item.title} rejected.` };
   }, ({ id }) => {
     if (kind === "rejection") row.candidates = row.candidates.filter((one) => one !== item);
-    room.decisions.set(row, { ids: [...(room.decisions.get(row)?.ids || []), id], kind, item });
-    room.told();
+    view.decisions.set(row, { ids: [...(view.decisions.get(row)?.ids || []), id], kind, item });
+    view.told();
     show();
     focusRow(row);
   });
 }
 
-/** What was decided, and taking it back. */
-function makeDecision({ ids, kind, item }, row, room, show) {
-  const undo = makeButton("Undo", "quiet small", () => room.context.act(undo, async () => {
-    await room.context.ask("DELETE", "match/pins", { ids });
-    return { message: `Row ${row.line} is as it was.` };
+/** A decision, with its undo. */
+function makeDecision({ ids, kind, item }, row, view, show) {
+  const undo = makeButton("Undo", "quiet small", () => view.context.act(undo, async () => {
+    await view.context.ask("DELETE", "match/pins", { ids });
+    return { message: `Row ${row.line}: decision undone.` };
   }, () => {
-    room.decisions.delete(row);
+    view.decisions.delete(row);
     if (kind === "rejection") row.candidates = [...row.candidates, item];
-    room.told();
+    view.told();
     show();
     focusRow(row);
   }), { "aria-label": `Undo: the decision about row ${row.line}` });
-  return make("span", { class: "item" }, `${kind === "pin" ? "It is" : "It is never"} ${item.title}`,
-    make("small", {}, byline(item)), undo);
+  return make("span", { class: "item" }, item.title, make("small", {}, byline(item)), undo);
 }
 
-/** The button that was pressed is gone: its row takes the focus. */
+/** The pressed button is gone: its row takes the focus. */
 function focusRow(row) {
   const element = document.querySelector(`.rows [data-line="${row.line}"]`);
   if (element) element.focus({ preventScroll: true });

@@ -1,11 +1,11 @@
-// One run: begun with a playlist, followed to its end.
+// One run: sending the playlist, and following the run to its end.
 
 import { Refusal, query } from "../api.js";
 import { make, makeButton } from "../dom.js";
 import { makeProgress, showProgress } from "../table.js";
 import { counted, duration, sentence } from "../words.js";
 
-/** Where a run cannot be heard, it is asked for as often. */
+/** Polling interval where events do not arrive. */
 const LOOK_EVERY_MS = 2000;
 
 /** Sends a playlist as it is: what its bytes mean is found out by the server. Returns the run. */
@@ -23,15 +23,15 @@ export async function sendPlaylist({ body, name }, said, signal) {
     });
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Refusal(path, 0, { title: "It could not be sent",
-      detail: "Greenroom does not answer, or the file was changed meanwhile: choose it again." });
+    throw new Refusal(path, 0, { title: "Not sent",
+      detail: "Greenroom does not answer, or the file has changed: choose it again." });
   }
   const answer = await response.json().catch(() => ({}));
   if (!response.ok) throw new Refusal(path, response.status, { detail: sentence(answer.detail || answer.title) });
   return answer;
 }
 
-/** Hears of a run until it ends; `close` ends hearing. */
+/** Follows a run until it ends; `close` stops that. */
 export function followRun(context, id, show, ended) {
   const path = `playlists/runs/${encodeURIComponent(id)}`;
   const source = new EventSource(`api/v1/${path}`);
@@ -54,7 +54,7 @@ export function followRun(context, id, show, ended) {
       show(run);
     } catch (error) {
       if (error.status === 404) {
-        return end({ run: id, state: "failed", error: { message: "Greenroom was restarted meanwhile. Look it up again." } });
+        return end({ run: id, state: "failed", error: { message: "Greenroom was restarted. Preview again." } });
       }
     }
     if (!isOver) timer = setTimeout(look, LOOK_EVERY_MS);
@@ -71,10 +71,10 @@ export function followRun(context, id, show, ended) {
 
 /** A run that is under way. */
 export function makeUnderway(context, id) {
-  const progress = makeProgress("How far it is");
+  const progress = makeProgress("Progress of the run");
   const cancel = makeButton("Cancel", "quiet", () => context.act(cancel, async () => {
     await context.ask("POST", `playlists/runs/${encodeURIComponent(id)}/cancel`);
-    return { message: "It stops before the next write. What was written stays." };
+    return { message: "Stops before the next write. What was written stays." };
   }));
   const element = make("div", { class: "card underway" }, progress, cancel);
   const show = (run) => showProgress(progress, shareOf(run.progress), stageOf(run.progress));
@@ -87,17 +87,17 @@ function shareOf({ done, total, percent }) {
   return typeof percent === "number" ? percent / 100 : null;
 }
 
-/** How far a run is, in words. */
+/** The stage of a run as text. */
 export function stageOf({ stage, done, total, account, percent, left_ms: leftMs }) {
   switch (stage) {
-    case "queued": return "Begins soon";
+    case "queued": return "Starting";
     case "waiting-for-library": {
       const left = leftMs === null ? "" : `, about ${duration(leftMs / 1000)} left`;
-      return `Waits for the library to be read whole${percent === null ? "" : `: ${percent} %`}${left}`;
+      return `Waiting for the index build${percent === null ? "" : `: ${percent} %`}${left}`;
     }
-    case "reading-source": return "Reads the playlist it comes from";
-    case "resolving": return `Looked up ${done} of ${counted(total, "row")}`;
-    case "writing": return `Writes${account ? ` for ${account}` : ""}: ${done} of ${counted(total, "track")}`;
-    default: return "Ends";
+    case "reading-source": return "Reading the playlist";
+    case "resolving": return `Matched ${done} of ${counted(total, "row")}`;
+    case "writing": return `Importing${account ? ` for ${account}` : ""}: ${done} of ${counted(total, "track")}`;
+    default: return "Finishing";
   }
 }

@@ -1,4 +1,4 @@
-// The view "Playlists": bringing a playlist of elsewhere onto a server, and what became of earlier ones.
+// Playlists: import, review, earlier runs, automatic syncs.
 
 import { make, makeSection } from "../dom.js";
 import { makeForm } from "./playlist-form.js";
@@ -13,14 +13,14 @@ export function render(root, context) {
   const runs = makeRuns(context, (id) => open(id, null));
   let underway = null;
 
-  /** Carries out what the form says: a dry run, or for good. */
+  /** Sends what the form holds: a preview, or the import. */
   const begin = async (wish, isDry) => {
     const { run } = await wish.send(isDry);
     open(run, wish);
     runs.look();
-    return { message: isDry ? "It is looked up. Nothing is written." : "It is being written." };
+    return { message: isDry ? "Matching. Nothing is written." : "Importing." };
   };
-  /** Shows how far a run is, and what comes of it. `wish` is what it carries out, where this page knows that. */
+  /** Shows the progress and the result of a run. `wish` is its request, if this page sent it. */
   const open = (id, wish) => {
     if (underway) underway.close();
     const began = document.activeElement;
@@ -33,7 +33,7 @@ export function render(root, context) {
         write: (button, mayShrink) => context.act(button, () => begin(wish.meaning(mayShrink), false)),
       });
       outcome.replaceChildren(report.element);
-      // Whoever waited for it is led there; whoever went on elsewhere is left in peace.
+      // The focus moves only if it has not moved elsewhere meanwhile.
       if ([document.body, began].includes(document.activeElement)) report.heading.focus();
       context.say(report.said);
     });
@@ -41,11 +41,11 @@ export function render(root, context) {
 
   const form = makeForm(context, (button, wish) => context.act(button, () => begin(wish, true)));
   root.append(
-    make("p", { class: "lead" }, "A playlist of another service or player, brought onto your server. Each row is looked "
-      + "for in Greenroom's own list of the library; nothing is written before you have seen what would be."),
-    makeSection("Bring a playlist over", null, form.element), outcome,
-    makeSection("Earlier runs", "The last fifty, also those of the command line and of apps.", runs.element),
-    makeSection("Kept in step by themselves", null, makeStanding(context).element),
+    make("p", { class: "lead" }, "Import a playlist of another service or player. Each row is matched with your library; "
+      + "the preview shows the result before anything is written."),
+    makeSection("Import playlist", null, form.element), outcome,
+    makeSection("Earlier runs", "The last 50, including those of the command line and of apps.", runs.element),
+    makeSection("Automatic sync", null, makeStanding(context).element),
   );
   return () => underway && underway.close();
 }

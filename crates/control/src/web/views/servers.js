@@ -1,41 +1,42 @@
-// Each media server: how it does, where apps find it, how its reads are answered.
+// Each media server: its state, its address for apps, its cache mode.
 
 import { ask } from "../api.js";
 import { keep, make, makeButton, makeEmpty, makeSection, setAttribute, setText } from "../dom.js";
 import { makeAddress, makePlaces, queueNow, queueSoFar, sentenceOf, stateOf } from "../server.js";
 import { makeTable } from "../table.js";
+import { makeWarnings } from "../warning.js";
 import { KINDS, count, percent } from "../words.js";
 
 export const title = "Servers";
 
 const MODES = [
-  ["cache", "Cache", "Reads are answered from what is kept where that is allowed."],
-  ["observe", "Observe", "The server answers everything; Greenroom only watches, and tells what it would have saved."],
-  ["bypass", "Bypass", "The server answers everything, as without Greenroom. Also after a restart."],
+  ["cache", "Cache", "Reads are served from the cache where that is allowed."],
+  ["observe", "Observe", "The server answers everything; Greenroom works out what the cache would have saved."],
+  ["bypass", "Bypass", "The server answers everything, as without Greenroom. It stays so after a restart."],
 ];
 
 const BREAKERS = {
-  closed: "closed: the server is asked as usual",
-  suspecting: "suspecting: several requests failed, the server is being tried",
-  open: "open: the server is left in peace, and asked now and then whether it is back",
-  "half-open": "half open: one request tries whether the server is back",
+  closed: "closed: requests are sent as usual",
+  suspecting: "checking: several requests failed, the server is being probed",
+  open: "open, retrying",
+  "half-open": "open, retrying now",
 };
 
 const COUNTS = [
-  ["requests_to_server", "Sent on", "requests sent to it since counting began"],
-  ["own", "Our own", "of these, no app waited for"],
-  ["in_flight", "Under way", "it works on now"],
+  ["requests_to_server", "Upstream requests", "sent to it since the start"],
+  ["own", "Background refreshes", "of these, our own"],
+  ["in_flight", "In flight", "unanswered now"],
 ];
 const MORE_COUNTS = [
-  ["writes", "Writes", "changes passed on"],
-  ["streams", "Streams", "passed through: media, sockets, the unknown"],
-  ["unauthorised", "No token", "asked without one where it is needed"],
-  ["refused", "Refused", "requests that make no sense"],
-  ["offline", "Refused while down", "not kept, or a change"],
-  ["outages", "Outages", "how often it went down"],
-  ["probes", "Probes", "how often it was asked whether it is back"],
-  ["unattached", "Early reads", "how often reads passed before its event sockets were back"],
-  ["doubted", "Doubted", "lists so much shorter than before that they were not believed"],
+  ["writes", "Writes", "changes, forwarded"],
+  ["streams", "Passed through", "media, sockets, unknown paths"],
+  ["unauthorised", "No token", "requests without one where it is needed"],
+  ["refused", "Rejected", "invalid requests"],
+  ["offline", "Rejected while down", "not cached, or a change"],
+  ["outages", "Outages", ""],
+  ["probes", "Probes", "checks whether it is up again"],
+  ["unattached", "Early reads", "served before its events were received again"],
+  ["doubted", "Suspicious (held back)", "lists much shorter than before"],
 ];
 
 export function render(root, context) {
@@ -45,11 +46,11 @@ export function render(root, context) {
     "Add one to the configuration file, then start Greenroom again.",
   );
   const bypasses = make("ul", { class: "lines" });
-  const bypassed = makeSection("Bypassed in part", "What goes past the cache, beside whole servers.", bypasses);
+  const bypassed = makeSection("Partial bypasses", "Request types and apps that are not served from the cache.", bypasses);
   const reports = make("div", { class: "stack" });
   const observed = makeSection(
-    "What the cache would do",
-    "What observing tells. Saved is set against all that Greenroom asks itself.",
+    "Observe mode",
+    "What the cache would have done. The saving is net of Greenroom's own requests.",
     reports,
   );
   root.append(empty, cards, bypassed, observed);
@@ -85,13 +86,25 @@ function makeServer(server, context) {
     called: make("p", { class: "fine" }),
     about: make("p", { class: "fine" }),
     verdict: make("p", { class: "verdict" }),
+    warnings: makeWarnings(context, "brief"),
+    mode: server.mode,
+    pending: null,
   };
   const fact = (name, key, why) =>
     make("div", {}, make("dt", {}, name, why && make("small", {}, why)), (parts[key] = make("dd")));
+  // Until the change is confirmed by the next numbers, the switch shows where it is going.
+  const change = async (mode) => {
+    parts.pending = mode;
+    showModes(parts, parts.mode);
+    try {
+      return await ask("PUT", "mode", { server: server.name, mode });
+    } catch (error) {
+      settle(parts);
+      throw error;
+    }
+  };
   parts.modes = MODES.map(([mode, label]) => {
-    const button = makeButton(label, "", () =>
-      context.act(button, () => ask("PUT", "mode", { server: server.name, mode })),
-    );
+    const button = makeButton(label, "", () => context.act(button, () => change(mode), () => setTimeout(() => settle(parts), PENDING_MS)));
     return [mode, button];
   });
   const card = make(
@@ -100,6 +113,7 @@ function makeServer(server, context) {
     make("header", { class: "row apart" }, parts.light, parts.kind),
     make("p", {}, parts.mood, parts.more),
     parts.called,
+    parts.warnings.element,
     make(
       "div",
       { class: "point" },
@@ -112,7 +126,7 @@ function makeServer(server, context) {
       { class: "stack tight" },
       make(
         "div",
-        { class: "switch", role: "group", "aria-label": "How reads of " + server.name + " are answered" },
+        { class: "switch", role: "group", "aria-label": "Cache mode of " + server.name },
         parts.modes.map(([, button]) => button),
       ),
       parts.about,
@@ -123,18 +137,18 @@ function makeServer(server, context) {
       { class: "facts" },
       COUNTS.map(([key, name, why]) => fact(name, key, why)),
       fact("Queue", "queue"),
-      fact("Breaker", "breaker"),
+      fact("Circuit breaker", "breaker"),
     ),
     make(
       "details",
       {},
-      make("summary", {}, "More figures"),
+      make("summary", {}, "More numbers"),
       make(
         "dl",
         { class: "facts" },
         MORE_COUNTS.map(([key, name, why]) => fact(name, key, why)),
-        fact("Queue so far", "queue_so_far"),
-        fact("Prefetch", "prefetch", "loads ahead of an app's next question"),
+        fact("Queue since start", "queue_so_far"),
+        fact("Prefetch", "prefetch", "loads before an app's next request"),
       ),
     ),
   );
@@ -152,16 +166,19 @@ function showServer(card, server, figures) {
   setText(
     parts.called,
     server.title && server.title !== server.name
-      ? "It calls itself “" + server.title + "”."
+      ? "Its own name is “" + server.title + "”."
       : server.title
         ? ""
         : server.version
           ? ""
-          : "It has not said yet who it is.",
+          : "Name and version are not known yet.",
   );
   parts.called.hidden = !parts.called.textContent;
-  for (const [mode, button] of parts.modes) setAttribute(button, "aria-pressed", String(mode === server.mode));
-  setText(parts.about, MODES.find(([mode]) => mode === server.mode)[2]);
+  if (server.mode === parts.pending) parts.pending = null;
+  showModes(parts, server.mode);
+  const warnings = figures.warnings.filter((warning) => warning.server === server.name);
+  parts.warnings.show(warnings);
+  parts.warnings.element.hidden = warnings.length === 0;
   const { observed } = server;
   setText(parts.verdict, observed ? verdictOf(server.mode, observed) : "");
   parts.verdict.hidden = !observed;
@@ -172,7 +189,27 @@ function showServer(card, server, figures) {
   setText(parts.prefetch, prefetchOf(server, figures.classes));
 }
 
-/** What was loaded ahead, and what became of it. */
+/** A change that the numbers do not show within this time is not pending any more. */
+const PENDING_MS = 10000;
+
+/** Shows the mode, and the one that was chosen and is not confirmed yet. */
+function showModes(parts, current) {
+  parts.mode = current;
+  for (const [mode, button] of parts.modes) {
+    setAttribute(button, "aria-pressed", String(mode === current));
+    setAttribute(button, "data-pending", mode === parts.pending ? "" : null);
+  }
+  const shown = MODES.find(([mode]) => mode === (parts.pending || current));
+  setText(parts.about, parts.pending ? "Switching to " + shown[1] + "…" : shown[2]);
+}
+
+/** The change did not come about: nothing is pending any more. */
+function settle(parts) {
+  parts.pending = null;
+  showModes(parts, parts.mode);
+}
+
+/** Prefetched responses and what became of them. */
 function prefetchOf({ name, prefetch }, classes) {
   if (!prefetch.enabled) return "off";
   const sum = (key) => classes.filter((of) => of.server === name).reduce((all, of) => all + of[key], 0);
@@ -182,14 +219,14 @@ function prefetchOf({ name, prefetch }, classes) {
     count(sum("ahead_useful")) +
     " read, " +
     count(sum("ahead_useless")) +
-    " let go unread, " +
+    " evicted unread, " +
     count(prefetch.failed) +
     " failed"
   );
 }
 
 function makeObserved(server) {
-  const tables = { classes: observedTable("Class"), apps: observedTable("App") };
+  const tables = { classes: observedTable("Request type"), apps: observedTable("App") };
   const verdict = make("p", { class: "verdict" });
   const card = make(
     "article",
@@ -207,28 +244,28 @@ function showObserved({ tables, verdict }, { mode, observed }) {
   for (const key of ["classes", "apps"]) tables[key].show(observed[key]);
 }
 
-const verdictOf = (mode, observed) => observed.verdict + (mode === "observe" ? "." : ", when it was observed last.");
+const verdictOf = (mode, observed) => observed.verdict + (mode === "observe" ? "." : " (last observation).");
 
 function observedTable(name) {
   return makeTable(
-    "What observing tells, by " + name.toLowerCase(),
+    "Observe mode, by " + name.toLowerCase(),
     [
       { name, kind: "name", value: (row) => row.name },
       {
-        name: "Saved",
+        name: "Saving",
         value: (row) => (row.saved_percent < 0 ? "− " : "") + percent(Math.abs(row.saved_percent) / 100),
-        about: "would not have reached the server",
+        about: "would not have been sent to the server",
       },
-      { name: "Asked", kind: "count", value: (row) => row.asked, about: "requests that were observed" },
-      { name: "Reached", kind: "count", value: (row) => row.reached, about: "would have reached the server" },
-      { name: "Our own", kind: "count", value: (row) => row.own, about: "of these, refreshes no app waits for" },
+      { name: "Requests", kind: "count", value: (row) => row.asked, about: "observed" },
+      { name: "Sent to server", kind: "count", value: (row) => row.reached, about: "would have been sent" },
+      { name: "Background refreshes", kind: "count", value: (row) => row.own, about: "of these, our own" },
       {
         name: "Behind",
         kind: "count",
         value: (row) => row.moved + row.changed + row.right_ended,
-        about: "answers a little older than the server's, as their class allows",
+        about: "responses older than the server's, within the allowed age",
       },
-      { name: "Differed", kind: "bad", value: (row) => row.differed, about: "answers that no rule explains" },
+      { name: "Differed", kind: "bad", value: (row) => row.differed, about: "responses that differ without a reason" },
     ],
     (row) => row.name,
   );
@@ -238,7 +275,7 @@ function makeBypass(bypass, context) {
   const words =
     ["server", "class", "app"]
       .filter((word) => bypass[word])
-      .map((word) => word + " " + bypass[word])
+      .map((word) => (word === "class" ? "request type" : word) + " " + bypass[word])
       .join(", ") || "everything";
   const button = makeButton(
     "End",
@@ -248,7 +285,7 @@ function makeBypass(bypass, context) {
         await ask("DELETE", "bypass", bypass);
         return { message: "No longer bypassed: " + words + "." };
       }),
-    { "aria-label": "End bypassing " + words },
+    { "aria-label": "End the bypass of " + words },
   );
   return make("li", { class: "card row apart" }, make("span", {}, words), button);
 }

@@ -1,4 +1,4 @@
-// How long answers are kept, what is kept now, and whether notices arrive.
+// TTL policies, the cache, and notifications.
 
 import { ask, query } from "../api.js";
 import {
@@ -6,6 +6,7 @@ import {
   make,
   makeButton,
   makeChoice,
+  makeCopy,
   makeEmpty,
   makeLoading,
   makeSection,
@@ -14,29 +15,29 @@ import {
   newId,
   setText,
 } from "../dom.js";
-import { makeTable } from "../table.js";
-import { CLASSES, duration } from "../words.js";
+import { makeShare, makeTable, showShare } from "../table.js";
+import { CLASSES, bytes, counted, duration } from "../words.js";
 
 export const title = "Settings";
 
 const LIFETIMES = [
-  ["fresh_s", "Fresh", "answered at once, without asking the server"],
-  ["fresh_with_signal_s", "Fresh with events", "the same, while the server tells by itself when something changes"],
-  ["stale_s", "Stale", "after that: answered at once a little older, and refreshed behind"],
-  ["stale_on_error_s", "While down", "how long an answer may be used while the server does not answer"],
+  ["fresh_s", "Fresh", "served without a request to the server"],
+  ["fresh_with_signal_s", "Fresh with events", "the same, while the server's events are received"],
+  ["stale_s", "Stale", "after that: served at once and refreshed in the background"],
+  ["stale_on_error_s", "While down", "served while the server does not answer"],
 ];
 
 /** A year. */
 const MOST_S = 31536000;
 
 export function render(root, context) {
-  root.append(lifetimes(context), care(context), notices(context));
+  root.append(lifetimes(context), care(context), storage(context), notices(context));
 }
 
 const textOf = (seconds) =>
   seconds === null || seconds === undefined ? "–" : seconds === 0 ? "never" : duration(seconds);
 
-// --- Lifetimes ---
+// --- TTL policies ---
 
 function lifetimes(context) {
   const place = make("div", {}, makeLoading());
@@ -51,16 +52,16 @@ function lifetimes(context) {
     value: (item) => textOf(item[key]) + (item[key] === item.default[key] ? "" : " *"),
   });
   const table = makeTable(
-    "Lifetimes",
+    "TTL policies",
     [
-      { name: "Kind of question", kind: "name", value: (item) => [item.class, CLASSES[item.class] || ""] },
+      { name: "Request type", kind: "name", value: (item) => [item.class, CLASSES[item.class] || ""] },
       ...LIFETIMES.map(column),
       {
         name: "Set by",
         isWords: true,
-        value: (item) => (item.changed ? "you, here" : item.configured ? "the file" : "Greenroom"),
+        value: (item) => (item.changed ? "this page" : item.configured ? "configuration" : "default"),
         about:
-          "“you, here” is kept over restarts and goes before the configuration file; * marks what is not as Greenroom has it by itself",
+          "a change made on this page survives a restart and overrides the configuration file; * marks values that differ from the default",
       },
       {
         name: "Change",
@@ -71,7 +72,7 @@ function lifetimes(context) {
             "Change…",
             "quiet small",
             () => dialog.open(items.find((now) => keyOf(now) === keyOf(item)) || item),
-            { "aria-label": "Change how long " + item.class + " of " + item.server + " is kept" },
+            { "aria-label": "Change the TTL policy of " + item.class + " on " + item.server },
           ),
       },
     ],
@@ -97,7 +98,7 @@ function lifetimes(context) {
     place.replaceChildren(
       items.length > 0
         ? table.element
-        : makeEmpty("No lifetimes yet.", "They are listed when a media server is configured."),
+        : makeEmpty("No TTL policies yet.", "They are listed when a media server is configured."),
     );
   };
   const again = context.every(60000, async () => {
@@ -109,8 +110,8 @@ function lifetimes(context) {
     }
   });
   return makeSection(
-    "Lifetimes",
-    "How long an answer is used before the server is asked again. Longer saves more requests, shorter is newer. What the server announces as changed is never used any longer, whatever is said here.",
+    "TTL policies",
+    "How long cached responses are served, by request type. Longer saves more requests, shorter is fresher. Content that the server reports as changed is always loaded again.",
     filters,
     place,
     dialog.element,
@@ -119,7 +120,7 @@ function lifetimes(context) {
 
 const keyOf = (item) => item.server + "/" + item.class;
 
-/** Where one class's lifetimes are changed, with what longer ones would have saved. */
+/** The editor of one request type's TTL policy, with what other values would have saved. */
 function makeEditor(context, done) {
   const heading = make("h2", { id: newId("editor") });
   const about = make("p");
@@ -151,8 +152,8 @@ function makeEditor(context, done) {
   const whatIf = make("div", { class: "what-if" });
   const error = make("p", { class: "error", role: "alert", hidden: true });
   const cancel = makeButton("Cancel", "quiet", () => dialog.close());
-  const reset = makeButton("Reset", "danger", () => send(reset, "DELETE", {}));
-  const save = make("button", { type: "submit", class: "main" }, "Keep these");
+  const reset = makeButton("Reset to default", "danger", () => send(reset, "DELETE", {}));
+  const save = make("button", { type: "submit", class: "main" }, "Save");
   const dialog = make(
     "dialog",
     { "aria-labelledby": heading.id, class: "editor" },
@@ -189,7 +190,7 @@ function makeEditor(context, done) {
     for (const { key, input } of fields) {
       const value = input.validity.badInput ? NaN : input.value.trim() === "" ? null : Number(input.value);
       if (value !== null && !(Number.isInteger(value) && value >= 0 && value <= MOST_S)) {
-        setText(error, "A time is a whole number of seconds, at most a year.");
+        setText(error, "Enter a whole number of seconds, at most a year (31536000).");
         error.hidden = false;
         return input.focus();
       }
@@ -200,7 +201,7 @@ function makeEditor(context, done) {
   }
 
   async function showWhatIf() {
-    whatIf.replaceChildren(make("p", { class: "fine" }, "What other lifetimes would have saved is being worked out…"));
+    whatIf.replaceChildren(make("p", { class: "fine" }, "Working out what other values would have saved…"));
     const asked = item;
     try {
       const { options, window: played } = await context.ask(
@@ -215,17 +216,17 @@ function makeEditor(context, done) {
         return make("li", { class: "row apart" }, make("span", { class: "grow" }, option.text + "."), button);
       };
       whatIf.replaceChildren(
-        make("h3", {}, "From what was asked here lately"),
+        make("h3", {}, "From recent requests"),
         options.length === 0
-          ? make("p", { class: "fine" }, "Too little was asked to say what another lifetime would save.")
+          ? make("p", { class: "fine" }, "Too few requests to say what another value would save.")
           : options.every((option) => option.saved_share === 0)
-            ? make("p", { class: "fine" }, "No other lifetime would have saved or cost a request.")
+            ? make("p", { class: "fine" }, "No other value would have saved or cost a request.")
             : make("ul", { class: "lines" }, options.map(line)),
       );
     } catch (failure) {
       if (asked === item && !context.signal.aborted)
         whatIf.replaceChildren(
-          make("p", { class: "fine" }, "What other lifetimes would have saved cannot be told: " + failure.message),
+          make("p", { class: "fine" }, "What other values would have saved is not known: " + failure.message),
         );
     }
   }
@@ -235,16 +236,16 @@ function makeEditor(context, done) {
     open(policy) {
       item = policy;
       error.hidden = true;
-      setText(heading, policy.class + " of " + policy.server);
+      setText(heading, policy.class + " on " + policy.server);
       setText(
         about,
-        (CLASSES[policy.class] ? "About " + CLASSES[policy.class] + ". " : "") +
-          (policy.user_state ? "These answers are kept apart for every user. " : "") +
-          (policy.warm ? "They are kept warm: refreshed before an app asks." : ""),
+        (CLASSES[policy.class] ? "Holds " + CLASSES[policy.class] + ". " : "") +
+          (policy.user_state ? "Cached for every user separately. " : "") +
+          (policy.warm ? "Kept warm: refreshed before apps request it." : ""),
       );
       for (const { key, input, usual } of fields) {
         input.value = policy[key] ?? "";
-        setText(usual, "By itself Greenroom has " + textOf(policy.default[key]) + ".");
+        setText(usual, "Default: " + textOf(policy.default[key]) + ".");
       }
       reset.hidden = !policy.changed;
       dialog.showModal();
@@ -254,14 +255,14 @@ function makeEditor(context, done) {
   };
 }
 
-// --- What is kept now ---
+// --- The cache ---
 
 function care(context) {
   const wanted = { server: "", class: "" };
   const server = makeChoice("Server", [], "", (value) => {
     wanted.server = value;
   });
-  const kind = makeChoice("Kind of question", [], "", (value) => {
+  const kind = makeChoice("Request type", [], "", (value) => {
     wanted.class = value;
     warm.disabled = value !== "";
   });
@@ -270,17 +271,17 @@ function care(context) {
     server.hidden = servers.length < 2;
     kind.hidden = kinds.length === 0;
     fillChoice(server, [["", "all servers"], ...servers.map(({ name }) => [name, name])], wanted.server);
-    fillChoice(kind, [["", "all kinds"], ...kinds.map((name) => [name, name])], wanted.class);
+    fillChoice(kind, [["", "all request types"], ...kinds.map((name) => [name, name])], wanted.class);
   });
   const about = () =>
-    (wanted.class ? "answers of class " + wanted.class : "all answers") + (wanted.server ? " of " + wanted.server : "");
+    (wanted.class ? "All cached responses of type " + wanted.class : "All cached responses") + (wanted.server ? " of " + wanted.server : "");
   const body = () => Object.fromEntries(Object.entries(wanted).filter(([, value]) => value));
   const scope = () => (wanted.class ? body() : { ...body(), all: true });
 
   const warm = makeButton("Warm", "main", () =>
     context.act(warm, () => ask("POST", "cache/warm", wanted.server ? { server: wanted.server } : {})),
   );
-  const stale = makeButton("Mark as stale", "quiet", () =>
+  const stale = makeButton("Invalidate", "quiet", () =>
     context.act(stale, () => ask("POST", "cache/invalidate", scope())),
   );
   const clear = makeButton("Clear…", "danger", () =>
@@ -288,11 +289,7 @@ function care(context) {
       const yes = await context.confirm({
         title: "Clear the cache?",
         text:
-          "Nothing kept until now of " +
-          about() +
-          " is used any more" +
-          (wanted.class ? "." : ", and counting begins at zero.") +
-          " The next questions go to the media server again.",
+          about() + " will be discarded. The next requests go to the media server again. Statistics stay.",
         yes: "Clear",
       });
       if (yes) context.act(clear, () => ask("POST", "cache/clear", body()));
@@ -300,7 +297,7 @@ function care(context) {
   );
   const line = (button, text) => make("div", { class: "deed" }, button, make("p", {}, text));
   return makeSection(
-    "What is kept",
+    "Cache",
     null,
     make(
       "div",
@@ -313,18 +310,18 @@ function care(context) {
       ),
       line(
         warm,
-        "Refreshes now what apps asked for lately and what is to stay warm, so that the next question is answered at once. For a whole server.",
+        "Loads now what apps request regularly, so that the next request is served from the cache. For a whole server.",
       ),
-      line(stale, "What is kept is asked for anew, and is used only while the server cannot be asked."),
+      line(stale, "Loads content again at the next request. Until then cached responses are served only while the server is down."),
       line(
         clear,
-        "Uses none of the kept answers any more. Nothing is lost on the media server; the next questions take as long as without Greenroom.",
+        "All cached responses are discarded. Nothing is lost on the media server; the next requests take as long as without Greenroom.",
       ),
     ),
   );
 }
 
-// --- Notices ---
+// --- Notifications ---
 
 function notices(context) {
   const outcome = make("ul", { class: "lines" });
@@ -333,18 +330,30 @@ function notices(context) {
       "li",
       { class: "row" },
       makeState(delivered ? "good" : "bad", target),
-      make("span", { class: "fine" }, delivered ? "took it" : reason || "did not take it"),
+      make("span", { class: "fine" }, delivered ? "delivered" : reason || "not delivered"),
     );
   const test = makeButton("Send a test", "quiet", () =>
     context.act(
       test,
-      () => ask("POST", "notices/test", {}),
-      ({ targets }) => outcome.replaceChildren(...(targets || []).map(line)),
+      async () => {
+        try {
+          return await ask("POST", "notices/test", {});
+        } catch (error) {
+          if (error.status !== 404) throw error;
+          return { message: "No target is configured.", targets: [] };
+        }
+      },
+      ({ targets }) => {
+        outcome.replaceChildren(...(targets || []).map(line));
+        snippet.hidden = (targets || []).length > 0;
+      },
     ),
   );
+  const snippet = make("div", { hidden: true }, make("p", {}, "To send messages, add a target to the configuration file and restart Greenroom:"),
+    make("pre", {}, make("code", {}, SNIPPET)), makeCopy(SNIPPET, "Copy the lines for the configuration"));
   return makeSection(
-    "Notices",
-    "A message when a server goes down or comes back, a build fails, a library shrinks, a token is rejected, or the disk cannot be used. Where it is sent is in the configuration file.",
+    "Notifications",
+    "A message when a server goes down or comes up, an index build fails, a library shrinks, a token is rejected, or the disk cannot be used.",
     make(
       "div",
       { class: "card pad stack" },
@@ -352,9 +361,35 @@ function notices(context) {
         "div",
         { class: "deed" },
         test,
-        make("p", {}, "Sends one message to every target in the configuration file, and says which of them took it."),
+        make("p", {}, "Sends a test message to every configured target and shows which of them accepted it."),
       ),
       outcome,
+      snippet,
     ),
   );
+}
+
+/** An example target, as the configuration takes it. */
+const SNIPPET = `[[notice]]
+name = "phone"
+url = "https:${"//"}ntfy.sh/your-topic"
+template = "ntfy"`;
+
+// --- Storage ---
+
+function storage(context) {
+  const bars = { memory: makeShare(), disk: makeShare() };
+  const texts = { memory: make("p", { class: "fine" }), disk: make("p", { class: "fine" }) };
+  const box = (name, key) => make("div", {}, make("h3", {}, name), bars[key], texts[key]);
+  const element = makeSection("Storage", null, make("div", { class: "card pad halves" }, box("Memory", "memory"), box("Disk", "disk")));
+  context.on("figures", ({ memory, disk }) => {
+    showShare(bars.memory, memory.max_bytes ? memory.bytes / memory.max_bytes : null);
+    setText(texts.memory, counted(memory.entries, "cached response") + ", " + bytes(memory.bytes) + " of " + bytes(memory.max_bytes)
+      + ". When it is full, the least recently used go first.");
+    bars.disk.hidden = !disk || !disk.max_bytes;
+    if (disk && disk.max_bytes) showShare(bars.disk, disk.bytes / disk.max_bytes);
+    setText(texts.disk, disk ? bytes(disk.bytes) + (disk.max_bytes ? " of " + bytes(disk.max_bytes) : "") + ". Survives a restart."
+      : "No disk cache: after a restart the first requests go to the server again.");
+  });
+  return element;
 }

@@ -1,4 +1,4 @@
-// What was asked, what reached a server, how old answers were, and whether they were right.
+// Requests by type, app, server and user: how they were answered, how fresh, and whether cached responses were right.
 
 import { ask, query } from "../api.js";
 import { RANGES, makeChart, stepsOf } from "../chart.js";
@@ -6,13 +6,13 @@ import { REASONS } from "../decision.js";
 import { fillChoice, make, makeButton, makeChoice, makeEmpty, makeLoading, makeSection, makeTrouble, setText } from "../dom.js";
 import * as live from "../live.js";
 import { makeTable } from "../table.js";
-import { CLASSES, ago, bytes, count, counted, duration, moment } from "../words.js";
+import { CLASSES, ago, bytes, count, counted, duration, moment, percent } from "../words.js";
 
 export const title = "Statistics";
 
 const REFRESH_MS = 10000;
 const BY = [
-  ["class", "Kind of question"],
+  ["class", "Request type"],
   ["app", "App"],
   ["server", "Server"],
   ["user", "User"],
@@ -24,19 +24,19 @@ export function render(root, context) {
   const by = context.query.get("by");
   if (BY.some(([known]) => known === by)) chosen.by = by;
   const server = makeChoice("Server", [], "", (name) => choose("server", name));
-  const chart = makeChart("Asked against reached");
+  const chart = makeChart("Requests and hit rate");
   const answers = makeAnswers();
   const reasons = makeReasons();
   const empty = makeEmpty(
-    "Nobody asked in this time.",
-    "Choose a longer time, or give an app the address that is shown under ",
+    "No requests in this time.",
+    "Choose a longer time, or point an app at an address under ",
     make("a", { href: "#/servers" }, "Servers"),
     ".",
   );
   const tables = make(
     "div",
     {},
-    make("div", { class: "stack" }, answers.element, make("h3", {}, "Why a server was asked"), reasons.element),
+    make("div", { class: "stack" }, answers.element, make("h3", {}, "Why requests were sent to the server"), reasons.element),
   );
   const since = make("p", { class: "fine" });
   const own = make("p", { class: "fine" });
@@ -58,7 +58,7 @@ export function render(root, context) {
       answers.show(rows.rows);
       reasons.show(rows.rows);
       tables.replaceChildren(rows.rows.length > 0 ? shown : empty);
-      setText(since, "From " + moment(rows.since_ms) + " until " + moment(Math.min(rows.until_ms, live.now())) + ".");
+      setText(since, moment(rows.since_ms) + " to " + moment(Math.min(rows.until_ms, live.now())) + ".");
       setText(own, ownOf(rows.own));
     } catch (error) {
       if (context.signal.aborted) return;
@@ -81,22 +81,23 @@ export function render(root, context) {
     make(
       "div",
       { class: "row filters" },
-      makeChoice("Time", ranges, chosen.range, (range) => choose("range", range)),
+      makeChoice("Time range", ranges, chosen.range, (range) => choose("range", range)),
       server,
     ),
     drawn,
     makeSection(
-      "Who and what",
+      "Breakdown",
       null,
       make(
         "div",
-        { class: "switch by", role: "group", "aria-label": "One line per" },
+        { class: "switch by", role: "group", "aria-label": "One row per" },
         byButtons.map(([, button]) => button),
       ),
       tables,
       since,
       own,
     ),
+    freshness(context),
     spotChecks(context),
   );
   again = context.every(REFRESH_MS, refresh);
@@ -108,10 +109,11 @@ export function render(root, context) {
 
 const rowKey = (row) => JSON.stringify([row.server, row.name]);
 const nameOf = (row) => [
-  row.name,
+  row.user_name || row.name,
   [
     row.server,
     chosen.by === "class" ? CLASSES[row.name] : null,
+    row.user_name && row.name,
     row.not_cacheable && "not cacheable: " + row.not_cacheable,
   ]
     .filter(Boolean)
@@ -120,17 +122,18 @@ const nameOf = (row) => [
 
 function makeAnswers() {
   return makeTable(
-    "Answers",
+    "Requests",
     [
       { name: "Name", kind: "name", value: nameOf },
-      { name: "Asked", kind: "count", value: (row) => row.asked, about: "requests of apps" },
-      { name: "Reached", kind: "count", value: (row) => row.reached, about: "requests sent on to the server for them" },
-      { name: "Saved", kind: "count", value: (row) => row.saved, about: "answered without asking the server" },
+      { name: "Requests", kind: "count", value: (row) => row.asked, about: "from apps" },
+      { name: "Sent", kind: "count", value: (row) => row.reached, about: "sent to the server for these requests" },
+      { name: "Cached", kind: "count", value: (row) => row.saved, about: "served from the cache, without a request to the server" },
+      { name: "Rate", value: (row) => percent(row.asked > 0 ? row.saved / row.asked : null), about: "share of requests served from the cache" },
       {
         name: "Stale",
         kind: "count",
         value: (row) => row.stale,
-        about: "answered at once, older than usual and refreshed behind; while a server is down, what was kept",
+        about: "of these: expired, served at once and refreshed in the background, or served while the server was down",
       },
       { name: "Failed", kind: "bad", value: (row) => row.failed, about: "ended in an error" },
       {
@@ -139,26 +142,26 @@ function makeAnswers() {
           age && typeof age.p50_s === "number"
             ? [age.p50_s, age.p95_s].map(duration).join(" / ") + (age.max_s < age.p95_s ? "" : " / " + duration(age.max_s))
             : "–",
-        about: "of answers when they were given: half were younger, 19 of 20 were younger, the oldest (not of pictures)",
+        about: "of cached responses when served: median / p95 / maximum (images left out)",
       },
       {
         name: "p95",
         value: (row) => (row.latency ? duration(row.latency.p95_ms / 1000) : "–"),
-        about: "19 of 20 were answered within this time",
+        about: "latency: 95 % were answered within this time",
       },
       {
         name: "Time saved",
         value: (row) => duration(row.seconds_saved),
-        about: "that apps did not wait for the server",
+        about: "total time that apps did not wait for the server",
       },
       { name: "Data", value: (row) => bytes(row.bytes), about: "sent to apps" },
-      { name: "Last", value: (row) => (row.last_ms ? ago(row.last_ms) : "–"), about: "when it was asked last" },
+      { name: "Last seen", value: (row) => (row.last_ms ? ago(row.last_ms) : "–"), about: "time of the last request" },
     ],
     rowKey,
   );
 }
 
-/** What is counted by class only. */
+/** Counted by request type only. */
 const ofClasses = (value) => (chosen.by === "class" || chosen.by === "server" ? value : null);
 
 function makeReasons() {
@@ -167,37 +170,37 @@ function makeReasons() {
       .filter(([, value]) => value > 0)
       .sort((one, other) => other[1] - one[1]);
   return makeTable(
-    "Why a server was asked",
+    "Why requests were sent to the server",
     [
-      { name: "Name", kind: "name", value: (row) => row.name },
-      { name: "Missed", kind: "count", value: (row) => row.missed, about: "nothing that might be used was kept" },
+      { name: "Name", kind: "name", value: nameOf },
+      { name: "Misses", kind: "count", value: (row) => row.missed, about: "no usable cached response" },
       {
-        name: "Because",
+        name: "Reasons",
         isWords: true,
         value: (row) =>
           reasons(row)
             .map(([reason, value]) => (REASONS[reason] || reason) + " " + count(value) + " ×")
             .join(", ") || "–",
-        about: "why, and how often",
+        about: "each with its number",
       },
       {
         name: "Joined",
         kind: "count",
         value: (row) => row.joined,
-        about: "waited for the same question of somebody else",
+        about: "waited for an identical request that was under way",
       },
-      { name: "Passed", kind: "count", value: (row) => row.passed, about: "streams and changes, which are never kept" },
+      { name: "Passed through", kind: "count", value: (row) => row.passed, about: "media, sockets and changes, which are never cached" },
       {
-        name: "Refreshes read",
+        name: "Refreshes used",
         kind: "count",
         value: (row) => ofClasses(row.refreshes_useful),
-        about: "refreshes behind an answer that an app read afterwards",
+        about: "background refreshes whose response an app read",
       },
       {
-        name: "Unread",
+        name: "Unused",
         kind: "count",
         value: (row) => ofClasses(row.refreshes_useless),
-        about: "refreshes that nobody read: the class is refreshed too often",
+        about: "background refreshes that no app read: too frequent for this request type",
       },
     ],
     rowKey,
@@ -205,12 +208,32 @@ function makeReasons() {
 }
 
 function ownOf(own) {
-  if (!own || !own.reached) return "Greenroom itself asked nothing in this time.";
-  const asked =
-    "Beside these Greenroom asked " + counted(own.reached, "request") + " itself, to keep answers warm and fresh";
+  if (!own || !own.reached) return "No background refreshes in this time.";
+  const asked = "Background refreshes and other requests of our own: " + count(own.reached);
   const { refreshes_useful: read = 0, refreshes_useless: unread = 0 } = own;
   if (read + unread === 0) return asked + ".";
-  return asked + ": " + count(read) + " of their answers were read, " + count(unread) + " were not.";
+  return asked + "; apps read " + count(read) + " of the refreshed responses, and did not read " + count(unread) + ".";
+}
+
+// --- Freshness ---
+
+/** How far today's responses were from what the server would have said. */
+function freshness(context) {
+  const tile = (name, why) => ({ name, why, value: make("dd", {}, "–") });
+  const stale = tile("Stale", "of responses: expired, refreshing in background, or served while a server was down");
+  const oldest = tile("Oldest response", "maximum age served, images left out");
+  const wrong = tile("Spot checks wrong", "cached responses that differed from the server's without a reason");
+  const tiles = make("dl", { class: "card pad tiles" }, [stale, oldest, wrong].map(({ name, why, value }) =>
+    make("div", {}, make("dt", {}, name), value, make("dd", { class: "why" }, why))));
+  context.on("figures", ({ today }) => {
+    if (!today) return;
+    const { made, wrong: number } = today.spot_checks;
+    setText(stale.value, percent(today.stale_share));
+    setText(oldest.value, today.asked > 0 ? duration(today.oldest_s) : "–");
+    setText(wrong.value, made > 0 ? count(number) + " of " + count(made) : "–");
+    wrong.value.className = number > 0 ? "bad-count" : "";
+  });
+  return makeSection("Freshness", "Today.", tiles);
 }
 
 // --- Spot checks ---
@@ -228,31 +251,31 @@ function spotChecks(context) {
   const table = makeTable(
     "Spot checks",
     [
-      { name: "Class", kind: "name", value: (row) => [row.class, row.server] },
+      { name: "Request type", kind: "name", value: (row) => [row.class, row.server] },
       {
         name: "Checked",
         kind: "count",
         value: (row) => row.made,
-        about: "kept answers that were also asked of the server",
+        about: "cached responses compared with the server's",
       },
-      { name: "Same", kind: "count", value: (row) => row.same, about: "both were the same" },
+      { name: "Same", kind: "count", value: (row) => row.same, about: "identical" },
       {
         name: "Moved",
         kind: "count",
         value: (row) => row.moved,
-        about: "only what moves by itself differed, such as a playing position",
+        about: "only values that change by themselves differed, such as a playing position",
       },
       {
         name: "Changed",
         kind: "count",
         value: (row) => row.changed,
-        about: "the server had changed within the age that the class allows",
+        about: "changed on the server within the allowed age",
       },
       {
         name: "Wrong",
         kind: "bad",
         value: (row) => row.wrong,
-        about: "differed without a reason: please tell the makers",
+        about: "differed without a reason: please report it",
       },
     ],
     (row) => row.server + "/" + row.class,
@@ -261,7 +284,7 @@ function spotChecks(context) {
   let isOn = false;
   const element = makeSection(
     "Spot checks",
-    "Now and then an answer that was kept is also asked of the server, and both are compared. That is how you know that what is kept is right.",
+    "Some cached responses are compared with what the server says at that moment. So you know that they are right.",
     make("div", { class: "card pad row apart after" }, text, turn),
     place,
   );
@@ -273,13 +296,13 @@ function spotChecks(context) {
       setText(turn, isOn ? "Turn off" : "Turn on");
       setText(
         text,
-        (isOn ? "On: one hit in " + count(told.one_in) + " is checked. " : "Off. ") +
+        (isOn ? "On: 1 hit in " + count(told.one_in) + " is checked. " : "Off. ") +
           counted(told.made, "check") +
           " so far, " +
           count(told.wrong) +
           " wrong" +
           (told.skipped
-            ? "; " + count(told.skipped) + " left out, because the server was busy or had been asked enough"
+            ? "; " + count(told.skipped) + " skipped, because the server was busy or the limit was reached"
             : "") +
           ".",
       );
@@ -291,8 +314,8 @@ function spotChecks(context) {
         setText(
           text,
           error.status === 404
-            ? "This Greenroom does not make spot checks."
-            : "They cannot be shown now: " + error.message,
+            ? "Spot checks are not available."
+            : "Spot checks cannot be shown: " + error.message,
         );
       }
     }

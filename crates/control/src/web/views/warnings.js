@@ -1,4 +1,4 @@
-// Everything that is set up badly or goes badly, and what to do about it.
+// All warnings with their remedies.
 
 import { make, makeEmpty } from "../dom.js";
 import { makeWarnings } from "../warning.js";
@@ -8,11 +8,11 @@ export const title = "Warnings";
 export function render(root, context) {
   const list = makeWarnings(context);
   const empty = makeEmpty(
-    "Nothing to warn of.",
-    "What is set up badly or goes badly is listed here, with what to do about it.",
+    "No warnings.",
+    "Problems of the setup are listed here, each with its remedy.",
   );
   root.append(
-    make("p", { class: "lead" }, "Most urgent first. Each goes by itself when its cause is gone."),
+    make("p", { class: "lead" }, "Outages first, then what needs action, then hints. A warning ends by itself when its cause is gone."),
     empty,
     list.element,
   );

@@ -1,0 +1,50 @@
+//! The warning that stands while a media server is down.
+
+use greenroom_config::CacheMode;
+use greenroom_origin::breaker::UpstreamOutcome;
+use greenroom_proxy::server::Server;
+use greenroom_state::warnings::Warning;
+
+/// Code of the warning.
+pub(crate) const CODE: &str = "server-down";
+
+/// The warning of this server's outage; `None` while it is up.
+pub(crate) fn find(server: &Server) -> Option<Warning> {
+    let outage = server.origin.breaker.outage()?;
+    Some(warning(outage.cause, server.mode()))
+}
+
+fn warning(cause: Option<UpstreamOutcome>, mode: CacheMode) -> Warning {
+    let problem = match cause {
+        Some(UpstreamOutcome::Unreachable) => "The server is down: it cannot be reached.",
+        Some(UpstreamOutcome::Unavailable) => "The server is down: it reports that it is starting or overloaded.",
+        Some(UpstreamOutcome::TimedOut) => "The server is down: it accepts requests and does not answer.",
+        Some(UpstreamOutcome::Answered) | None => "The server is down.",
+    };
+    let consequence = match mode {
+        CacheMode::Bypass => "It is bypassed, so requests of apps fail.",
+        CacheMode::Cache | CacheMode::Observe => "Apps get cached responses; what is not cached fails.",
+    };
+    Warning::notice(
+        CODE,
+        format!("{problem} {consequence}"),
+        "Start the server, or find the cause with: greenroom doctor. Greenroom keeps trying and resumes by itself.",
+    )
+    .urgent()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outage_is_urgent_and_names_its_cause_and_its_consequence() {
+        let unreachable = warning(Some(UpstreamOutcome::Unreachable), CacheMode::Cache);
+        assert_eq!(unreachable.severity, greenroom_state::warnings::Severity::Urgent);
+        assert!(unreachable.text.contains("cannot be reached") && unreachable.text.contains("cached responses"));
+        assert!(warning(None, CacheMode::Bypass).text.contains("requests of apps fail"));
+        for cause in [UpstreamOutcome::Unavailable, UpstreamOutcome::TimedOut] {
+            assert_ne!(warning(Some(cause), CacheMode::Cache).text, warning(None, CacheMode::Cache).text);
+        }
+    }
+}
