@@ -257,6 +257,7 @@ pub const STEPS: &[&str] = &[
         PRIMARY KEY (folder, mark, path)
     ) WITHOUT ROWID;
 ",
+    "ALTER TABLE app_token ADD COLUMN caches TEXT NOT NULL DEFAULT '[]';",
 ];
 
 /// The current schema version.

@@ -14,8 +14,8 @@ use crate::control::ApiState;
 use crate::error::Problem;
 use crate::{api, decisions, health, libraries, live_api, metrics, middleware, policies, stored_api, warnings};
 use crate::{
-    cache_mode, compat, dashboard_api, folders_api, history_api, jobs_api, matching_api, notifications_api,
-    playlists_api, statistics_api, web,
+    app_caches_api, cache_mode, compat, dashboard_api, folders_api, history_api, jobs_api, matching_api,
+    notifications_api, playlists_api, statistics_api, web,
 };
 
 /// Built once, because the document is large.
@@ -106,6 +106,7 @@ fn documented_routes() -> OpenApiRouter<Arc<ApiState>> {
         .routes(routes!(playlists_api::rows))
         .merge(compat::routes())
         .merge(folders_api::routes())
+        .merge(app_caches_api::routes())
         .routes(routes!(dashboard_api::summary))
         .routes(routes!(dashboard_api::figures))
         .routes(routes!(history_api::page))

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use greenroom_app_cache::AppCaches;
 use greenroom_cache::{Cache, Clock, ClockEvent};
 use greenroom_dialect::credential::Secret;
 use parking_lot::Mutex;
@@ -39,7 +40,7 @@ use greenroom_state::ownership;
 use greenroom_state::ownership::Ownership;
 use greenroom_state::secrets::{ControlToken, DataDir, HashKey};
 use greenroom_state::unfinished_backups;
-use greenroom_state::warnings::Warnings;
+use greenroom_state::warnings::{Warning, Warnings};
 use greenroom_statistics::Statistics;
 use greenroom_sync::index::Libraries;
 use process_description::ProcessDescription;
@@ -74,6 +75,8 @@ pub struct Process {
     pub statistics: Arc<Statistics>,
     /// Sends notifications to people.
     pub notifier: Arc<Notifier>,
+    /// Caches for apps.
+    app_caches: AppCaches,
     tasks: TaskTracker,
     stop: CancellationToken,
     /// Cancelled once another process accepts the connections.
@@ -137,6 +140,7 @@ impl Process {
         let listener = bind(settings.control.listen, place, &mut sockets, &mut handover).await?;
         let control = address_of(&listener)?;
         let services = context.open_services(&settings, &servers);
+        context.start_app_caches(&services.app_caches).await;
         let control_plane = context.control(&settings, &servers, &services)?;
         let certificate = open_certificate(settings.control.certificate.as_ref(), place, &context.clock)?;
         let scheme = if certificate.is_some() { "https" } else { "http" };
@@ -172,6 +176,7 @@ impl Process {
             libraries: services.libraries,
             statistics: services.statistics,
             notifier: context.notifier,
+            app_caches: services.app_caches,
             tasks: context.tasks,
             stop: context.stop,
             draining: context.draining,
@@ -237,6 +242,9 @@ impl Process {
         let lost = self.cache.close_disk().await;
         if lost > 0 {
             tracing::warn!(lost, "the disk was too slow at shutdown: some cached responses were not written");
+        }
+        if !self.app_caches.close().await {
+            tracing::warn!("the disk was too slow at shutdown: the newest deferred writes of apps may be lost");
         }
         if !self.state.close().await {
             tracing::warn!("the disk was too slow at shutdown: the newest grants of tokens were not written");
@@ -332,7 +340,23 @@ impl ProcessContext {
             statistics: Arc::clone(&services.statistics),
             folders: Arc::clone(&services.folders),
             app_tokens: Arc::clone(&services.app_tokens),
+            app_caches: services.app_caches.clone(),
         })))
+    }
+
+    /// Opens the caches for apps and starts their upkeep.
+    async fn start_app_caches(&self, caches: &AppCaches) {
+        if let Err(error) = caches.start(&self.tasks, &self.stop).await {
+            tracing::warn!(error = error.name(), "the store of the apps' caches cannot be opened");
+            self.warnings.raise(
+                Warning::notice(
+                    "app-caches-unavailable",
+                    "apps.db in the data directory cannot be opened, so the caches for apps store nothing.",
+                    "Look whether the disk is full or the data directory is read-only; each call tries it again.",
+                )
+                .urgent(),
+            );
+        }
     }
 
     /// Watches the token and certificate files for changes.

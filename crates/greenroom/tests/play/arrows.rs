@@ -8,10 +8,11 @@ use serde_json::Value;
 
 /// Allowed dependencies: the program may use everything, each other crate only the crates below it. A crate that is not
 /// named here may not exist.
-const ALLOWED: [(&str, &[&str]); 21] = [
+const ALLOWED: [(&str, &[&str]); 22] = [
     (
         "greenroom",
         &[
+            "greenroom-app-cache",
             "greenroom-cache",
             "greenroom-config",
             "greenroom-control",
@@ -32,12 +33,14 @@ const ALLOWED: [(&str, &[&str]); 21] = [
             "greenroom-sync",
         ],
     ),
+    ("greenroom-app-cache", &["greenroom-cache", "greenroom-config"]),
     ("greenroom-bench", &[]),
     ("greenroom-cache", &[]),
     ("greenroom-config", &["greenroom-cache", "greenroom-dialect", "greenroom-library"]),
     (
         "greenroom-control",
         &[
+            "greenroom-app-cache",
             "greenroom-cache",
             "greenroom-config",
             "greenroom-dialect",
@@ -143,7 +146,8 @@ const OF_THE_ENGINE: [(&str, &[&str]); 3] = [
 const BANNED: [&str; 6] = ["common", "core", "utils", "types", "helpers", "prelude"];
 
 /// Crates that may never become a dependency, with the reason.
-const FORBIDDEN: [(&str, &[&str]); 17] = [
+const FORBIDDEN: [(&str, &[&str]); 18] = [
+    ("greenroom-app-cache", &["greenroom-dialect", "greenroom-state", "http", "hyper", "axum"]),
     ("greenroom-cache", &["http", "hyper", "axum"]),
     ("greenroom-config", &["tokio", "hyper", "axum", "rusqlite"]),
     ("greenroom-dialect", &["axum", "hyper", "tokio", "rusqlite"]),

@@ -1,0 +1,261 @@
+//! Parameters of URLs. They are parsed here because a tag may be repeated.
+
+use std::time::Duration;
+
+use greenroom_app_cache::EntryTags;
+use greenroom_app_cache::entry::MAX_VERSION_BYTES;
+use greenroom_app_cache::put::PutCondition;
+use http::HeaderMap;
+use http::header::{HeaderName, IF_MATCH, IF_NONE_MATCH};
+use utoipa::IntoParams;
+
+use super::problems::BAD_PARAMETER;
+use crate::error::Problem;
+
+/// Max time of an entry; longer ones count as this.
+pub(super) const MAX_TIME: Duration = Duration::from_secs(100 * 365 * 86_400);
+
+/// How a value is to be stored.
+#[derive(Debug, Default, PartialEq, Eq, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct PutParams {
+    /// Fresh time in milliseconds, or `never`. Default: the cache's.
+    #[param(value_type = Option<String>, pattern = "^([0-9]{1,15}|never)$")]
+    pub(super) ttl_ms: Option<Option<Duration>>,
+    /// Time after that in which the entry may be served as stale. Default: the cache's.
+    #[param(value_type = Option<u64>, maximum = 999_999_999_999_999_u64)]
+    pub(super) stale_ms: Option<Duration>,
+    /// A tag; may be repeated.
+    #[param(value_type = Vec<String>, required = false)]
+    pub(super) tag: EntryTags,
+    /// Version of the value's form: a read that asks for another one finds nothing.
+    #[param(value_type = Option<String>, max_length = 1024)]
+    pub(super) version: String,
+    /// `sequence` of the cache when the work on the value began: it is not stored if the key or a tag was written or
+    /// invalidated since.
+    pub(super) begun: Option<u64>,
+    /// Token of the lease under which the value was loaded; ends the lease.
+    pub(super) lease: Option<u64>,
+    /// `1`: answer before the value is on disk.
+    #[param(value_type = Option<u8>, maximum = 1)]
+    pub(super) defer: bool,
+}
+
+/// What is looked up.
+#[derive(Debug, Default, PartialEq, Eq, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct GetParams {
+    /// Version of the value's form; an entry of another version is none.
+    #[param(value_type = Option<String>, max_length = 1024)]
+    pub(super) version: String,
+}
+
+/// A load that may be fenced.
+#[derive(Debug, Default, PartialEq, Eq, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct FenceParams {
+    /// Token of the lease, or `sequence` of the cache, when the load began.
+    pub(super) begun: u64,
+    /// A tag that the entry will have; may be repeated.
+    #[param(value_type = Vec<String>, required = false)]
+    pub(super) tag: EntryTags,
+}
+
+/// A lease that ends.
+#[derive(Debug, Default, PartialEq, Eq, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ReleaseParams {
+    /// The lease's token.
+    pub(super) token: u64,
+    /// Time for which the key is not loaded by another caller, such as after a failure.
+    #[param(value_type = Option<u64>, maximum = 3_600_000)]
+    pub(super) pause_ms: Option<u64>,
+}
+
+/// A page of keys.
+#[derive(Debug, PartialEq, Eq, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ListParams {
+    /// Only keys that begin with this.
+    #[param(value_type = Option<String>)]
+    pub(super) prefix: String,
+    /// `next_cursor` of the page before.
+    pub(super) cursor: Option<String>,
+    /// Max entries of the page. Default 100.
+    #[param(value_type = Option<usize>, minimum = 1, maximum = 1000)]
+    pub(super) limit: usize,
+}
+
+/// Max entries of a page.
+const MAX_LIMIT: usize = 1000;
+const USUAL_LIMIT: usize = 100;
+
+type Pairs<'a> = Vec<(std::borrow::Cow<'a, str>, std::borrow::Cow<'a, str>)>;
+
+/// The pairs of a query, if it has only these keys, each once but `tag`.
+fn pairs<'a>(query: Option<&'a str>, known: &[&str]) -> Result<Pairs<'a>, Problem> {
+    let pairs: Pairs<'a> = form_urlencoded::parse(query.unwrap_or_default().as_bytes()).collect();
+    let is_valid = pairs.iter().enumerate().all(|(index, (key, _))| {
+        known.contains(&&**key) && (key == "tag" || pairs[..index].iter().all(|(other, _)| other != key))
+    });
+    if is_valid { Ok(pairs) } else { Err(BAD_PARAMETER) }
+}
+
+fn number(text: &str) -> Result<u64, Problem> {
+    let is_plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|_| is_plain).ok_or(BAD_PARAMETER)
+}
+
+pub(super) fn time(text: &str) -> Result<Duration, Problem> {
+    number(text).map(|millis| Duration::from_millis(millis).min(MAX_TIME))
+}
+
+pub(super) fn version(text: &str) -> Result<String, Problem> {
+    if text.len() <= MAX_VERSION_BYTES { Ok(text.to_owned()) } else { Err(BAD_PARAMETER) }
+}
+
+pub(super) fn tags(tags: Vec<String>) -> Result<EntryTags, Problem> {
+    EntryTags::parse(tags).ok_or(BAD_PARAMETER)
+}
+
+impl PutParams {
+    pub(super) fn parse(query: Option<&str>) -> Result<Self, Problem> {
+        let mut parsed = Self::default();
+        let mut tag_list = Vec::new();
+        let known = ["ttl_ms", "stale_ms", "tag", "version", "begun", "lease", "defer"];
+        for (key, value) in pairs(query, &known)? {
+            match &*key {
+                "ttl_ms" => parsed.ttl_ms = Some(if value == "never" { None } else { Some(time(&value)?) }),
+                "stale_ms" => parsed.stale_ms = Some(time(&value)?),
+                "tag" => tag_list.push(value.into_owned()),
+                "version" => parsed.version = version(&value)?,
+                "begun" => parsed.begun = Some(number(&value)?),
+                "lease" => parsed.lease = Some(number(&value)?),
+                _ => parsed.defer = matches!(number(&value)?, 1),
+            }
+        }
+        parsed.tag = tags(tag_list)?;
+        Ok(parsed)
+    }
+}
+
+impl GetParams {
+    pub(super) fn parse(query: Option<&str>) -> Result<Self, Problem> {
+        let pairs = pairs(query, &["version"])?;
+        let asked = pairs.first().map(|(_, value)| version(value)).transpose()?;
+        Ok(Self { version: asked.unwrap_or_default() })
+    }
+}
+
+impl FenceParams {
+    pub(super) fn parse(query: Option<&str>) -> Result<Self, Problem> {
+        let (mut begun, mut tag_list) = (None, Vec::new());
+        for (key, value) in pairs(query, &["begun", "tag"])? {
+            match &*key {
+                "begun" => begun = Some(number(&value)?),
+                _ => tag_list.push(value.into_owned()),
+            }
+        }
+        Ok(Self { begun: begun.ok_or(BAD_PARAMETER)?, tag: tags(tag_list)? })
+    }
+}
+
+impl ReleaseParams {
+    pub(super) fn parse(query: Option<&str>) -> Result<Self, Problem> {
+        let (mut token, mut pause_ms) = (None, None);
+        for (key, value) in pairs(query, &["token", "pause_ms"])? {
+            match &*key {
+                "token" => token = Some(number(&value)?),
+                _ => pause_ms = Some(number(&value)?),
+            }
+        }
+        Ok(Self { token: token.ok_or(BAD_PARAMETER)?, pause_ms })
+    }
+}
+
+impl ListParams {
+    pub(super) fn parse(query: Option<&str>) -> Result<Self, Problem> {
+        let mut parsed = Self { prefix: String::new(), cursor: None, limit: USUAL_LIMIT };
+        for (key, value) in pairs(query, &["prefix", "cursor", "limit"])? {
+            match &*key {
+                "prefix" => parsed.prefix = value.into_owned(),
+                "cursor" => parsed.cursor = Some(value.into_owned()),
+                _ => parsed.limit = usize::try_from(number(&value)?).unwrap_or(usize::MAX),
+            }
+        }
+        if (1..=MAX_LIMIT).contains(&parsed.limit) { Ok(parsed) } else { Err(BAD_PARAMETER) }
+    }
+}
+
+/// The condition that a put's headers state.
+pub(super) fn condition(headers: &HeaderMap) -> Result<PutCondition, Problem> {
+    let text = |name: HeaderName| match headers.get(name).map(|value| value.to_str().map(str::trim)) {
+        None => Ok(None),
+        Some(Ok(text)) => Ok(Some(text)),
+        Some(Err(_)) => Err(BAD_PARAMETER),
+    };
+    match (text(IF_MATCH)?, text(IF_NONE_MATCH)?) {
+        (None, None) => Ok(PutCondition::Always),
+        (None, Some("*")) => Ok(PutCondition::Absent),
+        (Some("*"), None) => Ok(PutCondition::Present),
+        (Some(tag), None) => sequence_of(tag).map(PutCondition::Matches).ok_or(BAD_PARAMETER),
+        (_, Some(_)) => Err(BAD_PARAMETER),
+    }
+}
+
+/// The entity tag of a write's number.
+pub(super) fn entity_tag(sequence: u64) -> String {
+    format!("\"{sequence}\"")
+}
+
+/// The number of an entity tag.
+pub(super) fn sequence_of(tag: &str) -> Option<u64> {
+    number(tag.strip_prefix('"')?.strip_suffix('"')?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn the_parameters_of_a_put_are_read_strictly() {
+        let parsed = PutParams::parse(Some("ttl_ms=5&stale_ms=7&tag=b&tag=a%26c&version=v&begun=1&lease=2&defer=1"))
+            .expect("valid");
+        assert_eq!(parsed.ttl_ms, Some(Some(Duration::from_millis(5))));
+        assert_eq!((parsed.stale_ms, parsed.begun, parsed.lease), (Some(Duration::from_millis(7)), Some(1), Some(2)));
+        assert_eq!(
+            (parsed.tag.as_slice(), parsed.version.as_str(), parsed.defer),
+            (&["a&c".into(), "b".into()][..], "v", true)
+        );
+        assert_eq!(PutParams::parse(Some("ttl_ms=never")).expect("valid").ttl_ms, Some(None));
+        assert_eq!(PutParams::parse(Some("ttl_ms=99999999999999999")).expect("valid").ttl_ms, Some(Some(MAX_TIME)));
+        assert_eq!(PutParams::parse(None), Ok(PutParams::default()));
+        let many = "tag=x&".repeat(70);
+        assert!(PutParams::parse(Some(&many)).is_ok(), "one tag, however often");
+        for query in
+            ["ttl_ms=", "ttl_ms=-1", "ttl_ms=+1", "ttl_ms=1.5", "ttl_ms=1&ttl_ms=1", "nonsense", "tag=", "begun=x"]
+        {
+            assert_eq!(PutParams::parse(Some(query)), Err(BAD_PARAMETER), "{query}");
+        }
+        assert!(ListParams::parse(Some("limit=1001")).is_err() && ListParams::parse(Some("limit=0")).is_err());
+    }
+
+    #[test]
+    fn conditions_are_those_of_http() {
+        let of = |name: HeaderName, value: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(name, HeaderValue::from_static(value));
+            condition(&headers)
+        };
+        assert_eq!(condition(&HeaderMap::new()), Ok(PutCondition::Always));
+        assert_eq!(of(IF_NONE_MATCH, "*"), Ok(PutCondition::Absent));
+        assert_eq!(of(IF_MATCH, "*"), Ok(PutCondition::Present));
+        assert_eq!(of(IF_MATCH, "\"12\""), Ok(PutCondition::Matches(12)));
+        for (name, value) in [(IF_NONE_MATCH, "\"12\""), (IF_MATCH, "12"), (IF_MATCH, "W/\"12\""), (IF_MATCH, "\"x\"")]
+        {
+            assert_eq!(of(name, value), Err(BAD_PARAMETER), "{value}");
+        }
+    }
+}

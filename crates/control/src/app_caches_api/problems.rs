@@ -1,0 +1,158 @@
+//! Problems of the caches for apps.
+
+use axum::response::{IntoResponse, Response};
+use greenroom_app_cache::AppCacheError;
+use http::StatusCode;
+
+use crate::error::Problem;
+
+/// Why a call was refused.
+#[derive(Debug)]
+pub(crate) enum AppCacheProblem {
+    /// A problem with a fixed text.
+    Known(Problem),
+    /// The body is no such object; the sentence names the key.
+    BadBody(String),
+}
+
+/// No cache has this name.
+pub(super) const UNKNOWN_CACHE: Problem = Problem {
+    status: StatusCode::NOT_FOUND,
+    code: "unknown-cache",
+    title: "No such cache",
+    detail: "No cache has this name. Names are 1 to 40 lower-case letters, digits and dashes; /api/v1/caches lists them.",
+};
+/// No entry can have this key.
+pub(super) const UNKNOWN_KEY: Problem = Problem {
+    status: StatusCode::BAD_REQUEST,
+    code: "bad-key",
+    title: "The key is too long",
+    detail: "A key is text of 1 to 8192 bytes.",
+};
+/// There is no such entry.
+pub(super) const NO_ENTRY: Problem = Problem {
+    status: StatusCode::NOT_FOUND,
+    code: "no-entry",
+    title: "No such entry",
+    detail: "There is no entry with this key and version that is fresh or stale.",
+};
+/// The condition of a put does not hold.
+pub(super) const CONDITION_FAILED: Problem = Problem {
+    status: StatusCode::PRECONDITION_FAILED,
+    code: "condition-failed",
+    title: "The condition does not hold",
+    detail: "If-None-Match: * wants no fresh entry, If-Match the fresh entry with this ETag. Nothing was stored.",
+};
+/// A put whose work was overtaken.
+pub(super) const FENCED: Problem = Problem {
+    status: StatusCode::CONFLICT,
+    code: "fenced",
+    title: "The value is out of date",
+    detail: "The key or a tag was written or invalidated since the load began, or the lease has ended. Nothing was stored.",
+};
+/// The cache is full and evicts nothing.
+pub(super) const CACHE_FULL: Problem = Problem {
+    status: StatusCode::INSUFFICIENT_STORAGE,
+    code: "cache-full",
+    title: "The cache is full",
+    detail: "Its eviction is \"none\". Remove entries, or raise max_bytes or max_entries of this [[app_cache]].",
+};
+/// A value or an entry over the limit.
+pub(super) const VALUE_TOO_LONG: Problem = Problem {
+    status: StatusCode::PAYLOAD_TOO_LARGE,
+    code: "value-too-long",
+    title: "The value is too long",
+    detail: "A value may have max_value_bytes of its [[app_cache]], and fit into max_bytes. Nothing was stored.",
+};
+/// A parameter of a URL is unknown or invalid.
+pub(super) const BAD_PARAMETER: Problem = Problem {
+    status: StatusCode::BAD_REQUEST,
+    code: "bad-parameter",
+    title: "Invalid parameter or header",
+    detail: "Times are whole milliseconds or \"never\"; at most 64 tags of 1 to 8192 bytes; docs/caches.md lists the parameters.",
+};
+/// A barrier of another process.
+pub(super) const UNKNOWN_BARRIER: Problem = Problem {
+    status: StatusCode::CONFLICT,
+    code: "unknown-barrier",
+    title: "Unknown barrier",
+    detail: "The barrier is not of this cache, or Greenroom has restarted since: what it had deferred may be lost.",
+};
+/// An invalidation names nothing, or more than one thing.
+pub(super) const SCOPE_REQUIRED: Problem = Problem {
+    status: StatusCode::BAD_REQUEST,
+    code: "what-is-stale",
+    title: "Invalidation target required",
+    detail: "Send exactly one of \"key\", \"prefix\", \"tag\" and \"all\": true.",
+};
+/// Too many operations.
+pub(super) const BATCH_TOO_LONG: Problem = Problem {
+    status: StatusCode::BAD_REQUEST,
+    code: "batch-too-long",
+    title: "Too many operations",
+    detail: "A batch has at most 1000 operations.",
+};
+
+fn problem_of(error: AppCacheError) -> Problem {
+    let (status, title, detail) = match error {
+        AppCacheError::Unavailable => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "The store cannot be used",
+            "apps.db in the data directory cannot be opened, read or written. The log says why.",
+        ),
+        AppCacheError::DiskFull => (
+            StatusCode::INSUFFICIENT_STORAGE,
+            "The disk is full",
+            "Nothing was stored. Free space on the disk of the data directory.",
+        ),
+        AppCacheError::Damaged => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "The store is damaged",
+            "Stop Greenroom and move apps.db in the data directory away; a new one is started.",
+        ),
+        AppCacheError::Busy => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "Too many writes wait",
+            "The disk is slower than the writes of the apps. Retry later, or write in batches.",
+        ),
+        AppCacheError::TooManyCaches => (
+            StatusCode::INSUFFICIENT_STORAGE,
+            "Too many caches",
+            "There are apps.max_caches caches already. Remove some with greenroom cache remove, or raise the limit.",
+        ),
+        AppCacheError::ValueTooLong => return VALUE_TOO_LONG,
+        AppCacheError::NotAnInteger => (
+            StatusCode::CONFLICT,
+            "The entry is no integer",
+            "Only a whole number of 64 bits, written in digits, can be added to. Nothing changed.",
+        ),
+        AppCacheError::Overflow => {
+            (StatusCode::CONFLICT, "The sum is too large", "The sum has more than 64 bits. Nothing changed.")
+        }
+        AppCacheError::ShuttingDown => {
+            (StatusCode::SERVICE_UNAVAILABLE, "Greenroom is ending", "Retry once it has started again.")
+        }
+    };
+    Problem { status, code: error.name(), title, detail }
+}
+
+impl From<AppCacheError> for AppCacheProblem {
+    fn from(error: AppCacheError) -> Self {
+        Self::Known(problem_of(error))
+    }
+}
+
+impl From<Problem> for AppCacheProblem {
+    fn from(problem: Problem) -> Self {
+        Self::Known(problem)
+    }
+}
+
+impl IntoResponse for AppCacheProblem {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Known(problem) => problem.into_response(),
+            Self::BadBody(detail) => Problem::BAD_BODY.response_with_detail(&detail),
+        }
+    }
+}
