@@ -35,11 +35,16 @@ impl AppCaches {
         Self { registry: Arc::new(Registry::new(data_dir, settings, clock)) }
     }
 
-    /// Looks an entry up.
+    /// Looks an entry up: of this version, or of any.
     ///
     /// # Errors
     /// The store failed.
-    pub async fn get(&self, cache: &CacheName, key: &EntryKey, version: &str) -> Result<EntryLookup, AppCacheError> {
+    pub async fn get(
+        &self,
+        cache: &CacheName,
+        key: &EntryKey,
+        version: Option<&str>,
+    ) -> Result<EntryLookup, AppCacheError> {
         let Some(cache) = self.registry.existing(cache).await? else { return Ok(EntryLookup::Miss) };
         let found = self.registry.find(&cache, std::slice::from_ref(key)).await;
         let found = cache.checked(found)?.pop().flatten();
@@ -122,8 +127,7 @@ impl AppCaches {
         let results = operations.iter().map(|operation| match operation {
             BatchOperation::Get(_) => {
                 let found = found.next().flatten();
-                let version = found.as_ref().map(|found| found.entry.version.clone()).unwrap_or_default();
-                let lookup = EntryLookup::of(found, &version, now_ms);
+                let lookup = EntryLookup::of(found, None, now_ms);
                 cache.count_lookup(&lookup);
                 BatchResult::Got(lookup.into_entry().map(Box::new))
             }
@@ -419,5 +423,11 @@ impl AppCaches {
     /// One cache; `None` if there is none.
     pub fn report(&self, cache: &CacheName) -> Option<AppCacheReport> {
         self.registry.find_cache(cache).map(|cache| cache.report())
+    }
+
+    /// One cache; as it would be made if there is none.
+    pub fn report_or_new(&self, cache: &CacheName) -> AppCacheReport {
+        self.report(cache)
+            .unwrap_or_else(|| AppCache::new(cache.clone(), self.registry.settings_of(cache), Arc::default()).report())
     }
 }

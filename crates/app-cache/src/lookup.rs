@@ -15,8 +15,10 @@ pub enum EntryLookup {
 
 impl EntryLookup {
     /// The lookup of what was found, if anything: an entry of another version is none.
-    pub fn of(found: Option<StoredEntry>, version: &str, now_ms: u64) -> Self {
-        let Some(found) = found.filter(|found| found.entry.version == version) else { return Self::Miss };
+    pub fn of(found: Option<StoredEntry>, version: Option<&str>, now_ms: u64) -> Self {
+        let Some(found) = found.filter(|found| version.is_none_or(|version| found.entry.version == version)) else {
+            return Self::Miss;
+        };
         match found.entry.state(now_ms) {
             EntryState::Fresh => Self::Hit(found),
             EntryState::Stale => Self::Stale(found),

@@ -10,10 +10,10 @@ async fn a_deferred_put_is_readable_at_once_and_on_disk_after_its_barrier() {
     let folder = tempfile::tempdir().expect("a folder");
     let stage = Stage::open(folder.path(), Vec::new()).await;
     let barrier = stage.caches.put_later(&cache("c"), key("k"), entry("v")).await.expect("it works");
-    let found = stage.caches.get(&cache("c"), &key("k"), "").await.expect("it works");
+    let found = stage.caches.get(&cache("c"), &key("k"), Some("")).await.expect("it works");
     assert!(matches!(&found, EntryLookup::Hit(found) if found.tier == EntryTier::Memory), "{found:?}");
     assert_eq!(stage.caches.flush(&cache("c"), barrier.as_deref()).await, Ok(true));
-    let found = stage.caches.get(&cache("c"), &key("k"), "").await.expect("it works");
+    let found = stage.caches.get(&cache("c"), &key("k"), Some("")).await.expect("it works");
     assert!(matches!(&found, EntryLookup::Hit(found) if found.tier == EntryTier::Disk), "{found:?}");
     for unknown in ["", "x", "0-1", &barrier.expect("deferred").replace('-', "-f")] {
         assert_eq!(stage.caches.flush(&cache("c"), Some(unknown)).await, Ok(false), "{unknown}");

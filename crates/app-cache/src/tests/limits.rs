@@ -91,7 +91,7 @@ async fn an_entry_is_fresh_then_stale_then_gone_and_another_version_is_a_miss() 
         let entry = NewEntry { expires_ms, dies_ms, version: "2".into(), ..entry(text) };
         let put = crate::put::Put { entry, ..put(text, "") };
         stage.caches.put(&cache("c"), put).await.expect("it works");
-        let other = stage.caches.get(&cache("c"), &key(text), "").await.expect("it works");
+        let other = stage.caches.get(&cache("c"), &key(text), Some("")).await.expect("it works");
         assert_eq!(other, EntryLookup::Miss, "{text}");
     }
     let state = |found: &EntryLookup| match found {
@@ -100,7 +100,7 @@ async fn an_entry_is_fresh_then_stale_then_gone_and_another_version_is_a_miss() 
         EntryLookup::Miss => "dead",
     };
     for (text, ..) in times {
-        let found = stage.caches.get(&cache("c"), &key(text), "2").await.expect("it works");
+        let found = stage.caches.get(&cache("c"), &key(text), Some("2")).await.expect("it works");
         assert_eq!(state(&found), text);
     }
     let counts = stage.caches.report(&cache("c")).expect("there").counts;

@@ -56,7 +56,7 @@ impl Stage {
 
     /// The fresh or stale text of a key.
     pub(crate) async fn text(&self, name: &str, text: &str) -> Option<String> {
-        let found = self.caches.get(&cache(name), &key(text), "").await.expect("the store works");
+        let found = self.caches.get(&cache(name), &key(text), Some("")).await.expect("the store works");
         found.into_entry().map(|found| String::from_utf8(found.entry.value).expect("text"))
     }
 }

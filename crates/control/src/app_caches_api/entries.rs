@@ -51,7 +51,7 @@ pub(crate) async fn get(
 ) -> Result<Response, AppCacheProblem> {
     let (cache, key) = address(&cache, &key)?;
     let params = GetParams::parse(query.as_deref())?;
-    let found = state.caches().get(&cache, &key, &params.version).await?;
+    let found = state.caches().get(&cache, &key, params.version.as_deref()).await?;
     Ok(entry_response::of_lookup(found, &headers, state.caches().now_ms()))
 }
 

@@ -87,18 +87,18 @@ pub(crate) async fn all(State(state): State<Arc<ApiState>>) -> Json<AppCachesRes
     Json(AppCachesResponse { caches: state.caches().reports() })
 }
 
-/// One cache for apps.
+/// One cache for apps. One that is not there is shown as it would be made.
 #[utoipa::path(
     get,
     path = "/api/v1/caches/{cache}",
     params(("cache" = String, Path, description = "Such as worker")),
-    responses((status = 200, body = AppCacheResponse), (status = 404, description = "No such cache"), (status = 503, description = "The store fails")),
+    responses((status = 200, body = AppCacheResponse), (status = 404, description = "No cache can have this name"), (status = 503, description = "The store fails")),
 )]
 pub(crate) async fn one(
     State(state): State<Arc<ApiState>>,
     Path(cache): Path<String>,
 ) -> Result<Json<AppCacheResponse>, AppCacheProblem> {
-    let report = CacheName::parse(&cache).and_then(|cache| state.caches().report(&cache)).ok_or(UNKNOWN_CACHE)?;
+    let report = state.caches().report_or_new(&cache_name(&cache)?);
     Ok(Json(AppCacheResponse { report, sequence: state.caches().sequence().await? }))
 }
 

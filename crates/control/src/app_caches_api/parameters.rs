@@ -45,9 +45,9 @@ pub(crate) struct PutParams {
 #[derive(Debug, Default, PartialEq, Eq, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct GetParams {
-    /// Version of the value's form; an entry of another version is none.
-    #[param(value_type = Option<String>, max_length = 1024)]
-    pub(super) version: String,
+    /// Version of the value's form; an entry of another version is none. Without it an entry of any version is found.
+    #[param(max_length = 1024)]
+    pub(super) version: Option<String>,
 }
 
 /// A load that may be fenced.
@@ -142,8 +142,7 @@ impl PutParams {
 impl GetParams {
     pub(super) fn parse(query: Option<&str>) -> Result<Self, Problem> {
         let pairs = pairs(query, &["version"])?;
-        let asked = pairs.first().map(|(_, value)| version(value)).transpose()?;
-        Ok(Self { version: asked.unwrap_or_default() })
+        Ok(Self { version: pairs.first().map(|(_, value)| version(value)).transpose()? })
     }
 }
 

@@ -34,6 +34,16 @@ pub(crate) fn router(state: Arc<ApiState>) -> Router {
     PATHS.0.clone().layer(authorize).with_state(state)
 }
 
+/// The routes of the caches for apps alone, behind the same middleware.
+pub(crate) fn caches_router(state: Arc<ApiState>) -> Router {
+    let authorize = axum::middleware::from_fn_with_state(Arc::clone(&state), middleware::authorize);
+    let (router, _) = app_caches_api::routes().split_for_parts();
+    let not_found = || async { Problem::NOT_FOUND };
+    let method_not_allowed = || async { Problem::METHOD_NOT_ALLOWED };
+    let router = router.fallback(not_found).method_not_allowed_fallback(method_not_allowed);
+    router.layer(authorize).with_state(state)
+}
+
 /// All routes without that middleware, for tests that walk them.
 #[cfg(test)]
 pub(crate) fn unguarded_router() -> &'static Router<Arc<ApiState>> {

@@ -22,7 +22,7 @@ use crate::takeover::listening::{address_of, bind};
 use crate::takeover::{InheritedListeners, ListenerHandover};
 use greenroom_config::local_address::local_address;
 use greenroom_config::{Settings, TakeoverSettings};
-use greenroom_control::{ControlPlane, ControlPlaneDeps, ImageUrlSigner};
+use greenroom_control::{ControlPlane, ControlPlaneDeps, ImageUrlSigner, UnixSocket};
 use greenroom_http_server::server_certificate::ServerCertificate;
 use greenroom_notifications::Notifier;
 use greenroom_origin::anonymous_access;
@@ -141,6 +141,9 @@ impl Process {
         let control = address_of(&listener)?;
         let services = context.open_services(&settings, &servers);
         context.start_app_caches(&services.app_caches).await;
+        let apps = &settings.app_caches;
+        let app_socket = apps.socket.as_ref().map(|path| UnixSocket::bind(path, apps.socket_group.as_deref()));
+        let app_socket = app_socket.transpose()?;
         let control_plane = context.control(&settings, &servers, &services)?;
         let certificate = open_certificate(settings.control.certificate.as_ref(), place, &context.clock)?;
         let scheme = if certificate.is_some() { "https" } else { "http" };
@@ -155,6 +158,10 @@ impl Process {
         let (tasks, stop) = (&context.tasks, &context.stop);
         tasks.spawn(greenroom_control::follow_tokens(Arc::clone(&control_plane), tasks.clone(), stop.clone()));
         let tokens = (stop.clone(), context.draining.clone());
+        if let Some(socket) = app_socket {
+            let caches = Arc::clone(&control_plane);
+            tasks.spawn(socket.serve(caches, settings.control.clone(), tokens.clone()));
+        }
         tasks.spawn(greenroom_control::serve(control_plane, listener, settings.control, certificate, tokens));
         context.start_exporters(settings.disk.is_some());
         context.state.start_writer(&without_addresses(&servers), &context.clock, settings.settle)?;

@@ -216,10 +216,8 @@ pub(crate) fn decide(input: &AccessInput) -> AccessDecision {
         (RouteAccess::Login, _)
         | (
             _,
-            PresentedCredential::Token
-            | PresentedCredential::ReadToken
-            | PresentedCredential::AppToken { .. }
-            | PresentedCredential::Wrong,
+            // The token of an app is too long to be guessed, so that wrong ones of another app do not lock it out.
+            PresentedCredential::Token | PresentedCredential::ReadToken | PresentedCredential::Wrong,
         ) if input.is_throttled => AccessDecision::Throttled,
         (RouteAccess::Login, _)
         | (_, PresentedCredential::Token)
