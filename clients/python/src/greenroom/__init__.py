@@ -1,10 +1,10 @@
 """An embedded cache that survives its process, and thin calls of Greenroom's API.
 
-`Cache(path=...)` is the cache, `AsyncCache` the same for asyncio, `SimpleCache` the same with the names of Kodi's
-SimpleCache. `Client` is a connection to a running Greenroom, for `match`, `playlists`, `libraries` and `events`.
+`Cache(path=...)` is the cache, `Cache(url=..., name=...)` one of a running Greenroom, `AsyncCache` the same for asyncio, `SimpleCache` the same with the names of Kodi's
+SimpleCache. `Client` is a connection to a running Greenroom, for `match`, `playlists`, `libraries` and `events`; `plex` edits items of a Plex server.
 """
 
-from . import match, playlists
+from . import match, playlists, plex
 from .aio import AsyncCache
 from .cache import Cache
 from .client import Client
@@ -37,6 +37,7 @@ __all__ = [
     "libraries",
     "match",
     "playlists",
+    "plex",
     "timed",
     "use_cache",
 ]

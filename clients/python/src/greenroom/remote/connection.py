@@ -214,7 +214,8 @@ def _read_until(connection: socket.socket, received: bytes, length: int) -> byte
 
 
 def _read_chunks(connection: socket.socket, received: bytes) -> bytes:
-    body, buffer = [], received
+    body: List[bytes] = []
+    buffer = received
     total = 0
     while True:
         while b"\r\n" not in buffer:
