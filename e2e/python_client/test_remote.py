@@ -356,7 +356,16 @@ def test_a_token_opens_its_own_caches_and_nothing_else(daemon):
     assert ask(daemon, "GET", "worker/entries/secret", token=daemon.control_token).content == b"mine"
 
 
-def test_a_revoked_token_opens_nothing_any_more_and_locks_nobody_out(daemon):
+@pytest.fixture
+def own_daemon():
+    """A daemon that is shown wrong tokens, so that the control token is not checked for a while."""
+    daemon = Daemon("python-client-revoked")
+    yield daemon
+    daemon.stop()
+
+
+def test_a_revoked_token_opens_nothing_any_more_and_locks_no_other_app_out(own_daemon):
+    daemon = own_daemon
     token = daemon.said("token", "add", "short", "--caches", "worker").split()[0]
     assert ask(daemon, "GET", "worker/entries", token=token).status_code == 200
     daemon.said("token", "revoke", "short")

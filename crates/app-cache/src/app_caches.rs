@@ -8,20 +8,15 @@ use greenroom_cache::Clock;
 use greenroom_config::AppCachesSettings;
 
 use crate::app_cache::{AppCache, AppCacheReport};
-use crate::batch::{BatchOperation, BatchResult};
 use crate::counters::AppCacheEvent;
 use crate::entry::{NewEntry, StoredEntry};
 use crate::error::AppCacheError;
-use crate::lease::{LeaseRequest, LeaseResult};
 use crate::lookup::EntryLookup;
 use crate::name::{CacheName, EntryKey, EntryTags};
 use crate::put::{Put, PutResult};
 use crate::registry::Registry;
 use crate::scope::InvalidationScope;
 use crate::store::{self, EntryListing, ListedEntry};
-
-/// Max wait for another caller's load.
-pub const MAX_LEASE_WAIT: Duration = Duration::from_secs(60);
 
 /// All caches of the process.
 #[derive(Debug, Clone)]
@@ -85,94 +80,12 @@ impl AppCaches {
         match self.registry.defer(&own, key.clone(), entry) {
             Ok(ticket) => Ok(Some(self.registry.barrier(ticket))),
             Err(entry) => {
+                let entry = *entry;
                 let put = Put { key, entry, condition: crate::put::PutCondition::Always, begun: None, lease: None };
                 self.put(cache, put).await?;
                 Ok(None)
             }
         }
-    }
-
-    /// Does several operations, the writes in one transaction, and returns a result for each. Lookups see what was there
-    /// before.
-    ///
-    /// # Errors
-    /// The store failed: no write was done.
-    pub async fn batch(
-        &self,
-        cache: &CacheName,
-        operations: Vec<BatchOperation>,
-    ) -> Result<Vec<BatchResult>, AppCacheError> {
-        let is_reading = |operation: &BatchOperation| matches!(operation, BatchOperation::Get(_));
-        let only_reads = operations.iter().all(is_reading);
-        let cache = if only_reads {
-            let Some(cache) = self.registry.existing(cache).await? else {
-                return Ok(operations.iter().map(|_| BatchResult::Got(None)).collect());
-            };
-            cache
-        } else {
-            self.registry.open_cache(cache).await?
-        };
-        let keys: Vec<EntryKey> = operations
-            .iter()
-            .filter_map(|operation| match operation {
-                BatchOperation::Get(key) => Some(key.clone()),
-                BatchOperation::Put(_) | BatchOperation::Delete(_) => None,
-            })
-            .collect();
-        let found = self.registry.find(&cache, &keys).await;
-        let found = cache.checked(found)?;
-        let written = if only_reads { Vec::new() } else { self.write_batch(&cache, operations.clone()).await? };
-        let (mut found, mut written) = (found.into_iter(), written.into_iter());
-        let now_ms = self.registry.clock.now_ms();
-        let results = operations.iter().map(|operation| match operation {
-            BatchOperation::Get(_) => {
-                let found = found.next().flatten();
-                let lookup = EntryLookup::of(found, None, now_ms);
-                cache.count_lookup(&lookup);
-                BatchResult::Got(lookup.into_entry().map(Box::new))
-            }
-            BatchOperation::Put(_) | BatchOperation::Delete(_) => written.next().unwrap_or(BatchResult::Deleted(false)),
-        });
-        Ok(results.collect())
-    }
-
-    async fn write_batch(
-        &self,
-        cache: &Arc<AppCache>,
-        operations: Vec<BatchOperation>,
-    ) -> Result<Vec<BatchResult>, AppCacheError> {
-        let (settings, name) = (Arc::clone(&cache.settings), cache.name.clone());
-        let written = self.registry.write(cache, move |change| {
-            let mut results = Vec::new();
-            let mut evicted = 0;
-            for operation in &operations {
-                results.push(match operation {
-                    BatchOperation::Get(_) => continue,
-                    BatchOperation::Put(put) if put.entry.value.len() as u64 > settings.max_value_bytes => {
-                        BatchResult::ValueTooLong
-                    }
-                    BatchOperation::Put(put) => {
-                        let (result, more) = store::put(change, &name, &settings, put)?;
-                        evicted += more;
-                        BatchResult::Put(result)
-                    }
-                    BatchOperation::Delete(key) => BatchResult::Deleted(store::pop(change, &name, key)?.is_some()),
-                });
-            }
-            Ok((results, evicted))
-        });
-        let (results, evicted) = cache.checked(written.await)?;
-        cache.counters.add(AppCacheEvent::Evicted, evicted);
-        for result in &results {
-            match result {
-                BatchResult::Put(result) => cache.count_put(*result, 0),
-                BatchResult::ValueTooLong => cache.counters.count(AppCacheEvent::Refused),
-                BatchResult::Deleted(true) => cache.counters.count(AppCacheEvent::Removed),
-                BatchResult::Got(_) | BatchResult::Deleted(false) => {}
-            }
-        }
-        self.registry.waits.wake_all();
-        Ok(results)
     }
 
     /// Removes an entry and returns it if it was fresh. A load of the key that is under way is not stored.
@@ -255,79 +168,6 @@ impl AppCaches {
             self.registry.sweep_due.notify_one();
         }
         Ok(removed)
-    }
-
-    /// Takes the lease of a key. If another caller has it, waits for its value or its end, `wait` at the longest.
-    ///
-    /// # Errors
-    /// The store failed.
-    pub async fn acquire(
-        &self,
-        cache: &CacheName,
-        request: &LeaseRequest,
-        wait: Duration,
-    ) -> Result<LeaseResult, AppCacheError> {
-        let cache = self.registry.open_cache(cache).await?;
-        let clock = &self.registry.clock;
-        let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-        let end_ms = clock.now_ms().saturating_add(millis(wait.min(MAX_LEASE_WAIT)));
-        loop {
-            // Before the question, so that no change after it is missed.
-            let mut watch = self.registry.waits.subscribe(&cache.name, &request.key);
-            let (name, asked) = (cache.name.clone(), request.clone());
-            let result = self.registry.write(&cache, move |change| store::acquire(change, &name, &asked)).await;
-            let result = cache.checked(result)?;
-            let now_ms = clock.now_ms();
-            match result {
-                LeaseResult::Taken { deadline_ms } if now_ms < end_ms => {
-                    cache.counters.count(AppCacheEvent::Waited);
-                    let left_ms = deadline_ms.min(end_ms).saturating_sub(now_ms).max(1);
-                    // The end of the time is no error: the question is asked again.
-                    let _ = clock.timeout(Duration::from_millis(left_ms), watch.changed()).await;
-                }
-                LeaseResult::Held { .. } => {
-                    cache.counters.count(AppCacheEvent::Leased);
-                    return Ok(result);
-                }
-                LeaseResult::Taken { .. } | LeaseResult::Unneeded(_) => return Ok(result),
-            }
-        }
-    }
-
-    /// Ends a lease, or at a later time, so that the key is not loaded before. Returns whether it was held.
-    ///
-    /// # Errors
-    /// The store failed.
-    pub async fn release(
-        &self,
-        cache: &CacheName,
-        key: &EntryKey,
-        lease: (u64, Option<u64>),
-    ) -> Result<bool, AppCacheError> {
-        let Some(cache) = self.registry.existing(cache).await? else { return Ok(false) };
-        let (name, released) = (cache.name.clone(), key.clone());
-        let written = self.registry.write(&cache, move |change| store::release(change, &name, &released, lease)).await;
-        let was_held = cache.checked(written)?;
-        self.registry.waits.wake(&cache.name, key);
-        Ok(was_held)
-    }
-
-    /// Whether a load of this key that began at a number cannot be stored any more, because the key or one of the tags
-    /// was invalidated since.
-    ///
-    /// # Errors
-    /// The store failed.
-    pub async fn is_fenced(
-        &self,
-        cache: &CacheName,
-        key: EntryKey,
-        tags: EntryTags,
-        begun: u64,
-    ) -> Result<bool, AppCacheError> {
-        if self.registry.existing(cache).await?.is_none() {
-            return Ok(false);
-        }
-        self.registry.store().await?.readers.is_fenced(cache.clone(), key, tags, begun).await
     }
 
     /// Number of the last write of all caches.

@@ -68,14 +68,15 @@ impl DeferredPuts {
     }
 
     /// Accepts a put and returns its ticket; gives it back if there is no room.
-    pub(crate) fn offer(&mut self, key: EntryKey, entry: NewEntry, accepted_ms: u64) -> Result<u64, NewEntry> {
+    pub(crate) fn offer(&mut self, key: EntryKey, entry: NewEntry, accepted_ms: u64) -> Result<u64, Box<NewEntry>> {
         if !self.budget.take(entry.weight(key.as_str())) {
-            return Err(entry);
+            return Err(Box::new(entry));
         }
         self.last_ticket += 1;
         let put = DeferredPut { entry: Arc::new(entry), accepted_ms, ticket: self.last_ticket };
-        if let Some(older) = self.queued.insert(key.clone(), put) {
-            self.budget.give_back(older.entry.weight(key.as_str()));
+        let length = key.as_str().len();
+        if let Some(older) = self.queued.insert(key, put) {
+            self.budget.give_back(older.entry.weight_under(length));
         }
         Ok(self.last_ticket)
     }

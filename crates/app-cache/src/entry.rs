@@ -81,7 +81,12 @@ impl NewEntry {
 
     /// Bytes that it counts in its cache.
     pub fn weight(&self, key: &str) -> u64 {
-        key.len() as u64 + self.value.len() as u64 + ENTRY_OVERHEAD_BYTES
+        self.weight_under(key.len())
+    }
+
+    /// Bytes that it counts under a key of this length.
+    pub(crate) fn weight_under(&self, key_bytes: usize) -> u64 {
+        key_bytes as u64 + self.value.len() as u64 + ENTRY_OVERHEAD_BYTES
     }
 
     /// State at a moment.

@@ -2,7 +2,7 @@
 //!
 //! | module | content |
 //! |---|---|
-//! | [`app_caches`] | all caches: what may be asked of them; `upkeep`: the work beside the calls |
+//! | [`app_caches`] | all caches: what may be asked of them; `batch_calls`, `lease_calls`: the calls of batches and leases; `upkeep`: the work beside the calls |
 //! | [`app_cache`], [`counters`] | one cache: its settings, size and counts |
 //! | [`entry`], [`lookup`], [`put`], [`lease`], [`scope`], [`batch`], [`name`] | what is stored and asked, with the decisions as pure functions |
 //! | `registry`, `deferred`, `lease_waits` | the caches by name; puts that are stored later; callers that wait for a lease |
@@ -19,11 +19,13 @@
 mod app_cache;
 mod app_caches;
 pub mod batch;
+mod batch_calls;
 pub mod counters;
 mod deferred;
 pub mod entry;
 pub mod error;
 pub mod lease;
+mod lease_calls;
 mod lease_waits;
 pub mod lookup;
 pub mod name;
@@ -34,8 +36,9 @@ mod store;
 mod upkeep;
 
 pub use app_cache::AppCacheReport;
-pub use app_caches::{AppCaches, MAX_LEASE_WAIT};
+pub use app_caches::AppCaches;
 pub use error::AppCacheError;
+pub use lease_calls::MAX_LEASE_WAIT;
 pub use name::{CacheName, EntryKey, EntryTags};
 pub use store::ListedEntry;
 

@@ -212,7 +212,7 @@ impl Registry {
     }
 
     /// Accepts a deferred put and returns its ticket; gives it back if there is no room.
-    pub(crate) fn defer(&self, cache: &Arc<AppCache>, key: EntryKey, entry: NewEntry) -> Result<u64, NewEntry> {
+    pub(crate) fn defer(&self, cache: &Arc<AppCache>, key: EntryKey, entry: NewEntry) -> Result<u64, Box<NewEntry>> {
         let mut deferred = cache.deferred.lock();
         let was_empty = deferred.is_empty();
         let ticket = deferred.offer(key, entry, self.clock.now_ms())?;

@@ -32,7 +32,7 @@ fn key(number: u64) -> EntryKey {
 
 /// A value whose every part says which entry it belongs to; some have several pages.
 fn value(number: u64) -> Vec<u8> {
-    let length = if number % 7 == 0 { 20_000 } else { 200 };
+    let length = if number.is_multiple_of(7) { 20_000 } else { 200 };
     format!("{number:08}").into_bytes().into_iter().cycle().take(length).collect()
 }
 
@@ -67,7 +67,7 @@ fn victim() {
         let (caches, _stop) = open(Path::new(&dir)).await;
         let mut out = std::io::stdout();
         for number in first.parse::<u64>().expect("a number").. {
-            if number % DEFERRED_EVERY == 0 {
+            if number.is_multiple_of(DEFERRED_EVERY) {
                 let barrier = caches.put_later(&name(), key(number), entry(number)).await.expect("accepted");
                 assert_eq!(caches.flush(&name(), barrier.as_deref()).await, Ok(true));
             } else {

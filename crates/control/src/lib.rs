@@ -20,7 +20,6 @@
 //! query of an app's request, so it cannot leak them. Only an explain request names a path, and the caller supplies it.
 
 mod api;
-mod app_caches_api;
 mod apps;
 mod auth;
 mod base_path;

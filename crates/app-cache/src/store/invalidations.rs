@@ -79,7 +79,7 @@ pub(super) fn mark(
         value.as_bytes(),
         to_sql(sequence)
     ])?;
-    if sequence % PRUNED_EVERY == 0 {
+    if sequence.is_multiple_of(PRUNED_EVERY) {
         prune(change, cache)?;
     }
     Ok(())

@@ -95,7 +95,7 @@ fn sweep_dead(change: &mut WriteTransaction<'_>) -> Result<bool, AppCacheError> 
             None => delete_row(change, *cache, *id)?,
         }
     }
-    Ok(dead.len() as i64 == ROWS_PER_SWEEP)
+    Ok(dead.len() as u64 == from_sql(ROWS_PER_SWEEP))
 }
 
 /// Name of the cache that has this id now.

@@ -111,13 +111,17 @@ fn write_all(db: &Connection, mut waiting: mpsc::Receiver<WriteJob>, clock: &Clo
         let (runs, ends): (Vec<Run>, Vec<Finish>) = batch.into_iter().map(|job| (job.run, job.finish)).unzip();
         let committed = commit(db, runs, clock.now_ms());
         if let Ok(sizes) = &committed {
-            sizes.iter().for_each(|(name, size)| on_size(name, *size));
+            for (name, size) in sizes {
+                on_size(name, *size);
+            }
         }
         let result = committed.map(|_| ());
         if let Err(error) = result {
             tracing::warn!(error = error.name(), writes = ends.len(), "writes to the caches of apps failed");
         }
-        ends.into_iter().for_each(|finish| finish(result));
+        for finish in ends {
+            finish(result);
+        }
     }
 }
 

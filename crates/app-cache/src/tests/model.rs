@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::{Stage, cache, entry, key, put, tags};
+use crate::app_caches::AppCaches;
 use crate::batch::{BatchOperation, BatchResult};
 use crate::error::AppCacheError;
 use crate::put::{Put, PutCondition, PutResult};
@@ -97,26 +98,7 @@ async fn play(stage: &Stage, model: &mut Model, step: &Step) {
     let caches = &stage.caches;
     match step.clone() {
         Step::Put { at, tag, condition, is_deferred } => {
-            let entry = crate::entry::NewEntry { tags: tags(&[TAGS[tag]]), ..entry(&value) };
-            let is_there = model.entries.contains_key(&at);
-            let (condition, holds) = match condition {
-                _ if is_deferred => (PutCondition::Always, true),
-                0 => (PutCondition::Always, true),
-                1 => (PutCondition::Absent, !is_there),
-                _ => (PutCondition::Present, is_there),
-            };
-            let own = key(KEYS[at.1]);
-            let stored = if is_deferred {
-                caches.put_later(&cache(CACHES[at.0]), own, entry).await.expect("it works").is_some()
-            } else {
-                let put = Put { key: own, entry, condition, begun: None, lease: None };
-                let result = caches.put(&cache(CACHES[at.0]), put).await.expect("it works");
-                matches!(result, PutResult::Stored(_))
-            };
-            assert_eq!(stored, holds, "{step:?}");
-            if holds {
-                model.store(at, value, tag);
-            }
+            play_put(caches, model, (at, tag), condition, is_deferred).await;
         }
         Step::Get(at) => {
             let expected = model.entries.get(&at).map(|(value, _)| value.clone());
@@ -163,26 +145,59 @@ async fn play(stage: &Stage, model: &mut Model, step: &Step) {
                 model.store(at, value, tag);
             }
         }
-        Step::Batch { cache: at, first, second } => {
-            let operations = vec![
-                BatchOperation::Get(key(KEYS[second])),
-                BatchOperation::Put(put(KEYS[first], &value)),
-                BatchOperation::Delete(key(KEYS[second])),
-            ];
-            let results = caches.batch(&cache(CACHES[at]), operations).await.expect("it works");
-            let before = model.entries.get(&(at, second)).map(|(value, _)| value.clone());
-            let BatchResult::Got(got) = &results[0] else { panic!("a lookup: {results:?}") };
-            assert_eq!(got.as_ref().map(|got| got.entry.value.clone()), before.map(String::into_bytes));
-            model.entries.insert((at, first), (value, usize::MAX));
-            model.written.insert((at, first), model.steps);
-            assert_eq!(results[2], BatchResult::Deleted(model.pop((at, second)).is_some()));
-            // The entry that remains has no tag; the model gives it one by the store's own call.
-            if let Some(entry) = model.entries.get_mut(&(at, first)) {
-                entry.1 = 0;
-                caches.retag(&cache(CACHES[at]), key(KEYS[first]), tags(&[TAGS[0]])).await.expect("it works");
-            }
-        }
+        Step::Batch { cache: at, first, second } => play_batch(caches, model, at, (first, second)).await,
         Step::Reopen => {}
+    }
+}
+
+async fn play_put(
+    caches: &AppCaches,
+    model: &mut Model,
+    (at, tag): ((usize, usize), usize),
+    condition: u8,
+    is_deferred: bool,
+) {
+    let value = model.steps.to_string();
+    let entry = crate::entry::NewEntry { tags: tags(&[TAGS[tag]]), ..entry(&value) };
+    let is_there = model.entries.contains_key(&at);
+    let (condition, holds) = match condition {
+        _ if is_deferred => (PutCondition::Always, true),
+        0 => (PutCondition::Always, true),
+        1 => (PutCondition::Absent, !is_there),
+        _ => (PutCondition::Present, is_there),
+    };
+    let own = key(KEYS[at.1]);
+    let stored = if is_deferred {
+        caches.put_later(&cache(CACHES[at.0]), own, entry).await.expect("it works").is_some()
+    } else {
+        let put = Put { key: own, entry, condition, begun: None, lease: None };
+        let result = caches.put(&cache(CACHES[at.0]), put).await.expect("it works");
+        matches!(result, PutResult::Stored(_))
+    };
+    assert_eq!(stored, holds, "{at:?}");
+    if holds {
+        model.store(at, value, tag);
+    }
+}
+
+async fn play_batch(caches: &AppCaches, model: &mut Model, at: usize, (first, second): (usize, usize)) {
+    let value = model.steps.to_string();
+    let operations = vec![
+        BatchOperation::Get(key(KEYS[second])),
+        BatchOperation::Put(put(KEYS[first], &value)),
+        BatchOperation::Delete(key(KEYS[second])),
+    ];
+    let results = caches.batch(&cache(CACHES[at]), operations).await.expect("it works");
+    let before = model.entries.get(&(at, second)).map(|(value, _)| value.clone());
+    let BatchResult::Got(got) = &results[0] else { panic!("a lookup: {results:?}") };
+    assert_eq!(got.as_ref().map(|got| got.entry.value.clone()), before.map(String::into_bytes));
+    model.entries.insert((at, first), (value, usize::MAX));
+    model.written.insert((at, first), model.steps);
+    assert_eq!(results[2], BatchResult::Deleted(model.pop((at, second)).is_some()));
+    // The entry that remains has no tag; the model gives it one by the store's own call.
+    if let Some(entry) = model.entries.get_mut(&(at, first)) {
+        entry.1 = 0;
+        caches.retag(&cache(CACHES[at]), key(KEYS[first]), tags(&[TAGS[0]])).await.expect("it works");
     }
 }
 

@@ -1,6 +1,7 @@
 //! Process wiring on one page: settings in, a running process out. `server_listener` opens a media server and its
 //! listener, `services` what runs beside the servers.
 
+mod app_caches;
 mod process_description;
 mod server_listener;
 mod services;
@@ -22,7 +23,7 @@ use crate::takeover::listening::{address_of, bind};
 use crate::takeover::{InheritedListeners, ListenerHandover};
 use greenroom_config::local_address::local_address;
 use greenroom_config::{Settings, TakeoverSettings};
-use greenroom_control::{ControlPlane, ControlPlaneDeps, ImageUrlSigner, UnixSocket};
+use greenroom_control::{ControlPlane, ControlPlaneDeps, ImageUrlSigner};
 use greenroom_http_server::server_certificate::ServerCertificate;
 use greenroom_notifications::Notifier;
 use greenroom_origin::anonymous_access;
@@ -40,7 +41,7 @@ use greenroom_state::ownership;
 use greenroom_state::ownership::Ownership;
 use greenroom_state::secrets::{ControlToken, DataDir, HashKey};
 use greenroom_state::unfinished_backups;
-use greenroom_state::warnings::{Warning, Warnings};
+use greenroom_state::warnings::Warnings;
 use greenroom_statistics::Statistics;
 use greenroom_sync::index::Libraries;
 use process_description::ProcessDescription;
@@ -140,10 +141,7 @@ impl Process {
         let listener = bind(settings.control.listen, place, &mut sockets, &mut handover).await?;
         let control = address_of(&listener)?;
         let services = context.open_services(&settings, &servers);
-        context.start_app_caches(&services.app_caches).await;
-        let apps = &settings.app_caches;
-        let app_socket = apps.socket.as_ref().map(|path| UnixSocket::bind(path, apps.socket_group.as_deref()));
-        let app_socket = app_socket.transpose()?;
+        let app_socket = context.open_app_caches(&settings.app_caches, &services.app_caches).await?;
         let control_plane = context.control(&settings, &servers, &services)?;
         let certificate = open_certificate(settings.control.certificate.as_ref(), place, &context.clock)?;
         let scheme = if certificate.is_some() { "https" } else { "http" };
@@ -158,10 +156,7 @@ impl Process {
         let (tasks, stop) = (&context.tasks, &context.stop);
         tasks.spawn(greenroom_control::follow_tokens(Arc::clone(&control_plane), tasks.clone(), stop.clone()));
         let tokens = (stop.clone(), context.draining.clone());
-        if let Some(socket) = app_socket {
-            let caches = Arc::clone(&control_plane);
-            tasks.spawn(socket.serve(caches, settings.control.clone(), tokens.clone()));
-        }
+        context.serve_app_caches(app_socket, &control_plane, &settings.control);
         tasks.spawn(greenroom_control::serve(control_plane, listener, settings.control, certificate, tokens));
         context.start_exporters(settings.disk.is_some());
         context.state.start_writer(&without_addresses(&servers), &context.clock, settings.settle)?;
@@ -349,21 +344,6 @@ impl ProcessContext {
             app_tokens: Arc::clone(&services.app_tokens),
             app_caches: services.app_caches.clone(),
         })))
-    }
-
-    /// Opens the caches for apps and starts their upkeep.
-    async fn start_app_caches(&self, caches: &AppCaches) {
-        if let Err(error) = caches.start(&self.tasks, &self.stop).await {
-            tracing::warn!(error = error.name(), "the store of the apps' caches cannot be opened");
-            self.warnings.raise(
-                Warning::notice(
-                    "app-caches-unavailable",
-                    "apps.db in the data directory cannot be opened, so the caches for apps store nothing.",
-                    "Look whether the disk is full or the data directory is read-only; each call tries it again.",
-                )
-                .urgent(),
-            );
-        }
     }
 
     /// Watches the token and certificate files for changes.

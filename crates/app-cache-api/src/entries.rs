@@ -1,24 +1,25 @@
 //! One entry: looked up, stored, removed.
 
-use std::sync::Arc;
-
+use axum::Extension;
 use axum::body::Body;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{Path, RawQuery};
 use axum::response::{IntoResponse, Response};
+use greenroom_app_cache::AppCaches;
 use greenroom_app_cache::entry::{MAX_MEDIA_TYPE_BYTES, NewEntry};
 use greenroom_app_cache::put::{Put, PutCondition, PutResult};
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue};
 
-use super::parameters::{GetParams, PutParams, condition, entity_tag};
-use super::problems::{AppCacheProblem, BAD_PARAMETER, CACHE_FULL, CONDITION_FAILED, FENCED, NO_ENTRY, VALUE_TOO_LONG};
-use super::{BODY_TIMEOUT, address, entry_response};
-use crate::api::read_body;
-use crate::control::ApiState;
-use crate::error::Problem;
+use crate::entry_response;
+use crate::parameters::{GetParams, PutParams, condition, entity_tag};
+use crate::problem::{
+    AppCacheProblem, BAD_PARAMETER, CACHE_FULL, CONDITION_FAILED, FENCED, NO_ENTRY, ProblemText, TOO_LONG,
+    VALUE_TOO_LONG,
+};
+use crate::request::{address, read_body};
 
 /// Media type of a value that is sent without one.
-pub(super) const USUAL_MEDIA_TYPE: &str = "application/octet-stream";
+pub(crate) const USUAL_MEDIA_TYPE: &str = "application/octet-stream";
 /// The barrier of a deferred put.
 const BARRIER: HeaderName = HeaderName::from_static("greenroom-barrier");
 
@@ -44,15 +45,15 @@ const BARRIER: HeaderName = HeaderName::from_static("greenroom-barrier");
     ),
 )]
 pub(crate) async fn get(
-    State(state): State<Arc<ApiState>>,
+    Extension(caches): Extension<AppCaches>,
     Path((cache, key)): Path<(String, String)>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, AppCacheProblem> {
     let (cache, key) = address(&cache, &key)?;
     let params = GetParams::parse(query.as_deref())?;
-    let found = state.caches().get(&cache, &key, params.version.as_deref()).await?;
-    Ok(entry_response::of_lookup(found, &headers, state.caches().now_ms()))
+    let found = caches.get(&cache, &key, params.version.as_deref()).await?;
+    Ok(entry_response::of_lookup(found, &headers, caches.now_ms()))
 }
 
 /// Stores an entry. It outlives the process once this responds with 204; with `defer=1` it responds before, with 202.
@@ -76,17 +77,16 @@ pub(crate) async fn get(
     ),
 )]
 pub(crate) async fn put(
-    State(state): State<Arc<ApiState>>,
+    Extension(caches): Extension<AppCaches>,
     Path((cache, key)): Path<(String, String)>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, AppCacheProblem> {
     let (cache, key) = address(&cache, &key)?;
-    let caches = state.caches();
     let max_bytes = usize::try_from(caches.max_value_bytes(&cache)).unwrap_or(usize::MAX);
-    let value = read_body(body, max_bytes, BODY_TIMEOUT).await;
-    let value = value.map_err(|problem| if problem == Problem::TOO_LONG { VALUE_TOO_LONG } else { problem })?;
+    let value = read_body(body, max_bytes).await;
+    let value = value.map_err(|problem| if problem == TOO_LONG { VALUE_TOO_LONG } else { problem })?;
     let params = PutParams::parse(query.as_deref())?;
     let condition = condition(&headers)?;
     let (expires_ms, dies_ms) = caches.deadlines(&cache, params.ttl_ms, params.stale_ms);
@@ -129,11 +129,11 @@ pub(crate) async fn put(
     ),
 )]
 pub(crate) async fn delete(
-    State(state): State<Arc<ApiState>>,
+    Extension(caches): Extension<AppCaches>,
     Path((cache, key)): Path<(String, String)>,
 ) -> Result<StatusCode, AppCacheProblem> {
     let (cache, key) = address(&cache, &key)?;
-    let found = state.caches().pop(&cache, &key).await?;
+    let found = caches.pop(&cache, &key).await?;
     found.map(|_| StatusCode::NO_CONTENT).ok_or(NO_ENTRY.into())
 }
 
@@ -153,7 +153,7 @@ fn with_header(status: StatusCode, name: HeaderName, value: &str) -> Response {
     response
 }
 
-fn media_type(value: Option<&HeaderValue>) -> Result<String, Problem> {
+fn media_type(value: Option<&HeaderValue>) -> Result<String, ProblemText> {
     let Some(value) = value else { return Ok(USUAL_MEDIA_TYPE.to_owned()) };
     let text = value.to_str().map_err(|_| BAD_PARAMETER)?;
     if text.len() <= MAX_MEDIA_TYPE_BYTES { Ok(text.to_owned()) } else { Err(BAD_PARAMETER) }

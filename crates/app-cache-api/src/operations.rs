@@ -1,21 +1,21 @@
 //! What changes an entry in its place: pop, touch, add, tags.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::response::Response;
+use axum::{Extension, Json};
+use greenroom_app_cache::AppCaches;
 use greenroom_app_cache::lookup::EntryLookup;
 use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::parameters::{MAX_TIME, tags};
-use super::problems::{AppCacheProblem, NO_ENTRY};
-use super::{MAX_CALL_BYTES, address, entry_response, read_call};
-use crate::control::ApiState;
+use crate::entry_response;
+use crate::parameters::{MAX_TIME, tags};
+use crate::problem::{AppCacheProblem, NO_ENTRY};
+use crate::request::{MAX_CALL_BYTES, address, read_call};
 
 /// New times of an entry.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -77,13 +77,13 @@ pub(crate) struct SumResponse {
     ),
 )]
 pub(crate) async fn pop(
-    State(state): State<Arc<ApiState>>,
+    Extension(caches): Extension<AppCaches>,
     Path((cache, key)): Path<(String, String)>,
 ) -> Result<Response, AppCacheProblem> {
     let (cache, key) = address(&cache, &key)?;
-    let found = state.caches().pop(&cache, &key).await?;
+    let found = caches.pop(&cache, &key).await?;
     let lookup = found.map_or(EntryLookup::Miss, EntryLookup::Hit);
-    Ok(entry_response::of_lookup(lookup, &HeaderMap::new(), state.caches().now_ms()))
+    Ok(entry_response::of_lookup(lookup, &HeaderMap::new(), caches.now_ms()))
 }
 
 /// Gives a fresh entry new times.
@@ -100,15 +100,15 @@ pub(crate) async fn pop(
     ),
 )]
 pub(crate) async fn touch(
-    State(state): State<Arc<ApiState>>,
+    Extension(caches): Extension<AppCaches>,
     Path((cache, key)): Path<(String, String)>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<ChangedResponse>, AppCacheProblem> {
     let (cache, key) = address(&cache, &key)?;
     let request: TouchRequest = read_call(&headers, body, MAX_CALL_BYTES).await?;
-    let deadlines = state.caches().deadlines(&cache, Some(request.ttl_ms.map(time)), Some(time(request.stale_ms)));
-    Ok(Json(ChangedResponse { changed: state.caches().touch(&cache, key, deadlines).await? }))
+    let deadlines = caches.deadlines(&cache, Some(request.ttl_ms.map(time)), Some(time(request.stale_ms)));
+    Ok(Json(ChangedResponse { changed: caches.touch(&cache, key, deadlines).await? }))
 }
 
 /// Adds to an integer, at once over all callers.
@@ -126,16 +126,16 @@ pub(crate) async fn touch(
     ),
 )]
 pub(crate) async fn increment(
-    State(state): State<Arc<ApiState>>,
+    Extension(caches): Extension<AppCaches>,
     Path((cache, key)): Path<(String, String)>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<SumResponse>, AppCacheProblem> {
     let (cache, key) = address(&cache, &key)?;
     let request: IncrementRequest = read_call(&headers, body, MAX_CALL_BYTES).await?;
-    let deadlines = state.caches().deadlines(&cache, request.ttl_ms.map(|ttl_ms| Some(time(ttl_ms))), None);
+    let deadlines = caches.deadlines(&cache, request.ttl_ms.map(|ttl_ms| Some(time(ttl_ms))), None);
     let terms = (request.delta.unwrap_or(1), request.default);
-    let sum = state.caches().add_integer(&cache, key, terms, deadlines).await?;
+    let sum = caches.add_integer(&cache, key, terms, deadlines).await?;
     Ok(Json(SumResponse { value: sum.ok_or(NO_ENTRY)? }))
 }
 
@@ -153,14 +153,14 @@ pub(crate) async fn increment(
     ),
 )]
 pub(crate) async fn retag(
-    State(state): State<Arc<ApiState>>,
+    Extension(caches): Extension<AppCaches>,
     Path((cache, key)): Path<(String, String)>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<ChangedResponse>, AppCacheProblem> {
     let (cache, key) = address(&cache, &key)?;
     let request: TagsRequest = read_call(&headers, body, MAX_CALL_BYTES).await?;
-    let changed = state.caches().retag(&cache, key, tags(request.tags)?).await?;
+    let changed = caches.retag(&cache, key, tags(request.tags)?).await?;
     Ok(Json(ChangedResponse { changed }))
 }
 

@@ -9,11 +9,10 @@ use http::HeaderMap;
 use http::header::{HeaderName, IF_MATCH, IF_NONE_MATCH};
 use utoipa::IntoParams;
 
-use super::problems::BAD_PARAMETER;
-use crate::error::Problem;
+use crate::problem::{BAD_PARAMETER, ProblemText};
 
 /// Max time of an entry; longer ones count as this.
-pub(super) const MAX_TIME: Duration = Duration::from_secs(100 * 365 * 86_400);
+pub(crate) const MAX_TIME: Duration = Duration::from_secs(100 * 365 * 86_400);
 
 /// How a value is to be stored.
 #[derive(Debug, Default, PartialEq, Eq, IntoParams)]
@@ -21,24 +20,24 @@ pub(super) const MAX_TIME: Duration = Duration::from_secs(100 * 365 * 86_400);
 pub(crate) struct PutParams {
     /// Fresh time in milliseconds, or `never`. Default: the cache's.
     #[param(value_type = Option<String>, pattern = "^([0-9]{1,15}|never)$")]
-    pub(super) ttl_ms: Option<Option<Duration>>,
+    pub(crate) ttl_ms: Option<Option<Duration>>,
     /// Time after that in which the entry may be served as stale. Default: the cache's.
     #[param(value_type = Option<u64>, maximum = 999_999_999_999_999_u64)]
-    pub(super) stale_ms: Option<Duration>,
+    pub(crate) stale_ms: Option<Duration>,
     /// A tag; may be repeated.
     #[param(value_type = Vec<String>, required = false)]
-    pub(super) tag: EntryTags,
+    pub(crate) tag: EntryTags,
     /// Version of the value's form: a read that asks for another one finds nothing.
     #[param(value_type = Option<String>, max_length = 1024)]
-    pub(super) version: String,
+    pub(crate) version: String,
     /// `sequence` of the cache when the work on the value began: it is not stored if the key or a tag was written or
     /// invalidated since.
-    pub(super) begun: Option<u64>,
+    pub(crate) begun: Option<u64>,
     /// Token of the lease under which the value was loaded; ends the lease.
-    pub(super) lease: Option<u64>,
+    pub(crate) lease: Option<u64>,
     /// `1`: answer before the value is on disk.
     #[param(value_type = Option<u8>, maximum = 1)]
-    pub(super) defer: bool,
+    pub(crate) defer: bool,
 }
 
 /// What is looked up.
@@ -47,7 +46,7 @@ pub(crate) struct PutParams {
 pub(crate) struct GetParams {
     /// Version of the value's form; an entry of another version is none. Without it an entry of any version is found.
     #[param(max_length = 1024)]
-    pub(super) version: Option<String>,
+    pub(crate) version: Option<String>,
 }
 
 /// A load that may be fenced.
@@ -55,10 +54,10 @@ pub(crate) struct GetParams {
 #[into_params(parameter_in = Query)]
 pub(crate) struct FenceParams {
     /// Token of the lease, or `sequence` of the cache, when the load began.
-    pub(super) begun: u64,
+    pub(crate) begun: u64,
     /// A tag that the entry will have; may be repeated.
     #[param(value_type = Vec<String>, required = false)]
-    pub(super) tag: EntryTags,
+    pub(crate) tag: EntryTags,
 }
 
 /// A lease that ends.
@@ -66,10 +65,10 @@ pub(crate) struct FenceParams {
 #[into_params(parameter_in = Query)]
 pub(crate) struct ReleaseParams {
     /// The lease's token.
-    pub(super) token: u64,
+    pub(crate) token: u64,
     /// Time for which the key is not loaded by another caller, such as after a failure.
     #[param(value_type = Option<u64>, maximum = 3_600_000)]
-    pub(super) pause_ms: Option<u64>,
+    pub(crate) pause_ms: Option<u64>,
 }
 
 /// A page of keys.
@@ -78,12 +77,12 @@ pub(crate) struct ReleaseParams {
 pub(crate) struct ListParams {
     /// Only keys that begin with this.
     #[param(value_type = Option<String>)]
-    pub(super) prefix: String,
+    pub(crate) prefix: String,
     /// `next_cursor` of the page before.
-    pub(super) cursor: Option<String>,
+    pub(crate) cursor: Option<String>,
     /// Max entries of the page. Default 100.
     #[param(value_type = Option<usize>, minimum = 1, maximum = 1000)]
-    pub(super) limit: usize,
+    pub(crate) limit: usize,
 }
 
 /// Max entries of a page.
@@ -93,7 +92,7 @@ const USUAL_LIMIT: usize = 100;
 type Pairs<'a> = Vec<(std::borrow::Cow<'a, str>, std::borrow::Cow<'a, str>)>;
 
 /// The pairs of a query, if it has only these keys, each once but `tag`.
-fn pairs<'a>(query: Option<&'a str>, known: &[&str]) -> Result<Pairs<'a>, Problem> {
+fn pairs<'a>(query: Option<&'a str>, known: &[&str]) -> Result<Pairs<'a>, ProblemText> {
     let pairs: Pairs<'a> = form_urlencoded::parse(query.unwrap_or_default().as_bytes()).collect();
     let is_valid = pairs.iter().enumerate().all(|(index, (key, _))| {
         known.contains(&&**key) && (key == "tag" || pairs[..index].iter().all(|(other, _)| other != key))
@@ -101,25 +100,25 @@ fn pairs<'a>(query: Option<&'a str>, known: &[&str]) -> Result<Pairs<'a>, Proble
     if is_valid { Ok(pairs) } else { Err(BAD_PARAMETER) }
 }
 
-fn number(text: &str) -> Result<u64, Problem> {
+fn number(text: &str) -> Result<u64, ProblemText> {
     let is_plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     text.parse().ok().filter(|_| is_plain).ok_or(BAD_PARAMETER)
 }
 
-pub(super) fn time(text: &str) -> Result<Duration, Problem> {
+pub(crate) fn time(text: &str) -> Result<Duration, ProblemText> {
     number(text).map(|millis| Duration::from_millis(millis).min(MAX_TIME))
 }
 
-pub(super) fn version(text: &str) -> Result<String, Problem> {
+pub(crate) fn version(text: &str) -> Result<String, ProblemText> {
     if text.len() <= MAX_VERSION_BYTES { Ok(text.to_owned()) } else { Err(BAD_PARAMETER) }
 }
 
-pub(super) fn tags(tags: Vec<String>) -> Result<EntryTags, Problem> {
+pub(crate) fn tags(tags: Vec<String>) -> Result<EntryTags, ProblemText> {
     EntryTags::parse(tags).ok_or(BAD_PARAMETER)
 }
 
 impl PutParams {
-    pub(super) fn parse(query: Option<&str>) -> Result<Self, Problem> {
+    pub(crate) fn parse(query: Option<&str>) -> Result<Self, ProblemText> {
         let mut parsed = Self::default();
         let mut tag_list = Vec::new();
         let known = ["ttl_ms", "stale_ms", "tag", "version", "begun", "lease", "defer"];
@@ -140,14 +139,14 @@ impl PutParams {
 }
 
 impl GetParams {
-    pub(super) fn parse(query: Option<&str>) -> Result<Self, Problem> {
+    pub(crate) fn parse(query: Option<&str>) -> Result<Self, ProblemText> {
         let pairs = pairs(query, &["version"])?;
         Ok(Self { version: pairs.first().map(|(_, value)| version(value)).transpose()? })
     }
 }
 
 impl FenceParams {
-    pub(super) fn parse(query: Option<&str>) -> Result<Self, Problem> {
+    pub(crate) fn parse(query: Option<&str>) -> Result<Self, ProblemText> {
         let (mut begun, mut tag_list) = (None, Vec::new());
         for (key, value) in pairs(query, &["begun", "tag"])? {
             match &*key {
@@ -160,7 +159,7 @@ impl FenceParams {
 }
 
 impl ReleaseParams {
-    pub(super) fn parse(query: Option<&str>) -> Result<Self, Problem> {
+    pub(crate) fn parse(query: Option<&str>) -> Result<Self, ProblemText> {
         let (mut token, mut pause_ms) = (None, None);
         for (key, value) in pairs(query, &["token", "pause_ms"])? {
             match &*key {
@@ -173,7 +172,7 @@ impl ReleaseParams {
 }
 
 impl ListParams {
-    pub(super) fn parse(query: Option<&str>) -> Result<Self, Problem> {
+    pub(crate) fn parse(query: Option<&str>) -> Result<Self, ProblemText> {
         let mut parsed = Self { prefix: String::new(), cursor: None, limit: USUAL_LIMIT };
         for (key, value) in pairs(query, &["prefix", "cursor", "limit"])? {
             match &*key {
@@ -187,7 +186,7 @@ impl ListParams {
 }
 
 /// The condition that a put's headers state.
-pub(super) fn condition(headers: &HeaderMap) -> Result<PutCondition, Problem> {
+pub(crate) fn condition(headers: &HeaderMap) -> Result<PutCondition, ProblemText> {
     let text = |name: HeaderName| match headers.get(name).map(|value| value.to_str().map(str::trim)) {
         None => Ok(None),
         Some(Ok(text)) => Ok(Some(text)),
@@ -203,12 +202,12 @@ pub(super) fn condition(headers: &HeaderMap) -> Result<PutCondition, Problem> {
 }
 
 /// The entity tag of a write's number.
-pub(super) fn entity_tag(sequence: u64) -> String {
+pub(crate) fn entity_tag(sequence: u64) -> String {
     format!("\"{sequence}\"")
 }
 
 /// The number of an entity tag.
-pub(super) fn sequence_of(tag: &str) -> Option<u64> {
+pub(crate) fn sequence_of(tag: &str) -> Option<u64> {
     number(tag.strip_prefix('"')?.strip_suffix('"')?).ok()
 }
 
@@ -216,7 +215,7 @@ pub(super) fn sequence_of(tag: &str) -> Option<u64> {
 mod tests {
     use http::HeaderValue;
 
-    use super::*;
+    use crate::*;
 
     #[test]
     fn the_parameters_of_a_put_are_read_strictly() {

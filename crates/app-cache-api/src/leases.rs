@@ -1,20 +1,19 @@
 //! Leases: of all processes one caller loads a key.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{Path, RawQuery};
+use axum::{Extension, Json};
+use greenroom_app_cache::AppCaches;
 use greenroom_app_cache::lease::{LeaseRequest, LeaseResult};
 use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::parameters::{FenceParams, ReleaseParams, tags, version};
-use super::problems::AppCacheProblem;
-use super::{MAX_CALL_BYTES, address, read_call};
-use crate::control::ApiState;
+use crate::parameters::{FenceParams, ReleaseParams, tags, version};
+use crate::problem::AppCacheProblem;
+use crate::request::{MAX_CALL_BYTES, address, read_call};
 
 /// A caller that wants to load a key.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -88,7 +87,7 @@ pub(crate) struct FenceResponse {
     ),
 )]
 pub(crate) async fn acquire(
-    State(state): State<Arc<ApiState>>,
+    Extension(caches): Extension<AppCaches>,
     Path((cache, key)): Path<(String, String)>,
     headers: HeaderMap,
     body: Body,
@@ -98,8 +97,8 @@ pub(crate) async fn acquire(
     let duration = Duration::from_millis(asked.duration_ms);
     let request = LeaseRequest { key, tags: tags(asked.tags)?, version: version(&asked.version)?, duration };
     let wait = Duration::from_millis(asked.wait_ms);
-    let result = state.caches().acquire(&cache, &request, wait).await?;
-    let left_ms = |deadline_ms: u64| Some(deadline_ms.saturating_sub(state.caches().now_ms()));
+    let result = caches.acquire(&cache, &request, wait).await?;
+    let left_ms = |deadline_ms: u64| Some(deadline_ms.saturating_sub(caches.now_ms()));
     Ok(Json(match result {
         LeaseResult::Held { token, deadline_ms } => {
             LeaseResponse { state: LeaseState::Held, token: Some(token), left_ms: left_ms(deadline_ms) }
@@ -128,14 +127,14 @@ pub(crate) async fn acquire(
     ),
 )]
 pub(crate) async fn release(
-    State(state): State<Arc<ApiState>>,
+    Extension(caches): Extension<AppCaches>,
     Path((cache, key)): Path<(String, String)>,
     RawQuery(query): RawQuery,
 ) -> Result<Json<ReleasedResponse>, AppCacheProblem> {
     let (cache, key) = address(&cache, &key)?;
     let params = ReleaseParams::parse(query.as_deref())?;
-    let until_ms = params.pause_ms.map(|pause_ms| state.caches().now_ms().saturating_add(pause_ms));
-    let released = state.caches().release(&cache, &key, (params.token, until_ms)).await?;
+    let until_ms = params.pause_ms.map(|pause_ms| caches.now_ms().saturating_add(pause_ms));
+    let released = caches.release(&cache, &key, (params.token, until_ms)).await?;
     Ok(Json(ReleasedResponse { released }))
 }
 
@@ -155,12 +154,12 @@ pub(crate) async fn release(
     ),
 )]
 pub(crate) async fn fence(
-    State(state): State<Arc<ApiState>>,
+    Extension(caches): Extension<AppCaches>,
     Path((cache, key)): Path<(String, String)>,
     RawQuery(query): RawQuery,
 ) -> Result<Json<FenceResponse>, AppCacheProblem> {
     let (cache, key) = address(&cache, &key)?;
     let params = FenceParams::parse(query.as_deref())?;
-    let fenced = state.caches().is_fenced(&cache, key, params.tag, params.begun).await?;
+    let fenced = caches.is_fenced(&cache, key, params.tag, params.begun).await?;
     Ok(Json(FenceResponse { fenced }))
 }

@@ -1,17 +1,15 @@
 //! Keys of a cache, page by page.
 
-use std::sync::Arc;
-
-use axum::Json;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{Path, RawQuery};
+use axum::{Extension, Json};
+use greenroom_app_cache::AppCaches;
 use greenroom_app_cache::ListedEntry;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::cache_name;
-use super::parameters::ListParams;
-use super::problems::AppCacheProblem;
-use crate::control::ApiState;
+use crate::parameters::ListParams;
+use crate::problem::AppCacheProblem;
+use crate::request::cache_name;
 
 /// A page of entries.
 #[derive(Debug, Serialize, ToSchema)]
@@ -37,13 +35,13 @@ pub(crate) struct EntriesResponse {
     ),
 )]
 pub(crate) async fn list(
-    State(state): State<Arc<ApiState>>,
+    Extension(caches): Extension<AppCaches>,
     Path(cache): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Result<Json<EntriesResponse>, AppCacheProblem> {
     let cache = cache_name(&cache)?;
     let params = ListParams::parse(query.as_deref())?;
-    let (entries, is_more) = state.caches().list(&cache, &params.prefix, params.cursor, params.limit).await?;
+    let (entries, is_more) = caches.list(&cache, &params.prefix, params.cursor, params.limit).await?;
     let next_cursor = entries.last().filter(|_| is_more).map(|entry| entry.key.clone());
     Ok(Json(EntriesResponse { entries, next_cursor }))
 }

@@ -1,18 +1,16 @@
 //! Invalidation and flushing.
 
-use std::sync::Arc;
-
-use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::Path;
+use axum::{Extension, Json};
+use greenroom_app_cache::AppCaches;
 use greenroom_app_cache::scope::InvalidationScope;
 use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::problems::{AppCacheProblem, SCOPE_REQUIRED, UNKNOWN_BARRIER};
-use super::{MAX_CALL_BYTES, cache_name, read_call};
-use crate::control::ApiState;
+use crate::problem::{AppCacheProblem, SCOPE_REQUIRED, UNKNOWN_BARRIER};
+use crate::request::{MAX_CALL_BYTES, cache_name, read_call};
 
 /// What is invalidated: exactly one of these.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -70,7 +68,7 @@ pub(crate) struct FlushedResponse {
     ),
 )]
 pub(crate) async fn invalidate(
-    State(state): State<Arc<ApiState>>,
+    Extension(caches): Extension<AppCaches>,
     Path(cache): Path<String>,
     headers: HeaderMap,
     body: Body,
@@ -86,7 +84,7 @@ pub(crate) async fn invalidate(
         InvalidationRequest { key: None, prefix: None, tag: None, all: Some(true) } => InvalidationScope::All,
         _ => return Err(SCOPE_REQUIRED.into()),
     };
-    Ok(Json(InvalidatedResponse { removed: state.caches().invalidate(&cache, scope).await? }))
+    Ok(Json(InvalidatedResponse { removed: caches.invalidate(&cache, scope).await? }))
 }
 
 /// Waits until deferred puts are on disk.
@@ -103,16 +101,16 @@ pub(crate) async fn invalidate(
     ),
 )]
 pub(crate) async fn flush(
-    State(state): State<Arc<ApiState>>,
+    Extension(caches): Extension<AppCaches>,
     Path(cache): Path<String>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<FlushedResponse>, AppCacheProblem> {
     let cache = cache_name(&cache)?;
     let request: FlushRequest = read_call(&headers, body, MAX_CALL_BYTES).await?;
-    if !state.caches().flush(&cache, request.barrier.as_deref()).await? {
+    if !caches.flush(&cache, request.barrier.as_deref()).await? {
         return Err(UNKNOWN_BARRIER.into());
     }
-    let lost = state.caches().report(&cache).map_or(0, |report| report.counts.lost);
+    let lost = caches.report(&cache).map_or(0, |report| report.counts.lost);
     Ok(Json(FlushedResponse { flushed: true, lost }))
 }

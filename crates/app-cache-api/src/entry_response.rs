@@ -9,11 +9,11 @@ use http::header::{
     AGE, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH,
 };
 
-use super::parameters::{entity_tag, sequence_of};
-use super::problems::NO_ENTRY;
+use crate::parameters::{entity_tag, sequence_of};
+use crate::problem::NO_ENTRY;
 
 /// How the entry was found [RFC 9211].
-pub(super) const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
+pub(crate) const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 /// Age of the entry in milliseconds.
 const AGE_MS: HeaderName = HeaderName::from_static("greenroom-age-ms");
 /// Time until it expires, negative if it is stale; absent if it never does.
@@ -28,7 +28,7 @@ const VERSION: HeaderName = HeaderName::from_static("greenroom-version");
 const MAX_TAGS_BYTES: usize = 8192;
 
 /// The response to a lookup.
-pub(super) fn of_lookup(lookup: EntryLookup, headers: &HeaderMap, now_ms: u64) -> Response {
+pub(crate) fn of_lookup(lookup: EntryLookup, headers: &HeaderMap, now_ms: u64) -> Response {
     let is_hit = matches!(lookup, EntryLookup::Hit(_));
     let Some(found) = lookup.into_entry() else {
         let mut response = NO_ENTRY.into_response();
@@ -48,7 +48,7 @@ pub(super) fn of_lookup(lookup: EntryLookup, headers: &HeaderMap, now_ms: u64) -
 }
 
 /// An entry as a response.
-pub(super) fn of_entry(found: StoredEntry, is_hit: bool, now_ms: u64) -> Response {
+pub(crate) fn of_entry(found: StoredEntry, is_hit: bool, now_ms: u64) -> Response {
     let mut headers = HeaderMap::new();
     let signed = |at_ms: u64| i128::from(at_ms) - i128::from(now_ms);
     let mut set = |name: HeaderName, value: String| {
@@ -90,7 +90,7 @@ pub(super) fn of_entry(found: StoredEntry, is_hit: bool, now_ms: u64) -> Respons
 }
 
 /// Letters, digits and `-._~` as they are, everything else as `%XX`.
-pub(super) fn percent_encoded(text: &str) -> String {
+pub(crate) fn percent_encoded(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {

@@ -1,11 +1,10 @@
 //! Several operations in one transaction.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::Path;
+use axum::{Extension, Json};
 use data_encoding::BASE64;
 use greenroom_app_cache::batch::{BatchOperation, BatchResult, MAX_BATCH_OPERATIONS};
 use greenroom_app_cache::entry::{EntryState, MAX_MEDIA_TYPE_BYTES, NewEntry, StoredEntry};
@@ -16,11 +15,10 @@ use http::header::HeaderValue;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::entries::USUAL_MEDIA_TYPE;
-use super::parameters::{MAX_TIME, tags, version};
-use super::problems::{AppCacheProblem, BATCH_TOO_LONG};
-use super::{cache_name, read_call};
-use crate::control::ApiState;
+use crate::entries::USUAL_MEDIA_TYPE;
+use crate::parameters::{MAX_TIME, tags, version};
+use crate::problem::{AppCacheProblem, BATCH_TOO_LONG};
+use crate::request::{cache_name, read_call};
 
 /// Max bytes of a batch.
 const MAX_BATCH_BYTES: usize = 16 * 1024 * 1024;
@@ -163,7 +161,7 @@ pub(crate) struct BatchItemResult {
     ),
 )]
 pub(crate) async fn run(
-    State(state): State<Arc<ApiState>>,
+    Extension(caches): Extension<AppCaches>,
     Path(cache): Path<String>,
     headers: HeaderMap,
     body: Body,
@@ -173,10 +171,9 @@ pub(crate) async fn run(
     if request.operations.len() > MAX_BATCH_OPERATIONS {
         return Err(BATCH_TOO_LONG.into());
     }
-    let caches = state.caches();
-    let items: Vec<_> = request.operations.into_iter().map(|item| item.operation(caches, &cache)).collect();
+    let items: Vec<_> = request.operations.into_iter().map(|item| item.operation(&caches, &cache)).collect();
     if request.defer {
-        return defer(caches, &cache, items).await.map(Json);
+        return defer(&caches, &cache, items).await.map(Json);
     }
     let operations: Vec<BatchOperation> = items.iter().flatten().cloned().collect();
     let mut results =
