@@ -215,7 +215,7 @@ pub(crate) fn sequence_of(tag: &str) -> Option<u64> {
 mod tests {
     use http::HeaderValue;
 
-    use crate::*;
+    use super::*;
 
     #[test]
     fn the_parameters_of_a_put_are_read_strictly() {

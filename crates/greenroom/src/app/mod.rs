@@ -5,6 +5,7 @@ mod app_caches;
 mod process_description;
 mod server_listener;
 mod services;
+mod suspends;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -12,7 +13,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use greenroom_app_cache::AppCaches;
-use greenroom_cache::{Cache, Clock, ClockEvent};
+use greenroom_cache::{Cache, Clock};
 use greenroom_dialect::credential::Secret;
 use parking_lot::Mutex;
 use tokio::time::{Instant, timeout_at};
@@ -163,7 +164,7 @@ impl Process {
         for server_listener in server_listeners {
             context.serve(server_listener, &services.libraries);
         }
-        tasks.spawn(follow_suspends(context.clock.clone(), stop.clone()));
+        tasks.spawn(suspends::follow_suspends(context.clock.clone(), stop.clone()));
         tasks.spawn(services.jobs.run_scheduler());
         tasks.spawn(services.internal_client.keep_warm(stop.clone()));
         context.cache.run_warmer();
@@ -371,26 +372,6 @@ impl ProcessContext {
 
 fn without_addresses(servers: &[(Arc<Server>, SocketAddr)]) -> Vec<Arc<Server>> {
     servers.iter().map(|(server, _)| Arc::clone(server)).collect()
-}
-
-/// Advances the clock by the time the machine was suspended.
-async fn follow_suspends(clock: Clock, stop: CancellationToken) {
-    let log_event = |event| match event {
-        ClockEvent::Advanced(advance) => {
-            tracing::info!(
-                leap_s = advance.as_secs(),
-                "the machine was suspended: Greenroom's clock has advanced by that time"
-            );
-        }
-        ClockEvent::Implausible(ahead) => tracing::warn!(
-            ahead_s = ahead.as_secs(),
-            "the machine's clock jumped ahead by more than a suspend explains: Greenroom keeps its own clock until a restart"
-        ),
-    };
-    tokio::select! {
-        never = clock.follow(log_event) => match never {},
-        () = stop.cancelled() => {}
-    }
 }
 
 fn engine_settings(memory: &greenroom_config::MemorySettings) -> greenroom_cache::CacheSettings {
