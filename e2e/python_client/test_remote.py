@@ -410,9 +410,11 @@ def test_the_socket_is_its_owners_and_has_the_caches_only(daemon):
         ("POST", "worker/batch", {"json": {"operations": [{"op": "get", "key": "k"}] * 1001}}, 400),
         ("POST", "worker/batch", {"data": b"[" * 100_000, "headers": {"Content-Type": "application/json"}}, 400),
         ("POST", "worker/entries/k/increment", {"json": {"delta": 1 << 63}}, 400),
+        ("DELETE", "worker/entries/k/lease?token=18446744073709551615", {}, 200),
+        ("POST", "worker/entries/k/touch", {}, 415),
         ("POST", "worker/entries/k/lease", {"json": {"duration_ms": -1}}, 400),
         ("POST", "worker/entries/k/lease", {"json": {"duration_ms": (1 << 64) - 1}}, 200),
-        ("DELETE", "worker/entries/k/lease?token=18446744073709551615&pause_ms=18446744073709551615", {}, 200),
+        ("DELETE", "worker/entries/k/lease?token=18446744073709551615&pause_ms=18446744073709551615", {}, 400),
     ],
 )
 def test_hostile_calls_are_answered_with_what_is_wrong(daemon, method, path, options, status):

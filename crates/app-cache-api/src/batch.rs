@@ -62,7 +62,6 @@ pub(crate) struct BatchItem {
     /// Media type of the value.
     media_type: Option<String>,
     /// Fresh time; `-1`: for ever. Default: the cache's.
-    #[schema(minimum = -1)]
     ttl_ms: Option<i64>,
     /// Stale time. Default: the cache's.
     stale_ms: Option<u64>,

@@ -16,12 +16,10 @@ pub(crate) struct AppCachesResponse {
     caches: Vec<AppCacheReport>,
 }
 
-/// One cache.
+/// The number of the last write.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(as = AppCacheDetails)]
-pub(crate) struct AppCacheResponse {
-    #[serde(flatten)]
-    report: AppCacheReport,
+#[schema(as = AppCacheSequence)]
+pub(crate) struct SequenceResponse {
     /// Number of the last write of all caches. A value whose loading begins now is stored with `begun` at this number.
     sequence: u64,
 }
@@ -40,19 +38,37 @@ pub(crate) async fn all(Extension(caches): Extension<AppCaches>) -> Json<AppCach
     Json(AppCachesResponse { caches: caches.reports() })
 }
 
-/// One cache for apps. One that is not there is shown as it would be made.
+/// One cache for apps.
 #[utoipa::path(
     get,
     path = "/api/v1/caches/{cache}",
     params(("cache" = String, Path, description = "Such as worker")),
-    responses((status = 200, body = AppCacheResponse), (status = 404, description = "No cache can have this name"), (status = 503, description = "The store fails")),
+    responses((status = 200, body = AppCacheReport), (status = 404, description = "No such cache")),
 )]
 pub(crate) async fn one(
     Extension(caches): Extension<AppCaches>,
     Path(cache): Path<String>,
-) -> Result<Json<AppCacheResponse>, AppCacheProblem> {
-    let report = caches.report_or_new(&cache_name(&cache)?);
-    Ok(Json(AppCacheResponse { report, sequence: caches.sequence().await? }))
+) -> Result<Json<AppCacheReport>, AppCacheProblem> {
+    Ok(Json(caches.report(&cache_name(&cache)?).ok_or(UNKNOWN_CACHE)?))
+}
+
+/// The number at which a load begins, whether the cache is there or not.
+#[utoipa::path(
+    get,
+    path = "/api/v1/caches/{cache}/sequence",
+    params(("cache" = String, Path, description = "Such as worker")),
+    responses(
+        (status = 200, body = SequenceResponse),
+        (status = 404, description = "No cache can have this name"),
+        (status = 503, description = "The store fails"),
+    ),
+)]
+pub(crate) async fn sequence(
+    Extension(caches): Extension<AppCaches>,
+    Path(cache): Path<String>,
+) -> Result<Json<SequenceResponse>, AppCacheProblem> {
+    cache_name(&cache)?;
+    Ok(Json(SequenceResponse { sequence: caches.sequence().await? }))
 }
 
 /// Removes a cache with everything in it. A configured one remains, empty.

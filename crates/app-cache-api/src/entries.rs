@@ -33,7 +33,7 @@ const BARRIER: HeaderName = HeaderName::from_static("greenroom-barrier");
         GetParams,
     ),
     responses(
-        (status = 200, description = "The value, with the media type it was stored with", body = String, content_type = "*/*", headers(
+        (status = 200, description = "The value, with the media type it was stored with", headers(
             ("cache-status" = String, description = "RFC 9211: hit, or hit and fwd=stale; ttl in seconds; detail is memory or disk"),
             ("etag" = String, description = "Number of the write; absent while it is deferred"),
             ("greenroom-age-ms" = String, description = "Time since it was stored"),

@@ -25,6 +25,7 @@ pub fn routes<S: Clone + Send + Sync + 'static>() -> OpenApiRouter<S> {
     OpenApiRouter::new()
         .routes(routes!(caches::all))
         .routes(routes!(caches::one, caches::remove))
+        .routes(routes!(caches::sequence))
         .routes(routes!(listing::list))
         .routes(routes!(entries::get, entries::put, entries::delete))
         .routes(routes!(operations::pop))

@@ -70,7 +70,7 @@ pub(crate) struct SumResponse {
     path = "/api/v1/caches/{cache}/entries/{key}/pop",
     params(("cache" = String, Path, description = "Such as worker"), ("key" = String, Path, description = "The key")),
     responses(
-        (status = 200, description = "The value, with the headers of a lookup", body = String, content_type = "*/*"),
+        (status = 200, description = "The value, with the headers of a lookup"),
         (status = 404, description = "There was no fresh entry, or no such cache"),
         (status = 503, description = "The store fails"),
         (status = 507, description = "The disk is full"),

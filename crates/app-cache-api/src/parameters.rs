@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use greenroom_app_cache::EntryTags;
-use greenroom_app_cache::entry::MAX_VERSION_BYTES;
+use greenroom_app_cache::entry::MAX_VERSION_CHARS;
 use greenroom_app_cache::put::PutCondition;
 use http::HeaderMap;
 use http::header::{HeaderName, IF_MATCH, IF_NONE_MATCH};
@@ -30,7 +30,7 @@ pub(crate) struct PutParams {
     /// Version of the value's form: a read that asks for another one finds nothing.
     #[param(value_type = Option<String>, max_length = 1024)]
     pub(crate) version: String,
-    /// `sequence` of the cache when the work on the value began: it is not stored if the key or a tag was written or
+    /// the answer of `sequence` when the work on the value began: it is not stored if the key or a tag was written or
     /// invalidated since.
     pub(crate) begun: Option<u64>,
     /// Token of the lease under which the value was loaded; ends the lease.
@@ -53,7 +53,7 @@ pub(crate) struct GetParams {
 #[derive(Debug, Default, PartialEq, Eq, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct FenceParams {
-    /// Token of the lease, or `sequence` of the cache, when the load began.
+    /// Token of the lease, or the answer of `sequence`, when the load began.
     pub(crate) begun: u64,
     /// A tag that the entry will have; may be repeated.
     #[param(value_type = Vec<String>, required = false)]
@@ -89,6 +89,11 @@ pub(crate) struct ListParams {
 const MAX_LIMIT: usize = 1000;
 const USUAL_LIMIT: usize = 100;
 
+/// Max digits of a time.
+const MAX_TIME_DIGITS: usize = 15;
+/// Max time for which a key is not loaded after its lease ended.
+const MAX_PAUSE_MS: u64 = 3_600_000;
+
 type Pairs<'a> = Vec<(std::borrow::Cow<'a, str>, std::borrow::Cow<'a, str>)>;
 
 /// The pairs of a query, if it has only these keys, each once but `tag`.
@@ -106,11 +111,14 @@ fn number(text: &str) -> Result<u64, ProblemText> {
 }
 
 pub(crate) fn time(text: &str) -> Result<Duration, ProblemText> {
+    if text.len() > MAX_TIME_DIGITS {
+        return Err(BAD_PARAMETER);
+    }
     number(text).map(|millis| Duration::from_millis(millis).min(MAX_TIME))
 }
 
 pub(crate) fn version(text: &str) -> Result<String, ProblemText> {
-    if text.len() <= MAX_VERSION_BYTES { Ok(text.to_owned()) } else { Err(BAD_PARAMETER) }
+    if text.chars().count() <= MAX_VERSION_CHARS { Ok(text.to_owned()) } else { Err(BAD_PARAMETER) }
 }
 
 pub(crate) fn tags(tags: Vec<String>) -> Result<EntryTags, ProblemText> {
@@ -166,6 +174,9 @@ impl ReleaseParams {
                 "token" => token = Some(number(&value)?),
                 _ => pause_ms = Some(number(&value)?),
             }
+        }
+        if pause_ms.is_some_and(|pause_ms| pause_ms > MAX_PAUSE_MS) {
+            return Err(BAD_PARAMETER);
         }
         Ok(Self { token: token.ok_or(BAD_PARAMETER)?, pause_ms })
     }
@@ -228,13 +239,21 @@ mod tests {
             (&["a&c".into(), "b".into()][..], "v", true)
         );
         assert_eq!(PutParams::parse(Some("ttl_ms=never")).expect("valid").ttl_ms, Some(None));
-        assert_eq!(PutParams::parse(Some("ttl_ms=99999999999999999")).expect("valid").ttl_ms, Some(Some(MAX_TIME)));
+        assert_eq!(PutParams::parse(Some("ttl_ms=999999999999999")).expect("valid").ttl_ms, Some(Some(MAX_TIME)));
         assert_eq!(PutParams::parse(None), Ok(PutParams::default()));
         let many = "tag=x&".repeat(70);
         assert!(PutParams::parse(Some(&many)).is_ok(), "one tag, however often");
-        for query in
-            ["ttl_ms=", "ttl_ms=-1", "ttl_ms=+1", "ttl_ms=1.5", "ttl_ms=1&ttl_ms=1", "nonsense", "tag=", "begun=x"]
-        {
+        for query in [
+            "ttl_ms=",
+            "ttl_ms=-1",
+            "ttl_ms=9999999999999999",
+            "ttl_ms=+1",
+            "ttl_ms=1.5",
+            "ttl_ms=1&ttl_ms=1",
+            "nonsense",
+            "tag=",
+            "begun=x",
+        ] {
             assert_eq!(PutParams::parse(Some(query)), Err(BAD_PARAMETER), "{query}");
         }
         assert!(ListParams::parse(Some("limit=1001")).is_err() && ListParams::parse(Some("limit=0")).is_err());

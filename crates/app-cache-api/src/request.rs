@@ -39,7 +39,7 @@ pub(crate) async fn read_body(body: Body, max_bytes: usize) -> Result<Bytes, Pro
     read.map_err(|error| if error.into_inner().is::<http_body_util::LengthLimitError>() { TOO_LONG } else { BAD_BODY })
 }
 
-/// Reads the JSON object of a call; an empty body is an empty object.
+/// Reads the JSON object of a call.
 pub(crate) async fn read_call<T: DeserializeOwned>(
     headers: &HeaderMap,
     body: Body,
@@ -48,15 +48,14 @@ pub(crate) async fn read_call<T: DeserializeOwned>(
     let bytes = read_body(body, max_bytes).await?;
     let media_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let media_type = media_type.split(';').next().unwrap_or_default().trim();
-    if !bytes.is_empty() && !media_type.eq_ignore_ascii_case("application/json") {
+    if !media_type.eq_ignore_ascii_case("application/json") {
         return Err(NOT_JSON.into());
     }
-    let text: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
     // A list would be read as an object without its names.
-    if text.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
+    if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
         return Err(BAD_BODY.into());
     }
-    let mut source = serde_json::Deserializer::from_slice(text);
+    let mut source = serde_json::Deserializer::from_slice(&bytes);
     let parsed = serde_path_to_error::deserialize(&mut source).map_err(|error| {
         let place: String = error.path().to_string().chars().filter(|letter| !letter.is_control()).collect();
         let place: String = place.chars().take(MAX_SHOWN_CHARS).collect();

@@ -7,7 +7,7 @@ use std::time::Duration;
 use greenroom_cache::Clock;
 use greenroom_config::AppCachesSettings;
 
-use crate::app_cache::{AppCache, AppCacheReport};
+use crate::app_cache::AppCacheReport;
 use crate::counters::AppCacheEvent;
 use crate::entry::{NewEntry, StoredEntry};
 use crate::error::AppCacheError;
@@ -263,11 +263,5 @@ impl AppCaches {
     /// One cache; `None` if there is none.
     pub fn report(&self, cache: &CacheName) -> Option<AppCacheReport> {
         self.registry.find_cache(cache).map(|cache| cache.report())
-    }
-
-    /// One cache; as it would be made if there is none.
-    pub fn report_or_new(&self, cache: &CacheName) -> AppCacheReport {
-        self.report(cache)
-            .unwrap_or_else(|| AppCache::new(cache.clone(), self.registry.settings_of(cache), Arc::default()).report())
     }
 }

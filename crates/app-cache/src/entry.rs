@@ -8,8 +8,8 @@ use crate::name::EntryTags;
 pub const ENTRY_OVERHEAD_BYTES: u64 = 100;
 /// Max bytes of a media type.
 pub const MAX_MEDIA_TYPE_BYTES: usize = 255;
-/// Max bytes of a schema version.
-pub const MAX_VERSION_BYTES: usize = 4096;
+/// Max characters of a version.
+pub const MAX_VERSION_CHARS: usize = 1024;
 
 /// What is to be stored under a key.
 #[derive(Debug, Clone, PartialEq, Eq)]

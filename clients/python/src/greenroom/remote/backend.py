@@ -23,6 +23,7 @@ OPERATIONS_PER_CALL = 500
 # Of the values of one batch, so that its JSON stays below the daemon's limit.
 VALUE_BYTES_PER_CALL = 8 << 20
 INT64 = 1 << 63
+PAUSE_MS_MAX = 3_600_000
 
 _MEDIA_TYPES = {
     codec.RAW: "application/octet-stream",
@@ -246,7 +247,7 @@ class RemoteBackend:
 
     @_understood
     def release(self, key: bytes, token: int, until: Optional[float] = None) -> None:
-        pause = "" if until is None else f"&pause_ms={_millis(until - self._clock())}"
+        pause = "" if until is None else f"&pause_ms={min(_millis(until - self._clock()), PAUSE_MS_MAX)}"
         self._object(self._ask("DELETE", f"{self._entry(key)}/lease?token={token}{pause}", b"", ""))
 
     @_understood
@@ -257,7 +258,7 @@ class RemoteBackend:
 
     @_understood
     def sequence(self) -> int:
-        return int(self._object(self._ask("GET", self._base, b"", ""))["sequence"])
+        return int(self._object(self._ask("GET", f"{self._base}/sequence", b"", ""))["sequence"])
 
     def generation(self) -> int:
         return self._generation
@@ -289,7 +290,10 @@ class RemoteBackend:
 
     @_understood
     def size(self) -> Size:
-        told = self._object(self._ask("GET", self._base, b"", ""))
+        answer = self._ask("GET", self._base, b"", "")
+        if answer.status == 404 and _problem(answer)[0] == "unknown-cache":
+            return Size(0, 0)
+        told = self._object(answer)
         return Size(int(told["entries"]), int(told["bytes"]))
 
     def counts(self) -> Dict[str, int]:
@@ -397,7 +401,7 @@ def _stored_of(result: Dict[str, Any], now: float) -> Optional[StoredEntry]:
 
 
 def _millis(seconds: float) -> int:
-    return max(0, math.ceil(min(seconds, 1e12) * 1000))
+    return max(0, math.ceil(min(seconds, 1e11) * 1000))
 
 
 def _times(entry: Entry, now: float) -> Tuple[int, int]:
