@@ -7,7 +7,7 @@ use axum::extract::Path;
 use axum::{Extension, Json};
 use data_encoding::BASE64;
 use greenroom_app_cache::batch::{BatchOperation, BatchResult, MAX_BATCH_OPERATIONS};
-use greenroom_app_cache::entry::{EntryState, MAX_MEDIA_TYPE_BYTES, NewEntry, StoredEntry};
+use greenroom_app_cache::entry::{EntryState, FreshTime, MAX_MEDIA_TYPE_BYTES, NewEntry, StoredEntry};
 use greenroom_app_cache::put::{Put, PutCondition, PutResult};
 use greenroom_app_cache::{AppCaches, CacheName, EntryKey};
 use http::HeaderMap;
@@ -229,9 +229,9 @@ impl BatchItem {
             OperationKind::Add => PutCondition::Absent,
         };
         let ttl = match self.ttl_ms {
-            None => None,
-            Some(-1) => Some(None),
-            Some(millis) => Some(Some(Duration::from_millis(u64::try_from(millis).ok()?).min(MAX_TIME))),
+            None => FreshTime::Usual,
+            Some(-1) => FreshTime::Unlimited,
+            Some(millis) => FreshTime::Limited(Duration::from_millis(u64::try_from(millis).ok()?).min(MAX_TIME)),
         };
         let stale = self.stale_ms.map(|millis| Duration::from_millis(millis).min(MAX_TIME));
         let (expires_ms, dies_ms) = caches.deadlines(cache, ttl, stale);

@@ -27,6 +27,8 @@ const VERSION: HeaderName = HeaderName::from_static("greenroom-version");
 /// Tags are left out of the header beyond this many bytes.
 const MAX_TAGS_BYTES: usize = 8192;
 
+const HEX_DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+
 /// The response to a lookup.
 pub(crate) fn of_lookup(lookup: EntryLookup, headers: &HeaderMap, now_ms: u64) -> Response {
     let is_hit = matches!(lookup, EntryLookup::Hit(_));
@@ -95,7 +97,11 @@ pub(crate) fn percent_encoded(text: &str) -> String {
     for byte in text.bytes() {
         match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => encoded.push(char::from(byte)),
-            _ => encoded.push_str(&format!("%{byte:02X}")),
+            _ => {
+                encoded.push('%');
+                encoded.push(char::from(HEX_DIGITS[usize::from(byte >> 4)]));
+                encoded.push(char::from(HEX_DIGITS[usize::from(byte & 15)]));
+            }
         }
     }
     encoded

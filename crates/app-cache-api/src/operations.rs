@@ -7,6 +7,7 @@ use axum::extract::Path;
 use axum::response::Response;
 use axum::{Extension, Json};
 use greenroom_app_cache::AppCaches;
+use greenroom_app_cache::entry::FreshTime;
 use greenroom_app_cache::lookup::EntryLookup;
 use http::HeaderMap;
 use serde::{Deserialize, Serialize};
@@ -107,7 +108,8 @@ pub(crate) async fn touch(
 ) -> Result<Json<ChangedResponse>, AppCacheProblem> {
     let (cache, key) = address(&cache, &key)?;
     let request: TouchRequest = read_call(&headers, body, MAX_CALL_BYTES).await?;
-    let deadlines = caches.deadlines(&cache, Some(request.ttl_ms.map(time)), Some(time(request.stale_ms)));
+    let deadlines =
+        caches.deadlines(&cache, request.ttl_ms.map_or(FreshTime::Unlimited, limited), Some(time(request.stale_ms)));
     Ok(Json(ChangedResponse { changed: caches.touch(&cache, key, deadlines).await? }))
 }
 
@@ -133,7 +135,7 @@ pub(crate) async fn increment(
 ) -> Result<Json<SumResponse>, AppCacheProblem> {
     let (cache, key) = address(&cache, &key)?;
     let request: IncrementRequest = read_call(&headers, body, MAX_CALL_BYTES).await?;
-    let deadlines = caches.deadlines(&cache, request.ttl_ms.map(|ttl_ms| Some(time(ttl_ms))), None);
+    let deadlines = caches.deadlines(&cache, request.ttl_ms.map_or(FreshTime::Usual, limited), None);
     let terms = (request.delta.unwrap_or(1), request.default);
     let sum = caches.add_integer(&cache, key, terms, deadlines).await?;
     Ok(Json(SumResponse { value: sum.ok_or(NO_ENTRY)? }))
@@ -162,6 +164,10 @@ pub(crate) async fn retag(
     let request: TagsRequest = read_call(&headers, body, MAX_CALL_BYTES).await?;
     let changed = caches.retag(&cache, key, tags(request.tags)?).await?;
     Ok(Json(ChangedResponse { changed }))
+}
+
+fn limited(millis: u64) -> FreshTime {
+    FreshTime::Limited(time(millis))
 }
 
 fn time(millis: u64) -> Duration {

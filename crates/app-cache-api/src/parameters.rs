@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use greenroom_app_cache::EntryTags;
-use greenroom_app_cache::entry::MAX_VERSION_CHARS;
+use greenroom_app_cache::entry::{FreshTime, MAX_VERSION_CHARS};
 use greenroom_app_cache::put::PutCondition;
 use http::HeaderMap;
 use http::header::{HeaderName, IF_MATCH, IF_NONE_MATCH};
@@ -20,7 +20,7 @@ pub(crate) const MAX_TIME: Duration = Duration::from_secs(100 * 365 * 86_400);
 pub(crate) struct PutParams {
     /// Fresh time in milliseconds, or `never`. Default: the cache's.
     #[param(value_type = Option<String>, pattern = "^([0-9]{1,15}|never)$")]
-    pub(crate) ttl_ms: Option<Option<Duration>>,
+    pub(crate) ttl_ms: FreshTime,
     /// Time after that in which the entry may be served as stale. Default: the cache's.
     #[param(value_type = Option<u64>, maximum = 999_999_999_999_999_u64)]
     pub(crate) stale_ms: Option<Duration>,
@@ -117,6 +117,18 @@ pub(crate) fn time(text: &str) -> Result<Duration, ProblemText> {
     number(text).map(|millis| Duration::from_millis(millis).min(MAX_TIME))
 }
 
+fn flag(text: &str) -> Result<bool, ProblemText> {
+    match text {
+        "0" => Ok(false),
+        "1" => Ok(true),
+        _ => Err(BAD_PARAMETER),
+    }
+}
+
+fn fresh_time(text: &str) -> Result<FreshTime, ProblemText> {
+    if text == "never" { Ok(FreshTime::Unlimited) } else { time(text).map(FreshTime::Limited) }
+}
+
 pub(crate) fn version(text: &str) -> Result<String, ProblemText> {
     if text.chars().count() <= MAX_VERSION_CHARS { Ok(text.to_owned()) } else { Err(BAD_PARAMETER) }
 }
@@ -132,13 +144,13 @@ impl PutParams {
         let known = ["ttl_ms", "stale_ms", "tag", "version", "begun", "lease", "defer"];
         for (key, value) in pairs(query, &known)? {
             match &*key {
-                "ttl_ms" => parsed.ttl_ms = Some(if value == "never" { None } else { Some(time(&value)?) }),
+                "ttl_ms" => parsed.ttl_ms = fresh_time(&value)?,
                 "stale_ms" => parsed.stale_ms = Some(time(&value)?),
                 "tag" => tag_list.push(value.into_owned()),
                 "version" => parsed.version = version(&value)?,
                 "begun" => parsed.begun = Some(number(&value)?),
                 "lease" => parsed.lease = Some(number(&value)?),
-                _ => parsed.defer = matches!(number(&value)?, 1),
+                _ => parsed.defer = flag(&value)?,
             }
         }
         parsed.tag = tags(tag_list)?;
@@ -232,14 +244,17 @@ mod tests {
     fn the_parameters_of_a_put_are_read_strictly() {
         let parsed = PutParams::parse(Some("ttl_ms=5&stale_ms=7&tag=b&tag=a%26c&version=v&begun=1&lease=2&defer=1"))
             .expect("valid");
-        assert_eq!(parsed.ttl_ms, Some(Some(Duration::from_millis(5))));
+        assert_eq!(parsed.ttl_ms, FreshTime::Limited(Duration::from_millis(5)));
         assert_eq!((parsed.stale_ms, parsed.begun, parsed.lease), (Some(Duration::from_millis(7)), Some(1), Some(2)));
         assert_eq!(
             (parsed.tag.as_slice(), parsed.version.as_str(), parsed.defer),
             (&["a&c".into(), "b".into()][..], "v", true)
         );
-        assert_eq!(PutParams::parse(Some("ttl_ms=never")).expect("valid").ttl_ms, Some(None));
-        assert_eq!(PutParams::parse(Some("ttl_ms=999999999999999")).expect("valid").ttl_ms, Some(Some(MAX_TIME)));
+        assert_eq!(PutParams::parse(Some("ttl_ms=never")).expect("valid").ttl_ms, FreshTime::Unlimited);
+        assert_eq!(
+            PutParams::parse(Some("ttl_ms=999999999999999")).expect("valid").ttl_ms,
+            FreshTime::Limited(MAX_TIME)
+        );
         assert_eq!(PutParams::parse(None), Ok(PutParams::default()));
         let many = "tag=x&".repeat(70);
         assert!(PutParams::parse(Some(&many)).is_ok(), "one tag, however often");

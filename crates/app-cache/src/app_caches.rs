@@ -9,7 +9,7 @@ use greenroom_config::AppCachesSettings;
 
 use crate::app_cache::AppCacheReport;
 use crate::counters::AppCacheEvent;
-use crate::entry::{NewEntry, StoredEntry};
+use crate::entry::{FreshTime, NewEntry, StoredEntry};
 use crate::error::AppCacheError;
 use crate::lookup::EntryLookup;
 use crate::name::{CacheName, EntryKey, EntryTags};
@@ -233,16 +233,15 @@ impl AppCaches {
         Ok(Some(removed))
     }
 
-    /// Deadlines of an entry of this cache that is stored now; `None` for what the cache's settings say.
-    pub fn deadlines(
-        &self,
-        cache: &CacheName,
-        ttl: Option<Option<Duration>>,
-        stale: Option<Duration>,
-    ) -> (Option<u64>, Option<u64>) {
+    /// Deadlines of an entry of this cache that is stored now; without a stale time that of the cache's settings.
+    pub fn deadlines(&self, cache: &CacheName, ttl: FreshTime, stale: Option<Duration>) -> (Option<u64>, Option<u64>) {
         let settings = self.registry.settings_of(cache);
-        let (ttl, stale) = (ttl.unwrap_or(settings.ttl), stale.unwrap_or(settings.stale));
-        NewEntry::deadlines(self.registry.clock.now_ms(), ttl, stale)
+        let ttl = match ttl {
+            FreshTime::Usual => settings.ttl,
+            FreshTime::Unlimited => None,
+            FreshTime::Limited(ttl) => Some(ttl),
+        };
+        NewEntry::deadlines(self.registry.clock.now_ms(), ttl, stale.unwrap_or(settings.stale))
     }
 
     /// Max bytes of a value of this cache.

@@ -50,6 +50,18 @@ pub enum EntryTier {
     Disk,
 }
 
+/// Fresh time that a caller asks for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum FreshTime {
+    /// That of the cache's settings.
+    #[default]
+    Usual,
+    /// For ever.
+    Unlimited,
+    /// So long.
+    Limited(Duration),
+}
+
 /// State of an entry at a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EntryState {
