@@ -252,3 +252,59 @@ def test_what_is_no_such_store_is_said_so(tmp_path, capsys, kind, name, content)
     assert "not imported" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         main(["import", kind, str(tmp_path / "old")])
+
+
+def test_a_cmdarr_cache_is_imported_with_its_times_and_sources(tmp_path, capsys):
+    with sqlite3.connect(tmp_path / "cmdarr_cache.db") as made:
+        times = "created_at DATETIME, expires_at DATETIME"
+        made.execute(f"CREATE TABLE api_cache(id INTEGER PRIMARY KEY, cache_key TEXT UNIQUE, source TEXT, data JSON, {times})")
+        made.execute(
+            "CREATE TABLE library_cache(id INTEGER PRIMARY KEY, cache_key TEXT UNIQUE, client_type TEXT, library_key TEXT,"
+            f" schema_version TEXT, cache_data JSON, track_count INTEGER, {times})"
+        )
+        made.execute(f"CREATE TABLE failed_lookups(cache_key TEXT UNIQUE, source TEXT, error_reason TEXT, {times})")
+        api = "INSERT INTO api_cache(cache_key, source, data, expires_at) VALUES (?, ?, ?, ?)"
+        made.execute(api, ("artist:x", "lastfm", '{"similar": ["y"]}', "2999-01-02 03:04:05.678900"))
+        made.execute(api, ("old", "lastfm", "1", "2001-01-02 03:04:05"))
+        made.execute(api, ("broken", "lastfm", "{", "2999-01-02 03:04:05"))
+        made.execute(api, ("timeless", "lastfm", "1", "soon"))
+        library = "INSERT INTO library_cache(cache_key, client_type, cache_data, expires_at) VALUES (?, ?, ?, ?)"
+        made.execute(library, ("plex:http://a:library:3", "plex", '{"tracks": [{"key": "1"}]}', None))
+        made.execute("INSERT INTO failed_lookups VALUES ('gone', 'musicbrainz', 'none', NULL, NULL)")
+    before = hashlib.sha256((tmp_path / "cmdarr_cache.db").read_bytes()).hexdigest()
+    assert main(["import", "cmdarr", str(tmp_path), "--dry-run"]) == 3 and "2 entries can be imported" in capsys.readouterr().out
+    assert main(["import", "cmdarr", str(tmp_path), "--into", str(tmp_path / "into"), "--json"]) == 3
+    report = json.loads(capsys.readouterr().out)
+    assert report["imported"] == 2
+    assert report["skipped"] == {"expired": 1, "no JSON": 1, "a time that is none": 1, "a failed lookup": 1}
+    with Cache(tmp_path / "into") as cache:
+        assert cache.get("artist:x") == {"similar": ["y"]} and cache.lookup("artist:x").left_s > 1e9
+        assert cache.get("plex:http://a:library:3") == {"tracks": [{"key": "1"}]}
+        assert cache.evict("lastfm") == 1 and cache.evict("plex") == 1
+    assert hashlib.sha256((tmp_path / "cmdarr_cache.db").read_bytes()).hexdigest() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["cmdarr_cache.db", "into"]
+
+
+@pytest.mark.parametrize("named", ["data", "data/cache"])
+def test_both_caches_of_stash2plex_are_imported(tmp_path, capsys, named):
+    with diskcache.Cache(str(tmp_path / "data/cache/cache")) as libraries:
+        libraries.set("library:Films:all", [{"key": "/library/metadata/1", "title": "A", "file_paths": ["/a.mkv"]}], expire=3600)
+    with diskcache.Cache(str(tmp_path / "data/cache/match_cache")) as matches:
+        matches.set("match:Films:/a.mkv", "/library/metadata/1")
+        matches.set("match:Films:/b.mkv", object())
+    assert main(["import", "stash2plex", str(tmp_path / named), "--into", str(tmp_path / "into")]) == 3
+    assert "2 entries imported, 1 skipped" in capsys.readouterr().out
+    with Cache(tmp_path / "into") as cache:
+        assert cache.get("match:Films:/a.mkv") == "/library/metadata/1"
+        assert cache.get("library:Films:all")[0]["file_paths"] == ["/a.mkv"]
+    assert main(["import", "stash2plex", str(tmp_path), "--dry-run"]) == 1, "neither of its folders"
+
+
+def test_an_import_into_a_gateway_that_is_away_imports_nothing_and_says_so(tmp_path, capsys):
+    with diskcache.Cache(str(tmp_path / "disk")) as disk:
+        disk.set("a", 1)
+    into = ["--url", f"unix://{tmp_path}/none.sock", "--cache", "worker"]
+    assert main(["import", "diskcache", str(tmp_path / "disk"), *into]) == 3
+    assert "0 entries imported, 1 skipped" in capsys.readouterr().out
+    for wrong in (["--url", "ftp://x", "--cache", "worker"], ["--url", "http://x", "--cache", "No Name"]):
+        assert main(["import", "diskcache", str(tmp_path / "disk"), *wrong]) == 1

@@ -6,7 +6,7 @@
 //!
 //! Modules: [`source`] (where values come from), [`settings`] (what they mean), [`server`] (one media server),
 //! [`address`], `section` and `token` (shared parsers), [`control`] (access to the control plane), [`disk`] (disk
-//! tier), [`folder`] (folders of files), [`listener_limits`], [`body_limits`] and [`networks`] (limits on clients), [`prefetch`], [`library`] (library
+//! tier), [`folder`] (folders of files), [`app_caches`] (caches for apps), [`listener_limits`], [`body_limits`] and [`networks`] (limits on clients), [`prefetch`], [`library`] (library
 //! indexes), [`matching`] (match overrides), [`notification_targets`], [`playlists`] (scheduled syncs), [`statistics`],
 //! [`takeover`], [`tls`] (trusted and own certificates), [`tracing`], [`template`] (`config init`), `removed` (settings
 //! of earlier versions). For advice to users: [`config_place`] (where a server was configured), [`TokenSetup`] (how to get a
@@ -14,6 +14,7 @@
 
 pub mod account;
 pub mod address;
+pub mod app_caches;
 pub mod body_limits;
 pub mod cache_mode;
 pub mod certificate_files;
@@ -50,6 +51,7 @@ mod token_setup;
 pub mod tracing;
 pub mod trust;
 
+pub use app_caches::{AppCacheSettings, AppCachesSettings, EvictionPolicy};
 pub use cache_mode::CacheMode;
 pub use control::ControlSettings;
 pub use endpoint::Endpoint;

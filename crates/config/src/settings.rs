@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use greenroom_cache::disk::DiskSettings;
 
+use super::app_caches::AppCachesSettings;
 use super::control::ControlSettings;
 use super::folder::FolderSettings;
 use super::library::{self, LibrarySettings};
@@ -58,6 +59,8 @@ pub struct Settings {
     pub servers: Vec<ServerSettings>,
     /// The folders of files.
     pub folders: Vec<FolderSettings>,
+    /// The caches for apps.
+    pub app_caches: AppCachesSettings,
     /// Scheduled syncs.
     pub playlists: Vec<ScheduledPlaylist>,
     /// Targets of notifications.
@@ -105,6 +108,7 @@ impl Settings {
             library_memory_bytes: 0,
             servers: Vec::new(),
             folders: Vec::new(),
+            app_caches: AppCachesSettings::default(),
             playlists: Vec::new(),
             notification_targets: Vec::new(),
             tracing: None,
@@ -117,13 +121,15 @@ impl Settings {
         }
         check_listeners(&mut tree, &settings.control, &settings.servers);
         settings.folders = FolderSettings::read_all(&mut tree);
+        settings.app_caches = AppCachesSettings::read(&mut tree);
         settings.playlists = ScheduledPlaylist::read_all(&mut tree, &settings.servers);
         settings.notification_targets = NotificationTargetSettings::read_all(&mut tree);
         settings.tracing = TracingSettings::read(&mut tree);
-        if settings.servers.is_empty() && tree.servers().is_empty() && settings.folders.is_empty() {
+        let serves_others = !settings.folders.is_empty() || !settings.app_caches.caches.is_empty();
+        if settings.servers.is_empty() && tree.servers().is_empty() && !serves_others {
             tree.problem(
                 "configuration".into(),
-                "no media server and no folder: add a [[server]] or a [[folder]], or start with --plex URL or --jellyfin URL".into(),
+                "no media server, no folder and no cache for apps: add a [[server]], a [[folder]] or an [[app_cache]], or start with --plex URL or --jellyfin URL".into(),
             );
         }
         tree.reject_unknown();

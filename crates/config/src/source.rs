@@ -293,7 +293,7 @@ impl ConfigSource {
             let path = join(prefix, key.get_ref());
             match value.get_ref() {
                 DeValue::Table(inner) => self.add_table(lines, &path, inner),
-                DeValue::Array(rows) if ["server", "notice", "folder"].contains(&path.as_str()) => {
+                DeValue::Array(rows) if ["server", "notice", "folder", "app_cache"].contains(&path.as_str()) => {
                     for row in rows {
                         self.add_named_row(lines, &path, row);
                     }
@@ -322,7 +322,7 @@ impl ConfigSource {
         }
     }
 
-    /// Adds a row of `[[server]]`, `[[notice]]` or `[[folder]]`, which has a name of its own.
+    /// Adds a row of `[[server]]`, `[[notice]]`, `[[folder]]` or `[[app_cache]]`, which has a name of its own.
     fn add_named_row(&mut self, lines: &TomlText<'_>, kind: &str, row: &Spanned<DeValue<'_>>) {
         let (place, is_server) = (lines.place(row), kind == "server");
         let DeValue::Table(table) = row.get_ref() else {

@@ -216,6 +216,21 @@ listen = "0.0.0.0:32500"               # point your apps here
 # compat = false                             # true: this folder answers GET /api/files and the like
 # marker_dir = "/config/markers"             # example: marker files of another program that goes on writing them
 
+# Caches for apps: a store that any program may use over the API, with a token of its own. A cache that is not listed
+# here has the defaults, and is made on first use by a token that may (greenroom token add NAME --caches worker).
+# [apps]
+# socket = "/run/greenroom/apps.sock"        # example: the caches on a Unix socket as well
+# socket_group = "media"                     # example: this group may connect; default: the owner alone
+# max_caches = 10000
+# [[app_cache]]
+# name = "worker"
+# max_bytes = 268435456
+# max_entries = 20000000
+# max_value_bytes = 16777216
+# ttl_s = 0                                  # for entries that are stored without a time; 0: for ever
+# stale_s = 0                                # how long after that they may be served as stale
+# eviction = "least-recently-stored"         # "none": a full cache refuses writes
+
 # Playlists that are kept in step by themselves: a file, a folder of files, or a playlist of another server.
 # [playlist.weekly]
 # server = "home"                            # where it is written
@@ -251,6 +266,7 @@ mod tests {
             "[[notice]]" => "name = \"phone\"\nurl = \"https://ntfy.example/my-topic\"\n",
             "[playlist.weekly]" => "server = \"home\"\nfile = \"/srv/playlists/weekly.jspf\"\n",
             "[[folder]]" => "name = \"comics\"\npath = \"/srv/comics\"\n",
+            "[[app_cache]]" => "name = \"worker\"\n",
             "[tracing]" => "otlp_url = \"http://127.0.0.1:4318\"\n",
             "[server.accounts.kids]" => "token = \"x\"\n",
             _ => "",

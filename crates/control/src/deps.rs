@@ -1,8 +1,10 @@
 //! The parts of the control plane: everything it shows and controls.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 
+use greenroom_app_cache::AppCaches;
 use greenroom_cache::{Cache, Clock};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -11,6 +13,7 @@ use crate::dashboard::Dashboard;
 use crate::image_urls::ImageUrlSigner;
 use crate::jobs::Jobs;
 use crate::recommendations::Recommender;
+use greenroom_config::AppCachesSettings;
 use greenroom_config::settings::JOBS_AT_ONCE;
 use greenroom_folder::Folders;
 use greenroom_notifications::Notifier;
@@ -67,6 +70,8 @@ pub struct ControlPlaneDeps {
     pub storage_location: Option<StorePaths>,
     /// Folders of files.
     pub folders: Arc<Folders>,
+    /// Caches for apps.
+    pub app_caches: AppCaches,
     /// Tokens of apps.
     pub app_tokens: Arc<AppTokens>,
     /// Tracks background work of requests.
@@ -83,6 +88,8 @@ impl ControlPlaneDeps {
         let libraries = Arc::clone(&playlists.libraries);
         let dashboard = Arc::new(Dashboard::new(Arc::clone(&internal_client), libraries, clock.clone()));
         let history = Arc::new(PlaybackHistory::disabled(clock.clone()));
+        // In a folder that is not there: every write fails.
+        let app_caches = AppCaches::new(Path::new("/nonexistent"), AppCachesSettings::default(), clock.clone());
         Self {
             servers: Vec::new(),
             statistics: Arc::new(Statistics::new(Vec::new(), clock.clone())),
@@ -103,6 +110,7 @@ impl ControlPlaneDeps {
             ttl_overrides: None,
             storage_location: None,
             folders: Arc::default(),
+            app_caches,
             app_tokens: Arc::default(),
             tasks: TaskTracker::new(),
         }

@@ -70,6 +70,7 @@ mod stats_baseline;
 mod stored_api;
 #[cfg(test)]
 mod tests;
+mod unix_socket;
 mod warnings;
 mod web;
 
@@ -79,4 +80,5 @@ pub use image_urls::ImageUrlSigner;
 pub use middleware::set_security_headers;
 pub use router::openapi::as_json as description;
 pub use server::{handle_request, serve};
+pub use unix_socket::UnixSocket;
 pub use web::ICON;

@@ -126,8 +126,8 @@ impl ApiState {
         };
         if let Some(app) = self.control.app_tokens.find(token) {
             let compat = self.control.folders.compat().map(|folder| folder.settings.name.as_str());
-            let is_covered = is_path_of(parts.uri.path(), &app.folders, compat);
-            let credential = PresentedCredential::AppToken { is_covered, is_read_only: app.is_read_only };
+            let is_covered = is_path_of(parts.uri.path(), &app.access, compat);
+            let credential = PresentedCredential::AppToken { is_covered, is_read_only: app.access.is_read_only };
             return (credential, AuthGrant::App(app.number()));
         }
         match self.control.token.scope_of(token) {

@@ -40,7 +40,7 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 const OVERLOADED_RESPONSE: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 /// Pause after a failed accept, such as when no file descriptors are left.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves the control plane, over TLS where a certificate is configured, until it is stopped and the requests in
 /// progress have ended. Once `draining` is set, it accepts no new connections, and each response asks its client to
@@ -98,12 +98,12 @@ pub async fn serve(
 
 /// The routes and the base path before them.
 #[derive(Clone)]
-struct BasePathRouter {
-    router: Router,
-    base_path: Arc<str>,
+pub(crate) struct BasePathRouter {
+    pub(crate) router: Router,
+    pub(crate) base_path: Arc<str>,
 }
 
-fn log_task_end(ended: Result<(), tokio::task::JoinError>) {
+pub(crate) fn log_task_end(ended: Result<(), tokio::task::JoinError>) {
     if let Err(error) = ended {
         tracing::error!(%error, "a task of the control plane panicked");
     }
@@ -132,7 +132,7 @@ async fn accept_connection(
     }
 }
 
-async fn serve_connection<S>(
+pub(crate) async fn serve_connection<S>(
     router: BasePathRouter,
     stream: S,
     (peer, accepted): (ConnectionInfo, Arc<AcceptedConnection>),

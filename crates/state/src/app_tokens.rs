@@ -1,4 +1,4 @@
-//! Tokens of apps: each opens only the folders it names, and is stored as a hash. `greenroom token add` makes one.
+//! Tokens of apps: each opens only the folders and caches it names, and is stored as a hash. `greenroom token add` makes one.
 
 use std::path::{Path, PathBuf};
 
@@ -24,14 +24,24 @@ const MAX_TOKENS: usize = 200;
 pub struct AppToken {
     /// Name of the app.
     pub name: String,
-    /// Folders it opens.
-    pub folders: Vec<String>,
-    /// Whether it changes nothing.
-    pub is_read_only: bool,
+    /// What it opens.
+    #[serde(flatten)]
+    pub access: AppAccess,
     /// When it was made, in milliseconds since 1970.
     pub created_ms: u64,
     #[serde(skip)]
     hash: [u8; 32],
+}
+
+/// What a token of an app opens.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct AppAccess {
+    /// Folders.
+    pub folders: Vec<String>,
+    /// Caches.
+    pub caches: Vec<String>,
+    /// Whether it changes nothing.
+    pub is_read_only: bool,
 }
 
 impl AppToken {
@@ -89,13 +99,7 @@ impl AppTokens {
 ///
 /// # Errors
 /// There is one with this name, there are too many, or `state.db` cannot be written.
-pub fn add(
-    data_dir: &Path,
-    name: &str,
-    folders: &[String],
-    is_read_only: bool,
-    created_ms: u64,
-) -> Result<Secret, StateError> {
+pub fn add(data_dir: &Path, name: &str, access: &AppAccess, created_ms: u64) -> Result<Secret, StateError> {
     let secret = format!("{PREFIX}{}", BASE64URL_NOPAD.encode(&random::<32>()));
     let db = reader::open_newest(&data_dir.join(FILE))?;
     let count: i64 = db.query_row("SELECT count(*) FROM app_token", [], |row| row.get(0))?;
@@ -107,11 +111,12 @@ pub fn add(
     if usize::try_from(count).unwrap_or(usize::MAX) >= MAX_TOKENS {
         return Err(StateError::new(StateErrorKind::Unavailable, "there are 200 tokens already; revoke some first"));
     }
-    let folders = serde_json::to_string(folders).unwrap_or_default();
+    let names = |names: &[String]| serde_json::to_string(names).unwrap_or_default();
+    let (folders, caches) = (names(&access.folders), names(&access.caches));
     let created_ms = i64::try_from(created_ms).unwrap_or(i64::MAX);
     db.execute(
-        "INSERT INTO app_token (name, hash, folders, is_read_only, created_ms) VALUES (?1, ?2, ?3, ?4, ?5)",
-        params![name, hash(secret.as_bytes()), folders, is_read_only, created_ms],
+        "INSERT INTO app_token (name, hash, folders, caches, is_read_only, created_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        params![name, hash(secret.as_bytes()), folders, caches, access.is_read_only, created_ms],
     )?;
     Ok(Secret::new(secret))
 }
@@ -135,16 +140,13 @@ pub fn list(data_dir: &Path) -> Result<Vec<AppToken>, StateError> {
 
 fn read(file: &Path) -> Result<Vec<AppToken>, StateError> {
     let db = reader::open_newest(file)?;
-    let mut rows = db.prepare("SELECT name, hash, folders, is_read_only, created_ms FROM app_token ORDER BY name")?;
+    let sql = "SELECT name, hash, folders, caches, is_read_only, created_ms FROM app_token ORDER BY name";
+    let mut rows = db.prepare(sql)?;
+    let names = |column: String| serde_json::from_str(&column).unwrap_or_default();
     let rows = rows.query_map([], |row| {
-        let folders: String = row.get(2)?;
-        Ok(AppToken {
-            name: row.get(0)?,
-            hash: row.get(1)?,
-            folders: serde_json::from_str(&folders).unwrap_or_default(),
-            is_read_only: row.get(3)?,
-            created_ms: row.get::<_, i64>(4)?.max(0).cast_unsigned(),
-        })
+        let access = AppAccess { folders: names(row.get(2)?), caches: names(row.get(3)?), is_read_only: row.get(4)? };
+        let created_ms = row.get::<_, i64>(5)?.max(0).cast_unsigned();
+        Ok(AppToken { name: row.get(0)?, hash: row.get(1)?, access, created_ms })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
@@ -164,15 +166,15 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         StateDb::open(folder.path()).expect("the state");
         let tokens = AppTokens::open(folder.path()).expect("read");
-        let folders = ["comics".to_owned()];
-        let secret = add(folder.path(), "page", &folders, true, 7).expect("made");
+        let access = AppAccess { folders: vec!["comics".into()], caches: vec!["worker".into()], is_read_only: true };
+        let secret = add(folder.path(), "page", &access, 7).expect("made");
         let presented = secret.expose().as_bytes().to_vec();
         assert_eq!(tokens.find(&presented), None, "not read yet");
         tokens.reload().expect("read");
         let found = tokens.find(&presented).expect("known");
-        assert_eq!((found.name.as_str(), found.is_read_only, found.folders.as_slice()), ("page", true, &folders[..]));
+        assert_eq!((found.name.as_str(), &found.access), ("page", &access));
         assert!(tokens.is_valid(found.number()));
-        assert!(add(folder.path(), "page", &[], true, 7).is_err(), "the name is taken");
+        assert!(add(folder.path(), "page", &access, 7).is_err(), "the name is taken");
         for file in ["state.db", "state.db-wal"] {
             let bytes = std::fs::read(folder.path().join(file)).unwrap_or_default();
             assert!(!bytes.windows(presented.len()).any(|window| window == presented), "{file}");

@@ -269,6 +269,7 @@ pub const STEPS: &[&str] = &[
     CREATE INDEX folder_change_of_folder ON folder_change (folder, at_ms);
     CREATE INDEX folder_change_of_path ON folder_change (folder, path);
 ",
+    "ALTER TABLE app_token ADD COLUMN caches TEXT NOT NULL DEFAULT '[]';",
 ];
 
 /// The current schema version.

@@ -202,11 +202,14 @@ impl DataDir {
 }
 
 /// Other files and folders of the data directory, which this module does not manage.
-const OTHERS: [&str; 12] = [
+const OTHERS: [&str; 15] = [
     "state.db",
     "state.db-wal",
     "state.db-shm",
     "state.db.new",
+    "apps.db",
+    "apps.db-wal",
+    "apps.db-shm",
     "state.lock",
     "running",
     "cache",

@@ -1,7 +1,8 @@
 """An embedded cache that survives its process, and thin calls of Greenroom's API.
 
-`Cache(path=...)` is the cache, `AsyncCache` the same for asyncio, `SimpleCache` the same with the names of Kodi's
-SimpleCache. `Client` is a connection to a running Greenroom, for `match`, `playlists`, `libraries` and `events`.
+`Cache(path=...)` is the cache, `Cache(url=..., name=...)` one of a running Greenroom, `AsyncCache` the same for asyncio,
+`SimpleCache` the same with the names of Kodi's SimpleCache. `Client` is a connection to a running Greenroom, for `match`,
+`playlists`, `libraries` and `events`; `plex` edits items of a Plex server.
 """
 
 import importlib
@@ -15,7 +16,7 @@ from .problem import Problem
 from .stats import Stats
 
 if TYPE_CHECKING:
-    from . import match, playlists
+    from . import match, playlists, plex
     from .aio import AsyncCache
     from .client import Client
     from .event_stream import Event, events
@@ -42,6 +43,7 @@ __all__ = [
     "libraries",
     "match",
     "playlists",
+    "plex",
     "timed",
     "use_cache",
 ]
@@ -57,6 +59,7 @@ _MODULES = {
     "libraries": "library_list",
     "match": "",
     "playlists": "",
+    "plex": "",
     "timed": "timing",
     "use_cache": "simple_cache",
 }

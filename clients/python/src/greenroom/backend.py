@@ -14,6 +14,7 @@ class FailureReason(enum.Enum):
     READ_ONLY = "read_only"
     DAMAGED = "damaged"
     UNAVAILABLE = "unavailable"
+    REFUSED = "refused"
     IO = "io"
 
 

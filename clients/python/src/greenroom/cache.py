@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pathlib
+import ssl
 import time
 from typing import Any, Callable, ContextManager, Dict, Iterator, Optional, Sequence, Tuple, TypeVar, Union
 
@@ -16,6 +17,7 @@ from .lease import Lease
 from .loading import Ask, Loads
 from .lookup import MISS, Status
 from .memoize import memoized
+from .remote import RemoteBackend
 from .sqlite import SqliteBackend
 from .stats import Counters, Stats
 from .storage import Seconds, Storage, Tags
@@ -30,13 +32,18 @@ Path = Union[str, "os.PathLike[str]"]
 
 
 class Cache(EntryOperations):
-    """A cache in a folder, shared by all threads and processes that open the folder."""
+    """A cache in a folder, shared by all threads and processes that open the folder; or one of a running Greenroom, shared
+    by all programs that have a token for it."""
 
     def __init__(
         self,
         path: Optional[Path] = None,
         timeout: float = BUSY_TIMEOUT_S,
         *,
+        url: Optional[str] = None,
+        name: Optional[str] = None,
+        token: Optional[str] = None,
+        tls: Optional[ssl.SSLContext] = None,
         directory: Optional[Path] = None,
         size_limit: int = SIZE_LIMIT_BYTES,
         value_limit: int = VALUE_LIMIT_BYTES,
@@ -47,9 +54,13 @@ class Cache(EntryOperations):
         spawn: Optional[Callable[[Callable[[], None]], None]] = None,
         backend: Optional[Backend] = None,
     ) -> None:
-        """Use the folder `path`, made if it is missing; `directory` is diskcache's name for it.
+        """Use the folder `path`, made if it is missing; `directory` is diskcache's name for it. Or use the cache `name` of
+        the Greenroom at `url` (`http://127.0.0.1:8710`, or `unix:///run/greenroom/apps.sock`), with the token that
+        `greenroom token add APP --caches NAME` prints. While that is away everything is a miss, and nothing is stored:
+        there is no falling back to a folder. Its limits are those of its configuration; `tls` replaces the system's way
+        of checking certificates.
 
-        `timeout` is how long a write waits for other processes, in seconds. `size_limit` and `value_limit` are bytes of
+        `timeout` is how long a write waits for other processes, or a call for the daemon, in seconds. `size_limit` and `value_limit` are bytes of
         all entries and of one value; `eviction_policy` is `least-recently-stored`, or `none` to refuse writes instead.
         `clear_at_start` empties the cache. `clock` gives seconds since 1970, `pause` waits for another process's load,
         `spawn` runs a refresh in the background. `backend` stands in for the folder.
@@ -57,8 +68,10 @@ class Cache(EntryOperations):
         Raises TypeError or ValueError for arguments that make no sense; never because storage failed.
         """
         folder = path if path is not None else directory
-        if (folder is None) == (backend is None) or (path is not None and directory is not None):
-            raise TypeError("Cache needs one folder: Cache(path=...)")
+        if [path, directory, url, backend].count(None) != 3:
+            raise TypeError("Cache needs one place: Cache(path=...) or Cache(url=..., name=...)")
+        if (url is None) != (name is None) or url is None and (token is not None or tls is not None):
+            raise TypeError("a url has a name, and a token or tls belongs to a url")
         if eviction_policy not in ("least-recently-stored", "none"):
             raise ValueError("eviction_policy is 'least-recently-stored' or 'none'")
         self._folder = "" if folder is None else str(pathlib.Path(os.fspath(folder)).expanduser().absolute())
@@ -66,6 +79,10 @@ class Cache(EntryOperations):
         self._settings: Dict[str, Any] = {"timeout": timeout, "size_limit": size_limit, "value_limit": value_limit}
         self._settings["eviction_policy"] = eviction_policy
         counters = Counters()
+        if url is not None and name is not None:
+            backend = RemoteBackend(url, name, token, timeout, clock, tls)
+            # Not what cannot be handed to another process.
+            self._settings.update({"url": url, "name": name, "token": token} if tls is None else {})
         self._backend: Backend = backend or SqliteBackend(
             pathlib.Path(self._folder),
             timeout,
@@ -267,12 +284,12 @@ class Cache(EntryOperations):
         self.close()
 
     def __reduce__(self) -> Tuple[Any, ...]:
-        """Let another process open the same folder."""
-        return _reopened, (self._folder, self._settings)
+        """Let another process open the same folder or daemon."""
+        return _reopened, (self._folder or None, self._settings)
 
     def __repr__(self) -> str:
-        return f"Cache({self._folder!r})"
+        return f"Cache({self._folder or self._settings.get('name', '')!r})"
 
 
-def _reopened(folder: str, settings: Dict[str, Any]) -> Cache:
+def _reopened(folder: Optional[str], settings: Dict[str, Any]) -> Cache:
     return Cache(folder, **settings)

@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use greenroom_app_cache::AppCaches;
 use greenroom_cache::{Cache, Clock};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -72,6 +73,8 @@ pub struct ControlPlane {
     pub(crate) storage_location: Option<StorePaths>,
     /// Folders of files.
     pub(crate) folders: Arc<Folders>,
+    /// Caches for apps.
+    pub(crate) app_caches: AppCaches,
     /// Tokens of apps.
     pub(crate) app_tokens: Arc<AppTokens>,
     /// Tracks background work of requests.
@@ -122,6 +125,7 @@ impl ControlPlane {
             ttl_overrides: deps.ttl_overrides,
             storage_location: deps.storage_location,
             folders: deps.folders,
+            app_caches: deps.app_caches,
             app_tokens: deps.app_tokens,
             tasks: deps.tasks,
             long_work: Arc::new(Semaphore::new(1)),

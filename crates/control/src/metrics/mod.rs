@@ -2,6 +2,7 @@
 //! agreement. Names here lack the prefix `greenroom_` (`write`) and the suffix `_total`; names of the disk tier's
 //! counters are in `crate::disk`.
 
+mod app_caches;
 mod apps;
 mod classes;
 mod encoder;
@@ -28,6 +29,7 @@ use crate::jobs;
 use crate::metrics::format::MetricsFormat;
 use crate::stats_baseline::CumulativeStats;
 use encoder::MetricsEncoder;
+use greenroom_app_cache::AppCacheReport;
 use greenroom_folder::folder_status::FolderReport;
 use greenroom_notifications::NotificationStats;
 use greenroom_statistics::TodaySummary;
@@ -59,6 +61,8 @@ pub(super) struct MetricsSnapshot {
     pub(super) viewers: usize,
     pub(super) sessions: usize,
     pub(super) libraries: Vec<LibraryReport>,
+    /// Caches for apps.
+    pub(super) app_caches: Vec<AppCacheReport>,
     /// Folders of files.
     pub(super) folders: Vec<FolderReport>,
     pub(super) playlists: Vec<(&'static str, u64)>,
@@ -86,6 +90,7 @@ impl MetricsSnapshot {
             matching_sizes: control.playlists.matching.sizes(),
             viewers: control.live.viewers(),
             sessions: control.sessions.count(control.clock.now_ms()),
+            app_caches: control.app_caches.reports(),
             folders: control.folders.all().iter().map(|folder| folder.report()).collect(),
             libraries: control.playlists.libraries.all().iter().map(|library| library.report(false)).collect(),
             playlists: control.playlists.outcomes().collect(),
@@ -143,6 +148,7 @@ impl Collector for MetricsSnapshot {
         out.prefetches(&self.stats.servers)?;
         out.libraries(&self.libraries)?;
         out.folders(&self.folders)?;
+        out.app_caches(&self.app_caches)?;
         out.apps(&self.stats.apps)?;
         out.jobs(&self.jobs)?;
         out.warnings(&self.stats.warnings)?;

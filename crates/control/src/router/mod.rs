@@ -5,7 +5,7 @@ pub(crate) mod openapi;
 
 use std::sync::{Arc, LazyLock};
 
-use axum::Router;
+use axum::{Extension, Router};
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -31,7 +31,18 @@ static PATHS: LazyLock<(Router<Arc<ApiState>>, OpenApi)> = LazyLock::new(|| {
 /// All routes, behind the middleware that checks requests.
 pub(crate) fn router(state: Arc<ApiState>) -> Router {
     let authorize = axum::middleware::from_fn_with_state(Arc::clone(&state), middleware::authorize);
-    PATHS.0.clone().layer(authorize).with_state(state)
+    let caches = Extension(state.control.app_caches.clone());
+    PATHS.0.clone().layer(caches).layer(authorize).with_state(state)
+}
+
+/// The routes of the caches for apps alone, behind the same middleware.
+pub(crate) fn caches_router(state: Arc<ApiState>) -> Router {
+    let authorize = axum::middleware::from_fn_with_state(Arc::clone(&state), middleware::authorize);
+    let (router, _) = greenroom_app_cache_api::routes::<Arc<ApiState>>().split_for_parts();
+    let not_found = || async { Problem::NOT_FOUND };
+    let method_not_allowed = || async { Problem::METHOD_NOT_ALLOWED };
+    let router = router.fallback(not_found).method_not_allowed_fallback(method_not_allowed);
+    router.layer(Extension(state.control.app_caches.clone())).layer(authorize).with_state(state)
 }
 
 /// All routes without that middleware, for tests that walk them.
@@ -106,6 +117,7 @@ fn documented_routes() -> OpenApiRouter<Arc<ApiState>> {
         .routes(routes!(playlists_api::rows))
         .merge(compat::routes())
         .merge(folders_api::routes())
+        .merge(greenroom_app_cache_api::routes())
         .routes(routes!(dashboard_api::summary))
         .routes(routes!(dashboard_api::figures))
         .routes(routes!(history_api::page))

@@ -140,7 +140,7 @@ fn security(route: RouteAccess) -> Vec<SecurityRequirement> {
         RouteAccess::Whoami | RouteAccess::Read => {
             std::iter::once(SecurityRequirement::default()).chain(credentials()).collect()
         }
-        RouteAccess::Change => credentials().into(),
+        RouteAccess::ReadEntries | RouteAccess::Change => credentials().into(),
     }
 }
 

@@ -15,6 +15,8 @@ use crate::servers::{ServerStats, ServerStatus};
 use crate::snapshot::ServerWarning;
 use crate::stats::{CacheEngineStats, ClassCacheStats, ClassStatsDetail, LoadTimeHistogram};
 use crate::stats_baseline::CumulativeStats;
+use greenroom_app_cache::AppCacheReport;
+use greenroom_app_cache::counters::AppCacheCounts;
 use greenroom_folder::folder_status::{EnrichmentProgress, FolderCounters, FolderReport, FolderState, TreeWatchState};
 use greenroom_notifications::NotificationStats;
 use greenroom_state::warnings::Warning;
@@ -51,6 +53,23 @@ fn library() -> LibraryReport {
         cost: LibraryCost::default(),
         builds: BTreeMap::from([("done", 1)]),
         progress: None,
+    }
+}
+
+/// A cache for apps.
+fn app_cache() -> AppCacheReport {
+    AppCacheReport {
+        name: "worker".into(),
+        entries: 1,
+        bytes: 1,
+        max_entries: 1,
+        max_bytes: 1,
+        max_value_bytes: 1,
+        ttl_ms: None,
+        stale_ms: 0,
+        eviction: "none",
+        pending: 1,
+        counts: AppCacheCounts::default(),
     }
 }
 
@@ -126,6 +145,7 @@ fn full_snapshot() -> MetricsSnapshot {
         viewers: 1,
         sessions: 1,
         libraries: vec![library()],
+        app_caches: vec![app_cache()],
         folders: vec![folder()],
         playlists: vec![("done", 1)],
         traces: vec![("sent", 1)],

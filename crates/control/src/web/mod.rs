@@ -55,6 +55,7 @@ static ASSETS: &[Asset] = assets! {
     "/views/activity.js": JS "views/activity.js",
     "/views/activity-history.js": JS "views/activity-history.js",
     "/views/activity-playing.js": JS "views/activity-playing.js",
+    "/views/caches.js": JS "views/caches.js",
     "/views/folders.js": JS "views/folders.js",
     "/views/jobs.js": JS "views/jobs.js",
     "/views/library-diff.js": JS "views/library-diff.js",

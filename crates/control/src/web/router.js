@@ -11,6 +11,7 @@ const VIEWS = {
   activity: () => import("./views/activity.js"),
   servers: () => import("./views/servers.js"),
   libraries: () => import("./views/libraries.js"),
+  caches: () => import("./views/caches.js"),
   folders: () => import("./views/folders.js"),
   playlists: () => import("./views/playlists.js"),
   statistics: () => import("./views/statistics.js"),

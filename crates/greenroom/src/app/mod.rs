@@ -1,16 +1,19 @@
 //! Process wiring on one page: settings in, a running process out. `server_listener` opens a media server and its
 //! listener, `services` what runs beside the servers.
 
+mod app_caches;
 mod process_description;
 mod server_listener;
 mod services;
+mod suspends;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use greenroom_cache::{Cache, Clock, ClockEvent};
+use greenroom_app_cache::AppCaches;
+use greenroom_cache::{Cache, Clock};
 use greenroom_dialect::credential::Secret;
 use parking_lot::Mutex;
 use tokio::time::{Instant, timeout_at};
@@ -74,6 +77,8 @@ pub struct Process {
     pub statistics: Arc<Statistics>,
     /// Sends notifications to people.
     pub notifier: Arc<Notifier>,
+    /// Caches for apps.
+    app_caches: AppCaches,
     tasks: TaskTracker,
     stop: CancellationToken,
     /// Cancelled once another process accepts the connections.
@@ -137,6 +142,7 @@ impl Process {
         let listener = bind(settings.control.listen, place, &mut sockets, &mut handover).await?;
         let control = address_of(&listener)?;
         let services = context.open_services(&settings, &servers);
+        let app_socket = context.open_app_caches(&settings.app_caches, &services.app_caches).await?;
         let control_plane = context.control(&settings, &servers, &services)?;
         let certificate = open_certificate(settings.control.certificate.as_ref(), place, &context.clock)?;
         let scheme = if certificate.is_some() { "https" } else { "http" };
@@ -151,13 +157,14 @@ impl Process {
         let (tasks, stop) = (&context.tasks, &context.stop);
         tasks.spawn(greenroom_control::follow_tokens(Arc::clone(&control_plane), tasks.clone(), stop.clone()));
         let tokens = (stop.clone(), context.draining.clone());
+        context.serve_app_caches(app_socket, &control_plane, &settings.control);
         tasks.spawn(greenroom_control::serve(control_plane, listener, settings.control, certificate, tokens));
         context.start_exporters(settings.disk.is_some());
         context.state.start_writer(&without_addresses(&servers), &context.clock, settings.settle)?;
         for server_listener in server_listeners {
             context.serve(server_listener, &services.libraries);
         }
-        tasks.spawn(follow_suspends(context.clock.clone(), stop.clone()));
+        tasks.spawn(suspends::follow_suspends(context.clock.clone(), stop.clone()));
         tasks.spawn(services.jobs.run_scheduler());
         tasks.spawn(services.internal_client.keep_warm(stop.clone()));
         context.cache.run_warmer();
@@ -172,6 +179,7 @@ impl Process {
             libraries: services.libraries,
             statistics: services.statistics,
             notifier: context.notifier,
+            app_caches: services.app_caches,
             tasks: context.tasks,
             stop: context.stop,
             draining: context.draining,
@@ -237,6 +245,9 @@ impl Process {
         let lost = self.cache.close_disk().await;
         if lost > 0 {
             tracing::warn!(lost, "the disk was too slow at shutdown: some cached responses were not written");
+        }
+        if !self.app_caches.close().await {
+            tracing::warn!("the disk was too slow at shutdown: the newest deferred writes of apps may be lost");
         }
         if !self.state.close().await {
             tracing::warn!("the disk was too slow at shutdown: the newest grants of tokens were not written");
@@ -333,6 +344,7 @@ impl ProcessContext {
             statistics: Arc::clone(&services.statistics),
             folders: Arc::clone(&services.folders),
             app_tokens: Arc::clone(&services.app_tokens),
+            app_caches: services.app_caches.clone(),
         })))
     }
 
@@ -361,26 +373,6 @@ impl ProcessContext {
 
 fn without_addresses(servers: &[(Arc<Server>, SocketAddr)]) -> Vec<Arc<Server>> {
     servers.iter().map(|(server, _)| Arc::clone(server)).collect()
-}
-
-/// Advances the clock by the time the machine was suspended.
-async fn follow_suspends(clock: Clock, stop: CancellationToken) {
-    let log_event = |event| match event {
-        ClockEvent::Advanced(advance) => {
-            tracing::info!(
-                leap_s = advance.as_secs(),
-                "the machine was suspended: Greenroom's clock has advanced by that time"
-            );
-        }
-        ClockEvent::Implausible(ahead) => tracing::warn!(
-            ahead_s = ahead.as_secs(),
-            "the machine's clock jumped ahead by more than a suspend explains: Greenroom keeps its own clock until a restart"
-        ),
-    };
-    tokio::select! {
-        never = clock.follow(log_event) => match never {},
-        () = stop.cancelled() => {}
-    }
 }
 
 fn engine_settings(memory: &greenroom_config::MemorySettings) -> greenroom_cache::CacheSettings {

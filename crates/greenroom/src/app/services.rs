@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::{ProcessContext, without_addresses};
+use greenroom_app_cache::AppCaches;
 use greenroom_config::Settings;
 use greenroom_control::dashboard::Dashboard;
 use greenroom_control::jobs::{self, Jobs};
@@ -30,6 +31,7 @@ pub(super) struct ProcessServices {
     pub(super) recommender: Arc<Recommender>,
     pub(super) folders: Arc<Folders>,
     pub(super) app_tokens: Arc<AppTokens>,
+    pub(super) app_caches: AppCaches,
 }
 
 impl ProcessContext {
@@ -86,6 +88,7 @@ impl ProcessContext {
             recommender,
             folders: Arc::new(self.open_folders(settings)),
             app_tokens: Arc::new(self.open_app_tokens()),
+            app_caches: AppCaches::new(dir, settings.app_caches.clone(), self.clock.clone()),
         }
     }
 

@@ -10,7 +10,8 @@ use super::api_client::ApiClient;
 use super::output::print_outcome;
 use super::{ConfigArgs, SUCCESS, fail, settings, wait_for};
 use greenroom_config::settings::default_data_dir;
-use greenroom_state::app_tokens;
+use greenroom_config::source::is_server_name;
+use greenroom_state::app_tokens::{self, AppAccess};
 use greenroom_state::db::StateDb;
 use greenroom_state::ownership;
 use greenroom_state::secrets::{DataDir, is_ours};
@@ -22,7 +23,7 @@ pub(super) enum TokenCommand {
     /// Create a new token. The old one is rejected at once (within five seconds if the running gateway cannot be reached),
     /// and every logged-in browser is logged out
     Rotate(TokenArgs),
-    /// Make a token for an app, which opens only the folders it names, and print it. It is not shown again
+    /// Make a token for an app, which opens only the folders and caches it names, and print it. It is not shown again
     Add(AddTokenArgs),
     /// List the tokens of apps
     List(ListTokensArgs),
@@ -38,8 +39,11 @@ pub(super) struct AddTokenArgs {
     /// Name of the app
     name: String,
     /// Folders it opens
-    #[arg(long, value_name = "NAME", value_delimiter = ',', required = true)]
+    #[arg(long, value_name = "NAME", value_delimiter = ',', required_unless_present = "caches")]
     folders: Vec<String>,
+    /// Caches it opens; one that is not there yet is made on first use
+    #[arg(long, alias = "cache", value_name = "NAME", value_delimiter = ',')]
+    caches: Vec<String>,
     /// It changes nothing
     #[arg(long)]
     read_only: bool,
@@ -159,11 +163,18 @@ fn rotate(dir: &DataDir, is_read_only: bool) -> Result<Secret, String> {
 }
 
 fn add(data_dir: &Path, arguments: &AddTokenArgs) -> Result<Secret, String> {
+    if let Some(name) = arguments.caches.iter().find(|name| !is_server_name(name)) {
+        return Err(format!(
+            "{name:?} cannot be the name of a cache: use lower-case letters, digits and \"-\", 40 at most"
+        ));
+    }
     StateDb::open(data_dir).map_err(|error| error.message)?;
     #[expect(clippy::disallowed_methods, reason = "a command has no clock of its own")]
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let now_ms = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
-    let added = app_tokens::add(data_dir, &arguments.name, &arguments.folders, arguments.read_only, now_ms);
+    let (folders, caches) = (arguments.folders.clone(), arguments.caches.clone());
+    let access = AppAccess { folders, caches, is_read_only: arguments.read_only };
+    let added = app_tokens::add(data_dir, &arguments.name, &access, now_ms);
     let token = added.map_err(|error| error.message)?;
     present_token(data_dir, &token);
     Ok(token)
@@ -178,9 +189,16 @@ fn list(arguments: &ListTokensArgs) -> u8 {
         Ok(tokens) => {
             let rights = |is_read_only| if is_read_only { "reads" } else { "reads and changes" };
             let line = |token: &app_tokens::AppToken| {
-                format!("{}: {} {}", token.name, rights(token.is_read_only), token.folders.join(", "))
+                let AppAccess { folders, caches, is_read_only } = &token.access;
+                let opened =
+                    [("folders", folders), ("caches", caches)].into_iter().filter(|(_, names)| !names.is_empty());
+                let opened: Vec<_> = opened.map(|(kind, names)| format!("{kind} {}", names.join(", "))).collect();
+                format!("{}: {} {}", token.name, rights(*is_read_only), opened.join("; "))
             };
-            let row = |token: &app_tokens::AppToken| json!({ "name": token.name, "folders": token.folders, "read_only": token.is_read_only });
+            let row = |token: &app_tokens::AppToken| {
+                let AppAccess { folders, caches, is_read_only } = &token.access;
+                json!({ "name": token.name, "folders": folders, "caches": caches, "read_only": is_read_only })
+            };
             let lines: Vec<String> = tokens.iter().map(line).collect();
             let rows: Vec<Value> = tokens.iter().map(row).collect();
             print_outcome(&lines.join("\n"), &json!({ "tokens": rows }), arguments.json);

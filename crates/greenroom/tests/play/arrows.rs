@@ -8,10 +8,11 @@ use serde_json::Value;
 
 /// Allowed dependencies: the program may use everything, each other crate only the crates below it. A crate that is not
 /// named here may not exist.
-const ALLOWED: [(&str, &[&str]); 22] = [
+const ALLOWED: [(&str, &[&str]); 23] = [
     (
         "greenroom",
         &[
+            "greenroom-app-cache",
             "greenroom-cache",
             "greenroom-config",
             "greenroom-control",
@@ -33,12 +34,16 @@ const ALLOWED: [(&str, &[&str]); 22] = [
             "greenroom-sync",
         ],
     ),
+    ("greenroom-app-cache", &["greenroom-cache", "greenroom-config"]),
+    ("greenroom-app-cache-api", &["greenroom-app-cache"]),
     ("greenroom-bench", &[]),
     ("greenroom-cache", &[]),
     ("greenroom-config", &["greenroom-cache", "greenroom-dialect", "greenroom-library"]),
     (
         "greenroom-control",
         &[
+            "greenroom-app-cache",
+            "greenroom-app-cache-api",
             "greenroom-cache",
             "greenroom-config",
             "greenroom-dialect",
@@ -145,7 +150,9 @@ const OF_THE_ENGINE: [(&str, &[&str]); 3] = [
 const BANNED: [&str; 6] = ["common", "core", "utils", "types", "helpers", "prelude"];
 
 /// Crates that may never become a dependency, with the reason.
-const FORBIDDEN: [(&str, &[&str]); 18] = [
+const FORBIDDEN: [(&str, &[&str]); 19] = [
+    ("greenroom-app-cache", &["greenroom-dialect", "greenroom-state", "http", "hyper", "axum"]),
+    ("greenroom-app-cache-api", &["hyper", "rusqlite"]),
     ("greenroom-cache", &["http", "hyper", "axum"]),
     ("greenroom-config", &["tokio", "hyper", "axum", "rusqlite"]),
     ("greenroom-dialect", &["axum", "hyper", "tokio", "rusqlite"]),

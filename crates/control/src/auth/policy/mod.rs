@@ -11,6 +11,7 @@
 #[cfg(test)]
 mod tests;
 
+use greenroom_state::app_tokens::AppAccess;
 use http::{Method, StatusCode};
 
 use crate::error::Problem;
@@ -27,6 +28,9 @@ pub(crate) const COMIC_APP_PATHS: [&str; 3] = ["/api/files", "/api/cache/stats",
 const READ_BY_POST: [&str; 4] =
     ["/api/v1/match/tracks", "/api/v1/match/paths", "/api/v1/match/ids", "/api/cache/prewarm"];
 
+/// Start of the paths of a cache for apps.
+const CACHES: &str = "/api/v1/caches/";
+
 /// Permission a request needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RouteAccess {
@@ -36,6 +40,8 @@ pub(crate) enum RouteAccess {
     Whoami,
     /// Reads statistics.
     Read,
+    /// Reads what an app stored. Unlike statistics it is not shown without a token, on this machine either.
+    ReadEntries,
     /// Opens a session with the token.
     Login,
     /// Changes something.
@@ -90,7 +96,7 @@ pub(crate) enum PresentedCredential {
     Token,
     /// The read-only token.
     ReadToken,
-    /// The token of an app, which opens some folders only.
+    /// The token of an app, which opens some folders and caches only.
     AppToken {
         /// Whether the path is one of them.
         is_covered: bool,
@@ -159,6 +165,7 @@ impl RouteAccess {
         match path {
             _ if reads && (PUBLIC_PATHS.contains(&path) || web::contains(path)) => Self::Open,
             "/api/v1/session" if reads => Self::Whoami,
+            _ if reads && is_path_of_entries(path) => Self::ReadEntries,
             _ if reads => Self::Read,
             "/api/v1/session" if method == Method::POST => Self::Login,
             _ if method == Method::POST && (READ_BY_POST.contains(&path) || is_folder_match(path)) => Self::Read,
@@ -173,9 +180,18 @@ fn is_folder_match(path: &str) -> bool {
     rest.is_some_and(|(_, action)| action == "match")
 }
 
-/// Whether a path belongs to one of these folders; `compat` is the folder that answers the comic app's paths.
-pub(crate) fn is_path_of(path: &str, folders: &[String], compat: Option<&str>) -> bool {
-    let has = |name: &str| folders.iter().any(|folder| folder == name);
+/// Whether a path is below a cache.
+fn is_path_of_entries(path: &str) -> bool {
+    path.strip_prefix(CACHES).is_some_and(|rest| rest.contains('/'))
+}
+
+/// Whether a path belongs to what this token opens; `compat` is the folder that answers the comic app's paths.
+pub(crate) fn is_path_of(path: &str, access: &AppAccess, compat: Option<&str>) -> bool {
+    if let Some(rest) = path.strip_prefix(CACHES) {
+        let name = rest.split('/').next().unwrap_or_default();
+        return access.caches.iter().any(|cache| cache == name);
+    }
+    let has = |name: &str| access.folders.iter().any(|folder| folder == name);
     if let Some(rest) = path.strip_prefix("/api/v1/folders/") {
         return has(rest.split('/').next().unwrap_or_default());
     }
@@ -204,27 +220,28 @@ pub(crate) fn decide(input: &AccessInput) -> AccessDecision {
     match (input.route, input.credential) {
         (RouteAccess::Open, _)
         | (RouteAccess::Whoami, PresentedCredential::Absent)
-        | (RouteAccess::Whoami | RouteAccess::Read | RouteAccess::Change, PresentedCredential::Session) => {
-            AccessDecision::Allow
-        }
+        | (
+            RouteAccess::Whoami | RouteAccess::Read | RouteAccess::ReadEntries | RouteAccess::Change,
+            PresentedCredential::Session,
+        ) => AccessDecision::Allow,
         (RouteAccess::Login, _)
         | (
             _,
-            PresentedCredential::Token
-            | PresentedCredential::ReadToken
-            | PresentedCredential::AppToken { .. }
-            | PresentedCredential::Wrong,
+            // The token of an app is too long to be guessed, so that wrong ones of another app do not lock it out.
+            PresentedCredential::Token | PresentedCredential::ReadToken | PresentedCredential::Wrong,
         ) if input.is_throttled => AccessDecision::Throttled,
         (RouteAccess::Login, _)
         | (_, PresentedCredential::Token)
-        | (RouteAccess::Whoami | RouteAccess::Read, PresentedCredential::ReadToken)
+        | (RouteAccess::Whoami | RouteAccess::Read | RouteAccess::ReadEntries, PresentedCredential::ReadToken)
         | (RouteAccess::Whoami, PresentedCredential::AppToken { .. }) => AccessDecision::Allow,
         (_, PresentedCredential::AppToken { is_covered: false, .. }) => AccessDecision::TokenElsewhere,
         (
             RouteAccess::Change,
             PresentedCredential::ReadToken | PresentedCredential::AppToken { is_read_only: true, .. },
         ) => AccessDecision::TokenOnlyReads,
-        (RouteAccess::Read | RouteAccess::Change, PresentedCredential::AppToken { .. }) => AccessDecision::Allow,
+        (RouteAccess::Read | RouteAccess::ReadEntries | RouteAccess::Change, PresentedCredential::AppToken { .. }) => {
+            AccessDecision::Allow
+        }
         (_, PresentedCredential::Wrong) => AccessDecision::TokenWrong,
         (RouteAccess::Read, PresentedCredential::Absent) if is_local(input) || is_opened(input) => {
             AccessDecision::Allow
@@ -306,7 +323,7 @@ impl AccessDecision {
             Self::TokenElsewhere => (
                 StatusCode::FORBIDDEN,
                 "This token is for other paths",
-                "The token of an app opens only the folders it was made for; \"greenroom token list\" shows them.",
+                "The token of an app opens only the folders and caches it was made for; \"greenroom token list\" shows them.",
             ),
             Self::Throttled => (
                 StatusCode::TOO_MANY_REQUESTS,

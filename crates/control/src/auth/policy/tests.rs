@@ -307,8 +307,8 @@ fn the_token_of_an_app_opens_its_folders_and_nothing_else() {
 
 #[test]
 fn a_path_belongs_to_the_folder_that_it_names() {
-    let folders = ["comics".to_owned()];
-    let is_one = |path: &str, compat| is_path_of(path, &folders, compat);
+    let access = AppAccess { folders: vec!["comics".into()], ..AppAccess::default() };
+    let is_one = |path: &str, compat| is_path_of(path, &access, compat);
     for path in ["/api/v1/folders/comics", "/api/v1/folders/comics/files", "/api/v1/folders/comics/marks/undo"] {
         assert!(is_one(path, None), "{path}");
     }
@@ -327,4 +327,46 @@ fn a_path_belongs_to_the_folder_that_it_names() {
     assert!(is_one("/api/files", Some("comics")) && is_one("/api/cache/stats", Some("comics")));
     assert!(!is_one("/api/files", Some("other")) && !is_one("/api/files", None));
     assert!(!is_one("/api/filesystem", Some("comics")));
+}
+
+#[test]
+fn a_path_belongs_to_the_cache_that_it_names() {
+    let access = AppAccess { caches: vec!["worker".into()], folders: vec!["other".into()], is_read_only: false };
+    for path in ["/api/v1/caches/worker", "/api/v1/caches/worker/entries", "/api/v1/caches/worker/entries/a%2Fb"] {
+        assert!(is_path_of(path, &access, None), "{path}");
+    }
+    for path in [
+        "/api/v1/caches",
+        "/api/v1/caches/",
+        "/api/v1/caches/other/entries",
+        "/api/v1/caches/worker2/entries",
+        "/api/v1/caches/%77orker/entries",
+        "/api/v1/caches/other/../worker/entries",
+        "/api/v1/caches//worker",
+        "/api/v1/folders/worker",
+    ] {
+        assert!(!is_path_of(path, &access, None), "{path}");
+    }
+}
+
+#[test]
+fn what_an_app_stored_is_shown_to_no_one_without_a_token() {
+    for (path, access) in [
+        ("/api/v1/caches", RouteAccess::Read),
+        ("/api/v1/caches/worker", RouteAccess::Read),
+        ("/api/v1/caches/worker/entries", RouteAccess::ReadEntries),
+        ("/api/v1/caches/worker/entries/key", RouteAccess::ReadEntries),
+    ] {
+        assert_eq!(RouteAccess::classify(&Method::GET, path), access, "{path}");
+        assert_eq!(RouteAccess::classify(&Method::POST, path), RouteAccess::Change, "{path}");
+    }
+    let app = |is_read_only| PresentedCredential::AppToken { is_covered: true, is_read_only };
+    let of = |credential| AccessInput { route: RouteAccess::ReadEntries, credential, ..LOCAL };
+    check(&[
+        ("a program on this machine", of(PresentedCredential::Absent), AccessDecision::TokenMissing),
+        ("the control token", of(PresentedCredential::Token), AccessDecision::Allow),
+        ("the read-only token", of(PresentedCredential::ReadToken), AccessDecision::Allow),
+        ("the app", of(app(false)), AccessDecision::Allow),
+        ("the app, read-only", of(app(true)), AccessDecision::Allow),
+    ]);
 }

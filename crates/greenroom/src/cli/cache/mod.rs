@@ -1,5 +1,6 @@
 //! `greenroom cache`: entries on disk. The gateway that owns the directory does the work; without one it is done here.
 
+mod apps;
 mod list;
 mod maintenance;
 
@@ -26,8 +27,10 @@ Examples:
   greenroom cache verify --repair                    check every entry, remove damaged ones
   greenroom cache vacuum                             return free space to the disk
   greenroom cache clear --class images               delete entries, also in the running gateway
+  greenroom cache apps                               list the caches for apps
+  greenroom cache apps invalidate worker --tag tv    remove the entries of a cache for apps that have a tag
 
-Each command asks the gateway that runs on the data directory. Without one, it opens the directory itself.
+Each command asks the gateway that runs on the data directory. Without one, it opens the directory itself, but for apps.
 Exit code 0: success; 1: damage was found, or the command failed; 2: the command line is wrong.";
 
 /// `greenroom cache`.
@@ -53,6 +56,8 @@ enum CacheCommand {
     Vacuum(maintenance::VacuumArgs),
     /// Delete entries: through the gateway if one runs, else on disk
     Clear(maintenance::ClearStoredArgs),
+    /// List, invalidate or remove the caches for apps of the running gateway
+    Apps(apps::AppCachesArgs),
 }
 
 /// Whose directory.
@@ -92,6 +97,7 @@ pub(super) fn run(options: &CacheArgs) -> u8 {
         CacheCommand::Verify(verify) => maintenance::verify(verify, now_ms),
         CacheCommand::Vacuum(vacuum) => maintenance::vacuum(vacuum),
         CacheCommand::Clear(clear) => maintenance::clear(clear, now_ms),
+        CacheCommand::Apps(apps) => return apps::run(apps),
     };
     result.unwrap_or_else(|reason| fail(&reason))
 }

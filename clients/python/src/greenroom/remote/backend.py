@@ -1,0 +1,424 @@
+"""Every operation of `Backend` over the API of a running Greenroom."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import json
+import math
+import ssl
+import threading
+import time
+import urllib.parse
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple, TypeVar
+
+from .. import codec
+from ..backend import Condition, Entry, FailureReason, LeaseHeld, LeaseResult, LeaseTaken, LeaseUnneeded, Put
+from ..backend import PutResult, Scope, Size, StorageError, StoredEntry
+from .connection import Address, Answer, Connections
+from .names import encoded_of, prefix_of, quoted, text_of
+
+KEY_BYTES_MAX = 8192
+OPERATIONS_PER_CALL = 500
+# Of the values of one batch, so that its JSON stays below the daemon's limit.
+VALUE_BYTES_PER_CALL = 8 << 20
+INT64 = 1 << 63
+PAUSE_MS_MAX = 3_600_000
+
+_MEDIA_TYPES = {
+    codec.RAW: "application/octet-stream",
+    codec.TEXT: "text/plain; charset=utf-8",
+    codec.JSON: "application/json",
+    codec.TAGGED: "application/vnd.greenroom.tagged+json",
+}
+_CODECS = {name: kind for kind, name in _MEDIA_TYPES.items()}
+_PUT_STATES = {
+    "stored": PutResult.STORED,
+    "present": PutResult.PRESENT,
+    "fenced": PutResult.FENCED,
+    "full": PutResult.TOO_LARGE,
+    "too-long": PutResult.TOO_LARGE,
+}
+_PUT_CODES = {"condition-failed": "present", "fenced": "fenced", "cache-full": "full", "value-too-long": "too-long"}
+
+
+Result = TypeVar("Result")
+
+
+def _understood(method: Callable[..., Result]) -> Callable[..., Result]:
+    """Turn what an answer lacks into a StorageError: another program may be at the address."""
+
+    @functools.wraps(method)
+    def wrapper(*args: Any, **kwargs: Any) -> Result:
+        try:
+            return method(*args, **kwargs)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise StorageError(FailureReason.IO, f"not an answer of Greenroom: {error!r}") from error
+
+    return wrapper
+
+
+class RemoteBackend:
+    """One cache of a running Greenroom. A daemon that is away is a StorageError; nothing is stored elsewhere."""
+
+    def __init__(
+        self,
+        url: str,
+        name: str,
+        token: Optional[str],
+        timeout_s: float,
+        clock: Callable[[], float] = time.time,
+        tls: Optional[ssl.SSLContext] = None,
+    ) -> None:
+        """Nothing is connected yet. Raises ValueError for an address, a name or a token that can be none."""
+        if not (0 < len(name) <= 40 and all("a" <= letter <= "z" or letter in "0123456789-" for letter in name)):
+            raise ValueError("the name of a cache is 1 to 40 lower-case letters, digits and dashes")
+        if token is not None and not (token.isascii() and token.isprintable() and token.strip() == token != ""):
+            raise ValueError("a token is one line of printable characters")
+        address = Address(url, timeout_s, tls)
+        self._clock = clock
+        self._base = f"{address.base}/api/v1/caches/{name}"
+        shown = "" if token is None else f"Authorization: Bearer {token}\r\n"
+        self._common = f" HTTP/1.1\r\nHost: {address.host}\r\nUser-Agent: greenroom-client\r\n{shown}".encode("ascii")
+        self._connections = Connections(address)
+        self._generation = 0
+        self._counts: Dict[str, int] = {}
+        self._counts_lock = threading.Lock()
+
+    @_understood
+    def fresh(self, key: bytes, now: float) -> Optional[Tuple[int, bytes]]:
+        answer = self._ask("GET", self._entry(key), b"", "")
+        headers = answer.headers
+        is_stale = headers.get(b"greenroom-left-ms", b"1")[:1] in (b"-", b"0")
+        if answer.status != 200 or is_stale or b"greenroom-version" in headers:
+            self._check(answer, (200, 404))
+            return None
+        return _codec_of(headers), answer.body
+
+    @_understood
+    def find(self, key: bytes) -> Optional[StoredEntry]:
+        answer = self._ask("GET", self._entry(key), b"", "")
+        self._check(answer, (200, 404))
+        return self._stored(answer) if answer.status == 200 else None
+
+    def _stored(self, answer: Answer) -> StoredEntry:
+        now, headers = self._clock(), answer.headers
+        expires, dies = _later(now, headers, b"greenroom-left-ms"), _later(now, headers, b"greenroom-stale-left-ms")
+        tags = [urllib.parse.unquote(tag) for tag in headers.get(b"greenroom-tags", b"").decode("ascii").split(",") if tag]
+        version = urllib.parse.unquote(headers.get(b"greenroom-version", b"").decode("ascii"))
+        stored = now - int(headers.get(b"greenroom-age-ms", b"0")) / 1000
+        encoded = tuple(encoded_of(tag) for tag in tags)
+        return StoredEntry(_codec_of(headers), answer.body, expires, dies, encoded, version, stored)
+
+    @_understood
+    def get(self, keys: Sequence[bytes]) -> List[Optional[StoredEntry]]:
+        found: List[Optional[StoredEntry]] = []
+        for start in range(0, len(keys), OPERATIONS_PER_CALL):
+            part = [{"op": "get", "key": self._text(key)} for key in keys[start : start + OPERATIONS_PER_CALL]]
+            results = self._call("POST", "/batch", {"operations": part}, repeatable=True)["results"]
+            now = self._clock()
+            found += [_stored_of(result, now) for result in results]
+        return found
+
+    @_understood
+    def put(self, puts: Sequence[Put], now: float) -> List[PutResult]:
+        if len(puts) == 1:
+            results = [self._put_one(puts[0], now)]
+        else:
+            results = []
+            for part in _parts(puts):
+                operations = [self._operation(put, now) for put in part]
+                told = self._call("POST", "/batch", {"operations": operations})["results"]
+                for result in told:
+                    state = _PUT_STATES.get(result["state"])
+                    if state is None:
+                        raise StorageError(FailureReason.IO, f"a put was answered with {result['state']}")
+                    results.append(state)
+        self._generation += 1
+        return results
+
+    def _put_one(self, put: Put, now: float) -> PutResult:
+        ttl_ms, stale_ms = _times(put.entry, now)
+        query: List[Tuple[str, Any]] = [("ttl_ms", "never" if ttl_ms < 0 else ttl_ms), ("stale_ms", stale_ms)]
+        query += [("tag", text_of(tag)) for tag in put.entry.tags]
+        if put.entry.version:
+            query.append(("version", put.entry.version))
+        if put.begun is not None:
+            query.append(("begun", put.begun))
+        if put.lease is not None:
+            query.append(("lease", put.lease))
+        headers = f"Content-Type: {_MEDIA_TYPES[put.entry.codec]}\r\n"
+        if put.condition is Condition.ABSENT:
+            headers += "If-None-Match: *\r\n"
+        path = f"{self._entry(put.key)}?{urllib.parse.urlencode(query, errors='surrogatepass')}"
+        plain = put.condition is Condition.ALWAYS and put.lease is None
+        answer = self._ask("PUT", path, put.entry.payload, headers, repeatable=plain)
+        if answer.status in (204, 202):
+            return PutResult.STORED
+        state = _PUT_CODES.get(_problem(answer)[0])
+        if state is not None:
+            return _PUT_STATES[state]
+        raise self._failure(answer)
+
+    def _operation(self, put: Put, now: float) -> Dict[str, Any]:
+        ttl_ms, stale_ms = _times(put.entry, now)
+        operation: Dict[str, Any] = {
+            "op": "add" if put.condition is Condition.ABSENT else "put",
+            "key": self._text(put.key),
+            "value": base64.b64encode(put.entry.payload).decode("ascii"),
+            "media_type": _MEDIA_TYPES[put.entry.codec],
+            "ttl_ms": ttl_ms,
+            "stale_ms": stale_ms,
+            "tags": [text_of(tag) for tag in put.entry.tags],
+            "version": put.entry.version,
+        }
+        if put.begun is not None:
+            operation["begun"] = put.begun
+        if put.lease is not None:
+            operation["lease"] = put.lease
+        return operation
+
+    @_understood
+    def touch(self, key: bytes, expires: Optional[float], now: float) -> bool:
+        ttl_ms = None if expires is None else _millis(expires - now)
+        return bool(self._write("POST", f"{self._entry(key)}/touch", {"ttl_ms": ttl_ms})["changed"])
+
+    def increment(self, key: bytes, delta: int, default: Optional[int], now: float) -> Optional[int]:
+        if not (-INT64 <= delta < INT64 and -INT64 <= (default or 0) < INT64):
+            raise OverflowError("the sum has more than 64 bits")
+        body: Dict[str, Any] = {"delta": delta}
+        if default is not None:
+            body["default"] = default
+        body_bytes = json.dumps(body).encode("ascii")
+        answer = self._ask("POST", f"{self._entry(key)}/increment", body_bytes, _JSON)
+        code = _problem(answer)[0] if answer.status != 200 else ""
+        if code == "no-entry":
+            return None
+        if code == "not-an-integer":
+            raise TypeError("the entry is no int")
+        if code == "overflow":
+            raise OverflowError("the sum has more than 64 bits")
+        self._generation += 1
+        return self._sum(answer)
+
+    @_understood
+    def _sum(self, answer: Answer) -> int:
+        return int(self._object(answer)["value"])
+
+    @_understood
+    def retag(self, key: bytes, tags: Sequence[bytes], now: float) -> bool:
+        body = {"tags": [text_of(tag) for tag in tags]}
+        return bool(self._write("PUT", f"{self._entry(key)}/tags", body)["changed"])
+
+    @_understood
+    def pop(self, key: bytes, now: float) -> Optional[StoredEntry]:
+        answer = self._ask("POST", f"{self._entry(key)}/pop", b"", "")
+        self._check(answer, (200, 404))
+        self._generation += 1
+        return self._stored(answer) if answer.status == 200 else None
+
+    @_understood
+    def invalidate(self, scope: Scope) -> int:
+        body: Dict[str, Any] = {"all": True}
+        if scope.kind == "prefix":
+            body = {"prefix": prefix_of(scope.value)}
+        elif scope.kind != "all":
+            body = {scope.kind: text_of(scope.value)}
+        return int(self._write("POST", f"{self._base}/invalidate", body)["removed"])
+
+    def sweep(self, now: float) -> int:
+        """The daemon removes dead entries by itself."""
+        return 0
+
+    def shrink(self, bytes_max: int, now: float) -> int:
+        """The daemon keeps its own limits."""
+        return 0
+
+    @_understood
+    def acquire(self, key: bytes, tags: Sequence[bytes], seconds: float, now: float, version: str) -> LeaseResult:
+        body = {"duration_ms": _millis(seconds), "tags": [text_of(tag) for tag in tags], "version": version}
+        told = self._object(self._ask("POST", f"{self._entry(key)}/lease", json.dumps(body).encode("ascii"), _JSON))
+        if told["state"] == "held":
+            return LeaseHeld(int(told["token"]), int(told["token"]))
+        if told["state"] == "unneeded":
+            found = self.find(key)
+            return LeaseTaken(now) if found is None else LeaseUnneeded(found)
+        return LeaseTaken(now + int(told["left_ms"]) / 1000)
+
+    @_understood
+    def release(self, key: bytes, token: int, until: Optional[float] = None) -> None:
+        pause = "" if until is None else f"&pause_ms={min(_millis(until - self._clock()), PAUSE_MS_MAX)}"
+        self._object(self._ask("DELETE", f"{self._entry(key)}/lease?token={token}{pause}", b"", ""))
+
+    @_understood
+    def invalidated(self, key: bytes, tags: Sequence[bytes], begun: int) -> bool:
+        query = urllib.parse.urlencode([("begun", begun), *(("tag", text_of(tag)) for tag in tags)])
+        answer = self._ask("GET", f"{self._entry(key)}/fence?{query}", b"", "")
+        return bool(self._object(answer)["fenced"])
+
+    @_understood
+    def sequence(self) -> int:
+        return int(self._object(self._ask("GET", f"{self._base}/sequence", b"", ""))["sequence"])
+
+    def generation(self) -> int:
+        return self._generation
+
+    def keys(self, prefix: bytes, reverse: bool) -> Iterator[Tuple[bytes, Optional[float]]]:
+        """Yield keys in the order of their texts, not in that in which they were stored."""
+        listed = self._listed(prefix)
+        return iter(list(listed)[::-1]) if reverse else listed
+
+    def _listed(self, prefix: bytes) -> Iterator[Tuple[bytes, Optional[float]]]:
+        query = {"prefix": prefix_of(prefix), "limit": "1000"}
+        while True:
+            page, cursor = self._page(query)
+            for key, expires in page:
+                if key.startswith(prefix):
+                    yield key, expires
+            if cursor is None:
+                return
+            query["cursor"] = cursor
+
+    @_understood
+    def _page(self, query: Dict[str, str]) -> Tuple[List[Tuple[bytes, Optional[float]]], Optional[str]]:
+        told = self._object(self._ask("GET", f"{self._base}/entries?{urllib.parse.urlencode(query)}", b"", ""))
+        page = []
+        for entry in told["entries"]:
+            expires_ms = entry["expires_ms"]
+            page.append((encoded_of(entry["key"]), None if expires_ms is None else expires_ms / 1000))
+        return page, told.get("next_cursor")
+
+    @_understood
+    def size(self) -> Size:
+        answer = self._ask("GET", self._base, b"", "")
+        if answer.status == 404 and _problem(answer)[0] == "unknown-cache":
+            return Size(0, 0)
+        told = self._object(answer)
+        return Size(int(told["entries"]), int(told["bytes"]))
+
+    def counts(self) -> Dict[str, int]:
+        """The counters of this process: the daemon has its own."""
+        with self._counts_lock:
+            return dict(self._counts)
+
+    def add_counts(self, counts: Dict[str, int], reset: bool) -> None:
+        with self._counts_lock:
+            if reset:
+                self._counts = {}
+            for name, count in counts.items():
+                self._counts[name] = self._counts.get(name, 0) + count
+
+    def close(self) -> None:
+        self._connections.close()
+
+    @staticmethod
+    def _text(key: bytes) -> str:
+        text = text_of(key)
+        if len(text.encode("utf-8")) > KEY_BYTES_MAX:
+            raise StorageError(FailureReason.IO, "the key is too long for the daemon")
+        return text
+
+    def _entry(self, key: bytes) -> str:
+        return f"{self._base}/entries/{quoted(self._text(key))}"
+
+    def _ask(self, method: str, path: str, body: bytes, headers: str, repeatable: bool = False) -> Answer:
+        length = f"Content-Length: {len(body)}\r\n" if body or method != "GET" else ""
+        head = f"{method} {path}".encode("ascii") + self._common + f"{headers}{length}\r\n".encode("ascii")
+        return self._connections.exchange(head + body, repeatable or method == "GET")
+
+    def _call(self, method: str, path: str, body: Any, repeatable: bool = False) -> Dict[str, Any]:
+        encoded = json.dumps(body, separators=(",", ":")).encode("ascii")
+        return self._object(self._ask(method, self._base + path, encoded, _JSON, repeatable))
+
+    def _write(self, method: str, path: str, body: Any) -> Dict[str, Any]:
+        told = self._object(self._ask(method, path, json.dumps(body).encode("ascii"), _JSON))
+        self._generation += 1
+        return told
+
+    def _object(self, answer: Answer) -> Dict[str, Any]:
+        self._check(answer, (200,))
+        try:
+            told = json.loads(answer.body)
+        except (ValueError, RecursionError) as error:
+            raise StorageError(FailureReason.IO, "the answer is no JSON") from error
+        if not isinstance(told, dict):
+            raise StorageError(FailureReason.IO, "the answer is no JSON object")
+        return told
+
+    def _check(self, answer: Answer, expected: Tuple[int, ...]) -> None:
+        # A 404 that is none of this API's is another program's.
+        known = answer.status != 404 or _problem(answer)[0] == "no-entry"
+        if answer.status not in expected or not known:
+            raise self._failure(answer)
+
+    @staticmethod
+    def _failure(answer: Answer) -> StorageError:
+        code, detail = _problem(answer)
+        reason = FailureReason.IO
+        if answer.status in (401, 403, 421):
+            reason = FailureReason.REFUSED
+        elif answer.status == 507:
+            reason = FailureReason.FULL
+        elif answer.status in (429, 503):
+            reason = FailureReason.UNAVAILABLE
+        return StorageError(reason, f"{code or answer.status}: {detail}")
+
+
+_JSON = "Content-Type: application/json\r\n"
+
+
+def _problem(answer: Answer) -> Tuple[str, str]:
+    """Return code and detail of a refusal."""
+    try:
+        told = json.loads(answer.body)
+    except (ValueError, RecursionError):
+        return "", "not an answer of Greenroom"
+    return (str(told.get("code", "")), str(told.get("detail", ""))) if isinstance(told, dict) else ("", "")
+
+
+def _codec_of(headers: Dict[bytes, bytes]) -> int:
+    return _CODECS.get(headers.get(b"content-type", b"").decode("latin-1"), codec.RAW)
+
+
+def _later(now: float, headers: Dict[bytes, bytes], name: bytes) -> Optional[float]:
+    told = headers.get(name)
+    return None if told is None else now + int(told) / 1000
+
+
+def _stored_of(result: Dict[str, Any], now: float) -> Optional[StoredEntry]:
+    if result["state"] not in ("hit", "stale"):
+        return None
+    left, stale_left = result.get("left_ms"), result.get("stale_left_ms")
+    return StoredEntry(
+        _CODECS.get(result["media_type"], codec.RAW),
+        base64.b64decode(result["value"]),
+        None if left is None else now + left / 1000,
+        None if stale_left is None else now + stale_left / 1000,
+        tuple(encoded_of(tag) for tag in result.get("tags", ())),
+        result.get("version", ""),
+        now - result["age_ms"] / 1000,
+    )
+
+
+def _millis(seconds: float) -> int:
+    return max(0, math.ceil(min(seconds, 1e11) * 1000))
+
+
+def _times(entry: Entry, now: float) -> Tuple[int, int]:
+    """Return fresh and stale time in milliseconds; -1 as fresh time is for ever."""
+    if entry.expires is None:
+        return -1, 0
+    return _millis(entry.expires - now), 0 if entry.dies is None else _millis(entry.dies - max(entry.expires, now))
+
+
+def _parts(puts: Sequence[Put]) -> Iterator[List[Put]]:
+    part: List[Put] = []
+    size = 0
+    for put in puts:
+        if part and (len(part) >= OPERATIONS_PER_CALL or size + len(put.entry.payload) > VALUE_BYTES_PER_CALL):
+            yield part
+            part, size = [], 0
+        part.append(put)
+        size += len(put.entry.payload)
+    if part:
+        yield part

@@ -1,0 +1,83 @@
+//! Leases: of all processes one caller loads a key, until its deadline at the latest.
+
+use std::time::Duration;
+
+use crate::entry::StoredEntry;
+use crate::name::{EntryKey, EntryTags};
+
+/// Max time of a lease. A stored deadline further away is of a clock that was set back, and counts as past.
+pub const MAX_LEASE: Duration = Duration::from_secs(3600);
+
+/// A caller that wants to load a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeaseRequest {
+    /// The key.
+    pub key: EntryKey,
+    /// Tags that the loaded entry will have: an invalidation of one of them fences the load.
+    pub tags: EntryTags,
+    /// Version of the entry that would make the load unnecessary.
+    pub version: String,
+    /// Time after which another caller may load.
+    pub duration: Duration,
+}
+
+/// Answer to a caller that wants to load a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LeaseResult {
+    /// The caller loads, and stores with this token.
+    Held {
+        /// The token. It is also the number of the last write when the lease began.
+        token: u64,
+        /// When the lease ends, in milliseconds since 1970.
+        deadline_ms: u64,
+    },
+    /// Another caller loads.
+    Taken {
+        /// When its lease ends, in milliseconds since 1970.
+        deadline_ms: u64,
+    },
+    /// There is a fresh entry of this version.
+    Unneeded(Box<StoredEntry>),
+}
+
+/// A lease as it is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct StoredLease {
+    pub(crate) token: u64,
+    pub(crate) deadline_ms: u64,
+    /// Whether the key or the tags were invalidated since it began, so that its load cannot be stored.
+    pub(crate) is_fenced: bool,
+}
+
+/// Decision on a lease.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LeaseDecision {
+    Grant,
+    Taken { deadline_ms: u64 },
+}
+
+pub(crate) fn decide_lease(stored: Option<StoredLease>, now_ms: u64) -> LeaseDecision {
+    let max_ms = now_ms.saturating_add(u64::try_from(MAX_LEASE.as_millis()).unwrap_or(u64::MAX));
+    match stored {
+        Some(StoredLease { deadline_ms, is_fenced: false, .. }) if now_ms < deadline_ms && deadline_ms <= max_ms => {
+            LeaseDecision::Taken { deadline_ms }
+        }
+        _ => LeaseDecision::Grant,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lease_is_taken_until_its_deadline_or_until_its_load_cannot_be_stored() {
+        let lease = StoredLease { token: 1, deadline_ms: 2000, is_fenced: false };
+        assert_eq!(decide_lease(None, 1000), LeaseDecision::Grant);
+        assert_eq!(decide_lease(Some(lease), 1999), LeaseDecision::Taken { deadline_ms: 2000 });
+        assert_eq!(decide_lease(Some(lease), 2000), LeaseDecision::Grant);
+        assert_eq!(decide_lease(Some(StoredLease { is_fenced: true, ..lease }), 1000), LeaseDecision::Grant);
+        let far = StoredLease { deadline_ms: 1000 + 3_600_001, ..lease };
+        assert_eq!(decide_lease(Some(far), 1000), LeaseDecision::Grant, "the clock was set back");
+    }
+}

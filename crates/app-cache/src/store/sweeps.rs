@@ -1,0 +1,128 @@
+//! Removing what is over: dead entries, evicted entries, rows of emptied caches, old leases. A few rows at a time, so that
+//! writes do not wait.
+
+use std::collections::HashMap;
+
+use greenroom_config::{AppCacheSettings, EvictionPolicy};
+use rusqlite::{OptionalExtension, params};
+
+use super::entries::{delete_row, remove_row};
+use super::transaction::WriteTransaction;
+use super::{from_sql, to_sql};
+use crate::entry::ENTRY_OVERHEAD_BYTES;
+use crate::error::AppCacheError;
+use crate::lease::MAX_LEASE;
+use crate::name::CacheName;
+
+/// Max rows that one sweep removes.
+const ROWS_PER_SWEEP: i64 = 500;
+/// Max rows that one put evicts.
+const ROWS_PER_EVICTION: i64 = 100;
+
+/// Removes the entries stored longest ago until a cache is within its limits, [`ROWS_PER_EVICTION`] at most. Returns how
+/// many.
+pub(super) fn evict(
+    change: &mut WriteTransaction<'_>,
+    cache: &CacheName,
+    settings: &AppCacheSettings,
+) -> Result<u64, AppCacheError> {
+    if settings.eviction == EvictionPolicy::Off {
+        return Ok(0);
+    }
+    let row = *change.cache(cache)?;
+    let mut excess_bytes = row.size.bytes.saturating_sub(settings.max_bytes);
+    let mut excess_entries = row.size.entries.saturating_sub(settings.max_entries);
+    if excess_bytes == 0 && excess_entries == 0 {
+        return Ok(0);
+    }
+    let oldest = {
+        let sql = "SELECT id, length(key) + length(value) FROM entry WHERE cache = ?1 ORDER BY id LIMIT ?2";
+        let mut oldest = change.db.prepare_cached(sql)?;
+        let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, from_sql(row.get(1)?) + ENTRY_OVERHEAD_BYTES));
+        let oldest: Vec<(i64, u64)> =
+            oldest.query_map(params![row.id, ROWS_PER_EVICTION], read)?.collect::<Result<_, _>>()?;
+        oldest
+    };
+    let mut evicted = 0;
+    for (id, weight) in oldest {
+        if excess_bytes == 0 && excess_entries == 0 {
+            break;
+        }
+        remove_row(change, cache, id, weight)?;
+        excess_bytes = excess_bytes.saturating_sub(weight);
+        excess_entries = excess_entries.saturating_sub(1);
+        evicted += 1;
+    }
+    Ok(evicted)
+}
+
+/// Removes a cache. Returns how many entries it had.
+pub(crate) fn drop_cache(change: &mut WriteTransaction<'_>, cache: &CacheName) -> Result<u64, AppCacheError> {
+    let entries = change.renew_cache(cache)?;
+    change.forget_cache(cache)?;
+    Ok(entries)
+}
+
+/// Removes dead entries, rows of emptied caches and old leases, [`ROWS_PER_SWEEP`] of each at most. Returns whether there
+/// are more.
+pub(crate) fn sweep(change: &mut WriteTransaction<'_>) -> Result<bool, AppCacheError> {
+    let is_more = sweep_dead(change)? | sweep_dropped(change)?;
+    let (now_ms, max_ms) = (change.now_ms, u64::try_from(MAX_LEASE.as_millis()).unwrap_or(u64::MAX));
+    // A holder that is late may still store, if nobody took over.
+    change
+        .db
+        .prepare_cached("DELETE FROM lease WHERE deadline_ms < ?1 OR deadline_ms > ?2")?
+        .execute(params![to_sql(now_ms.saturating_sub(max_ms)), to_sql(now_ms.saturating_add(2 * max_ms))])?;
+    Ok(is_more)
+}
+
+fn sweep_dead(change: &mut WriteTransaction<'_>) -> Result<bool, AppCacheError> {
+    let dead: Vec<(i64, i64, u64)> = {
+        let sql = "SELECT id, cache, length(key) + length(value) FROM entry WHERE dies_ms <= ?1 LIMIT ?2";
+        let mut dead = change.db.prepare_cached(sql)?;
+        let read =
+            |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, from_sql(row.get(2)?) + ENTRY_OVERHEAD_BYTES));
+        dead.query_map(params![to_sql(change.now_ms), ROWS_PER_SWEEP], read)?.collect::<Result<_, _>>()?
+    };
+    let mut names: HashMap<i64, Option<CacheName>> = HashMap::new();
+    for (id, cache, weight) in &dead {
+        if !names.contains_key(cache) {
+            names.insert(*cache, name_of(change, *cache)?);
+        }
+        match names.get(cache).and_then(Option::as_ref) {
+            Some(name) => remove_row(change, name, *id, *weight)?,
+            // Of an emptied cache, whose size does not count it any more.
+            None => delete_row(change, *cache, *id)?,
+        }
+    }
+    Ok(dead.len() as u64 == from_sql(ROWS_PER_SWEEP))
+}
+
+/// Name of the cache that has this id now.
+fn name_of(change: &mut WriteTransaction<'_>, id: i64) -> Result<Option<CacheName>, AppCacheError> {
+    let mut find = change.db.prepare_cached("SELECT name FROM cache WHERE id = ?1")?;
+    let name: Option<String> = find.query_row([id], |row| row.get(0)).optional()?;
+    let Some(name) = name.as_deref().and_then(CacheName::parse) else { return Ok(None) };
+    // It may have been emptied earlier in this transaction.
+    Ok((change.cache(&name)?.id == id).then_some(name))
+}
+
+fn sweep_dropped(change: &WriteTransaction<'_>) -> Result<bool, AppCacheError> {
+    let mut dropped = change.db.prepare_cached("SELECT cache FROM dropped LIMIT 1")?;
+    let Some(id) = dropped.query_row([], |row| row.get::<_, i64>(0)).optional()? else { return Ok(false) };
+    let mut left = ROWS_PER_SWEEP;
+    for table in ["marker", "lease"] {
+        change.db.prepare_cached(&format!("DELETE FROM {table} WHERE cache = ?1"))?.execute([id])?;
+    }
+    let mut rows = change.db.prepare_cached("SELECT id FROM entry WHERE cache = ?1 LIMIT ?2")?;
+    let rows: Vec<i64> = rows.query_map(params![id, left], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    for row in rows {
+        delete_row(change, id, row)?;
+        left -= 1;
+    }
+    if left > 0 {
+        change.db.prepare_cached("DELETE FROM entry_tag WHERE cache = ?1")?.execute([id])?;
+        change.db.prepare_cached("DELETE FROM dropped WHERE cache = ?1")?.execute([id])?;
+    }
+    Ok(true)
+}
