@@ -160,16 +160,21 @@ mod memory_tier;
 mod negative;
 pub mod not_stored_reason;
 mod older_copy;
+mod peer_trust;
 pub mod policy;
 pub mod prefetch;
 mod quota;
 mod read;
 mod read_plan;
+#[cfg(not(feature = "shuttle"))]
+pub mod remote;
 mod sabotage;
 pub mod scope;
 mod scope_hash;
 mod scope_state;
 pub mod settings;
+#[cfg(not(feature = "shuttle"))]
+mod shared_cache;
 #[cfg(test)]
 #[cfg(feature = "shuttle")]
 mod shuttle_tests;

@@ -110,6 +110,7 @@ impl CacheEngine {
                 counters.loads_shared.one();
                 if !leader.is_unshared() {
                     self.coordinator.discard(key, leader.flight.created);
+                    self.coordinator.remove_remotely(key);
                 }
                 LoadOutcome::Shared(value)
             }
@@ -117,6 +118,7 @@ impl CacheEngine {
                 counters.loads_shared.one();
                 if !leader.is_unshared() {
                     self.coordinator.discard(key, leader.flight.created);
+                    self.coordinator.remove_remotely(key);
                     self.coordinator.remember_absent(key, &leader.flight, &absent, now_ms);
                 }
                 LoadOutcome::Absent(absent.value)

@@ -43,7 +43,9 @@ impl<L: Loader, F: FnOnce() -> L> CacheRead<'_, L, F> {
 
     async fn finish(&mut self, wait: FlightWait<L::Pass>, finish: LoadOutcome) -> Option<ReadResult<L::Pass>> {
         let FlightWait { follower, load_reason, pass_receiver, replaces, .. } = wait;
-        if !self.engine.coordinator.serves(&follower.flight, &finish, &self.scope_hashes, self.arrived) {
+        // Without trust, only a load that began after this caller arrived is certain to know what it must.
+        let is_late = !self.arrived_trusted && self.arrived.stamp > follower.flight.created;
+        if is_late || !self.engine.coordinator.serves(&follower.flight, &finish, &self.scope_hashes, self.arrived) {
             return None;
         }
         let served = match (pass_receiver.is_some(), replaces) {
