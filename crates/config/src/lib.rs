@@ -7,7 +7,7 @@
 //! Modules: [`source`] (where values come from), [`settings`] (what they mean), [`server`] (one media server),
 //! [`address`], `section` and `token` (shared parsers), [`control`] (access to the control plane), [`disk`] (disk
 //! tier), [`folder`] (folders of files), [`listener_limits`], [`body_limits`] and [`networks`] (limits on clients), [`prefetch`], [`library`] (library
-//! indexes), [`matching`] (match overrides), [`notification_targets`], [`playlists`] (scheduled syncs), [`statistics`],
+//! indexes), [`matching`] (match overrides), [`notification_targets`], [`playlists`] (scheduled syncs), [`remote_store`] (Redis or Valkey), [`statistics`],
 //! [`takeover`], [`tls`] (trusted and own certificates), [`tracing`], [`template`] (`config init`), `removed` (settings
 //! of earlier versions). For advice to users: [`config_place`] (where a server was configured), [`TokenSetup`] (how to get a
 //! token and use it), [`shell_quote`] (words of commands to copy).
@@ -34,6 +34,7 @@ pub mod notification_template;
 pub mod playlist_mode;
 pub mod playlists;
 pub mod prefetch;
+pub mod remote_store;
 mod removed;
 mod section;
 pub mod server;
@@ -63,6 +64,7 @@ pub use notification_event::NotificationEvent;
 pub use notification_targets::NotificationTargetSettings;
 pub use notification_template::NotificationTemplate;
 pub use prefetch::PrefetchSettings;
+pub use remote_store::{RemoteStoreSettings, StoreOutageMode};
 pub use server::ServerSettings;
 pub use settings::{MemorySettings, Settings};
 pub use source::{ConfigError, ConfigSource};
