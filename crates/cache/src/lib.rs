@@ -152,6 +152,8 @@ pub mod hybrid_timestamp;
 mod invalidation_index;
 pub mod key;
 mod load;
+#[cfg(not(feature = "shuttle"))]
+mod load_claim;
 mod load_reason;
 mod load_task;
 #[cfg(not(feature = "shuttle"))]

@@ -32,6 +32,23 @@ impl Cache {
         tier.marks.number(ScopeHash::from_scope(&scope), seq, Some(ticket));
     }
 
+    /// Records that own invalidations up to `ticket` got their number with one over everything.
+    pub fn record_all_numbered(&self, seq: u64, ticket: u64) {
+        if let Some(tier) = self.0.coordinator.remote_tier.get() {
+            tier.marks.number_all(seq, ticket);
+        }
+    }
+
+    /// Whether entries outlive this process, on disk or in a remote store.
+    pub fn outlives_process(&self) -> bool {
+        self.0.coordinator.has_stores()
+    }
+
+    /// Whether other caches share the remote store, with identities that are unknown here.
+    pub fn is_shared(&self) -> bool {
+        self.0.coordinator.remote_tier.get().is_some_and(|tier| tier.store.is_shared())
+    }
+
     /// Records an invalidation from before this cache's time: nothing that it has cached is older.
     pub fn record_mark(&self, seq: u64, scope: &str) {
         let Some(tier) = self.0.coordinator.remote_tier.get() else { return };

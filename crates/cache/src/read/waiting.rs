@@ -66,6 +66,13 @@ impl<L: Loader, F: FnOnce() -> L> CacheRead<'_, L, F> {
                 let response = CacheResponse::cached(entry, served, Tier::Source, (self.policy, now_ms), reason);
                 Some(Ok(response.with_delivery_guard(delivery_guard)))
             }
+            #[cfg(not(feature = "shuttle"))]
+            LoadOutcome::Adopted { entry } => {
+                let now_ms = self.engine.clock.now_ms();
+                entry.record_loaded(now_ms);
+                let (joined, of) = (CacheStatus::Joined, (self.policy, now_ms));
+                Some(Ok(CacheResponse::cached(entry, joined, Tier::Remote, of, None)))
+            }
             LoadOutcome::Confirmed { entry, delivery_guard } => {
                 let (now_ms, confirmed) = (self.engine.clock.now_ms(), Some(CacheStatusReason::Confirmed));
                 self.counters.confirmed.one();

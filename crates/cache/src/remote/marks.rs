@@ -84,6 +84,15 @@ impl RemoteMarks {
         }
     }
 
+    /// Records that all own invalidations up to this ticket have their number, with one over everything.
+    pub(crate) fn number_all(&self, seq: u64, ticket: u64) {
+        let mut state = self.write();
+        state.floor = state.floor.max(seq);
+        for mark in state.marks.values_mut() {
+            mark.own_numbered = mark.own_numbered.max(ticket.min(mark.own));
+        }
+    }
+
     /// From `stamp` on, loads know every invalidation up to `seq`.
     pub(crate) fn step(&self, stamp: HybridTimestamp, seq: u64) {
         self.steps.step(stamp, seq);

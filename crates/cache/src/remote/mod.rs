@@ -52,6 +52,9 @@ pub trait RemoteStore: Send + Sync + 'static {
     /// can no longer serve what it covers. False if that could not be established in time.
     fn flush_invalidations(&self) -> StoreFuture<'_, bool>;
 
+    /// Whether other caches share the store.
+    fn is_shared(&self) -> bool;
+
     /// Asks for the right to load a key, so that of several caches one loads.
     fn claim_load<'a>(&'a self, key: &'a Key) -> StoreFuture<'a, LoadClaim>;
 }
@@ -59,9 +62,12 @@ pub trait RemoteStore: Send + Sync + 'static {
 /// Answer to [`RemoteStore::claim_load`].
 pub enum LoadClaim {
     /// This cache loads. Others wait until the guard is dropped or its lease ends.
-    Granted(Box<dyn Send + Sync>),
-    /// Another cache has loaded it meanwhile: look the key up again.
-    Stored,
+    Granted {
+        /// Held until the value is queued for writing.
+        guard: Box<dyn Send + Sync>,
+        /// Another cache has loaded it meanwhile: look the key up before loading.
+        may_be_stored: bool,
+    },
     /// There is no agreement, because there are no other caches or the store does not answer: load.
     Unclaimed,
 }

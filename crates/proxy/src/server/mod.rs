@@ -264,7 +264,7 @@ impl Server {
         }
         self.purge_outdated();
         let is_new = !identity.is_anonymous() && identity.take_is_new();
-        if is_new && self.invalidation.partial_invalidation.is_persisted() && self.cache.disk_stats().is_some() {
+        if is_new && self.invalidation.partial_invalidation.is_persisted() && self.cache.outlives_process() {
             self.forget_token(&identity);
         }
         identity
