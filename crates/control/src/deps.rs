@@ -22,6 +22,7 @@ use greenroom_proxy::ttl_overrides;
 use greenroom_state::app_tokens::AppTokens;
 use greenroom_state::control_tokens::TokenStore;
 use greenroom_state::warnings::Warnings;
+use greenroom_remote_store::RedisStore;
 use greenroom_statistics::Statistics;
 use greenroom_sync::history::PlaybackHistory;
 use greenroom_sync::playlists::PlaylistService;
@@ -33,6 +34,8 @@ pub struct ControlPlaneDeps {
     pub servers: Vec<(Arc<Server>, SocketAddr)>,
     /// The cache engine.
     pub cache: Cache,
+    /// The remote store, if there is one.
+    pub remote_store: Option<Arc<RedisStore>>,
     /// The process clock.
     pub clock: Clock,
     /// Tokens of the control plane.
@@ -85,6 +88,7 @@ impl ControlPlaneDeps {
             servers: Vec::new(),
             statistics: Arc::new(Statistics::new(Vec::new(), clock.clone())),
             cache,
+            remote_store: None,
             clock,
             token,
             warnings: Arc::default(),

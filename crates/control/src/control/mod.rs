@@ -40,6 +40,7 @@ use greenroom_state::app_tokens::AppTokens;
 use greenroom_state::control_tokens::TokenStore;
 use greenroom_state::file_watch::FileReloader;
 use greenroom_state::warnings::Warnings;
+use greenroom_remote_store::RedisStore;
 use greenroom_statistics::Statistics;
 use greenroom_sync::history::PlaybackHistory;
 use greenroom_sync::playlists::PlaylistService;
@@ -57,6 +58,8 @@ pub struct ControlPlane {
     pub(crate) warnings: Arc<Warnings>,
     /// Playlists, with the libraries and their track matching.
     pub playlists: Arc<PlaylistService>,
+    /// The remote store, if there is one.
+    pub(crate) remote_store: Option<Arc<RedisStore>>,
     /// Sends notifications.
     pub(crate) notifier: Arc<Notifier>,
     /// Trace exporter.
@@ -109,6 +112,7 @@ impl ControlPlane {
         Self {
             servers: deps.servers.into_iter().map(managed).collect(),
             cache: deps.cache,
+            remote_store: deps.remote_store,
             token: deps.token,
             warnings: deps.warnings,
             playlists: deps.playlists,

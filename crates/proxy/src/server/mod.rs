@@ -147,6 +147,17 @@ impl Server {
         }
     }
 
+    /// The same server, known to the media server by the id of this installation, where the key that hides identities is
+    /// shared with others. Before anything else refers to the server.
+    #[must_use]
+    pub fn with_device_of(mut self, installation: HashKey) -> Self {
+        let device_id = IdentityRegistry::device_id_of(self.name(), installation);
+        if let Some(origin) = Arc::get_mut(&mut self.origin) {
+            origin.set_device_id(device_id);
+        }
+        self
+    }
+
     /// Counts request bodies held for its clients in this pool of the process as well.
     pub fn share_bodies(&mut self, process: &Arc<BytePool>) {
         self.limits.bodies =

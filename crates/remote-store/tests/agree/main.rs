@@ -1,0 +1,7 @@
+//! Caches that share a real store: one node, or a Cluster.
+
+mod fixture;
+mod leases;
+mod outages;
+mod sharing;
+mod single;
