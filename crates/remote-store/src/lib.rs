@@ -29,4 +29,4 @@ mod write_queue;
 mod writer;
 
 pub use status::{StoreState, StoreStatus};
-pub use store::{RedisStore, RemoteTierHandle, identity_secret};
+pub use store::{RedisStore, identity_secret};

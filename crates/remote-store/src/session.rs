@@ -71,10 +71,6 @@ pub(crate) async fn run(store: &Arc<RedisStore>, cache: &Cache, stop: &Cancellat
         // Invalidations were made before the restart that the store never got.
         store.invalidations.push_everything();
     }
-    if store.settings.shared {
-        // Nothing was heard yet.
-        cache.trust_until(0, store.settings.when_away.max_age());
-    }
     loop {
         let end = match connect(store).await {
             Ok(open) => {

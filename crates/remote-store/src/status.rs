@@ -92,6 +92,8 @@ pub struct StoreStatus {
     pub eviction_policy: String,
     /// Round trip of the last heartbeat in microseconds.
     pub latency_us: u64,
+    /// Whether requests pass the store over because it is slow.
+    pub reads_off: bool,
     /// Entries found.
     pub hits: u64,
     /// Lookups that found nothing.

@@ -255,6 +255,7 @@ impl RedisStore {
             max_bytes: published.info.max_bytes,
             eviction_policy: published.info.eviction_policy.clone(),
             latency_us: published.latency_us,
+            reads_off: self.breaker.lock().is_open(),
             hits: get(&counters.hits),
             misses: get(&counters.misses),
             slow: get(&counters.slow),
@@ -310,7 +311,7 @@ pub(crate) fn millis(duration: Duration) -> u64 {
 
 /// The store as the engine sees it. A wrapper, because claims outlive the call that makes them.
 #[derive(Debug)]
-pub struct RemoteTierHandle(pub Arc<RedisStore>);
+pub(crate) struct RemoteTierHandle(pub(crate) Arc<RedisStore>);
 
 impl RemoteStore for RemoteTierHandle {
     fn get<'a>(&'a self, key: &'a Key, is_last_resort: bool) -> StoreFuture<'a, Option<RemoteEntry>> {

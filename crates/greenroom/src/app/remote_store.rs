@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use greenroom_cache::{Cache, Clock};
 use greenroom_config::Settings;
-use greenroom_remote_store::{RedisStore, RemoteTierHandle, identity_secret, journal};
+use greenroom_remote_store::{RedisStore, identity_secret, journal};
 use greenroom_state::secrets::HashKey;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -44,7 +44,7 @@ impl RemoteStoreService {
         };
         let name = gateway_name(settings);
         let store = RedisStore::new(store_settings, &own_key.0, &name, (data_dir, has_past), clock.clone())?;
-        cache.attach_remote(Arc::new(RemoteTierHandle(Arc::clone(&store))));
+        store.attach(cache);
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         tasks.spawn(Arc::clone(&store).run(cache.clone(), stop.clone()));
         Ok(Self { store: Some(store), tasks, stop })

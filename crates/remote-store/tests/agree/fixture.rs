@@ -13,25 +13,25 @@ use greenroom_cache::{
 };
 use greenroom_config::RemoteStoreSettings;
 use greenroom_dialect::credential::Secret;
-use greenroom_remote_store::{RedisStore, RemoteTierHandle, StoreState};
+use greenroom_remote_store::{RedisStore, StoreState};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 /// Longest wait for something that takes milliseconds.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A redis-server of its own, on a free port of 127.0.0.1.
-pub struct StoreProcess {
+pub(crate) struct StoreProcess {
     child: Child,
-    pub port: u16,
+    pub(crate) port: u16,
     dir: TempDir,
     arguments: Vec<String>,
 }
 
 impl StoreProcess {
     /// Starts one with further arguments. A machine without redis-server fails: `make prepare` installs it.
-    pub async fn start(arguments: &[&str]) -> Self {
+    pub(crate) async fn start(arguments: &[&str]) -> Self {
         let port = std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").port();
         let dir = tempfile::tempdir().expect("a folder");
         let arguments: Vec<String> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
@@ -41,7 +41,7 @@ impl StoreProcess {
         store
     }
 
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
@@ -61,24 +61,24 @@ impl StoreProcess {
     }
 
     /// Kills it as a crash would.
-    pub fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         self.child.kill().expect("it runs");
         self.child.wait().expect("it ends");
     }
 
     /// Starts it again on the same port, with what it had saved.
-    pub async fn restart(&mut self) {
+    pub(crate) async fn restart(&mut self) {
         self.child = spawn(self.port, self.dir.path(), &self.arguments);
         self.answers().await;
     }
 
     /// Stops or continues it by signal.
-    pub fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let status = Command::new("kill").args([format!("-{name}"), self.child.id().to_string()]).status();
         assert!(status.expect("kill runs").success());
     }
 
-    pub async fn command(&self, words: &[&str]) -> redis::Value {
+    pub(crate) async fn command(&self, words: &[&str]) -> redis::Value {
         let client = redis::Client::open(self.url()).expect("an address");
         let mut connection = client.get_multiplexed_async_connection().await.expect("it answers");
         let mut command = redis::cmd(words[0]);
@@ -109,28 +109,28 @@ fn spawn(port: u16, dir: &Path, arguments: &[String]) -> Child {
 
 /// The media server of the test: one number per path, which writes count up.
 #[derive(Debug, Default)]
-pub struct Source {
+pub(crate) struct Source {
     version: AtomicU64,
-    pub loads: AtomicUsize,
+    pub(crate) loads: AtomicUsize,
     delay_ms: AtomicU64,
     is_down: std::sync::atomic::AtomicBool,
 }
 
 impl Source {
     /// Writes; what was loaded before is wrong from now on.
-    pub fn write(&self) -> u64 {
+    pub(crate) fn write(&self) -> u64 {
         self.version.fetch_add(1, Ordering::SeqCst) + 1
     }
 
-    pub fn loads(&self) -> usize {
+    pub(crate) fn loads(&self) -> usize {
         self.loads.load(Ordering::SeqCst)
     }
 
-    pub fn set_delay(&self, delay: Duration) {
+    pub(crate) fn set_delay(&self, delay: Duration) {
         self.delay_ms.store(delay.as_millis().try_into().expect("a short delay"), Ordering::SeqCst);
     }
 
-    pub fn set_down(&self, is_down: bool) {
+    pub(crate) fn set_down(&self, is_down: bool) {
         self.is_down.store(is_down, Ordering::SeqCst);
     }
 }
@@ -153,7 +153,7 @@ impl Loader for SourceLoader {
     }
 }
 
-pub const POLICY: Policy = Policy {
+pub(crate) const POLICY: Policy = Policy {
     class: "items",
     fresh: Duration::from_secs(600),
     freshness_bound: None,
@@ -165,49 +165,49 @@ pub const POLICY: Policy = Policy {
     hard_timeout: Duration::from_secs(20),
 };
 
-pub fn key(text: &str) -> Key {
+pub(crate) fn key(text: &str) -> Key {
     Key::new("home", &Partition::new("anna"), text)
 }
 
 /// What a read found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
-    pub version: u64,
-    pub served: CacheStatus,
-    pub tier: Tier,
+pub(crate) struct Found {
+    pub(crate) version: u64,
+    pub(crate) served: CacheStatus,
+    pub(crate) tier: Tier,
 }
 
 /// An engine with a store, as a gateway has it.
-pub struct Gateway {
-    pub cache: Cache,
-    pub store: Arc<RedisStore>,
-    pub source: Arc<Source>,
+pub(crate) struct Gateway {
+    pub(crate) cache: Cache,
+    pub(crate) store: Arc<RedisStore>,
+    pub(crate) source: Arc<Source>,
     tasks: TaskTracker,
     stop: CancellationToken,
-    pub dir: Option<TempDir>,
+    pub(crate) dir: Option<TempDir>,
 }
 
 /// Settings for tests: short leases.
-pub fn settings(url: &str) -> RemoteStoreSettings {
+pub(crate) fn settings(url: &str) -> RemoteStoreSettings {
     RemoteStoreSettings { peer_timeout: Duration::from_millis(900), ..RemoteStoreSettings::new(url) }
 }
 
 /// The same, for gateways that share.
-pub fn shared(url: &str) -> RemoteStoreSettings {
+pub(crate) fn shared(url: &str) -> RemoteStoreSettings {
     let key = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
     RemoteStoreSettings { shared: true, cluster_key: Some(Secret::new(key)), ..settings(url) }
 }
 
 impl Gateway {
     /// Starts one. `number` is its identity.
-    pub async fn start(settings: RemoteStoreSettings, number: u8, source: &Arc<Source>) -> Self {
+    pub(crate) async fn start(settings: RemoteStoreSettings, number: u8, source: &Arc<Source>) -> Self {
         let gateway = Self::start_in(settings, number, source, tempfile::tempdir().expect("a folder"), false);
         gateway.is_connected().await;
         gateway
     }
 
     /// Starts one in this folder, with a disk tier if asked. It may not be connected yet.
-    pub fn start_in(
+    pub(crate) fn start_in(
         settings: RemoteStoreSettings,
         number: u8,
         source: &Arc<Source>,
@@ -225,17 +225,17 @@ impl Gateway {
         };
         let name = format!("gateway-{number}");
         let store = RedisStore::new(settings, &[number; 32], &name, (dir.path(), has_past), clock).expect("a journal");
-        assert!(cache.attach_remote(Arc::new(RemoteTierHandle(Arc::clone(&store)))));
+        assert!(store.attach(&cache));
         tasks.spawn(Arc::clone(&store).run(cache.clone(), stop.clone()));
         Self { cache, store, source: Arc::clone(source), tasks, stop, dir: Some(dir) }
     }
 
-    pub fn state(&self) -> StoreState {
+    pub(crate) fn state(&self) -> StoreState {
         self.store.status(true).state
     }
 
     /// Waits until a condition of the status holds.
-    pub async fn until(&self, what: &str, condition: impl Fn(&Self) -> bool) {
+    pub(crate) async fn until(&self, what: &str, condition: impl Fn(&Self) -> bool) {
         let waiting = async {
             while !condition(self) {
                 tokio::time::sleep(Duration::from_millis(5)).await;
@@ -245,11 +245,11 @@ impl Gateway {
         tokio::time::timeout(PATIENCE, waiting).await.unwrap_or_else(|_| panic!("{}", status()));
     }
 
-    pub async fn is_connected(&self) {
+    pub(crate) async fn is_connected(&self) {
         self.until("it connects", |gateway| gateway.state() == StoreState::Connected && gateway.cache.is_trusted()).await;
     }
 
-    pub async fn sees_peers(&self, count: usize) {
+    pub(crate) async fn sees_peers(&self, count: usize) {
         self.until("it sees its peers", |gateway| {
             gateway.store.status(true).peers.iter().filter(|peer| peer.lease_ms > 0).count() == count
         })
@@ -257,12 +257,12 @@ impl Gateway {
     }
 
     /// Waits until everything queued is written.
-    pub async fn is_written(&self) {
+    pub(crate) async fn is_written(&self) {
         self.until("it is written", |gateway| gateway.store.status(true).written > 0).await;
         self.until("nothing waits", |gateway| gateway.store.status(true).queued == 0).await;
     }
 
-    pub async fn read(&self, text: &str) -> Result<Found, LoadError> {
+    pub(crate) async fn read(&self, text: &str) -> Result<Found, LoadError> {
         let loader = || SourceLoader(Arc::clone(&self.source));
         let response = self.cache.get_or_load(&key(text), &POLICY, CacheDirective::Any, loader).await?;
         let CacheResponse::Cached { entry, served, tier, .. } = response else { panic!("it is cacheable") };
@@ -272,7 +272,7 @@ impl Gateway {
     }
 
     /// Writes to the source through this gateway. Returns when the write would be answered, with the new version.
-    pub async fn write(&self) -> u64 {
+    pub(crate) async fn write(&self) -> u64 {
         let version = self.source.write();
         let scope = Scope::Tag { namespace: "home".into(), partition: None, tag: Tag::new("item") };
         self.cache.invalidate(&scope, &Invalidation::mark_stale());
@@ -281,7 +281,7 @@ impl Gateway {
     }
 
     /// Ends it in order, and returns its folder.
-    pub async fn stop(mut self) -> TempDir {
+    pub(crate) async fn stop(mut self) -> TempDir {
         self.stop.cancel();
         self.cache.shutdown();
         self.tasks.close();
