@@ -65,7 +65,7 @@ fn describe(status: &Value) -> String {
         let name = peer["name"].as_str().unwrap_or_default();
         rows.push(vec!["other gateway".to_owned(), format!("{name}, {state}, heard {}", peer["heard"])]);
     }
-    align(&rows, 1).join("\n")
+    align(&rows)
 }
 
 #[cfg(test)]
