@@ -50,8 +50,7 @@ impl CacheEngine {
         let now_ms = self.clock.now_ms();
         let is_trusted = self.coordinator.trust.holds(now_ms);
         let validity = self.coordinator.validity(&found);
-        let is_fresh =
-            matches!(evaluate_freshness(&found, &context.policy, now_ms, validity), Freshness::Fresh { .. });
+        let is_fresh = matches!(evaluate_freshness(&found, &context.policy, now_ms, validity), Freshness::Fresh { .. });
         let is_newer = old.is_none_or(|old| {
             found.created_ms() > old.created_ms() || self.coordinator.validity(old) != Validity::Valid
         });

@@ -152,7 +152,8 @@ fn read_nodes(own: &mut Section<'_>) -> Vec<Secret> {
     let is_address = |node: &&str| schemes.iter().any(|scheme| node.starts_with(scheme));
     if nodes.is_empty() || nodes.len() > MAX_NODES || !nodes.iter().all(is_address) {
         // The address may hold a password, so the message does not repeat it.
-        let message = format!("{path} must be redis://HOST:PORT, rediss://HOST:PORT or unix:/PATH, several for a Cluster");
+        let message =
+            format!("{path} must be redis://HOST:PORT, rediss://HOST:PORT or unix:/PATH, several for a Cluster");
         own.tree.problem(leaf.place, message);
         return Vec::new();
     }

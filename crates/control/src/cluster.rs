@@ -86,7 +86,9 @@ impl From<StoreStatus> for StoreReport {
             prefix: status.prefix,
             shared: status.shared,
             gateway: status.gateway,
-            peers: peers.map(|peer| PeerReport { name: peer.name, heard: peer.heard, live: peer.lease_ms > 0 }).collect(),
+            peers: peers
+                .map(|peer| PeerReport { name: peer.name, heard: peer.heard, live: peer.lease_ms > 0 })
+                .collect(),
             trusted: status.trusted,
             epoch: status.epoch,
             heard: status.heard,
@@ -136,7 +138,10 @@ fn warnings(status: &StoreStatus) -> Vec<Warning> {
         StoreState::Taken { by } => all.push(warning(
             "remote-store-taken",
             Severity::Urgent,
-            format!("The gateway {by} uses the prefix {} of the remote store; this one runs without it.", status.prefix),
+            format!(
+                "The gateway {by} uses the prefix {} of the remote store; this one runs without it.",
+                status.prefix
+            ),
             "Give each gateway its own store.redis.prefix, or set store.redis.shared = true on all of them, with one \
              cluster key."
                 .into(),
@@ -169,7 +174,11 @@ pub(super) fn counters(status: &StoreStatus) -> [(&'static str, &'static str, u6
         ("remote_too_large", "Responses too large for the remote store", status.too_large),
         ("remote_invalidations_numbered", "Invalidations announced to other gateways", status.numbered),
         ("remote_invalidations_heard", "Invalidations heard from other gateways", status.heard_from_others),
-        ("remote_unacknowledged", "Writes answered before every gateway was known to have heard", status.unacknowledged),
+        (
+            "remote_unacknowledged",
+            "Writes answered before every gateway was known to have heard",
+            status.unacknowledged,
+        ),
         ("remote_loads_shared", "Loads replaced by that of another gateway", status.claims_followed),
     ]
 }

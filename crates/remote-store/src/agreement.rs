@@ -5,10 +5,12 @@
 //! the store's clock. A gateway trusts its cache until the lease it asked for would end, counted from *before* it asked,
 //! by its own monotonic clock and shortened by [`LEASE_MARGIN_PERCENT`]: so its trust ends before its lease does. A lease
 //! is only renewed if the gateway has heard what it was told a heartbeat ago. A store that lost numbers is noticed by the number and its token, or because
-//! its marks are not all there: it begins another epoch, in which no older entry is served, and answers no write before
-//! every lease of the former epoch has ended.
+//! its marks are not all there: it begins another epoch, in which no older entry is served. A store that is another process
+//! than before (its run id) may have lost leases: it acknowledges no write before every lease that it gave has ended.
 
 use std::time::Duration;
+
+use crate::sabotage;
 
 /// Trust ends this much earlier than the lease, in percent of it: clocks of two machines do not run equally fast.
 const LEASE_MARGIN_PERCENT: u32 = 10;
@@ -94,7 +96,7 @@ pub fn plan_catch_up(standing: &Standing, tidings: &Tidings, has_past: bool, is_
     if standing.epoch == 0 {
         return if has_past { CatchUp::Everything } else { CatchUp::Start };
     }
-    if standing.epoch != tidings.epoch {
+    if standing.epoch != tidings.epoch && !sabotage::is_disabled("epoch") {
         return CatchUp::Everything;
     }
     match (tidings.gap || is_first, tidings.floor > standing.heard) {
@@ -106,9 +108,15 @@ pub fn plan_catch_up(standing: &Standing, tidings: &Tidings, has_past: bool, is_
 
 /// Until when entries may be served, if this answer allows it: counted from before the question was sent.
 pub fn trust_end_ms(sent_ms: u64, tidings: &Tidings, heard: u64, lease: Duration) -> Option<u64> {
-    let certain = lease - lease * LEASE_MARGIN_PERCENT / 100;
+    let certain = lease * (100 - LEASE_MARGIN_PERCENT) / 100;
+    let certain = if sabotage::is_disabled("fence") { Duration::MAX } else { certain };
     let certain_ms = u64::try_from(certain.as_millis()).unwrap_or(u64::MAX);
     (tidings.renewed && heard >= tidings.seq).then(|| sent_ms.saturating_add(certain_ms))
+}
+
+/// Whether a write with this number may be answered.
+pub fn is_acknowledged(tidings: &Tidings, seq: u64) -> bool {
+    tidings.acked >= seq || sabotage::is_disabled("wait")
 }
 
 #[cfg(test)]

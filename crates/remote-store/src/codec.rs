@@ -65,8 +65,7 @@ pub(crate) fn encode(store_key: StoreKey, key: &Key, write: &RemoteWrite, offset
         tags.extend_from_slice(tag.as_str().as_bytes());
         tags.push(TAG_END);
     }
-    let flags =
-        if body.compressed { FLAG_COMPRESSED } else { 0 } | if entry.adapted() { FLAG_ADAPTED } else { 0 };
+    let flags = if body.compressed { FLAG_COMPRESSED } else { 0 } | if entry.adapted() { FLAG_ADAPTED } else { 0 };
     let deadlines = entry.deadlines();
     let times = [
         entry.created_ms(),

@@ -41,7 +41,8 @@ impl StoreConnection {
         settings: &RemoteStoreSettings,
         response_timeout: Option<Duration>,
     ) -> Result<Self, String> {
-        let infos: Result<Vec<ConnectionInfo>, String> = settings.nodes.iter().map(|node| info(settings, node.expose())).collect();
+        let infos: Result<Vec<ConnectionInfo>, String> =
+            settings.nodes.iter().map(|node| info(settings, node.expose())).collect();
         let (infos, certificates) = (infos?, read_certificates(settings).await?);
         let connecting = async {
             if let [single] = infos.as_slice() {

@@ -18,7 +18,10 @@ mod connection;
 mod invalidation_queue;
 pub mod journal;
 mod log_watch;
+#[cfg(test)]
+mod model_tests;
 mod reply;
+mod sabotage;
 mod scripts;
 mod session;
 pub mod status;

@@ -36,9 +36,9 @@ impl<'a> LogWatch<'a> {
         if !self.store.settings.shared {
             return std::future::pending().await;
         }
-        let watching = self.watching.get_or_insert_with(|| {
-            Box::pin(ask(self.store, self.connection.take(), format!("{}-1", standing.heard)))
-        });
+        let watching = self
+            .watching
+            .get_or_insert_with(|| Box::pin(ask(self.store, self.connection.take(), format!("{}-1", standing.heard))));
         let connection = watching.as_mut().await;
         self.watching = None;
         self.connection = connection;
@@ -57,11 +57,9 @@ async fn ask(store: &RedisStore, connection: Option<StoreConnection>, after: Str
     let mut command = redis::cmd("XREAD");
     command.arg("COUNT").arg(1).arg("BLOCK").arg(BLOCK.as_millis().to_string());
     command.arg("STREAMS").arg(store.agreement_key("log")).arg(after);
-    match command.query_async::<Value>(&mut connection).await {
-        Ok(_) => Some(connection),
-        Err(_) => {
-            tokio::time::sleep(RETRY).await;
-            None
-        }
+    if command.query_async::<Value>(&mut connection).await.is_ok() {
+        return Some(connection);
     }
+    tokio::time::sleep(RETRY).await;
+    None
 }

@@ -11,7 +11,7 @@ use redis::Value;
 use redis::cluster_routing::{RoutingInfo, SingleNodeRoutingInfo};
 use tokio_util::sync::CancellationToken;
 
-use crate::agreement::{CatchUp, LogEntry, Standing, Tidings, plan_catch_up, trust_end_ms};
+use crate::agreement::{CatchUp, LogEntry, Standing, Tidings, is_acknowledged, plan_catch_up, trust_end_ms};
 use crate::connection::{StoreConnection, explain};
 use crate::invalidation_queue::InvalidationBatch;
 use crate::log_watch::LogWatch;
@@ -74,8 +74,7 @@ pub(crate) async fn run(store: &Arc<RedisStore>, cache: &Cache, stop: &Cancellat
     loop {
         let end = match connect(store).await {
             Ok(open) => {
-                let mut session =
-                    Session { store, cache, open, standing, waiting: None, info_due_ms: 0, is_first };
+                let mut session = Session { store, cache, open, standing, waiting: None, info_due_ms: 0, is_first };
                 let end = session.run(stop).await;
                 (standing, is_first) = (session.standing, session.is_first);
                 end
@@ -198,15 +197,13 @@ impl Session<'_> {
         self.publish_clock(sent_ms, &tidings, latency_us);
         let has_heard = self.catch_up(&tidings).await?;
         self.cache.raise_remote_floor(tidings.floor);
-        if let Some(until_ms) =
-            trust_end_ms(sent_ms, &tidings, self.standing.heard, self.store.settings.peer_timeout)
-        {
+        if let Some(until_ms) = trust_end_ms(sent_ms, &tidings, self.standing.heard, self.store.settings.peer_timeout) {
             self.store.contact_ms.store(sent_ms, Ordering::Relaxed);
             let until_ms = if self.store.settings.shared { until_ms } else { u64::MAX };
             self.cache.trust_until(until_ms, self.store.settings.when_away.max_age());
         }
         if let Some((pushed, seq)) = self.waiting
-            && tidings.acked >= seq
+            && is_acknowledged(&tidings, seq)
         {
             self.waiting = None;
             self.settle(pushed);
@@ -228,11 +225,11 @@ impl Session<'_> {
         let (epoch, heard) = (standing.epoch.to_string(), standing.heard.to_string());
         let exclusive = if store.settings.shared { "0" } else { "1" };
         let most = MAX_TOLD.to_string();
-        let arguments =
-            [&store.id, &store.name, &epoch, &heard, &standing.token, &lease, exclusive, &proposal, &most];
+        let arguments = [&store.id, &store.name, &epoch, &heard, &standing.token, &lease, exclusive, &proposal, &most];
         let keys = self.keys();
-        let value: Value =
-            scripts::run(&self.open.scripts.hear, &mut self.open.connection, &keys, &arguments).await.map_err(explain)?;
+        let value: Value = scripts::run(&self.open.scripts.hear, &mut self.open.connection, &keys, &arguments)
+            .await
+            .map_err(explain)?;
         read_hear(&value)
     }
 
@@ -294,12 +291,11 @@ impl Session<'_> {
     /// Applies the next number of the log.
     fn apply(&mut self, entry: &LogEntry) {
         let own = entry.token.strip_prefix(&self.store.origin).and_then(|rest| rest.strip_prefix(':'));
-        match own.and_then(|ticket| ticket.parse().ok()) {
-            Some(ticket) => self.cache.record_number(entry.seq, &entry.scope, ticket),
-            None => {
-                count(&self.store.counters.heard);
-                self.cache.hear(entry.seq, &travelled(entry));
-            }
+        if let Some(ticket) = own.and_then(|ticket| ticket.parse().ok()) {
+            self.cache.record_number(entry.seq, &entry.scope, ticket);
+        } else {
+            count(&self.store.counters.heard);
+            self.cache.hear(entry.seq, &travelled(entry));
         }
         self.standing = Standing { epoch: self.standing.epoch, heard: entry.seq, token: entry.token.clone() };
         self.cache.record_heard(entry.seq);
@@ -345,10 +341,9 @@ impl Session<'_> {
                 arguments.push(format!("{unstorable_ms};{grace_ms};{grace_fresh_ms}"));
             }
             let keys = self.keys();
-            let value: Value =
-                scripts::run(&self.open.scripts.announce, &mut self.open.connection, &keys, &arguments)
-                    .await
-                    .map_err(explain)?;
+            let value: Value = scripts::run(&self.open.scripts.announce, &mut self.open.connection, &keys, &arguments)
+                .await
+                .map_err(explain)?;
             match read_announce(&value)? {
                 AnnounceReply::Epoch => return Ok(None),
                 AnnounceReply::Numbered { first, seq, floor } => {

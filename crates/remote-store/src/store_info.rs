@@ -19,10 +19,10 @@ impl StoreInfo {
             let Some((name, value)) = line.trim_end().split_once(':') else { continue };
             let number = || value.parse().unwrap_or(0);
             match name {
-                "redis_version" => info.version = value.to_owned(),
+                "redis_version" => value.clone_into(&mut info.version),
                 "used_memory" => info.used_bytes = number(),
                 "maxmemory" => info.max_bytes = number(),
-                "maxmemory_policy" => info.eviction_policy = value.to_owned(),
+                "maxmemory_policy" => value.clone_into(&mut info.eviction_policy),
                 "evicted_keys" => info.evicted_keys = number(),
                 _ => {}
             }
@@ -47,7 +47,9 @@ mod tests {
 
     #[test]
     fn figures_are_read_and_missing_ones_stay_empty() {
-        let info = StoreInfo::parse("# Server\r\nredis_version:7.0.15\r\nused_memory:99\r\nmaxmemory:99\r\nmaxmemory_policy:noeviction\r\n");
+        let info = StoreInfo::parse(
+            "# Server\r\nredis_version:7.0.15\r\nused_memory:99\r\nmaxmemory:99\r\nmaxmemory_policy:noeviction\r\n",
+        );
         assert_eq!((info.major(), info.is_full(), info.total_keys), (7, true, None));
         assert_eq!(StoreInfo::parse("nothing"), StoreInfo::default());
     }

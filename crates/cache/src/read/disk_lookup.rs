@@ -58,8 +58,7 @@ impl<L: Loader, F: FnOnce() -> L> CacheRead<'_, L, F> {
             let found = engine.coordinator.load_remotely(self.key, counters, now_ms, is_last_resort).await;
             let is_newer = |found: &Arc<Entry>| {
                 on_disk.as_ref().is_none_or(|on_disk| {
-                    found.created_ms() > on_disk.created_ms()
-                        || engine.coordinator.validity(on_disk) != Validity::Valid
+                    found.created_ms() > on_disk.created_ms() || engine.coordinator.validity(on_disk) != Validity::Valid
                 })
             };
             if let Some(found) = found.filter(is_newer) {

@@ -67,7 +67,9 @@ impl NaiveStore {
         for waiting in std::mem::take(&mut state.waiting) {
             state.seq += 1;
             sender.cache.record_number(state.seq, &waiting.scope, waiting.ticket);
-            others.iter().for_each(|other| other.cache.hear(state.seq, &waiting));
+            for other in others {
+                other.cache.hear(state.seq, &waiting);
+            }
         }
         for cache in others.iter().chain([&sender]) {
             cache.cache.record_heard(state.seq);

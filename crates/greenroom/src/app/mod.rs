@@ -292,8 +292,7 @@ impl ProcessContext {
         let notifier = Arc::new(Notifier::new(settings.notification_targets.clone(), &clock, &warnings));
         let traces = Arc::new(OtlpExporter::new(settings.tracing.clone(), &clock));
         let cache = cache_setup::open(&memory, disk, &clock, &tasks, &warnings);
-        let remote_store =
-            RemoteStoreService::open(settings, &own_key, (data_dir.path(), has_store), &clock, &cache)?;
+        let remote_store = RemoteStoreService::open(settings, &own_key, (data_dir.path(), has_store), &clock, &cache)?;
         Ok(Self {
             data_dir,
             clock,

@@ -36,7 +36,8 @@ async fn three(server: &ScriptedServer, store: &RedisServer) -> Vec<GatewayFixtu
     for gateway in &gateways {
         until_async(async || {
             let status = cluster(gateway).await;
-            let live = status["peers"].as_array().map_or(0, |peers| peers.iter().filter(|peer| peer["live"] == true).count());
+            let live =
+                status["peers"].as_array().map_or(0, |peers| peers.iter().filter(|peer| peer["live"] == true).count());
             status["trusted"] == true && live == 2
         })
         .await;

@@ -5,7 +5,7 @@ local heard, token, lease = tonumber(ARGV[4]), ARGV[5], tonumber(ARGV[6])
 local exclusive, proposal, most = ARGV[7], ARGV[8], tonumber(ARGV[9])
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local head = redis.call('HMGET', meta, 'epoch', 'seq', 'floor', 'marks', 'born')
+local head = redis.call('HMGET', meta, 'epoch', 'seq', 'floor', 'marks', 'born', 'run')
 local epoch, seq, floor = head[1], tonumber(head[2] or 0), tonumber(head[3] or 0)
 local born = tonumber(head[5] or 0)
 -- Numbers that were assigned are lost if there are none, if marks are missing, or if this gateway heard others.
@@ -22,6 +22,12 @@ if lost then
   redis.call('DEL', meta, log, marks)
   epoch, seq, floor, born = proposal, 0, 0, now
   redis.call('HSET', meta, 'format', 1, 'epoch', epoch, 'seq', 0, 'floor', 0, 'marks', 0, 'born', now)
+end
+-- Another process than before: a restart or a failover, which may have lost leases.
+local run = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)') or ''
+if run ~= head[6] or lost then
+  born = now
+  redis.call('HSET', meta, 'run', run, 'born', now)
 end
 if epoch ~= my_epoch then heard = 0 end
 local acked, peers, mine, taken = seq, {}, nil, nil
@@ -49,7 +55,7 @@ if taken then return { 'taken', taken } end
 local renewed = (not mine) or heard >= mine[2] or epoch ~= my_epoch
 local deadline = renewed and now + lease or mine[1]
 redis.call('HSET', meta, 'p:' .. id, string.format('%d;%d;%d;%s;%s', deadline, heard, seq, exclusive, name))
--- Gateways of an epoch that is no more may serve until their leases end.
+-- Gateways whose leases were lost may serve until those would have ended.
 if exclusive ~= '1' and now < born + lease then acked = 0 end
 local entries, gap = {}, 0
 if epoch == my_epoch and heard < seq then

@@ -246,7 +246,8 @@ impl Gateway {
     }
 
     pub(crate) async fn is_connected(&self) {
-        self.until("it connects", |gateway| gateway.state() == StoreState::Connected && gateway.cache.is_trusted()).await;
+        self.until("it connects", |gateway| gateway.state() == StoreState::Connected && gateway.cache.is_trusted())
+            .await;
     }
 
     pub(crate) async fn sees_peers(&self, count: usize) {

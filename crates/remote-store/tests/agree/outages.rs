@@ -3,21 +3,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use greenroom_cache::CacheStatus;
+use greenroom_cache::{CacheStatus, Clock};
 use greenroom_config::{RemoteStoreSettings, StoreOutageMode};
 use greenroom_remote_store::StoreState;
-use tokio::time::Instant;
 
 use crate::fixture::{Gateway, Source, StoreProcess, settings, shared};
 
 /// Reads new and old paths for a while, and returns the longest read.
 async fn load(gateway: &Gateway, label: &str, reads: u32) -> Duration {
-    let mut longest = Duration::ZERO;
+    let (clock, mut longest) = (Clock::system(), Duration::ZERO);
     for number in 0..reads {
         for path in [format!("/{label}/{number}"), "/known".to_owned()] {
-            let began = Instant::now();
+            let began = clock.now_us();
             gateway.read(&path).await.unwrap_or_else(|failure| panic!("{path}: {failure:?}"));
-            longest = longest.max(began.elapsed());
+            longest = longest.max(clock.since(began));
         }
     }
     longest

@@ -55,7 +55,8 @@ async fn an_invalidated_answer_is_never_served_after_a_restart_with_the_disk_los
 
 #[tokio::test]
 async fn what_was_invalidated_while_the_store_was_away_is_not_served_from_it_after_a_crash() {
-    let (mut store, source) = (StoreProcess::start(&["--appendonly", "yes", "--appendfsync", "always"]).await, Arc::new(Source::default()));
+    let (mut store, source) =
+        (StoreProcess::start(&["--appendonly", "yes", "--appendfsync", "always"]).await, Arc::new(Source::default()));
     let first = Gateway::start(settings(&store.url()), 1, &source).await;
     first.read("/a").await.expect("a value");
     first.is_written().await;
