@@ -17,7 +17,7 @@ const LEASE_MARGIN_PERCENT: u32 = 10;
 
 /// Where a gateway stands in the sequence.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Standing {
+pub struct SequencePosition {
     /// Epoch of the sequence; zero if none was ever heard.
     pub epoch: u64,
     /// The newest number heard.
@@ -92,7 +92,7 @@ pub enum CatchUp {
 
 /// How to catch up. `has_past` is whether something may be cached here from before this session, `is_first` whether this
 /// process has read no marks yet.
-pub fn plan_catch_up(standing: &Standing, tidings: &Tidings, has_past: bool, is_first: bool) -> CatchUp {
+pub fn plan_catch_up(standing: &SequencePosition, tidings: &Tidings, has_past: bool, is_first: bool) -> CatchUp {
     if standing.epoch == 0 {
         return if has_past { CatchUp::Everything } else { CatchUp::Start };
     }
@@ -137,14 +137,14 @@ mod tests {
         }
     }
 
-    fn standing(epoch: u64, heard: u64) -> Standing {
-        Standing { epoch, heard, token: String::new() }
+    fn standing(epoch: u64, heard: u64) -> SequencePosition {
+        SequencePosition { epoch, heard, token: String::new() }
     }
 
     #[test]
     fn a_gateway_with_a_past_but_no_memory_of_the_sequence_distrusts_what_it_has() {
-        assert_eq!(plan_catch_up(&Standing::default(), &tidings(1, 5), true, true), CatchUp::Everything);
-        assert_eq!(plan_catch_up(&Standing::default(), &tidings(1, 5), false, true), CatchUp::Start);
+        assert_eq!(plan_catch_up(&SequencePosition::default(), &tidings(1, 5), true, true), CatchUp::Everything);
+        assert_eq!(plan_catch_up(&SequencePosition::default(), &tidings(1, 5), false, true), CatchUp::Start);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::sync::mpsc;
 
 use tokio::sync::oneshot;
 
-use crate::agreement::Standing;
+use crate::agreement::SequencePosition;
 
 /// Name of the file in the data directory.
 pub const JOURNAL_FILE: &str = "remote-store.journal";
@@ -20,7 +20,7 @@ pub(crate) struct JournalRecord {
     /// Which store and prefix it speaks of: a hash.
     pub(crate) store: String,
     /// Where this gateway stood.
-    pub(crate) standing: Standing,
+    pub(crate) standing: SequencePosition,
     /// Whether the store lacks invalidations that were made.
     pub(crate) is_behind: bool,
 }
@@ -81,7 +81,7 @@ fn read(path: &Path) -> Option<JournalRecord> {
     let (store, epoch, heard) = (words.next()?.to_owned(), words.next()?.parse().ok()?, words.next()?.parse().ok()?);
     let is_behind = words.next()? == "behind";
     let token = words.next().unwrap_or_default().to_owned();
-    Some(JournalRecord { store, standing: Standing { epoch, heard, token }, is_behind })
+    Some(JournalRecord { store, standing: SequencePosition { epoch, heard, token }, is_behind })
 }
 
 fn write(path: &Path, record: &JournalRecord) -> std::io::Result<()> {
@@ -102,7 +102,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("a folder");
         let record = JournalRecord {
             store: "abc".into(),
-            standing: Standing { epoch: 7, heard: 9, token: "x:1".into() },
+            standing: SequencePosition { epoch: 7, heard: 9, token: "x:1".into() },
             is_behind: true,
         };
         let (journal, before) = Journal::open(dir.path()).expect("it opens");

@@ -15,11 +15,13 @@ mod breaker;
 mod claim;
 mod codec;
 mod connection;
+mod handshake;
 mod invalidation_queue;
 pub mod journal;
 mod log_watch;
 #[cfg(test)]
 mod model_tests;
+mod remote_tier;
 mod reply;
 mod sabotage;
 mod scripts;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use redis::Value;
 
-use crate::agreement::Standing;
+use crate::agreement::SequencePosition;
 use crate::connection::StoreConnection;
 use crate::store::RedisStore;
 
@@ -15,14 +15,14 @@ const BLOCK: Duration = Duration::from_secs(2);
 /// Wait after a failure.
 const RETRY: Duration = Duration::from_secs(1);
 
-type Watching<'a> = Pin<Box<dyn Future<Output = Option<StoreConnection>> + Send + 'a>>;
+type LogQuestion<'a> = Pin<Box<dyn Future<Output = Option<StoreConnection>> + Send + 'a>>;
 
 /// A question to the log that may be under way.
 pub(crate) struct LogWatch<'a> {
     store: &'a RedisStore,
     connection: Option<StoreConnection>,
     /// It is never dropped before its answer: the connection would carry that answer to the next question.
-    watching: Option<Watching<'a>>,
+    watching: Option<LogQuestion<'a>>,
 }
 
 impl<'a> LogWatch<'a> {
@@ -32,7 +32,7 @@ impl<'a> LogWatch<'a> {
 
     /// Completes when there is a number above the standing's, and now and then without one. Never for a gateway that
     /// shares with no other.
-    pub(crate) async fn changed(&mut self, standing: &Standing) {
+    pub(crate) async fn changed(&mut self, standing: &SequencePosition) {
         if !self.store.settings.shared {
             return std::future::pending().await;
         }

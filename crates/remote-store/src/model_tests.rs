@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::agreement::{CatchUp, LogEntry, Standing, Tidings, is_acknowledged, plan_catch_up, trust_end_ms};
+use crate::agreement::{CatchUp, LogEntry, SequencePosition, Tidings, is_acknowledged, plan_catch_up, trust_end_ms};
 
 const GATEWAYS: usize = 3;
 const LEASE_MS: u64 = 1_000;
@@ -47,7 +47,7 @@ impl Store {
         self.log.len() as u64
     }
 
-    fn hear(&mut self, id: usize, standing: &Standing, now_ms: u64, epochs: &mut u64) -> Tidings {
+    fn hear(&mut self, id: usize, standing: &SequencePosition, now_ms: u64, epochs: &mut u64) -> Tidings {
         let known = usize::try_from(standing.heard).expect("it is small");
         let is_ours = standing.epoch == self.epoch && known > 0;
         let lost = is_ours && self.log.get(known - 1).is_none_or(|token| *token != standing.token);
@@ -108,7 +108,7 @@ struct Answer {
 
 #[derive(Default)]
 struct Gateway {
-    standing: Standing,
+    standing: SequencePosition,
     trusted_until_ms: u64,
     /// Version of what it has cached; `None` if that was invalidated.
     cached: Option<u64>,
@@ -135,14 +135,14 @@ impl Gateway {
                 for entry in &tidings.entries {
                     self.cached = None;
                     let token = entry.token.clone();
-                    self.standing = Standing { epoch: self.standing.epoch, heard: entry.seq, token };
+                    self.standing = SequencePosition { epoch: self.standing.epoch, heard: entry.seq, token };
                 }
             }
             CatchUp::Marks | CatchUp::Everything | CatchUp::Start => {
                 // The marks are read now, which is later than the answer.
                 self.cached = None;
                 let token = store.log.last().cloned().unwrap_or_default();
-                self.standing = Standing { epoch: store.epoch, heard: store.seq(), token };
+                self.standing = SequencePosition { epoch: store.epoch, heard: store.seq(), token };
             }
         }
         let lease = Duration::from_millis(LEASE_MS);
@@ -155,7 +155,8 @@ impl Gateway {
                 return Some(written);
             }
             Some((written, None)) => {
-                self.write = Some((written, store.announce(self.standing.epoch, format!("{id}:{version}:{}", store.seq()))));
+                self.write =
+                    Some((written, store.announce(self.standing.epoch, format!("{id}:{version}:{}", store.seq()))));
             }
             _ => {}
         }
@@ -190,13 +191,17 @@ fn play(seed: u64) -> Result<usize, String> {
                 let tidings = store.hear(id, &gateway.standing, now_ms, &mut epochs);
                 gateway.answer = Some(Answer { arrives_ms: now_ms + random.below(200), sent_ms, tidings });
             }
-            8..=11 if is_awake => match gateway.cached.filter(|_| gateway.clock_ms(now_ms) < gateway.trusted_until_ms) {
-                Some(cached) if cached < answered => {
-                    return Err(format!("step {step}: gateway {id} served v{cached} after v{answered} was answered"));
+            8..=11 if is_awake => {
+                match gateway.cached.filter(|_| gateway.clock_ms(now_ms) < gateway.trusted_until_ms) {
+                    Some(cached) if cached < answered => {
+                        return Err(format!(
+                            "step {step}: gateway {id} served v{cached} after v{answered} was answered"
+                        ));
+                    }
+                    Some(_) => hits += 1,
+                    None => gateway.cached = Some(version),
                 }
-                Some(_) => hits += 1,
-                None => gateway.cached = Some(version),
-            },
+            }
             12 | 13 if is_awake && gateway.write.is_none() => {
                 version += 1;
                 gateway.cached = None;

@@ -8,18 +8,17 @@ use std::time::Duration;
 use greenroom_cache::Cache;
 use greenroom_cache::remote::SharedInvalidation;
 use redis::Value;
-use redis::cluster_routing::{RoutingInfo, SingleNodeRoutingInfo};
 use tokio_util::sync::CancellationToken;
 
-use crate::agreement::{CatchUp, LogEntry, Standing, Tidings, is_acknowledged, plan_catch_up, trust_end_ms};
-use crate::connection::{StoreConnection, explain};
+use crate::agreement::{CatchUp, LogEntry, SequencePosition, Tidings, is_acknowledged, plan_catch_up, trust_end_ms};
+use crate::connection::explain;
+use crate::handshake::{connect, read_info};
 use crate::invalidation_queue::InvalidationBatch;
 use crate::log_watch::LogWatch;
 use crate::reply::{AnnounceReply, HearReply, MarkList, join_mark, read_announce, read_hear, read_marks};
-use crate::scripts::{self, Scripts};
+use crate::scripts;
 use crate::status::{StoreState, count};
 use crate::store::{OpenStore, RedisStore, millis};
-use crate::store_info::StoreInfo;
 
 /// Heartbeats in the time of a lease.
 const BEATS_PER_LEASE: u32 = 3;
@@ -56,7 +55,7 @@ pub(crate) struct Session<'a> {
     store: &'a Arc<RedisStore>,
     cache: &'a Cache,
     open: OpenStore,
-    standing: Standing,
+    standing: SequencePosition,
     /// Numbers that must be acknowledged: how many were queued, and the number.
     waiting: Option<(u64, u64)>,
     info_due_ms: u64,
@@ -121,38 +120,6 @@ fn warn_taken(is_warned: &mut bool, store: &RedisStore, by: &str) {
              store.redis.prefix, or set store.redis.shared = true on all of them, with one cluster key"
         );
     }
-}
-
-async fn connect(store: &RedisStore) -> Result<OpenStore, String> {
-    let mut connection = StoreConnection::open(&store.settings, Some(store.settings.response_timeout)).await?;
-    let info = read_info(store, &mut connection).await?;
-    let scripts = Arc::new(Scripts::for_version(info.major()));
-    let mut published = store.published.lock();
-    published.kind = connection.kind();
-    published.info = info;
-    drop(published);
-    Ok(OpenStore { connection, scripts })
-}
-
-async fn read_info(store: &RedisStore, connection: &mut StoreConnection) -> Result<StoreInfo, String> {
-    // In a Cluster: of any of its primaries.
-    let answer = match connection {
-        StoreConnection::Single(single) => redis::cmd("INFO").query_async::<String>(single).await,
-        StoreConnection::Cluster(cluster) => {
-            let route = RoutingInfo::SingleNode(SingleNodeRoutingInfo::RandomPrimary);
-            let value = cluster.route_command(redis::cmd("INFO"), route).await;
-            value.and_then(|value| Ok(redis::from_redis_value::<String>(value)?))
-        }
-    };
-    let mut info = StoreInfo::parse(&answer.map_err(explain)?);
-    info.total_keys = redis::cmd("DBSIZE").query_async::<u64>(connection).await.ok();
-    if info.is_full() {
-        let was_full = store.published.lock().info.is_full();
-        if !was_full {
-            tracing::warn!("the remote store is full and evicts nothing: set its maxmemory-policy to allkeys-lru");
-        }
-    }
-    Ok(info)
 }
 
 impl Session<'_> {
@@ -273,7 +240,7 @@ impl Session<'_> {
             self.cache.hear(entry.seq, &travelled(entry));
         }
         self.cache.raise_remote_floor(list.floor);
-        self.standing = Standing { epoch: list.epoch, heard: list.seq, token: list.token };
+        self.standing = SequencePosition { epoch: list.epoch, heard: list.seq, token: list.token };
         self.is_first = false;
         self.cache.record_heard(list.seq);
         Ok(true)
@@ -297,7 +264,7 @@ impl Session<'_> {
             count(&self.store.counters.heard);
             self.cache.hear(entry.seq, &travelled(entry));
         }
-        self.standing = Standing { epoch: self.standing.epoch, heard: entry.seq, token: entry.token.clone() };
+        self.standing = SequencePosition { epoch: self.standing.epoch, heard: entry.seq, token: entry.token.clone() };
         self.cache.record_heard(entry.seq);
     }
 

@@ -6,15 +6,14 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use greenroom_cache::remote::{LoadClaim, RemoteEntry, RemoteStore, RemoteWrite, SharedInvalidation, StoreFuture};
+use greenroom_cache::remote::RemoteEntry;
 use greenroom_cache::{Clock, Key};
 use greenroom_config::RemoteStoreSettings;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-use crate::agreement::{Peer, Standing};
+use crate::agreement::{Peer, SequencePosition};
 use crate::breaker::ReadBreaker;
-use crate::claim;
 use crate::codec::{self, StoreKey};
 use crate::connection::StoreConnection;
 use crate::invalidation_queue::InvalidationQueue;
@@ -36,9 +35,9 @@ pub(crate) struct OpenStore {
 
 /// What the coordinating task publishes.
 #[derive(Debug, Default)]
-pub(crate) struct Published {
+pub(crate) struct PublishedState {
     pub(crate) state: StoreState,
-    pub(crate) standing: Standing,
+    pub(crate) standing: SequencePosition,
     pub(crate) peers: Vec<Peer>,
     pub(crate) info: StoreInfo,
     pub(crate) kind: &'static str,
@@ -72,7 +71,7 @@ pub struct RedisStore {
     pub(crate) invalidations: InvalidationQueue,
     /// How many invalidations are numbered and acknowledged.
     pub(crate) settled: watch::Sender<u64>,
-    pub(crate) published: Mutex<Published>,
+    pub(crate) published: Mutex<PublishedState>,
     pub(crate) counters: StoreCounters,
     /// Whether a store that is behind was recorded as such.
     pub(crate) is_behind: AtomicBool,
@@ -160,7 +159,8 @@ impl RedisStore {
         }
     }
 
-    async fn look_up(&self, key: &Key, is_last_resort: bool) -> Option<RemoteEntry> {
+    /// The entry of a key; `None` if there is none, or no answer in time.
+    pub(crate) async fn look_up(&self, key: &Key, is_last_resort: bool) -> Option<RemoteEntry> {
         let is_allowed = self.is_ready.load(Ordering::Acquire)
             && (is_last_resort || self.breaker.lock().allows(self.clock.now_ms()));
         let Some(mut open) = self.opened().filter(|_| is_allowed) else {
@@ -190,7 +190,7 @@ impl RedisStore {
 
     /// Waits until what is queued is acknowledged. Without the store: until it is durable here that the store is
     /// behind, and until no other gateway can trust its cache any more.
-    async fn settle(&self) -> bool {
+    pub(crate) async fn settle(&self) -> bool {
         let target = self.invalidations.pushed();
         let mut settled = self.settled.subscribe();
         if *settled.borrow_and_update() >= target {
@@ -307,44 +307,4 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 
 pub(crate) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// The store as the engine sees it. A wrapper, because claims outlive the call that makes them.
-#[derive(Debug)]
-pub(crate) struct RemoteTierHandle(pub(crate) Arc<RedisStore>);
-
-impl RemoteStore for RemoteTierHandle {
-    fn get<'a>(&'a self, key: &'a Key, is_last_resort: bool) -> StoreFuture<'a, Option<RemoteEntry>> {
-        Box::pin(self.0.look_up(key, is_last_resort))
-    }
-
-    fn put(&self, key: &Key, entry: RemoteWrite) {
-        if entry.entry.body().len() as u64 > self.0.settings.max_body_bytes {
-            count(&self.0.counters.too_large);
-        } else {
-            self.0.writes.put(key, entry);
-        }
-    }
-
-    fn remove(&self, key: &Key, ticket: u64) {
-        if !self.0.writes.remove(key, ticket) {
-            self.0.invalidations.push_everything();
-        }
-    }
-
-    fn invalidate(&self, invalidation: SharedInvalidation) {
-        self.0.invalidations.push(invalidation);
-    }
-
-    fn flush_invalidations(&self) -> StoreFuture<'_, bool> {
-        Box::pin(self.0.settle())
-    }
-
-    fn claim_load<'a>(&'a self, key: &'a Key) -> StoreFuture<'a, LoadClaim> {
-        Box::pin(claim::claim(&self.0, key))
-    }
-
-    fn is_shared(&self) -> bool {
-        self.0.settings.shared
-    }
 }

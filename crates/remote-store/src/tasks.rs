@@ -6,7 +6,8 @@ use std::time::Duration;
 use greenroom_cache::Cache;
 use tokio_util::sync::CancellationToken;
 
-use crate::store::{RedisStore, RemoteTierHandle};
+use crate::remote_tier::RemoteTierHandle;
+use crate::store::RedisStore;
 use crate::{session, writer};
 
 /// How long entries may take to be written at shutdown.

@@ -5,13 +5,14 @@ mod process_description;
 mod remote_store;
 mod server_listener;
 mod services;
+mod suspends;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use greenroom_cache::{Cache, Clock, ClockEvent};
+use greenroom_cache::{Cache, Clock};
 use greenroom_dialect::credential::Secret;
 use parking_lot::Mutex;
 use tokio::time::{Instant, timeout_at};
@@ -47,6 +48,7 @@ use process_description::ProcessDescription;
 use remote_store::{RemoteStoreService, identity_key};
 use server_listener::open_certificate;
 use services::ProcessServices;
+use suspends::follow_suspends;
 
 /// Time that requests in flight may take to finish after the stop signal.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
@@ -373,26 +375,6 @@ impl ProcessContext {
 
 fn without_addresses(servers: &[(Arc<Server>, SocketAddr)]) -> Vec<Arc<Server>> {
     servers.iter().map(|(server, _)| Arc::clone(server)).collect()
-}
-
-/// Advances the clock by the time the machine was suspended.
-async fn follow_suspends(clock: Clock, stop: CancellationToken) {
-    let log_event = |event| match event {
-        ClockEvent::Advanced(advance) => {
-            tracing::info!(
-                leap_s = advance.as_secs(),
-                "the machine was suspended: Greenroom's clock has advanced by that time"
-            );
-        }
-        ClockEvent::Implausible(ahead) => tracing::warn!(
-            ahead_s = ahead.as_secs(),
-            "the machine's clock jumped ahead by more than a suspend explains: Greenroom keeps its own clock until a restart"
-        ),
-    };
-    tokio::select! {
-        never = clock.follow(log_event) => match never {},
-        () = stop.cancelled() => {}
-    }
 }
 
 fn engine_settings(memory: &greenroom_config::MemorySettings) -> greenroom_cache::CacheSettings {

@@ -27,10 +27,8 @@ async fn figures() {
         let (store, source) = (StoreProcess::start(&[]).await, Arc::new(Source::default()));
         let mut gateways = Vec::new();
         for number in 1..=count {
-            let settings = greenroom_config::RemoteStoreSettings {
-                peer_timeout: Duration::from_secs(3),
-                ..shared(&store.url())
-            };
+            let settings =
+                greenroom_config::RemoteStoreSettings { peer_timeout: Duration::from_secs(3), ..shared(&store.url()) };
             gateways.push(Gateway::start(settings, number, &source).await);
         }
         for gateway in &gateways {

@@ -1,5 +1,6 @@
 //! Caches that share a real store: one node, or a Cluster.
 
+mod cluster;
 mod figures;
 mod fixture;
 mod leases;
