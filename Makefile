@@ -45,7 +45,7 @@ model: prepare
 
 # Takes out one safeguard at a time and expects a test to fail.
 sabotage: prepare
-	sh crates/sabotage.sh cache proxy dialect
+	sh crates/sabotage.sh cache proxy dialect remote-store
 
 # Every parser of foreign bytes, SECONDS each: make fuzz SECONDS=60 TARGETS="plex_requests redaction"
 SECONDS ?= 600

@@ -20,7 +20,7 @@ status=0
 for crate; do
     cd "$here/$crate"
     tests=$("${CARGO:-cargo}" rustc --quiet --lib --profile test --message-format=json -- --cfg sabotage |
-        sed -n 's/.*"executable":"\([^"]*greenroom_'"$crate"'[^"]*\)".*/\1/p' | tail -n 1)
+        sed -n 's/.*"executable":"\([^"]*greenroom_'"$(printf %s "$crate" | tr - _)"'[^"]*\)".*/\1/p' | tail -n 1)
     [ -n "$tests" ] || { echo "sabotage: the tests of $crate could not be built" >&2; exit 1; }
     while read -r guard test; do
         case $guard in '#'*) continue ;; esac

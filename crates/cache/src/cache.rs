@@ -62,14 +62,24 @@ impl Cache {
         Ok(Self(Arc::new(CacheEngine { coordinator, clock, tasks, counters, warm, stop })))
     }
 
-    /// Waits until every invalidation made so far is durable, at most for the timeout in the disk's settings. Returns
-    /// whether all are; true without a disk tier.
+    /// Waits until every invalidation made so far is durable, and has been heard by all caches that share the remote
+    /// store; at most for the timeouts in the settings of disk and store. Returns whether all are; true without either.
     #[cfg(not(feature = "shuttle"))]
     pub async fn flush_invalidations(&self) -> bool {
-        match &self.0.coordinator.disk_tier {
-            Some(disk_tier) => disk_tier.disk.flush_invalidations().await,
-            None => true,
-        }
+        let on_disk = async {
+            match &self.0.coordinator.disk_tier {
+                Some(disk_tier) => disk_tier.disk.flush_invalidations().await,
+                None => true,
+            }
+        };
+        let remotely = async {
+            match self.0.coordinator.remote_tier.get() {
+                Some(remote_tier) => remote_tier.store.flush_invalidations().await,
+                None => true,
+            }
+        };
+        let (is_on_disk, is_remote) = tokio::join!(on_disk, remotely);
+        is_on_disk && is_remote
     }
 
     /// Waits until everything queued so far for the disk tier is written or lost. True if all of it was written within
@@ -139,7 +149,8 @@ impl Cache {
     /// The common case: a fresh entry in memory that needs no refresh. No allocation, no lock but the map's own.
     #[inline]
     fn hit<P>(&self, key: &Key, policy: &Policy, directive: CacheDirective, now_ms: u64) -> Option<CacheResponse<P>> {
-        if !matches!(directive, CacheDirective::Any | CacheDirective::OnlyIfCached) {
+        let is_trusted = self.0.coordinator.trust.holds(now_ms);
+        if !is_trusted || !matches!(directive, CacheDirective::Any | CacheDirective::OnlyIfCached) {
             return None;
         }
         let (entry, validity) = self.0.coordinator.get(key)?;

@@ -68,6 +68,8 @@ pub enum Tier {
     Memory,
     /// On disk, or queued to be written.
     Disk,
+    /// In the remote store.
+    Remote,
     /// At the source: it was loaded.
     Source,
 }
@@ -78,6 +80,7 @@ impl Tier {
         match self {
             Self::Memory => "memory",
             Self::Disk => "disk",
+            Self::Remote => "remote",
             Self::Source => "source",
         }
     }

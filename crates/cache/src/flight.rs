@@ -26,6 +26,9 @@ const SHARDS: usize = 16;
 pub(crate) enum LoadOutcome {
     /// A cacheable value, and whether it was stored.
     Cacheable { entry: Arc<Entry>, refusal: Option<NotStoredReason>, delivery_guard: Option<DeliveryGuard> },
+    /// A value that another cache has loaded meanwhile.
+    #[cfg(not(feature = "shuttle"))]
+    Adopted { entry: Arc<Entry> },
     /// The cached value, confirmed and stored again.
     Confirmed { entry: Arc<Entry>, delivery_guard: Option<DeliveryGuard> },
     /// A value to share, not cacheable.
@@ -306,6 +309,8 @@ impl LoadOutcome {
     pub(crate) fn scope_hashes<'a>(&'a self, key_hashes: &'a ScopeHashes) -> (&'a ScopeHashes, bool) {
         match self {
             Self::Cacheable { entry, .. } | Self::Confirmed { entry, .. } => (&entry.scope_hashes, false),
+            #[cfg(not(feature = "shuttle"))]
+            Self::Adopted { entry } => (&entry.scope_hashes, false),
             Self::Shared(_) | Self::Absent(_) | Self::Failed(_) | Self::Uncacheable => (key_hashes, true),
         }
     }

@@ -152,6 +152,8 @@ pub mod hybrid_timestamp;
 mod invalidation_index;
 pub mod key;
 mod load;
+#[cfg(not(feature = "shuttle"))]
+mod load_claim;
 mod load_reason;
 mod load_task;
 #[cfg(not(feature = "shuttle"))]
@@ -160,16 +162,21 @@ mod memory_tier;
 mod negative;
 pub mod not_stored_reason;
 mod older_copy;
+mod peer_trust;
 pub mod policy;
 pub mod prefetch;
 mod quota;
 mod read;
 mod read_plan;
+#[cfg(not(feature = "shuttle"))]
+pub mod remote;
 mod sabotage;
 pub mod scope;
 mod scope_hash;
 mod scope_state;
 pub mod settings;
+#[cfg(not(feature = "shuttle"))]
+mod shared_cache;
 #[cfg(test)]
 #[cfg(feature = "shuttle")]
 mod shuttle_tests;

@@ -22,6 +22,11 @@ pub trait Loader: Send + Sync + 'static {
         reason: LoadReason,
         old: Option<Arc<Entry>>,
     ) -> impl Future<Output = Result<LoadResult<Self::Pass>, LoadError>> + Send;
+
+    /// Whether another cache's load of the same key can replace this one, so that of several caches one loads.
+    fn is_replaceable(&self) -> bool {
+        true
+    }
 }
 
 /// Result of a load.

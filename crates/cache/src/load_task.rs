@@ -37,6 +37,11 @@ impl CacheEngine {
                 LoadReason::Warm => context.counters.warm_loads.one(),
                 _ => {}
             }
+            #[cfg(not(feature = "shuttle"))]
+            let _claim = match engine.claim_load(&leader, &context, loader.is_replaceable(), old.as_ref()).await {
+                Ok(claim) => claim,
+                Err(entry) => return leader.complete(LoadOutcome::Adopted { entry }),
+            };
             let loading = catch_panic(engine.load_or_confirm(&leader, &context, loader.as_ref(), old));
             let result = engine.clock.timeout(engine.coordinator.settings.flight_max_age, loading).await;
             let result = result
@@ -110,6 +115,7 @@ impl CacheEngine {
                 counters.loads_shared.one();
                 if !leader.is_unshared() {
                     self.coordinator.discard(key, leader.flight.created);
+                    self.coordinator.remove_remotely(key);
                 }
                 LoadOutcome::Shared(value)
             }
@@ -117,6 +123,7 @@ impl CacheEngine {
                 counters.loads_shared.one();
                 if !leader.is_unshared() {
                     self.coordinator.discard(key, leader.flight.created);
+                    self.coordinator.remove_remotely(key);
                     self.coordinator.remember_absent(key, &leader.flight, &absent, now_ms);
                 }
                 LoadOutcome::Absent(absent.value)
@@ -164,6 +171,8 @@ fn keeps_old(outcome: &LoadOutcome) -> bool {
         LoadOutcome::Failed(failure) if failure.kind == LoadErrorKind::Offline => false,
         LoadOutcome::Cacheable { refusal, .. } => refusal
             .is_some_and(|refusal| !matches!(refusal, NotStoredReason::Invalidated | NotStoredReason::Superseded)),
+        #[cfg(not(feature = "shuttle"))]
+        LoadOutcome::Adopted { .. } => false,
         LoadOutcome::Confirmed { .. } => false,
         LoadOutcome::Shared(_) | LoadOutcome::Absent(_) | LoadOutcome::Uncacheable | LoadOutcome::Failed(_) => true,
     }

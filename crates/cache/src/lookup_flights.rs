@@ -1,4 +1,4 @@
-//! Disk lookups: at most one per key. Callers that arrive during one share its result, and join the load that its
+//! Lookups on disk and in the remote store: at most one per key. Callers that arrive during one share its result, and join the load that its
 //! leader starts on a miss. So a crowd is one lookup and one load, however fast either is.
 
 use std::collections::HashMap;
@@ -6,15 +6,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
+use crate::cache_response::Tier;
 use crate::flight::Flight;
 use crate::key::{BuildIdentityHasher, Key};
 use crate::value::Entry;
 
-/// Result of a disk lookup.
+/// Result of a lookup.
 #[derive(Debug, Clone)]
 pub(crate) struct LookupResult {
-    /// The entry on disk.
-    pub(crate) entry: Option<Arc<Entry>>,
+    /// The entry found, and the tier.
+    pub(crate) stored: Option<(Arc<Entry>, Tier)>,
     /// The load that the leader then started or joined.
     pub(crate) flight: Option<Arc<Flight>>,
 }
@@ -78,7 +79,7 @@ mod tests {
         let (flights, key) = (LookupFlights::default(), Key::new("n", &Partition::new("anna"), "/a"));
         let LookupRole::Lead(leader) = flights.join_or_lead(&key) else { panic!("the first looks") };
         let LookupRole::Follow(mut receiver) = flights.join_or_lead(&key) else { panic!("the second waits") };
-        leader.complete(LookupResult { entry: None, flight: None });
+        leader.complete(LookupResult { stored: None, flight: None });
         assert!(receiver.wait_for(Option::is_some).await.is_ok());
         assert!(matches!(flights.join_or_lead(&key), LookupRole::Lead(_)), "it is over");
     }

@@ -131,6 +131,8 @@ impl CacheEngine {
             Ok(LoadOutcome::Cacheable { entry, .. } | LoadOutcome::Confirmed { entry, .. }) => {
                 Ok(PrefetchResult::Loaded(entry.value().clone()))
             }
+            #[cfg(not(feature = "shuttle"))]
+            Ok(LoadOutcome::Adopted { entry }) => Ok(PrefetchResult::Loaded(entry.value().clone())),
             Ok(LoadOutcome::Shared(value) | LoadOutcome::Absent(value)) => Ok(PrefetchResult::Loaded(value)),
             Ok(LoadOutcome::Uncacheable) => {
                 Ok(pass_receiver.await.map_or(PrefetchResult::Skipped, PrefetchResult::Passed))

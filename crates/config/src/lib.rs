@@ -6,7 +6,8 @@
 //!
 //! Modules: [`source`] (where values come from), [`settings`] (what they mean), [`server`] (one media server),
 //! [`address`], `section` and `token` (shared parsers), [`control`] (access to the control plane), [`disk`] (disk
-//! tier), [`folder`] (folders of files), [`app_caches`] (caches for apps), [`listener_limits`], [`body_limits`] and [`networks`] (limits on clients), [`prefetch`], [`library`] (library
+//! tier), [`folder`] (folders of files), [`app_caches`] (caches for apps), [`remote_store`] (Redis or Valkey),
+//! [`listener_limits`], [`body_limits`] and [`networks`] (limits on clients), [`prefetch`], [`library`] (library
 //! indexes), [`matching`] (match overrides), [`notification_targets`], [`playlists`] (scheduled syncs), [`statistics`],
 //! [`takeover`], [`tls`] (trusted and own certificates), [`tracing`], [`template`] (`config init`), `removed` (settings
 //! of earlier versions). For advice to users: [`config_place`] (where a server was configured), [`TokenSetup`] (how to get a
@@ -35,6 +36,7 @@ pub mod notification_template;
 pub mod playlist_mode;
 pub mod playlists;
 pub mod prefetch;
+pub mod remote_store;
 mod removed;
 mod section;
 pub mod server;
@@ -65,6 +67,7 @@ pub use notification_event::NotificationEvent;
 pub use notification_targets::NotificationTargetSettings;
 pub use notification_template::NotificationTemplate;
 pub use prefetch::PrefetchSettings;
+pub use remote_store::{RemoteStoreSettings, StoreOutageMode};
 pub use server::ServerSettings;
 pub use settings::{MemorySettings, Settings};
 pub use source::{ConfigError, ConfigSource};

@@ -12,6 +12,7 @@ use super::library::{self, LibrarySettings};
 use super::matching::MatchingSettings;
 use super::notification_targets::NotificationTargetSettings;
 use super::playlists::ScheduledPlaylist;
+use super::remote_store::RemoteStoreSettings;
 use super::section::Section;
 use super::server::{ServerSettings, read_server};
 use super::source::{ConfigError, ConfigSource};
@@ -43,6 +44,8 @@ pub struct Settings {
     pub memory: MemorySettings,
     /// The disk tier, if it is on.
     pub disk: Option<DiskSettings>,
+    /// The remote tier, if there is one.
+    pub remote_store: Option<RemoteStoreSettings>,
     /// Memory limit of all library snapshots together.
     pub library_memory_bytes: u64,
     /// Settings of matching.
@@ -99,6 +102,7 @@ impl Settings {
             control,
             memory: read_memory(&mut tree),
             disk: disk::read(&mut tree, &data_dir),
+            remote_store: RemoteStoreSettings::read(&mut tree),
             matching: MatchingSettings::read(&mut tree),
             jobs_at_once: Section::new(&mut tree, "jobs").count("at_once", 1..=32, JOBS_AT_ONCE),
             takeover: TakeoverSettings::read(&mut tree),

@@ -35,7 +35,7 @@ impl fmt::Display for ConfigError {
 }
 
 /// Variables of other tools that are read as well.
-const FOREIGN: [&str; 8] = [
+const FOREIGN: [&str; 13] = [
     "AUTO_ENABLE_LIBRARY_CACHE",
     "IMMEDIATE_CACHE_BUILD",
     "CACHE_BUILD_TIMEOUT_MINUTES",
@@ -44,6 +44,11 @@ const FOREIGN: [&str; 8] = [
     "LIBRARY_CACHE_MEMORY_LIMIT_MB",
     "LIBRARY_CACHE_SCHEDULE_HOURS",
     "PLEX_LIBRARY_NAME",
+    "REDIS_ENABLED",
+    "REDIS_HOST",
+    "REDIS_PORT",
+    "REDIS_DB",
+    "REDIS_PASSWORD",
 ];
 
 /// A value and its place.

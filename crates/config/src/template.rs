@@ -52,6 +52,32 @@ listen = "127.0.0.1:8710"
 # read_timeout_ms = 20             # a slower disk is passed over
 # drain_timeout_ms = 5000          # for writing what is left when it is stopped
 
+# A Redis or Valkey behind memory and disk: answers outlive this machine, and several gateways share them. Read
+# docs/scaling.md first. Variables of other tools count where no url is said: REDIS_ENABLED, REDIS_HOST, REDIS_PORT,
+# REDIS_DB, REDIS_PASSWORD.
+# [store.redis]
+# enabled = true
+# url = "redis://127.0.0.1:6379"   # example; rediss:// is encrypted, unix:/PATH a socket; several, separated by commas: a Cluster
+# user = "greenroom"               # example
+# password = "..."                 # example
+# password_file = "/run/secrets/redis-password"      # example
+# database = 0                     # example; a Cluster has only this one
+# prefix = "greenroom"             # begins every key; gateways with the same prefix share what is there
+# shared = false                   # true: other gateways use this prefix, each with the same cluster_key and servers
+# cluster_key = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"   # example; make your own: greenroom cluster key
+# cluster_key_file = "/etc/greenroom/cluster.key"    # example
+# ca_file = "/etc/greenroom/authority.pem"            # example
+# client_cert_file = "/etc/greenroom/client.pem"      # example
+# client_key_file = "/etc/greenroom/client-key.pem"   # example
+# resp3 = true                     # the newer protocol, from version 6 on
+# read_timeout_ms = 50             # a slower store is passed over
+# response_timeout_ms = 250        # for everything that no request waits for
+# peer_timeout_ms = 3000           # a gateway not heard for this long serves nothing that others could have changed
+# when_away = "through"            # shared, and the store is away: ask the server; "bounded": serve what is young
+# bounded_s = 10                   # how young
+# max_body_bytes = 4194304         # longer answers stay in memory and on disk
+# max_queued_bytes = 33554432      # answers that wait to be written; beyond, the oldest are dropped
+
 # How `greenroom serve --take-over` takes the place of a running one without failing a request.
 [takeover]
 # idle_ms = 1000                   # connections that are idle for longer are closed
@@ -268,6 +294,7 @@ mod tests {
             "[[folder]]" => "name = \"comics\"\npath = \"/srv/comics\"\n",
             "[[app_cache]]" => "name = \"worker\"\n",
             "[tracing]" => "otlp_url = \"http://127.0.0.1:4318\"\n",
+            "[store.redis]" => "url = \"redis://127.0.0.1:6379\"\n",
             "[server.accounts.kids]" => "token = \"x\"\n",
             _ => "",
         }

@@ -22,6 +22,7 @@ use greenroom_proxy::otlp::OtlpExporter;
 use greenroom_proxy::server::Server;
 use greenroom_proxy::stored_responses::StorePaths;
 use greenroom_proxy::ttl_overrides;
+use greenroom_remote_store::RedisStore;
 use greenroom_state::app_tokens::AppTokens;
 use greenroom_state::control_tokens::TokenStore;
 use greenroom_state::warnings::Warnings;
@@ -36,6 +37,8 @@ pub struct ControlPlaneDeps {
     pub servers: Vec<(Arc<Server>, SocketAddr)>,
     /// The cache engine.
     pub cache: Cache,
+    /// The remote store, if there is one.
+    pub remote_store: Option<Arc<RedisStore>>,
     /// The process clock.
     pub clock: Clock,
     /// Tokens of the control plane.
@@ -94,6 +97,7 @@ impl ControlPlaneDeps {
             servers: Vec::new(),
             statistics: Arc::new(Statistics::new(Vec::new(), clock.clone())),
             cache,
+            remote_store: None,
             clock,
             token,
             warnings: Arc::default(),

@@ -25,6 +25,7 @@ mod auth;
 mod base_path;
 mod cache_mode;
 mod class_name;
+mod cluster;
 mod compat;
 mod compat_cache_counters;
 mod connections;

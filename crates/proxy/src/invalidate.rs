@@ -183,9 +183,13 @@ fn affected_partitions(server: &Server, audience: &Audience, source: Invalidatio
         (Audience::Account, _) => source.identity().account(),
     };
     let Some(account) = account else { return AffectedPartitions::All };
-    // The disk may hold entries of identities unknown here, which a later process may take for known ones. Set before
+    // Other gateways hold partitions of tokens that are unknown here.
+    if server.cache.is_shared() {
+        return AffectedPartitions::All;
+    }
+    // Disk and remote store may hold entries of identities unknown here, which a later process may take for known ones. Set before
     // the list is made, so that an identity registered after it sees the flag.
-    if server.cache.disk_stats().is_some()
+    if server.cache.outlives_process()
         && !(server.known_tokens.are_complete() && server.invalidation.partial_invalidation.is_allowed())
     {
         server.identities.revocations().mark_dirty();

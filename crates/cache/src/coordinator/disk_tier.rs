@@ -38,6 +38,8 @@ impl Coordinator {
 
 #[cfg(not(feature = "shuttle"))]
 pub(crate) use with_disk::DiskTier;
+#[cfg(not(feature = "shuttle"))]
+pub(super) use with_disk::cap_deadlines;
 
 #[cfg(not(feature = "shuttle"))]
 mod with_disk {
@@ -53,7 +55,6 @@ mod with_disk {
     use crate::disk::row::StoredEntry;
     use crate::disk::{Disk, DiskLookup, DiskSettings};
     use crate::load_reason::LoadReason;
-    use crate::lookup_flights::LookupFlights;
     use crate::policy::{EntryDeadlines, Validity};
     use crate::scope_hash::ScopeHashes;
     use crate::value::EntryParts;
@@ -61,7 +62,6 @@ mod with_disk {
     /// The disk tier, and what the coordinator needs for lookups in it.
     pub(crate) struct DiskTier {
         pub(crate) disk: Disk,
-        pub(crate) lookups: LookupFlights,
         sequence_map: Arc<SequenceMap>,
     }
 
@@ -89,13 +89,14 @@ mod with_disk {
                 clock: clock.clone(),
             };
             let disk = Disk::open(settings, clock.clone(), invalidation_replay, Arc::clone(&self.memory))?;
-            self.disk_tier = Some(DiskTier { disk, lookups: LookupFlights::default(), sequence_map });
+            self.disk_tier = Some(DiskTier { disk, sequence_map });
             Ok(())
         }
 
         /// Queues a newly stored entry for writing. It is written once the returned guard and its clones are dropped,
         /// that is when the responses that wait for it are delivered, or after a time limit.
         pub(crate) fn write_behind(&self, key: &Key, entry: &Arc<Entry>, older: OlderCopy) -> Option<DeliveryGuard> {
+            self.write_remotely(key, entry);
             let disk_tier = self.disk_tier.as_ref()?;
             let delivery_guard = DeliveryGuard::begin(entry, disk_tier.disk.delivery_observer());
             disk_tier.disk.enqueue_write(key, entry, disk_tier.sequence_map.sequence_at(entry.created()), older);
@@ -241,7 +242,7 @@ mod with_disk {
 
     /// Shortens the deadlines of a value that was stored before the clock was set back. Its age is unknown, so it is no
     /// longer fresh, and its stale and error windows count from now. Other deadlines stay as they are.
-    fn cap_deadlines(deadlines: EntryDeadlines, stored_ms: u64, now_ms: u64) -> EntryDeadlines {
+    pub(crate) fn cap_deadlines(deadlines: EntryDeadlines, stored_ms: u64, now_ms: u64) -> EntryDeadlines {
         if stored_ms <= now_ms.saturating_add(CLOCK_TOLERANCE_MS) {
             return deadlines;
         }

@@ -7,11 +7,14 @@
 
 mod confirm;
 mod disk_tier;
+mod remote_tier;
 
 use std::sync::Arc;
 
 #[cfg(not(feature = "shuttle"))]
 use self::disk_tier::DiskTier;
+#[cfg(not(feature = "shuttle"))]
+use self::remote_tier::RemoteTier;
 use crate::access_rhythm::AccessRhythm;
 use crate::clock::millis;
 use crate::counters::ClassCounters;
@@ -22,9 +25,12 @@ use crate::invalidation_index::InvalidationIndex;
 use crate::key::Key;
 use crate::load::{AbsentValue, LoadError, LoadedValue};
 use crate::load_reason::LoadReason;
+#[cfg(not(feature = "shuttle"))]
+use crate::lookup_flights::LookupFlights;
 use crate::memory_tier::MemoryTier;
 use crate::negative::{MAX_ABSENT_BYTES, NegativeCache, NegativeEntry};
 use crate::not_stored_reason::NotStoredReason;
+use crate::peer_trust::PeerTrust;
 use crate::policy::{EntryDeadlines, Policy, Validity, spread};
 use crate::sabotage;
 use crate::scope::{Invalidation, InvalidationMode, Scope};
@@ -42,6 +48,14 @@ pub(crate) struct Coordinator {
     /// The disk tier, if there is one.
     #[cfg(not(feature = "shuttle"))]
     pub(crate) disk_tier: Option<DiskTier>,
+    /// The remote tier, once one is attached.
+    #[cfg(not(feature = "shuttle"))]
+    pub(crate) remote_tier: std::sync::OnceLock<RemoteTier>,
+    /// Lookups on disk and in the remote store.
+    #[cfg(not(feature = "shuttle"))]
+    pub(crate) lookups: LookupFlights,
+    /// Whether entries may be served that another cache may have invalidated.
+    pub(crate) trust: PeerTrust,
 }
 
 /// What is needed to identify and count a load when it completes.
@@ -69,6 +83,11 @@ impl Coordinator {
             negative: Arc::new(NegativeCache::new(settings.max_negative_bytes)),
             #[cfg(not(feature = "shuttle"))]
             disk_tier: None,
+            #[cfg(not(feature = "shuttle"))]
+            remote_tier: std::sync::OnceLock::new(),
+            #[cfg(not(feature = "shuttle"))]
+            lookups: LookupFlights::default(),
+            trust: PeerTrust::default(),
             settings,
         }
     }
@@ -282,6 +301,19 @@ impl Coordinator {
 
     /// Invalidates. Once this returns, nothing whose load began before is fresh, stale or joinable.
     pub(crate) fn invalidate(&self, scope: &Scope, invalidation: &Invalidation, now_ms: u64) -> HybridTimestamp {
+        let ticket = self.begin_remote_invalidation(scope);
+        let stamp = self.invalidate_locally(scope, invalidation, now_ms);
+        self.invalidate_remotely(scope, invalidation, ticket);
+        stamp
+    }
+
+    /// Invalidates in memory and on disk only.
+    pub(crate) fn invalidate_locally(
+        &self,
+        scope: &Scope,
+        invalidation: &Invalidation,
+        now_ms: u64,
+    ) -> HybridTimestamp {
         let next_stamp = || self.hybrid_clock.next(now_ms);
         let stamp = self.invalidations.invalidate(ScopeHash::from_scope(scope), next_stamp, invalidation, now_ms);
         self.invalidate_on_disk(scope, EventTime { stamp, ms: now_ms }, invalidation);

@@ -16,9 +16,11 @@ const TAG_END: u8 = 0x1f;
 
 /// A body in the form in which it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct EncodedBody {
-    pub(crate) bytes: Bytes,
-    pub(crate) compressed: bool,
+pub struct EncodedBody {
+    /// Its bytes.
+    pub bytes: Bytes,
+    /// Whether they are compressed.
+    pub compressed: bool,
 }
 
 /// Encodes a body. Images and other binary bodies stay as they are, and so do bodies that would not shrink by at least

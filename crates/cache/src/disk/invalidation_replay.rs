@@ -38,7 +38,7 @@ pub(crate) struct KnownSequence {
 
 impl SequenceMap {
     /// Records that from `stamp` on invalidations up to `seq` are known.
-    fn step(&self, stamp: HybridTimestamp, seq: u64) {
+    pub(crate) fn step(&self, stamp: HybridTimestamp, seq: u64) {
         let steps = &mut self.lock().steps;
         if steps.len() >= MAX_STEPS {
             steps.pop_front();
@@ -47,7 +47,7 @@ impl SequenceMap {
     }
 
     /// Begins a new era, because from here on sequence numbers belong to another store.
-    fn forget(&self) {
+    pub(crate) fn forget(&self) {
         let mut steps = self.lock();
         steps.era += 1;
         steps.steps.clear();

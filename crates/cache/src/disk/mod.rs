@@ -34,7 +34,7 @@
 //! covers it. Clocks play no part in this.
 
 mod blobs;
-mod codec;
+pub(crate) mod codec;
 mod commit;
 mod disk_usage;
 pub mod error;
@@ -54,7 +54,7 @@ mod recovery;
 pub(crate) mod rewrite;
 pub(crate) mod row;
 mod schema;
-mod scope_codec;
+pub(crate) mod scope_codec;
 mod sequence_file;
 mod settings;
 mod shared;

@@ -1,39 +1,40 @@
-//! The start of a read: the disk is consulted where memory has nothing usable.
+//! The start of a read: disk and remote store are consulted where memory has nothing usable.
 
 use std::sync::Arc;
 
 use super::{CacheRead, RoundResult};
-use crate::cache_response::CacheDirective;
+use crate::cache_response::{CacheDirective, Tier};
 use crate::freshness::evaluate_freshness;
 use crate::load::Loader;
 use crate::lookup_flights::{LookupResult, LookupRole};
 use crate::negative::NegativeEntry;
-use crate::policy::Freshness;
+use crate::policy::{Freshness, Validity};
+use crate::value::Entry;
 
 impl<L: Loader, F: FnOnce() -> L> CacheRead<'_, L, F> {
-    /// Looks on disk if memory has no entry, or only one for failed loads. While a load is in progress, the disk has
-    /// already been consulted.
+    /// Looks on disk and in the remote store if memory has no entry, or only one for failed loads. While a load is in
+    /// progress, they have already been consulted.
     pub(super) async fn first_round(&mut self) -> RoundResult<L::Pass> {
         let engine = self.engine;
-        let Some(disk_tier) = &engine.coordinator.disk_tier else { return self.round() };
-        while self.may_be_on_disk() {
-            match disk_tier.lookups.join_or_lead(self.key) {
+        if !engine.coordinator.has_stores() {
+            return self.round();
+        }
+        while self.may_be_stored() {
+            match engine.coordinator.lookups.join_or_lead(self.key) {
                 LookupRole::Lead(leader) => {
-                    let (now_ms, is_last_resort) = (engine.clock.now_ms(), self.directive == CacheDirective::Offline);
-                    self.disk_entry =
-                        engine.coordinator.load_from_disk(self.key, &self.counters, now_ms, is_last_resort).await;
+                    self.lookup = self.look_up().await;
                     let round = self.round();
                     let flight = match &round {
                         RoundResult::Wait(wait) => Some(Arc::clone(&wait.follower.flight)),
                         RoundResult::Answer(_) | RoundResult::Again => None,
                     };
-                    leader.complete(LookupResult { entry: self.disk_entry.clone(), flight });
+                    leader.complete(LookupResult { stored: self.lookup.clone(), flight });
                     return round;
                 }
                 LookupRole::Follow(mut receiver) => {
                     let cached = receiver.wait_for(Option::is_some).await.ok().and_then(|cached| cached.clone());
                     if let Some(cached) = cached {
-                        (self.disk_entry, self.joinable_flight) = (cached.entry, cached.flight);
+                        (self.lookup, self.joinable_flight) = (cached.stored, cached.flight);
                         break;
                     }
                 }
@@ -42,7 +43,32 @@ impl<L: Loader, F: FnOnce() -> L> CacheRead<'_, L, F> {
         self.round()
     }
 
-    fn may_be_on_disk(&self) -> bool {
+    /// Looks on disk; in the remote store if the disk has no fresh entry. An entry that is not fresh is kept in case the
+    /// store has none.
+    async fn look_up(&self) -> Option<(Arc<Entry>, Tier)> {
+        let (engine, counters) = (self.engine, &self.counters);
+        let (now_ms, is_last_resort) = (engine.clock.now_ms(), self.directive == CacheDirective::Offline);
+        let on_disk = engine.coordinator.load_from_disk(self.key, counters, now_ms, is_last_resort).await;
+        let is_fresh = on_disk.as_ref().is_some_and(|entry| {
+            let validity = engine.coordinator.validity(entry);
+            matches!(evaluate_freshness(entry, self.policy, engine.clock.now_ms(), validity), Freshness::Fresh { .. })
+        });
+        if !is_fresh {
+            let now_ms = engine.clock.now_ms();
+            let found = engine.coordinator.load_remotely(self.key, counters, now_ms, is_last_resort).await;
+            let is_newer = |found: &Arc<Entry>| {
+                on_disk.as_ref().is_none_or(|on_disk| {
+                    found.created_ms() > on_disk.created_ms() || engine.coordinator.validity(on_disk) != Validity::Valid
+                })
+            };
+            if let Some(found) = found.filter(is_newer) {
+                return Some((found, Tier::Remote));
+            }
+        }
+        on_disk.map(|entry| (entry, Tier::Disk))
+    }
+
+    fn may_be_stored(&self) -> bool {
         let (coordinator, now_ms) = (&self.engine.coordinator, self.engine.clock.now_ms());
         let negative = coordinator.negative_entry(self.key, &self.scope_hashes, now_ms);
         if self.directive == CacheDirective::Any && matches!(negative.as_deref(), Some(NegativeEntry::Absent { .. })) {

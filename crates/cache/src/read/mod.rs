@@ -38,13 +38,15 @@ pub(crate) struct CacheRead<'a, L, F> {
     directive: CacheDirective,
     scope_hashes: ScopeHashes,
     arrived: EventTime,
+    /// Whether all invalidations of other caches were heard when the caller arrived.
+    arrived_trusted: bool,
     counters: Arc<ClassCounters>,
     /// Taken at most once: a caller starts at most one load.
     factory: Option<F>,
     miss_counted: bool,
-    /// The entry found on disk when this read began.
-    disk_entry: Option<Arc<Entry>>,
-    /// The flight that the leader of the disk lookup started or joined.
+    /// The entry found on disk or in the remote store when this read began, and the tier.
+    lookup: Option<(Arc<Entry>, Tier)>,
+    /// The flight that the leader of the lookup started or joined.
     joinable_flight: Option<Arc<Flight>>,
     loader: std::marker::PhantomData<fn() -> L>,
 }
@@ -80,12 +82,13 @@ impl<'a, L: Loader, F: FnOnce() -> L> CacheRead<'a, L, F> {
         now_ms: u64,
     ) -> Self {
         Self {
+            arrived_trusted: engine.coordinator.trust.holds(now_ms),
             arrived: engine.coordinator.arrival_time(now_ms),
             scope_hashes: ScopeHashes::from_key(key),
             counters: engine.counters.class_counters(key.namespace(), policy.class),
             factory: Some(factory),
             miss_counted: false,
-            disk_entry: None,
+            lookup: None,
             joinable_flight: None,
             loader: std::marker::PhantomData,
             engine,
@@ -128,18 +131,25 @@ impl<'a, L: Loader, F: FnOnce() -> L> CacheRead<'a, L, F> {
         self.round()
     }
 
-    /// The entry under the key, from memory or from the disk lookup at the start of this read, and its validity.
+    /// The entry under the key, from memory or from the lookup at the start of this read, and its validity.
     fn cached_entry(&self) -> Option<(Arc<Entry>, Validity)> {
-        let coordinator = &self.engine.coordinator;
-        coordinator
-            .get(self.key)
-            .or_else(|| self.disk_entry.clone().map(|entry| (Arc::clone(&entry), coordinator.validity(&entry))))
+        let (coordinator, now_ms) = (&self.engine.coordinator, self.engine.clock.now_ms());
+        let is_trusted = coordinator.trust.holds(now_ms);
+        let stored = coordinator.get(self.key).or_else(|| {
+            let (entry, _) = self.lookup.as_ref()?;
+            Some((Arc::clone(entry), coordinator.validity(entry)))
+        });
+        let (entry, validity) = stored?;
+        // What was loaded after this caller arrived is as new as what it could load itself.
+        let is_trusted = is_trusted || entry.created() > self.arrived.stamp;
+        let validity = coordinator.trust.judge(is_trusted, validity, entry.created_ms(), now_ms);
+        Some((entry, validity))
     }
 
     /// Tier of an entry.
     fn tier(&self, entry: &Arc<Entry>) -> Tier {
-        let is_from_disk = self.disk_entry.as_ref().is_some_and(|disk_tier| disk_tier.created() == entry.created());
-        if is_from_disk { Tier::Disk } else { Tier::Memory }
+        let lookup = self.lookup.as_ref().filter(|(stored, _)| stored.created() == entry.created());
+        lookup.map_or(Tier::Memory, |(_, tier)| *tier)
     }
 
     async fn rounds(&mut self, first: RoundResult<L::Pass>) -> ReadResult<L::Pass> {

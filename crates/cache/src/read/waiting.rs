@@ -43,7 +43,9 @@ impl<L: Loader, F: FnOnce() -> L> CacheRead<'_, L, F> {
 
     async fn finish(&mut self, wait: FlightWait<L::Pass>, finish: LoadOutcome) -> Option<ReadResult<L::Pass>> {
         let FlightWait { follower, load_reason, pass_receiver, replaces, .. } = wait;
-        if !self.engine.coordinator.serves(&follower.flight, &finish, &self.scope_hashes, self.arrived) {
+        // Without trust, only a load that began after this caller arrived is certain to know what it must.
+        let is_late = !self.arrived_trusted && self.arrived.stamp > follower.flight.created;
+        if is_late || !self.engine.coordinator.serves(&follower.flight, &finish, &self.scope_hashes, self.arrived) {
             return None;
         }
         let served = match (pass_receiver.is_some(), replaces) {
@@ -63,6 +65,13 @@ impl<L: Loader, F: FnOnce() -> L> CacheRead<'_, L, F> {
                 let reason = refusal.map(CacheStatusReason::NotStored).or(unconfirmed);
                 let response = CacheResponse::cached(entry, served, Tier::Source, (self.policy, now_ms), reason);
                 Some(Ok(response.with_delivery_guard(delivery_guard)))
+            }
+            #[cfg(not(feature = "shuttle"))]
+            LoadOutcome::Adopted { entry } => {
+                let now_ms = self.engine.clock.now_ms();
+                entry.record_loaded(now_ms);
+                let (joined, of) = (CacheStatus::Joined, (self.policy, now_ms));
+                Some(Ok(CacheResponse::cached(entry, joined, Tier::Remote, of, None)))
             }
             LoadOutcome::Confirmed { entry, delivery_guard } => {
                 let (now_ms, confirmed) = (self.engine.clock.now_ms(), Some(CacheStatusReason::Confirmed));

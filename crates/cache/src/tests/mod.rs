@@ -15,5 +15,6 @@ mod reads;
 mod refresh;
 mod regressions;
 mod set_back;
+mod shared;
 mod suspended;
 mod warming;

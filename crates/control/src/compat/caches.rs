@@ -7,13 +7,14 @@ use axum::Json;
 use axum::extract::State;
 use greenroom_cache::{Invalidation, Scope};
 use greenroom_dialect::class::Class;
+use greenroom_remote_store::StoreState;
 use http::HeaderMap;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{iso, merge, percent, seconds};
 use crate::compat_cache_counters::CompatCache;
-use crate::control::ApiState;
+use crate::control::{ApiState, ControlPlane};
 use crate::dashboard;
 use greenroom_proxy::internal_client::InternalCaller;
 use greenroom_proxy::read::origin_loader::class_tag;
@@ -53,7 +54,7 @@ struct Background {
     update_interval: u64,
 }
 
-/// Always disabled: there is no Redis, the cache is built in.
+/// The remote store. Without one the cache is built in, and the keys are its entries.
 #[derive(Debug, Serialize, ToSchema)]
 struct Redis {
     #[serde(rename = "type")]
@@ -61,6 +62,20 @@ struct Redis {
     enabled: bool,
     connected: bool,
     total_keys: u64,
+}
+
+impl Redis {
+    fn of(control: &ControlPlane) -> Self {
+        let entries = control.cache.stats().entries;
+        match control.store_status() {
+            None => Self { kind: "memory", enabled: false, connected: false, total_keys: entries },
+            Some(status) => {
+                let connected = status.state == StoreState::Connected;
+                let total_keys = status.total_keys.filter(|_| connected).unwrap_or(entries);
+                Self { kind: if connected { "redis" } else { "memory" }, enabled: true, connected, total_keys }
+            }
+        }
+    }
 }
 
 /// Result of clearing the caches.
@@ -88,12 +103,7 @@ pub(crate) async fn stats(State(state): State<Arc<ApiState>>) -> Json<CompatCach
     let now_ms = state.control.clock.now_ms();
     Json(CompatCachesResponse {
         caches: CompatCache::EVERY.iter().map(|cached| state.cache_row(*cached, now_ms)).collect(),
-        redis: Redis {
-            kind: "memory",
-            enabled: false,
-            connected: false,
-            total_keys: state.control.cache.stats().entries,
-        },
+        redis: Redis::of(&state.control),
         redis_keys_expected: [
             "plex:activities",
             "plex:sessions",
@@ -119,11 +129,12 @@ pub(crate) async fn clear(State(state): State<Arc<ApiState>>) -> Json<CompatClea
         }
     }
     state.control.compat_cache_counters.reset();
-    state.control.cache.flush_invalidations().await;
+    let is_heard = state.control.cache.flush_invalidations().await;
+    let is_connected = state.control.store_status().is_some_and(|status| status.state == StoreState::Connected);
     state.control.dashboard.request_refresh();
     tracing::info!("caches of the compatibility endpoints invalidated");
     let message = "All caches cleared successfully".to_owned();
-    Json(CompatClearResponse { success: true, message, redis_cleared: false })
+    Json(CompatClearResponse { success: true, message, redis_cleared: is_connected && is_heard })
 }
 
 /// Loads everything from the servers now and reports the result.

@@ -40,7 +40,7 @@ impl ControlPlane {
     /// Warnings about the process itself.
     pub(crate) fn own_warnings(&self) -> impl Iterator<Item = ServerWarning> {
         let active = self.warnings.active().into_iter().chain(cache_setup::disk_warnings(&self.cache));
-        active.map(|warning| ServerWarning::new(None, warning))
+        active.chain(self.store_warnings()).map(|warning| ServerWarning::new(None, warning))
     }
 
     /// All warnings: outages first, then the others by urgency.

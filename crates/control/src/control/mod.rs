@@ -37,6 +37,7 @@ use greenroom_proxy::otlp::OtlpExporter;
 use greenroom_proxy::server::Server;
 use greenroom_proxy::stored_responses::StorePaths;
 use greenroom_proxy::ttl_overrides;
+use greenroom_remote_store::RedisStore;
 use greenroom_state::app_tokens::AppTokens;
 use greenroom_state::control_tokens::TokenStore;
 use greenroom_state::file_watch::FileReloader;
@@ -59,6 +60,8 @@ pub struct ControlPlane {
     pub(crate) warnings: Arc<Warnings>,
     /// Playlists, with the libraries and their track matching.
     pub playlists: Arc<PlaylistService>,
+    /// The remote store, if there is one.
+    pub(crate) remote_store: Option<Arc<RedisStore>>,
     /// Sends notifications.
     pub(crate) notifier: Arc<Notifier>,
     /// Trace exporter.
@@ -114,6 +117,7 @@ impl ControlPlane {
         Self {
             servers: deps.servers.into_iter().map(managed).collect(),
             cache: deps.cache,
+            remote_store: deps.remote_store,
             token: deps.token,
             warnings: deps.warnings,
             playlists: deps.playlists,

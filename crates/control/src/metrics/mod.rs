@@ -24,6 +24,7 @@ use prometheus_client::encoding::{DescriptorEncoder, text};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 
+use crate::cluster;
 use crate::control::{ApiState, ControlPlane};
 use crate::jobs;
 use crate::metrics::format::MetricsFormat;
@@ -32,6 +33,7 @@ use encoder::MetricsEncoder;
 use greenroom_app_cache::AppCacheReport;
 use greenroom_folder::folder_status::FolderReport;
 use greenroom_notifications::NotificationStats;
+use greenroom_remote_store::{StoreState, StoreStatus};
 use greenroom_statistics::TodaySummary;
 use greenroom_sync::index::LibraryReport;
 use greenroom_sync::matching::counters::MatchCounter;
@@ -77,6 +79,8 @@ pub(super) struct MetricsSnapshot {
     pub(super) file_work_refused: Vec<(&'static str, u64)>,
     pub(super) jobs: Vec<jobs::JobReport>,
     pub(super) today: TodaySummary,
+    /// The remote store, if there is one.
+    pub(super) remote_store: Option<StoreStatus>,
 }
 
 impl MetricsSnapshot {
@@ -101,7 +105,26 @@ impl MetricsSnapshot {
             file_work_refused: control.file_work_refused(),
             jobs: control.job_reports(),
             today: control.statistics.today(None),
+            remote_store: control.store_status(),
         }
+    }
+
+    /// The remote store and the gateways that share it.
+    fn remote_store(&self, out: &mut MetricsEncoder<'_>) -> fmt::Result {
+        let Some(status) = &self.remote_store else { return Ok(()) };
+        let is_connected = u64::from(status.state == StoreState::Connected);
+        let live = status.peers.iter().filter(|peer| peer.lease_ms > 0).count();
+        out.gauge("remote_connected", "1 while the remote store is used, else 0", is_connected)?;
+        let help = "1 while the cache is served, 0 while other gateways cannot be heard";
+        out.gauge("remote_trusted", help, u64::from(status.trusted))?;
+        out.gauge("remote_gateways", "Other live gateways that share the remote store", live as u64)?;
+        out.gauge("remote_queued", "Responses waiting to be written to the remote store", status.queued)?;
+        out.gauge("remote_keys", "Keys in the remote store", status.total_keys.unwrap_or(0))?;
+        out.gauge("remote_latency_us", "Last round trip to the remote store", status.latency_us)?;
+        for (name, help, count) in cluster::counters(status) {
+            out.counters(name, help, [([], count)])?;
+        }
+        Ok(())
     }
 
     /// Results of started work.
@@ -168,6 +191,7 @@ impl Collector for MetricsSnapshot {
                 out.counters(name, help, [([], count)])?;
             }
         }
+        self.remote_store(&mut out)?;
         out.gauge("cache_loads_under_way", "Loads in progress", engine.loads_under_way)?;
         self.outcomes(&mut out)?;
         let help = "Statistics rows dropped or merged because a limit was reached";

@@ -14,7 +14,7 @@ use crate::control::ApiState;
 use crate::error::Problem;
 use crate::{api, decisions, health, libraries, live_api, metrics, middleware, policies, stored_api, warnings};
 use crate::{
-    cache_mode, compat, dashboard_api, folders_api, history_api, jobs_api, matching_api, notifications_api,
+    cache_mode, cluster, compat, dashboard_api, folders_api, history_api, jobs_api, matching_api, notifications_api,
     playlists_api, statistics_api, web,
 };
 
@@ -95,6 +95,7 @@ fn documented_routes() -> OpenApiRouter<Arc<ApiState>> {
         .routes(routes!(policies::list, policies::change, policies::reset))
         .routes(routes!(policies::invalidate))
         .routes(routes!(warnings::list))
+        .routes(routes!(cluster::show))
         .routes(routes!(decisions::last))
         .routes(routes!(statistics_api::rows))
         .routes(routes!(statistics_api::series))

@@ -139,6 +139,7 @@ fn full_snapshot() -> MetricsSnapshot {
     });
     MetricsSnapshot {
         stats: CumulativeStats { servers: vec![server], apps: vec![app], engine, warnings: warnings.into() },
+        remote_store: Some(greenroom_remote_store::StoreStatus::default()),
         refused: vec![("token-wrong", 1)],
         matched: vec![("exact", 1)],
         matching_sizes: (1, 1),

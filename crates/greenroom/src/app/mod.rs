@@ -3,6 +3,7 @@
 
 mod app_caches;
 mod process_description;
+mod remote_store;
 mod server_listener;
 mod services;
 mod suspends;
@@ -46,8 +47,10 @@ use greenroom_state::warnings::Warnings;
 use greenroom_statistics::Statistics;
 use greenroom_sync::index::Libraries;
 use process_description::ProcessDescription;
+use remote_store::{RemoteStoreService, identity_key};
 use server_listener::open_certificate;
 use services::ProcessServices;
+use suspends::follow_suspends;
 
 /// Time that requests in flight may take to finish after the stop signal.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
@@ -89,6 +92,7 @@ pub struct Process {
     listener_handover: Mutex<Option<ListenerHandover>>,
     /// Keeps other processes from the data directory until everything is written.
     lock: Arc<Ownership>,
+    remote_store: RemoteStoreService,
 }
 
 /// What every part of the process depends on.
@@ -110,6 +114,9 @@ struct ProcessContext {
     notifier: Arc<Notifier>,
     traces: Arc<OtlpExporter>,
     cache: Cache,
+    /// The key of this data directory, by which media servers know this installation.
+    own_key: HashKey,
+    remote_store: RemoteStoreService,
 }
 
 impl Process {
@@ -187,6 +194,7 @@ impl Process {
             data_dir: context.data_dir.path().to_owned(),
             listener_handover: Mutex::new(Some(handover)),
             lock: context.lock,
+            remote_store: context.remote_store,
         })
     }
 
@@ -242,6 +250,7 @@ impl Process {
         if let Err(reason) = written.unwrap_or_else(|_| Err("the disk does not respond".to_owned())) {
             tracing::warn!(reason, "the last minutes of statistics could not be written");
         }
+        self.remote_store.stop().await;
         let lost = self.cache.close_disk().await;
         if lost > 0 {
             tracing::warn!(lost, "the disk was too slow at shutdown: some cached responses were not written");
@@ -284,7 +293,8 @@ impl ProcessContext {
             warnings.raise(warning);
         }
         let state = Arc::new(StatePersistence::open(data_dir.path(), &warnings));
-        let secrets = (data_dir.identity_key()?, data_dir.webhook_secret()?);
+        let own_key = data_dir.identity_key()?;
+        let secrets = (identity_key(settings, own_key), data_dir.webhook_secret()?);
         let token = data_dir.control_token()?;
         let bypasses = Bypasses::open(&data_dir);
         let ttl_overrides = ttl_overrides::TtlOverrideStore::new(data_dir.path());
@@ -294,6 +304,7 @@ impl ProcessContext {
         let notifier = Arc::new(Notifier::new(settings.notification_targets.clone(), &clock, &warnings));
         let traces = Arc::new(OtlpExporter::new(settings.tracing.clone(), &clock));
         let cache = cache_setup::open(&memory, disk, &clock, &tasks, &warnings);
+        let remote_store = RemoteStoreService::open(settings, &own_key, (data_dir.path(), has_store), &clock, &cache)?;
         Ok(Self {
             data_dir,
             clock,
@@ -311,6 +322,8 @@ impl ProcessContext {
             notifier,
             traces,
             cache,
+            own_key,
+            remote_store,
         })
     }
 
@@ -330,6 +343,7 @@ impl ProcessContext {
             image_url_signer: ImageUrlSigner::new(&self.secrets.0),
             servers: servers.to_vec(),
             cache: self.cache.clone(),
+            remote_store: self.remote_store.store.clone(),
             clock: self.clock.clone(),
             token: TokenStore::open(self.data_dir.clone())?,
             warnings: Arc::clone(&self.warnings),

@@ -68,7 +68,8 @@ impl ProcessContext {
         });
         let (clock, tasks, stop) = (self.clock.clone(), self.tasks.clone(), self.stop.clone());
         let origin = Origin::new(server_settings, clock, tasks, stop, event_listener)?;
-        let mut server = Server::with_origin(origin, self.cache.clone(), self.secrets.clone());
+        let server = Server::with_origin(origin, self.cache.clone(), self.secrets.clone());
+        let mut server = server.with_device_of(self.own_key);
         server.modes.bypasses = Arc::clone(&self.bypasses);
         server.share_bodies(bodies);
         server.known_tokens = self.state.known_tokens();

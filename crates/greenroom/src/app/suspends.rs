@@ -1,4 +1,4 @@
-//! Suspends of the machine.
+//! The clock follows suspends of the machine.
 
 use greenroom_cache::{Clock, ClockEvent};
 use tokio_util::sync::CancellationToken;

@@ -5,6 +5,7 @@ mod api_problem;
 mod backup;
 mod build;
 mod cache;
+mod cluster;
 mod completions;
 mod config;
 mod config_option;
@@ -123,6 +124,9 @@ enum Command {
     /// Test the notification targets
     #[command(subcommand)]
     Notices(notices::NoticesCommand),
+    /// Make the key that gateways share, or show the remote store and the gateways that share it
+    #[command(subcommand)]
+    Cluster(cluster::ClusterCommand),
     /// Save state and keys, but not the cache, to a file; also while the gateway runs
     Backup(backup::BackupArgs),
     /// Restore a backup, while no gateway runs
@@ -265,6 +269,7 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Command::Policies(options) => policies::policies(&options),
         Command::Invalidate(options) => policies::invalidate(&options),
         Command::Jobs(options) => jobs::jobs(&options),
+        Command::Cluster(command) => cluster::run(&command),
         Command::Folder(options) => folder::folder(&options),
     };
     ExitCode::from(code)

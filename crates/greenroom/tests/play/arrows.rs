@@ -8,7 +8,7 @@ use serde_json::Value;
 
 /// Allowed dependencies: the program may use everything, each other crate only the crates below it. A crate that is not
 /// named here may not exist.
-const ALLOWED: [(&str, &[&str]); 23] = [
+const ALLOWED: [(&str, &[&str]); 25] = [
     (
         "greenroom",
         &[
@@ -27,6 +27,7 @@ const ALLOWED: [(&str, &[&str]); 23] = [
             "greenroom-origin",
             "greenroom-prefetch",
             "greenroom-proxy",
+            "greenroom-remote-store",
             "greenroom-request-log",
             "greenroom-simulator",
             "greenroom-state",
@@ -53,6 +54,7 @@ const ALLOWED: [(&str, &[&str]); 23] = [
             "greenroom-notifications",
             "greenroom-origin",
             "greenroom-proxy",
+            "greenroom-remote-store",
             "greenroom-request-log",
             "greenroom-state",
             "greenroom-statistics",
@@ -107,6 +109,7 @@ const ALLOWED: [(&str, &[&str]); 23] = [
             "greenroom-state",
         ],
     ),
+    ("greenroom-remote-store", &["greenroom-cache", "greenroom-config", "greenroom-dialect"]),
     ("greenroom-request-log", &["greenroom-cache", "greenroom-dialect", "greenroom-origin"]),
     ("greenroom-simulator", &["greenroom-simulator-backend"]),
     ("greenroom-simulator-backend", &[]),
@@ -150,10 +153,10 @@ const OF_THE_ENGINE: [(&str, &[&str]); 3] = [
 const BANNED: [&str; 6] = ["common", "core", "utils", "types", "helpers", "prelude"];
 
 /// Crates that may never become a dependency, with the reason.
-const FORBIDDEN: [(&str, &[&str]); 19] = [
+const FORBIDDEN: [(&str, &[&str]); 21] = [
     ("greenroom-app-cache", &["greenroom-dialect", "greenroom-state", "http", "hyper", "axum"]),
     ("greenroom-app-cache-api", &["hyper", "rusqlite"]),
-    ("greenroom-cache", &["http", "hyper", "axum"]),
+    ("greenroom-cache", &["http", "hyper", "axum", "redis"]),
     ("greenroom-config", &["tokio", "hyper", "axum", "rusqlite"]),
     ("greenroom-dialect", &["axum", "hyper", "tokio", "rusqlite"]),
     ("greenroom-doctor", &["axum", "rusqlite"]),
@@ -165,6 +168,7 @@ const FORBIDDEN: [(&str, &[&str]); 19] = [
     ("greenroom-origin", &["axum", "rusqlite"]),
     ("greenroom-prefetch", &["hyper", "axum", "rusqlite"]),
     ("greenroom-proxy", &["axum"]),
+    ("greenroom-remote-store", &["http", "hyper", "axum", "rusqlite"]),
     ("greenroom-request-log", &["http", "hyper", "axum", "rusqlite"]),
     ("greenroom-simulator", &["axum"]),
     ("greenroom-simulator-backend", &["axum"]),

@@ -55,6 +55,7 @@ mod remote;
 mod request_bodies;
 mod restarts;
 mod rooms;
+mod shared_store;
 mod shrunk;
 mod slept;
 mod sockets;

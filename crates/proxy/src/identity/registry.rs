@@ -196,6 +196,11 @@ impl IdentityRegistry {
         Partition::new(HEXLOWER.encode(&self.hash(token)))
     }
 
+    /// The id of another installation, by its key.
+    pub fn device_id_of(server: &str, key: HashKey) -> String {
+        HEXLOWER.encode(&TokenHasher { key, server: server.to_owned() }.device())
+    }
+
     /// The id by which this installation is known to the server: random once per data directory, as the key is.
     pub fn device_id(&self) -> String {
         HEXLOWER.encode(&self.context.hasher.device())

@@ -44,6 +44,11 @@ pub struct ImageLoader<L> {
 impl<L: Loader + Clone> Loader for ImageLoader<L> {
     type Pass = L::Pass;
 
+    /// Nothing is stored under an identity's own key.
+    fn is_replaceable(&self) -> bool {
+        false
+    }
+
     async fn load(&self, reason: LoadReason, _old: Option<Arc<Entry>>) -> Result<LoadResult<Self::Pass>, LoadError> {
         let inner = || self.inner.clone();
         if reason == LoadReason::Prefetch {

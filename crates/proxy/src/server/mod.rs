@@ -147,6 +147,17 @@ impl Server {
         }
     }
 
+    /// The same server, known to the media server by the id of this installation, where the key that hides identities is
+    /// shared with others. Before anything else refers to the server.
+    #[must_use]
+    pub fn with_device_of(mut self, installation: HashKey) -> Self {
+        let device_id = IdentityRegistry::device_id_of(self.name(), installation);
+        if let Some(origin) = Arc::get_mut(&mut self.origin) {
+            origin.set_device_id(device_id);
+        }
+        self
+    }
+
     /// Counts request bodies held for its clients in this pool of the process as well.
     pub fn share_bodies(&mut self, process: &Arc<BytePool>) {
         self.limits.bodies =
@@ -269,7 +280,7 @@ impl Server {
         }
         self.purge_outdated();
         let is_new = !identity.is_anonymous() && identity.take_is_new();
-        if is_new && self.invalidation.partial_invalidation.is_persisted() && self.cache.disk_stats().is_some() {
+        if is_new && self.invalidation.partial_invalidation.is_persisted() && self.cache.outlives_process() {
             self.forget_token(&identity);
         }
         identity

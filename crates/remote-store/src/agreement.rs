@@ -1,0 +1,172 @@
+//! What a gateway concludes from an answer of the store. Pure: no clock, no connection.
+//!
+//! **Why no gateway serves what another's completed write made wrong.** The store numbers invalidations. A write is
+//! answered once every gateway on the store's list has heard its number, or is off the list because its lease ended by
+//! the store's clock. A gateway trusts its cache until the lease it asked for would end, counted from *before* it asked,
+//! by its own monotonic clock and shortened by [`LEASE_MARGIN_PERCENT`]: so its trust ends before its lease does. A lease
+//! is only renewed if the gateway has heard what it was told a heartbeat ago. A store that lost numbers is noticed by the number and its token, or because
+//! its marks are not all there: it begins another epoch, in which no older entry is served. A store that is another process
+//! than before (its run id) may have lost leases: it acknowledges no write before every lease that it gave has ended.
+
+use std::time::Duration;
+
+use crate::sabotage;
+
+/// Trust ends this much earlier than the lease, in percent of it: clocks of two machines do not run equally fast.
+const LEASE_MARGIN_PERCENT: u32 = 10;
+
+/// Where a gateway stands in the sequence.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SequencePosition {
+    /// Epoch of the sequence; zero if none was ever heard.
+    pub epoch: u64,
+    /// The newest number heard.
+    pub heard: u64,
+    /// Token of that number; empty if unknown.
+    pub token: String,
+}
+
+/// A number in the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogEntry {
+    /// The number.
+    pub seq: u64,
+    /// Who made it, and that gateway's ticket.
+    pub token: String,
+    /// The scope, encoded.
+    pub scope: String,
+    /// Whether it purges.
+    pub purges: bool,
+    /// For how long nothing covered may be stored, how long its grace period is, and the fresh time in it, in
+    /// milliseconds.
+    pub durations_ms: [u64; 3],
+}
+
+/// Another gateway.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Peer {
+    /// Its name.
+    pub name: String,
+    /// The newest number it has heard.
+    pub heard: u64,
+    /// Time until its lease ends; zero if it has.
+    pub lease_ms: u64,
+}
+
+/// Answer to a heartbeat.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tidings {
+    /// The store's clock, in milliseconds since 1970.
+    pub now_ms: u64,
+    /// The current epoch.
+    pub epoch: u64,
+    /// The newest number.
+    pub seq: u64,
+    /// What entries in the store must have known.
+    pub floor: u64,
+    /// Whether the lease was renewed.
+    pub renewed: bool,
+    /// Whether numbers that were not heard are gone from the log.
+    pub gap: bool,
+    /// Every other live gateway has heard this.
+    pub acked: u64,
+    /// The other gateways.
+    pub peers: Vec<Peer>,
+    /// Numbers not heard yet, from the first on.
+    pub entries: Vec<LogEntry>,
+}
+
+/// How a gateway catches up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CatchUp {
+    /// It applies the numbers it was told, if any.
+    Log,
+    /// It reads the marks of what it has not heard, and invalidates their scopes.
+    Marks,
+    /// What it has cached may be older than numbers that no one can tell it: it invalidates everything, and reads the
+    /// marks.
+    Everything,
+    /// It has nothing cached: it reads the marks.
+    Start,
+}
+
+/// How to catch up. `has_past` is whether something may be cached here from before this session, `is_first` whether this
+/// process has read no marks yet.
+pub fn plan_catch_up(standing: &SequencePosition, tidings: &Tidings, has_past: bool, is_first: bool) -> CatchUp {
+    if standing.epoch == 0 {
+        return if has_past { CatchUp::Everything } else { CatchUp::Start };
+    }
+    if standing.epoch != tidings.epoch && !sabotage::is_disabled("epoch") {
+        return CatchUp::Everything;
+    }
+    match (tidings.gap || is_first, tidings.floor > standing.heard) {
+        (true, true) => CatchUp::Everything,
+        (true, false) => CatchUp::Marks,
+        (false, _) => CatchUp::Log,
+    }
+}
+
+/// Until when entries may be served, if this answer allows it: counted from before the question was sent.
+pub fn trust_end_ms(sent_ms: u64, tidings: &Tidings, heard: u64, lease: Duration) -> Option<u64> {
+    let certain = lease * (100 - LEASE_MARGIN_PERCENT) / 100;
+    let certain = if sabotage::is_disabled("fence") { Duration::MAX } else { certain };
+    let certain_ms = u64::try_from(certain.as_millis()).unwrap_or(u64::MAX);
+    (tidings.renewed && heard >= tidings.seq).then(|| sent_ms.saturating_add(certain_ms))
+}
+
+/// Whether a write with this number may be answered.
+pub fn is_acknowledged(tidings: &Tidings, seq: u64) -> bool {
+    tidings.acked >= seq || sabotage::is_disabled("wait")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tidings(epoch: u64, seq: u64) -> Tidings {
+        Tidings {
+            now_ms: 0,
+            epoch,
+            seq,
+            floor: 0,
+            renewed: true,
+            gap: false,
+            acked: seq,
+            peers: Vec::new(),
+            entries: Vec::new(),
+        }
+    }
+
+    fn standing(epoch: u64, heard: u64) -> SequencePosition {
+        SequencePosition { epoch, heard, token: String::new() }
+    }
+
+    #[test]
+    fn a_gateway_with_a_past_but_no_memory_of_the_sequence_distrusts_what_it_has() {
+        assert_eq!(plan_catch_up(&SequencePosition::default(), &tidings(1, 5), true, true), CatchUp::Everything);
+        assert_eq!(plan_catch_up(&SequencePosition::default(), &tidings(1, 5), false, true), CatchUp::Start);
+    }
+
+    #[test]
+    fn another_epoch_means_that_numbers_were_lost() {
+        assert_eq!(plan_catch_up(&standing(1, 5), &tidings(2, 0), false, false), CatchUp::Everything);
+    }
+
+    #[test]
+    fn a_trimmed_log_is_made_up_by_the_marks_unless_they_were_dropped_too() {
+        let trimmed = Tidings { gap: true, floor: 5, ..tidings(1, 9) };
+        assert_eq!(plan_catch_up(&standing(1, 5), &trimmed, false, false), CatchUp::Marks);
+        assert_eq!(plan_catch_up(&standing(1, 4), &trimmed, false, false), CatchUp::Everything);
+        assert_eq!(plan_catch_up(&standing(1, 4), &tidings(1, 9), false, false), CatchUp::Log);
+        let restarted = plan_catch_up(&standing(1, 4), &tidings(1, 9), true, true);
+        assert_eq!(restarted, CatchUp::Marks, "a new process has no marks yet");
+    }
+
+    #[test]
+    fn trust_needs_a_renewed_lease_and_every_number_and_ends_before_the_lease() {
+        let lease = Duration::from_secs(3);
+        assert_eq!(trust_end_ms(1_000, &tidings(1, 4), 4, lease), Some(3_700));
+        assert_eq!(trust_end_ms(1_000, &tidings(1, 5), 4, lease), None, "a number is missing");
+        assert_eq!(trust_end_ms(1_000, &Tidings { renewed: false, ..tidings(1, 4) }, 4, lease), None);
+    }
+}

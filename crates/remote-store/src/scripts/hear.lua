@@ -1,0 +1,65 @@
+-- Registers a gateway, and tells it what it has not heard. Everything of the agreement is in one slot.
+local meta, log, marks = KEYS[1], KEYS[2], KEYS[3]
+local id, name, my_epoch = ARGV[1], ARGV[2], ARGV[3]
+local heard, token, lease = tonumber(ARGV[4]), ARGV[5], tonumber(ARGV[6])
+local exclusive, proposal, most = ARGV[7], ARGV[8], tonumber(ARGV[9])
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local head = redis.call('HMGET', meta, 'epoch', 'seq', 'floor', 'marks', 'born', 'run')
+local epoch, seq, floor = head[1], tonumber(head[2] or 0), tonumber(head[3] or 0)
+local born = tonumber(head[5] or 0)
+-- Numbers that were assigned are lost if there are none, if marks are missing, or if this gateway heard others.
+local lost = not epoch or redis.call('ZCARD', marks) ~= tonumber(head[4] or 0)
+if not lost and epoch == my_epoch and heard > 0 then
+  if heard > seq then
+    lost = true
+  elseif token ~= '' then
+    local at = redis.call('XRANGE', log, heard .. '-1', heard .. '-1')
+    lost = at[1] ~= nil and at[1][2][2] ~= token
+  end
+end
+if lost then
+  redis.call('DEL', meta, log, marks)
+  epoch, seq, floor, born = proposal, 0, 0, now
+  redis.call('HSET', meta, 'format', 1, 'epoch', epoch, 'seq', 0, 'floor', 0, 'marks', 0, 'born', now)
+end
+-- Another process than before: a restart or a failover, which may have lost leases.
+local run = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)') or ''
+if run ~= head[6] or lost then
+  born = now
+  redis.call('HSET', meta, 'run', run, 'born', now)
+end
+if epoch ~= my_epoch then heard = 0 end
+local acked, peers, mine, taken = seq, {}, nil, nil
+local fields = redis.call('HGETALL', meta)
+for at = 1, #fields, 2 do
+  if string.sub(fields[at], 1, 2) == 'p:' then
+    local peer = string.sub(fields[at], 3)
+    local deadline, its_heard, seen, alone, its_name = string.match(fields[at + 1], '^(%d+);(%d+);(%d+);(%d);(.*)$')
+    deadline, its_heard = tonumber(deadline or 0), tonumber(its_heard or 0)
+    if peer == id then
+      mine = { deadline, tonumber(seen or 0) }
+    elseif deadline > now then
+      if exclusive == '1' or alone == '1' then taken = its_name end
+      acked = math.min(acked, its_heard)
+      peers[#peers + 1] = { peer, its_name, its_heard, deadline - now }
+    elseif deadline + 3600000 < now then
+      redis.call('HDEL', meta, fields[at])
+    else
+      peers[#peers + 1] = { peer, its_name or '', its_heard, 0 }
+    end
+  end
+end
+if taken then return { 'taken', taken } end
+-- A gateway that does not hear what it was told a heartbeat ago does not go on as live.
+local renewed = (not mine) or heard >= mine[2] or epoch ~= my_epoch
+local deadline = renewed and now + lease or mine[1]
+redis.call('HSET', meta, 'p:' .. id, string.format('%d;%d;%d;%s;%s', deadline, heard, seq, exclusive, name))
+-- Gateways whose leases were lost may serve until those would have ended.
+if exclusive ~= '1' and now < born + lease then acked = 0 end
+local entries, gap = {}, 0
+if epoch == my_epoch and heard < seq then
+  entries = redis.call('XRANGE', log, (heard + 1) .. '-1', '+', 'COUNT', most)
+  if not entries[1] or entries[1][1] ~= (heard + 1) .. '-1' then entries, gap = {}, 1 end
+end
+return { 'ok', now, epoch, seq, floor, renewed and 1 or 0, gap, acked, peers, entries }

@@ -1,0 +1,384 @@
+//! The coordinating task: connects, hears and announces, and says what may be trusted. Everything it concludes is decided
+//! in `agreement`.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use greenroom_cache::Cache;
+use greenroom_cache::remote::SharedInvalidation;
+use redis::Value;
+use tokio_util::sync::CancellationToken;
+
+use crate::agreement::{CatchUp, LogEntry, SequencePosition, Tidings, is_acknowledged, plan_catch_up, trust_end_ms};
+use crate::connection::explain;
+use crate::handshake::{connect, read_info};
+use crate::invalidation_queue::InvalidationBatch;
+use crate::log_watch::LogWatch;
+use crate::reply::{AnnounceReply, HearReply, MarkList, join_mark, read_announce, read_hear, read_marks};
+use crate::scripts;
+use crate::status::{StoreState, count};
+use crate::store::{OpenStore, RedisStore, millis};
+
+/// Heartbeats in the time of a lease.
+const BEATS_PER_LEASE: u32 = 3;
+/// Waits before another attempt to connect, growing from the first to the last.
+const FIRST_RETRY: Duration = Duration::from_millis(250);
+const LAST_RETRY: Duration = Duration::from_secs(5);
+/// Waits while other gateways have not heard yet, growing from the first to the last.
+const FIRST_POLL: Duration = Duration::from_millis(1);
+const LAST_POLL: Duration = Duration::from_millis(25);
+/// Numbers told at a time.
+const MAX_TOLD: usize = 512;
+/// Invalidations announced at a time: a script must not keep the store from others.
+const MAX_ANNOUNCED: usize = 256;
+/// Scopes whose marks the store keeps.
+const MAX_MARKS: usize = 20_000;
+/// Numbers the log keeps, about.
+const MAX_LOG: usize = 10_000;
+/// End of the log in which holds are looked for at the start.
+const LOG_TAIL: usize = 256;
+/// Interval at which the store is asked for its own figures.
+const INFO_INTERVAL: Duration = Duration::from_secs(10);
+/// Bits of an epoch: Lua's numbers are exact up to 53.
+const EPOCH_MASK: u64 = (1 << 48) - 1;
+
+/// Why a session ended.
+pub(crate) enum SessionEnd {
+    Stopped,
+    Lost(String),
+    Taken(String),
+}
+
+/// One connection's session.
+pub(crate) struct Session<'a> {
+    store: &'a Arc<RedisStore>,
+    cache: &'a Cache,
+    open: OpenStore,
+    standing: SequencePosition,
+    /// Numbers that must be acknowledged: how many were queued, and the number.
+    waiting: Option<(u64, u64)>,
+    info_due_ms: u64,
+    is_first: bool,
+}
+
+/// Connects again and again until `stop`.
+pub(crate) async fn run(store: &Arc<RedisStore>, cache: &Cache, stop: &CancellationToken) {
+    let mut standing = store.record.as_ref().map(|record| record.standing.clone()).unwrap_or_default();
+    let (mut retry, mut is_first, mut is_warned) = (FIRST_RETRY, true, false);
+    if store.is_behind.load(Ordering::Acquire) {
+        // Invalidations were made before the restart that the store never got.
+        store.invalidations.push_everything();
+    }
+    loop {
+        let end = match connect(store).await {
+            Ok(open) => {
+                let mut session = Session { store, cache, open, standing, waiting: None, info_due_ms: 0, is_first };
+                let end = session.run(stop).await;
+                (standing, is_first) = (session.standing, session.is_first);
+                end
+            }
+            Err(reason) => SessionEnd::Lost(reason),
+        };
+        store.is_ready.store(false, Ordering::Release);
+        let was_connected = store.open.lock().take().is_some();
+        if was_connected {
+            (retry, is_warned) = (FIRST_RETRY, false);
+        }
+        let (state, wait) = match end {
+            SessionEnd::Stopped => return,
+            SessionEnd::Lost(reason) => {
+                warn_once(&mut is_warned, &reason);
+                (StoreState::Away(reason), retry)
+            }
+            SessionEnd::Taken(by) => {
+                warn_taken(&mut is_warned, store, &by);
+                (StoreState::Taken { by }, store.settings.peer_timeout)
+            }
+        };
+        store.published.lock().state = state;
+        retry = (retry * 2).min(LAST_RETRY);
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            () = stop.cancelled() => return,
+        }
+    }
+}
+
+fn warn_once(is_warned: &mut bool, reason: &str) {
+    if !std::mem::replace(is_warned, true) {
+        tracing::warn!(reason, "the remote store is away; answers come from memory, disk and the media server");
+    }
+}
+
+fn warn_taken(is_warned: &mut bool, store: &RedisStore, by: &str) {
+    if !std::mem::replace(is_warned, true) {
+        tracing::warn!(
+            prefix = store.settings.prefix,
+            gateway = by,
+            "another gateway uses this prefix of the remote store; this one runs without it. Give each its own \
+             store.redis.prefix, or set store.redis.shared = true on all of them, with one cluster key"
+        );
+    }
+}
+
+impl Session<'_> {
+    async fn run(&mut self, stop: &CancellationToken) -> SessionEnd {
+        let mut watch = LogWatch::new(self.store);
+        let mut poll = FIRST_POLL;
+        loop {
+            match self.beat().await {
+                Ok(None) => {}
+                Ok(Some(end)) => return end,
+                Err(reason) => return SessionEnd::Lost(reason),
+            }
+            if self.store.open.lock().replace(self.open.clone()).is_none() {
+                self.store.published.lock().state = StoreState::Connected;
+                tracing::info!(kind = self.open.connection.kind(), "connected to the remote store");
+            }
+            let beat = self.store.settings.peer_timeout / BEATS_PER_LEASE;
+            let wait = if self.waiting.is_some() { poll } else { beat };
+            poll = if self.waiting.is_some() { (poll * 2).min(LAST_POLL) } else { FIRST_POLL };
+            let queued = self.store.invalidations.notify.notified();
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                () = queued => poll = FIRST_POLL,
+                () = watch.changed(&self.standing) => {}
+                () = stop.cancelled() => {
+                    self.leave().await;
+                    return SessionEnd::Stopped;
+                }
+            }
+        }
+    }
+
+    /// Hears what there is to hear, announces what is queued, and publishes what follows.
+    async fn beat(&mut self) -> Result<Option<SessionEnd>, String> {
+        let sent_ms = self.store.clock.now_ms();
+        let sent_us = self.store.clock.now_us();
+        let tidings = match self.hear().await? {
+            HearReply::Taken { by } => return Ok(Some(SessionEnd::Taken(by))),
+            HearReply::Told(tidings) => tidings,
+        };
+        let latency_us = u64::try_from(self.store.clock.since(sent_us).as_micros()).unwrap_or(u64::MAX);
+        self.publish_clock(sent_ms, &tidings, latency_us);
+        let has_heard = self.catch_up(&tidings).await?;
+        self.cache.raise_remote_floor(tidings.floor);
+        if let Some(until_ms) = trust_end_ms(sent_ms, &tidings, self.standing.heard, self.store.settings.peer_timeout) {
+            self.store.contact_ms.store(sent_ms, Ordering::Relaxed);
+            let until_ms = if self.store.settings.shared { until_ms } else { u64::MAX };
+            self.cache.trust_until(until_ms, self.store.settings.when_away.max_age());
+        }
+        if let Some((pushed, seq)) = self.waiting
+            && is_acknowledged(&tidings, seq)
+        {
+            self.waiting = None;
+            self.settle(pushed);
+        }
+        if self.waiting.is_none() {
+            self.announce().await?;
+        }
+        self.publish(&tidings).await;
+        // What was told is heard now: others wait for this.
+        if has_heard { Box::pin(self.beat()).await } else { Ok(None) }
+    }
+
+    async fn hear(&mut self) -> Result<HearReply, String> {
+        let mut random = [0; 8];
+        getrandom::fill(&mut random).map_err(|error| error.to_string())?;
+        let proposal = (u64::from_le_bytes(random) & EPOCH_MASK).max(1).to_string();
+        let (store, standing) = (self.store, &self.standing);
+        let lease = millis(store.settings.peer_timeout).to_string();
+        let (epoch, heard) = (standing.epoch.to_string(), standing.heard.to_string());
+        let exclusive = if store.settings.shared { "0" } else { "1" };
+        let most = MAX_TOLD.to_string();
+        let arguments = [&store.id, &store.name, &epoch, &heard, &standing.token, &lease, exclusive, &proposal, &most];
+        let keys = self.keys();
+        let value: Value = scripts::run(&self.open.scripts.hear, &mut self.open.connection, &keys, &arguments)
+            .await
+            .map_err(explain)?;
+        read_hear(&value)
+    }
+
+    fn keys(&self) -> [String; 3] {
+        ["meta", "log", "marks"].map(|last| self.store.agreement_key(last))
+    }
+
+    /// Hears what was told, or reads the marks. True if anything was heard.
+    async fn catch_up(&mut self, tidings: &Tidings) -> Result<bool, String> {
+        let has_past = self.store.has_past || !self.is_first;
+        let plan = plan_catch_up(&self.standing, tidings, has_past, self.is_first);
+        if plan == CatchUp::Log {
+            for entry in &tidings.entries {
+                self.apply(entry);
+            }
+            return Ok(!tidings.entries.is_empty());
+        }
+        if plan == CatchUp::Everything {
+            // Heard from no one, so it has no number: it acts here only.
+            self.cache.hear(0, &SharedInvalidation::everything());
+            if self.standing.epoch == 0 {
+                // What was invalidated here without the store is not known there.
+                self.store.invalidations.push_everything();
+            }
+        }
+        let above = if self.is_first || self.standing.epoch != tidings.epoch { 0 } else { self.standing.heard };
+        let list = self.read_marks(above).await?;
+        if self.is_first || list.epoch != self.standing.epoch {
+            self.cache.begin_remote_epoch(list.epoch);
+        }
+        for (scope, purges, seq) in &list.marks {
+            if plan == CatchUp::Marks && *seq > self.standing.heard {
+                let scope = scope.clone();
+                let missed = SharedInvalidation { scope, purges: *purges, ..SharedInvalidation::everything() };
+                self.cache.hear(*seq, &missed);
+            } else {
+                self.cache.record_mark(*seq, scope);
+            }
+        }
+        for entry in list.newest.iter().rev().filter(|entry| entry.durations_ms[0] > 0) {
+            self.cache.hear(entry.seq, &travelled(entry));
+        }
+        self.cache.raise_remote_floor(list.floor);
+        self.standing = SequencePosition { epoch: list.epoch, heard: list.seq, token: list.token };
+        self.is_first = false;
+        self.cache.record_heard(list.seq);
+        Ok(true)
+    }
+
+    async fn read_marks(&mut self, above: u64) -> Result<MarkList, String> {
+        let arguments = [above.to_string(), LOG_TAIL.to_string()];
+        let keys = self.keys();
+        let value: Value = scripts::run(&self.open.scripts.marks, &mut self.open.connection, &keys, &arguments)
+            .await
+            .map_err(explain)?;
+        read_marks(&value)
+    }
+
+    /// Applies the next number of the log.
+    fn apply(&mut self, entry: &LogEntry) {
+        let own = entry.token.strip_prefix(&self.store.origin).and_then(|rest| rest.strip_prefix(':'));
+        if let Some(ticket) = own.and_then(|ticket| ticket.parse().ok()) {
+            self.cache.record_number(entry.seq, &entry.scope, ticket);
+        } else {
+            count(&self.store.counters.heard);
+            self.cache.hear(entry.seq, &travelled(entry));
+        }
+        self.standing = SequencePosition { epoch: self.standing.epoch, heard: entry.seq, token: entry.token.clone() };
+        self.cache.record_heard(entry.seq);
+    }
+
+    /// Announces what is queued; `waiting` says which number must be acknowledged.
+    async fn announce(&mut self) -> Result<(), String> {
+        let mut batch = self.store.invalidations.take();
+        if batch.invalidations.is_empty() {
+            self.settle(batch.pushed);
+            return Ok(());
+        }
+        let announced = self.announce_batch(&mut batch).await;
+        match announced {
+            Ok(Some(seq)) => {
+                self.waiting = Some((batch.pushed, seq));
+                if let Some(ticket) = batch.replaces_up_to {
+                    self.cache.record_all_numbered(seq, ticket);
+                }
+                Ok(())
+            }
+            Ok(None) => {
+                // The epoch has changed; the next heartbeat tells which it is.
+                self.store.invalidations.put_back(batch);
+                self.store.invalidations.notify.notify_one();
+                Ok(())
+            }
+            Err(reason) => {
+                self.store.invalidations.put_back(batch);
+                Err(reason)
+            }
+        }
+    }
+
+    async fn announce_batch(&mut self, batch: &mut InvalidationBatch) -> Result<Option<u64>, String> {
+        let mut newest = None;
+        for part in batch.invalidations.chunks(MAX_ANNOUNCED) {
+            let mut arguments = vec![self.standing.epoch.to_string(), MAX_MARKS.to_string(), MAX_LOG.to_string()];
+            for waiting in part {
+                let SharedInvalidation { scope, purges, unstorable_ms, grace_ms, grace_fresh_ms, ticket } = waiting;
+                arguments.push(format!("{}:{ticket}", self.store.origin));
+                arguments.push(join_mark(scope, *purges));
+                arguments.push(format!("{unstorable_ms};{grace_ms};{grace_fresh_ms}"));
+            }
+            let keys = self.keys();
+            let value: Value = scripts::run(&self.open.scripts.announce, &mut self.open.connection, &keys, &arguments)
+                .await
+                .map_err(explain)?;
+            match read_announce(&value)? {
+                AnnounceReply::Epoch => return Ok(None),
+                AnnounceReply::Numbered { first, seq, floor } => {
+                    for (at, waiting) in (first..=seq).zip(part) {
+                        count(&self.store.counters.numbered);
+                        self.cache.record_number(at, &waiting.scope, waiting.ticket);
+                    }
+                    self.cache.raise_remote_floor(floor);
+                    newest = Some(seq);
+                }
+            }
+        }
+        Ok(newest)
+    }
+
+    /// Everything queued up to then is numbered and acknowledged.
+    fn settle(&self, pushed: u64) {
+        self.store.settled.send_if_modified(|settled| std::mem::replace(settled, (*settled).max(pushed)) < pushed);
+        let is_level = self.store.invalidations.is_empty();
+        if is_level {
+            self.store.is_behind.store(false, Ordering::Release);
+            self.store.is_ready.store(true, Ordering::Release);
+        }
+    }
+
+    fn publish_clock(&self, sent_ms: u64, tidings: &Tidings, latency_us: u64) {
+        let middle_ms = sent_ms.saturating_add(latency_us / 2000);
+        let offset_ms = i64::try_from(tidings.now_ms).unwrap_or(0) - i64::try_from(middle_ms).unwrap_or(0);
+        self.store.offset_ms.store(offset_ms, Ordering::Relaxed);
+        self.store.published.lock().latency_us = latency_us;
+    }
+
+    async fn publish(&mut self, tidings: &Tidings) {
+        let now_ms = self.store.clock.now_ms();
+        let info = if now_ms >= self.info_due_ms {
+            self.info_due_ms = now_ms.saturating_add(millis(INFO_INTERVAL));
+            read_info(self.store, &mut self.open.connection).await.ok()
+        } else {
+            None
+        };
+        let before = {
+            let mut published = self.store.published.lock();
+            published.peers.clone_from(&tidings.peers);
+            if let Some(info) = info {
+                published.info = info;
+            }
+            std::mem::replace(&mut published.standing, self.standing.clone())
+        };
+        if before != self.standing {
+            // The caller does not wait: a crash before it is written only makes the next process hear more again.
+            drop(self.store.journal.write(self.store.record_now()));
+        }
+    }
+
+    /// Takes this gateway off the list, so that no write waits for it.
+    async fn leave(&mut self) {
+        let _ = self.beat().await; // The last invalidations.
+        self.cache.trust_until(0, Duration::ZERO);
+        let keys = [self.store.agreement_key("meta")];
+        let id = [&self.store.id];
+        let _ = scripts::run::<u64>(&self.open.scripts.leave, &mut self.open.connection, &keys, &id).await;
+        let written = self.store.journal.write(self.store.record_now());
+        let _ = tokio::time::timeout(self.store.settings.response_timeout, written).await;
+    }
+}
+
+fn travelled(entry: &LogEntry) -> SharedInvalidation {
+    let [unstorable_ms, grace_ms, grace_fresh_ms] = entry.durations_ms;
+    let scope = entry.scope.clone();
+    SharedInvalidation { scope, purges: entry.purges, unstorable_ms, grace_ms, grace_fresh_ms, ticket: 0 }
+}

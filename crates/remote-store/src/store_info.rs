@@ -1,0 +1,56 @@
+//! What the store says of itself.
+
+/// Figures of `INFO`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct StoreInfo {
+    pub(crate) version: String,
+    pub(crate) used_bytes: u64,
+    pub(crate) max_bytes: u64,
+    pub(crate) eviction_policy: String,
+    pub(crate) evicted_keys: u64,
+    pub(crate) total_keys: Option<u64>,
+}
+
+impl StoreInfo {
+    /// Reads the answer; what is missing stays empty.
+    pub(crate) fn parse(text: &str) -> Self {
+        let mut info = Self::default();
+        for line in text.lines() {
+            let Some((name, value)) = line.trim_end().split_once(':') else { continue };
+            let number = || value.parse().unwrap_or(0);
+            match name {
+                "redis_version" => value.clone_into(&mut info.version),
+                "used_memory" => info.used_bytes = number(),
+                "maxmemory" => info.max_bytes = number(),
+                "maxmemory_policy" => value.clone_into(&mut info.eviction_policy),
+                "evicted_keys" => info.evicted_keys = number(),
+                _ => {}
+            }
+        }
+        info
+    }
+
+    /// The first number of the version; 0 if unknown.
+    pub(crate) fn major(&self) -> u32 {
+        self.version.split('.').next().and_then(|major| major.parse().ok()).unwrap_or(0)
+    }
+
+    /// Whether the store may evict keys that the agreement needs, or refuses writes when it is full.
+    pub(crate) fn is_full(&self) -> bool {
+        self.max_bytes > 0 && self.eviction_policy == "noeviction" && self.used_bytes >= self.max_bytes / 100 * 99
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_are_read_and_missing_ones_stay_empty() {
+        let info = StoreInfo::parse(
+            "# Server\r\nredis_version:7.0.15\r\nused_memory:99\r\nmaxmemory:99\r\nmaxmemory_policy:noeviction\r\n",
+        );
+        assert_eq!((info.major(), info.is_full(), info.total_keys), (7, true, None));
+        assert_eq!(StoreInfo::parse("nothing"), StoreInfo::default());
+    }
+}

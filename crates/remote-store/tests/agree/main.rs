@@ -1,0 +1,9 @@
+//! Caches that share a real store: one node, or a Cluster.
+
+mod cluster;
+mod figures;
+mod fixture;
+mod leases;
+mod outages;
+mod sharing;
+mod single;
