@@ -16,4 +16,5 @@ mod refresh;
 mod regressions;
 mod set_back;
 mod suspended;
+mod variants;
 mod warming;
