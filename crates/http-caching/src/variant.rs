@@ -29,6 +29,12 @@ impl SelectingFields {
         Self::sorted(names)
     }
 
+    /// These fields, as far as there may be as many.
+    pub fn of_names(mut names: Vec<HeaderName>) -> Self {
+        names.truncate(MAX_SELECTING_FIELDS);
+        Self::sorted(names).unwrap_or_default()
+    }
+
     /// These fields and those together; `None` if they are too many.
     pub fn union(&self, other: &Self) -> Option<Self> {
         Self::sorted(self.0.iter().chain(&other.0).cloned().collect())

@@ -110,7 +110,8 @@ fn inherited_listeners(settings: &Settings, take_over: bool) -> Result<(Inherite
     };
     // Files that cannot be read are found while the other process still serves.
     let certificates = settings.servers.iter().filter_map(|server| server.certificate.as_ref());
-    for files in certificates.chain(settings.control.certificate.as_ref()) {
+    let of_apis = settings.http_apis.iter().filter_map(|server| server.certificate.as_ref());
+    for files in certificates.chain(of_apis).chain(settings.control.certificate.as_ref()) {
         files.read()?;
     }
     let (sockets, patience) = takeover::request_takeover(&settings.data_dir)?;
@@ -138,6 +139,12 @@ async fn print_startup(process: &Process, data_dir: &Path) {
             let setup = TokenSetup::new(settings, data_dir);
             println!("  -> {}\n  -> then {}: {}", setup.command, setup.place, setup.setting);
         }
+    }
+    for (server, address) in &process.apis {
+        let authority = server.settings.origin.authority().map_or("?", |authority| authority.as_str());
+        let scheme = if server.settings.certificate.is_some() { "https" } else { "http" };
+        println!("{}: HTTP API at {authority}, with {} routes", server.name(), server.settings.routes.len());
+        println!("  point your apps at {scheme}://{}", typable_address(*address));
     }
     println!("page: {}", process.page);
     if process.token.is_new {
