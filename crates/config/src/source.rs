@@ -241,7 +241,7 @@ impl ConfigSource {
     }
 
     /// Whether a server is one of any HTTP API.
-    pub(super) fn is_http_api(&self, server: &str) -> bool {
+    pub fn is_http_api(&self, server: &str) -> bool {
         self.leaf(&format!("server.{server}.kind")).is_some_and(|leaf| leaf.text == "http")
     }
 

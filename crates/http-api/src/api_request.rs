@@ -12,9 +12,10 @@ use greenroom_http_caching::storage::{Audience, ConfiguredLifetimes};
 use greenroom_http_caching::variant::SelectingFields;
 use greenroom_http_server::interim::InterimSender;
 use greenroom_state::secrets::HashKey;
-use http::header::{CONTENT_LENGTH, EXPECT, HOST};
+use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, EXPECT, HOST};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
+use crate::graphql::operation::GraphqlRequest;
 use crate::route_table::RouteMatch;
 
 /// Partition of responses to requests without credentials.
@@ -23,6 +24,10 @@ const SHARED: &str = "shared";
 const RESOURCE_TAG: &str = "resource ";
 /// Prefix of the tag that stands for a cache group.
 const GROUP_TAG: &str = "group ";
+/// Prefix of the tag that stands for an object of a GraphQL response.
+const OBJECT_TAG: &str = "object ";
+/// Stands for every object of a response that has too many to be tagged with each.
+pub(crate) const ANY_OBJECT: &str = "*";
 /// Prefix of configured tags.
 const ROUTE_TAG: &str = "tag ";
 
@@ -47,6 +52,8 @@ pub(crate) struct ApiRequest {
     pub(crate) resource_name: String,
     /// Further request fields that make a difference.
     pub(crate) key_headers: SelectingFields,
+    /// Whether it is a GraphQL query.
+    pub(crate) is_graphql_query: bool,
     /// Where interim responses go.
     pub(crate) interim: Option<Arc<InterimSender>>,
 }
@@ -87,8 +94,39 @@ impl ApiRequest {
             resource_name,
             route,
             target,
+            is_graphql_query: false,
             interim: None,
         }
+    }
+
+    /// The same request as a GraphQL query with this body.
+    pub(crate) fn with_graphql_query(
+        mut self,
+        hash_key: &HashKey,
+        query: &GraphqlRequest,
+        body: Option<Bytes>,
+    ) -> Self {
+        let path = self.target.split('?').next().unwrap_or_default().to_owned();
+        // Variables may hold what only their owner should see.
+        let identity = blake3::keyed_hash(&hash_key.0, query.identity.as_bytes());
+        let text = format!("{path} graphql {} {}", query.name, HEXLOWER.encode(identity.as_bytes()));
+        self.resource = Key::new(self.resource.namespace(), self.resource.partition(), &text);
+        let graphql = self.route.settings().and_then(|route| route.graphql.as_ref());
+        let operations = graphql.map(|graphql| graphql.operations.as_slice()).unwrap_or_default();
+        if let Some(operation) = operations.iter().find(|operation| operation.name == query.name) {
+            let own = operation.lifetimes;
+            self.lifetimes = ConfiguredLifetimes {
+                fresh: own.fresh.or(self.lifetimes.fresh),
+                stale: own.stale.or(self.lifetimes.stale),
+                error: own.error.or(self.lifetimes.error),
+            };
+        }
+        self.resource_name = path;
+        // Its responses are read here, so they must not be encoded.
+        self.headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        self.body = body;
+        self.is_graphql_query = true;
+        self
     }
 
     /// Key of the variant that it selects among responses that vary by these fields.
@@ -122,6 +160,11 @@ pub(crate) fn resource_tag(name: &str) -> Tag {
 /// Tag of a cache group.
 pub(crate) fn group_tag(name: &str) -> Tag {
     Tag::new(format!("{GROUP_TAG}{name}"))
+}
+
+/// Tag of a GraphQL object.
+pub(crate) fn object_tag(name: &str) -> Tag {
+    Tag::new(format!("{OBJECT_TAG}{name}"))
 }
 
 /// A configured tag.

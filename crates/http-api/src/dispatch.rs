@@ -6,14 +6,18 @@ use greenroom_http_caching::invalidation::is_safe;
 use greenroom_http_caching::validation::is_for_the_server;
 use greenroom_http_server::connection::{BodyFraming, ClientConnection};
 use greenroom_http_server::interim::InterimSender;
-use greenroom_origin::body::Body;
+use greenroom_origin::body::{Body, CollectedBody, collect};
 use http::header::{CONTENT_LENGTH, HOST, UPGRADE};
 use http::{Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 
 use crate::api_request::ApiRequest;
 use crate::api_server::ApiServer;
+use crate::graphql::operation::{GraphqlRequest, OperationKind};
 use crate::{forward, read, response};
+
+/// Max bytes of a GraphQL request that is read to be understood; a longer one is passed on.
+const MAX_GRAPHQL_BYTES: u64 = 1024 * 1024;
 
 /// Way of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +48,13 @@ pub(crate) async fn handle(
     if parts.version >= Version::HTTP_11 {
         api_request.interim = Some(Arc::clone(&interim));
     }
+    if api_request.route.settings().is_some_and(|route| route.graphql.is_some())
+        && matches!(api_request.method, Method::POST | Method::GET)
+    {
+        let response = handle_graphql(&server, api_request, body).await;
+        interim.close();
+        return response;
+    }
     let handling = handling(&api_request);
     let api_request = Arc::new(api_request);
     let response = match handling {
@@ -56,6 +67,27 @@ pub(crate) async fn handle(
     };
     interim.close();
     response
+}
+
+/// Answers a request of a GraphQL route: a query from the cache, all else by the server.
+async fn handle_graphql(server: &Arc<ApiServer>, request: ApiRequest, body: Incoming) -> Response<Body> {
+    let collecting = server.clock.timeout(server.settings.load_timeout, collect(body, MAX_GRAPHQL_BYTES)).await;
+    let body = match collecting {
+        Ok(CollectedBody::Whole(body)) => body,
+        Ok(CollectedBody::TooLong(read, rest)) => {
+            return forward::write(Arc::clone(server), Arc::new(request), Body::Resumed { read, rest }).await;
+        }
+        Ok(CollectedBody::Broken(_)) | Err(_) => {
+            return response::problem(StatusCode::BAD_REQUEST, "the body of the request is incomplete", None);
+        }
+    };
+    let asked = GraphqlRequest::new(&request.method, &request.target, &body);
+    if asked.kind == OperationKind::Query {
+        let is_post = request.method == Method::POST;
+        let request = request.with_graphql_query(&server.hash_key, &asked, is_post.then_some(body));
+        return read::read(server, &Arc::new(request)).await;
+    }
+    forward::write(Arc::clone(server), Arc::new(request), body.into()).await
 }
 
 fn handling(request: &ApiRequest) -> Handling {

@@ -8,7 +8,7 @@ use greenroom_http_caching::cache_groups::{CACHE_GROUP_INVALIDATION, groups};
 use greenroom_http_caching::cache_status::{CacheStatus, ForwardReason};
 use greenroom_http_caching::invalidation::{is_non_error, named_targets};
 use greenroom_http_caching::validation;
-use greenroom_origin::body::Body;
+use greenroom_origin::body::{Body, CollectedBody, collect};
 use greenroom_origin::client::UpstreamRequestKind;
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
@@ -16,9 +16,11 @@ use hyper::body::Incoming;
 use tokio::sync::oneshot;
 
 use crate::api_request::{
-    ApiRequest, group_tag, resource_name, resource_tag, route_tag, with_added_headers, with_added_query,
+    ANY_OBJECT, ApiRequest, group_tag, object_tag, resource_name, resource_tag, route_tag, with_added_headers,
+    with_added_query,
 };
 use crate::api_server::ApiServer;
+use crate::graphql::result::GraphqlResult;
 use crate::response;
 use crate::upstream::{BudgetPatience, SendError, may_have_reached};
 
@@ -39,10 +41,14 @@ pub(crate) async fn write(server: Arc<ApiServer>, request: Arc<ApiRequest>, body
 async fn write_once(server: &ApiServer, request: &ApiRequest, body: Body) -> Response<Body> {
     let response = match send(server, request, body, UpstreamRequestKind::Write).await {
         Ok(response) => {
-            if is_non_error(response.status()) {
-                server.invalidate(written_tags(server, request, response.headers()));
+            if is_graphql_mutation(request) {
+                pass_on_mutation(server, request, response).await
+            } else {
+                if is_non_error(response.status()) {
+                    server.invalidate(written_tags(server, request, response.headers()));
+                }
+                pass_on(response, ForwardReason::Method)
             }
-            pass_on(response, ForwardReason::Method)
         }
         Err(error) => {
             if may_have_reached(&error) {
@@ -52,6 +58,43 @@ async fn write_once(server: &ApiServer, request: &ApiRequest, body: Body) -> Res
         }
     };
     server.cache.flush_invalidations().await;
+    response
+}
+
+fn is_graphql_mutation(request: &ApiRequest) -> bool {
+    request.route.settings().is_some_and(|route| route.graphql.as_ref().is_some_and(|graphql| graphql.tag_objects))
+}
+
+/// Invalidates the objects that a mutation returns; all of its route's responses if it returns none.
+async fn pass_on_mutation(server: &ApiServer, request: &ApiRequest, answer: Response<Incoming>) -> Response<Body> {
+    let (parts, body) = answer.into_parts();
+    let (body, objects) = match collect(body, server.settings.max_body_bytes).await {
+        CollectedBody::Whole(body) => {
+            let objects = GraphqlResult::of_body(&body).objects.unwrap_or_default();
+            (Body::from(body), objects)
+        }
+        CollectedBody::TooLong(read, rest) => (Body::Resumed { read, rest }, Vec::new()),
+        CollectedBody::Broken(_) => {
+            server.invalidate(written_tags(server, request, &parts.headers));
+            return response::problem(StatusCode::BAD_GATEWAY, "the response of the server ended early", None);
+        }
+    };
+    if objects.is_empty() {
+        server.invalidate(written_tags(server, request, &parts.headers));
+    } else {
+        let route = request.route.invalidates();
+        let names = objects.iter().map(String::as_str).chain([ANY_OBJECT]);
+        server.invalidate(names.map(object_tag).chain(route.iter().map(|tag| route_tag(tag))));
+    }
+    let mut response = response::passed(Response::from_parts(parts, body));
+    CacheStatus::Forwarded {
+        reason: ForwardReason::Method,
+        status: None,
+        is_stored: false,
+        is_collapsed: false,
+        detail: None,
+    }
+    .append_to(response.headers_mut());
     response
 }
 

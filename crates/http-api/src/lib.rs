@@ -3,7 +3,7 @@
 //! The rules are in `greenroom-http-caching`, the engine in `greenroom-cache`. This crate connects them: `accept` (a
 //! listener), `dispatch` (what a request is), `api_request` (whose it is, and its keys), `route_table` (what is
 //! configured for it), `read` (from the cache, or loaded), `loader` (one exchange with the server), `variant_index` (by
-//! what responses vary), `forward` (writes, and what is passed on), `response` (what a client gets), `upstream`
+//! what responses vary), `forward` (writes, and what is passed on), `graphql` (queries and mutations), `response` (what a client gets), `upstream`
 //! (breaker, queue, budget) with `request_budget` and `prober`.
 //!
 //! Responses to requests without credentials are shared by all clients. A request with credentials has a partition of
@@ -14,6 +14,7 @@ mod api_request;
 mod api_server;
 mod dispatch;
 mod forward;
+mod graphql;
 mod loader;
 mod prober;
 mod read;

@@ -20,8 +20,9 @@ use http::header::{AGE, DATE, HeaderMap, RANGE};
 use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 
-use crate::api_request::{ApiRequest, with_added_headers, with_added_query};
+use crate::api_request::{ANY_OBJECT, ApiRequest, object_tag, with_added_headers, with_added_query};
 use crate::api_server::ApiServer;
+use crate::graphql::result::{GraphqlResult, ResultKind};
 use crate::response;
 use crate::upstream::{BudgetPatience, SendError};
 
@@ -68,7 +69,7 @@ impl Loader for ApiLoader {
                 self.store_validated(&head, &entry, answer, times).await
             }
             Some(_) if is_outage(status) && has_fallback => Err(self.outage_error(answer).await),
-            _ => self.store(answer, times).await,
+            _ => self.store(answer, times, has_fallback).await,
         }
     }
 }
@@ -83,7 +84,7 @@ impl ApiLoader {
         if self.target == LoadTarget::Whole {
             headers.remove(RANGE);
         }
-        if let Some(head) = old.filter(|_| self.target == LoadTarget::Whole) {
+        if let Some(head) = old.filter(|_| self.target == LoadTarget::Whole && request.method == Method::GET) {
             validation::set_conditions(&mut headers, &head.headers);
         }
         let malformed = || LoadError::new(LoadErrorKind::Refused, "the request cannot be forwarded");
@@ -105,6 +106,7 @@ impl ApiLoader {
         &self,
         answer: Response<Incoming>,
         times: ExchangeTimes,
+        has_fallback: bool,
     ) -> Result<LoadResult<Response<Body>>, LoadError> {
         let (parts, body) = answer.into_parts();
         let evaluated = self.evaluate(parts.status, &parts.headers, times);
@@ -121,6 +123,9 @@ impl ApiLoader {
             }
         };
         match collect(body, self.server.settings.max_body_bytes).await {
+            CollectedBody::Whole(bytes) if self.request.is_graphql_query => {
+                self.store_graphql(head, parts, bytes, (key, has_fallback))
+            }
             CollectedBody::Whole(bytes) => match self.with_part(head, &bytes) {
                 Ok(head) => Ok(self.stored(&head, bytes, key)),
                 Err(refusal) => {
@@ -133,6 +138,47 @@ impl ApiLoader {
                 Ok(LoadResult::Pass(response::passed(Response::from_parts(parts, body))))
             }
             CollectedBody::Broken(_) => Err(LoadError::new(LoadErrorKind::Malformed, "the response ended early")),
+        }
+    }
+
+    /// Stores a GraphQL response, unless it has errors.
+    fn store_graphql(
+        &self,
+        head: StoredHead,
+        parts: http::response::Parts,
+        body: Bytes,
+        (key, has_fallback): (Key, bool),
+    ) -> Result<LoadResult<Response<Body>>, LoadError> {
+        let result = GraphqlResult::of_body(&body);
+        let graphql = self.request.route.settings().and_then(|route| route.graphql.as_ref());
+        let stores_partial = graphql.is_some_and(|graphql| graphql.store_partial);
+        match result.kind {
+            ResultKind::Failed if has_fallback => {
+                let mut error = LoadError::new(LoadErrorKind::ServerError, "the response has errors");
+                error.response = Some(Value { body, meta: error_head(parts.status, head.headers).encode() });
+                Err(error)
+            }
+            ResultKind::Partial if stores_partial => Ok(self.with_objects(self.stored(&head, body, key), &result)),
+            ResultKind::Good => Ok(self.with_objects(self.stored(&head, body, key), &result)),
+            ResultKind::Failed | ResultKind::Partial => {
+                Ok(LoadResult::Pass(response::passed(Response::from_parts(parts, body.into()))))
+            }
+        }
+    }
+
+    /// Adds the tags of a response's objects, if that is configured.
+    fn with_objects(&self, loaded: LoadResult<Response<Body>>, result: &GraphqlResult) -> LoadResult<Response<Body>> {
+        let graphql = self.request.route.settings().and_then(|route| route.graphql.as_ref());
+        match (loaded, &result.objects) {
+            (LoadResult::Store(mut loaded), Some(objects)) if graphql.is_some_and(|graphql| graphql.tag_objects) => {
+                loaded.tags.extend(objects.iter().map(|object| object_tag(object)));
+                LoadResult::Store(loaded)
+            }
+            (LoadResult::Store(mut loaded), None) if graphql.is_some_and(|graphql| graphql.tag_objects) => {
+                loaded.tags.push(object_tag(ANY_OBJECT));
+                LoadResult::Store(loaded)
+            }
+            (loaded, _) => loaded,
         }
     }
 

@@ -9,7 +9,7 @@ use greenroom_config::http_api::OverBudget;
 use greenroom_http_caching::http_date;
 use greenroom_origin::body::Body;
 use greenroom_origin::breaker::{Breaker, UpstreamOutcome, key_of};
-use greenroom_origin::client::{OriginClient, UpstreamError, UpstreamErrorStage, UpstreamRequestKind};
+use greenroom_origin::client::{OriginClient, UnknownCodings, UpstreamError, UpstreamErrorStage, UpstreamRequestKind};
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, Request, Response, StatusCode};
 use hyper::body::Incoming;
@@ -75,7 +75,12 @@ pub(crate) enum BudgetPatience {
 impl Upstream {
     pub(crate) fn new(settings: &HttpApiSettings, clock: Clock) -> Result<Self, String> {
         Ok(Self {
-            client: OriginClient::open(&settings.name, &settings.origin, &settings.base_path, &settings.tls)?,
+            client: OriginClient::open(
+                &settings.name,
+                &settings.origin,
+                &settings.base_path,
+                (&settings.tls, UnknownCodings::EndWithConnection),
+            )?,
             breaker: Breaker::default(),
             clock,
             permits: Semaphore::new(settings.upstream_concurrency),

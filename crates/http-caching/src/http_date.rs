@@ -4,9 +4,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::{HeaderMap, HeaderName};
 
+const WEEKDAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+
 /// Parses a date as milliseconds since 1970; `None` if it has none of the three formats.
 pub fn parse(text: &str) -> Option<u64> {
-    let time = httpdate::parse_http_date(&usual_case(text)).ok()?;
+    let text = usual_case(text);
+    let time = httpdate::parse_http_date(&text).ok().or_else(|| parse_asctime(&text))?;
     let since = time.duration_since(UNIX_EPOCH).ok()?;
     u64::try_from(since.as_millis()).ok()
 }
@@ -23,6 +26,15 @@ pub fn in_field(headers: &HeaderMap, name: &HeaderName) -> Option<u64> {
     let mut lines = headers.get_all(name).iter();
     let (only, None) = (lines.next()?, lines.next()) else { return None };
     parse(only.to_str().ok()?)
+}
+
+/// A date in the format of `asctime`, whatever its weekday: that is redundant, and often wrong.
+fn parse_asctime(text: &str) -> Option<SystemTime> {
+    let (weekday, rest) = text.split_at_checked(3)?;
+    if !WEEKDAYS.contains(&weekday) || text.contains(',') {
+        return None;
+    }
+    WEEKDAYS.iter().find_map(|weekday| httpdate::parse_http_date(&format!("{weekday}{rest}")).ok())
 }
 
 /// The letters of a date as its grammar has them: `Thu`, `Aug`, `GMT`.
@@ -57,6 +69,13 @@ mod tests {
         ] {
             assert_eq!(parse(text), wanted, "{text}");
         }
+    }
+
+    #[test]
+    fn the_weekday_of_an_asctime_date_does_not_count() {
+        assert_eq!(parse("Thu Aug  8 02:01:18 2050"), parse("Mon Aug  8 02:01:18 2050"));
+        assert!(parse("Thu Aug  8 02:01:18 2050").is_some());
+        assert_eq!(parse("Xyz Aug  8 02:01:18 2050"), None);
     }
 
     #[test]

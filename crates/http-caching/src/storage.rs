@@ -172,7 +172,7 @@ fn refusal(exchange: &Exchange<'_>, directives: &ResponseDirectives, source: Lif
         Some(StorageRefusal::NoStore)
     } else if directives.private.is_whole() && exchange.audience == Audience::Shared && !is_configured {
         Some(StorageRefusal::Private)
-    } else if exchange.response.contains_key(SET_COOKIE) && source != LifetimeSource::Explicit {
+    } else if exchange.response.contains_key(SET_COOKIE) && source != LifetimeSource::Explicit && !is_configured {
         Some(StorageRefusal::SetCookie)
     } else {
         let is_allowed = is_configured

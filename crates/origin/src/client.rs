@@ -52,8 +52,18 @@ pub struct OriginClient {
     scheme: Scheme,
     authority: Authority,
     base_path: String,
+    unknown_codings: UnknownCodings,
     requests: AtomicU64,
     in_flight: Arc<()>,
+}
+
+/// Responses with a transfer coding that is not known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnknownCodings {
+    /// They are rejected: no media server sends any.
+    Rejected,
+    /// Their body is what comes until the connection ends.
+    EndWithConnection,
 }
 
 /// A client that keeps idle connections.
@@ -104,14 +114,19 @@ impl OriginClient {
     /// # Errors
     /// Its certificate settings trust no authority, or the address is invalid.
     pub fn new(server: &greenroom_config::ServerSettings) -> Result<Self, String> {
-        Self::open(&server.name, &server.origin, &server.base_path, &server.tls)
+        Self::open(&server.name, &server.origin, &server.base_path, (&server.tls, UnknownCodings::Rejected))
     }
 
     /// A client of the server of this name at this address.
     ///
     /// # Errors
     /// As with [`Self::new`].
-    pub fn open(server: &str, origin: &Uri, base_path: &str, tls: &UpstreamTls) -> Result<Self, String> {
+    pub fn open(
+        server: &str,
+        origin: &Uri,
+        base_path: &str,
+        (tls, unknown_codings): (&UpstreamTls, UnknownCodings),
+    ) -> Result<Self, String> {
         let parts = origin.clone().into_parts();
         let (Some(scheme), Some(authority)) = (parts.scheme, parts.authority) else {
             return Err(format!("the url of server \"{server}\" has no address"));
@@ -127,6 +142,7 @@ impl OriginClient {
             scheme,
             authority,
             base_path: base_path.to_owned(),
+            unknown_codings,
             requests: AtomicU64::new(0),
             in_flight: Arc::new(()),
         })
@@ -173,7 +189,11 @@ impl OriginClient {
         let mut response = response.map_err(|error| UpstreamError::from_client_error(&error))?;
         reused_connection::record_answer(response.extensions_mut());
         self.shorten_idle_timeout(response.headers());
-        match response_framing::framing_error(response.status(), response.headers(), is_upgrade) {
+        let check = match self.unknown_codings {
+            UnknownCodings::Rejected => response_framing::framing_error,
+            UnknownCodings::EndWithConnection => response_framing::framing_conflict,
+        };
+        match check(response.status(), response.headers(), is_upgrade) {
             Some(framing_error) => Err(UpstreamError::from_reason(&framing_error)),
             None => Ok(response),
         }

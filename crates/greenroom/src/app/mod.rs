@@ -3,6 +3,7 @@
 
 mod api_listener;
 mod process_description;
+mod route_reloader;
 mod server_listener;
 mod services;
 

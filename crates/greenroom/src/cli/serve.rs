@@ -14,7 +14,7 @@ use super::{ConfigArgs, SUCCESS, block_on, doctor, fail, log, settings, stop_sig
 use crate::app::Process;
 use crate::takeover;
 use crate::takeover::InheritedListeners;
-use greenroom_config::{CacheMode, Settings, TokenSetup};
+use greenroom_config::{CacheMode, ConfigError, Settings, TokenSetup};
 use greenroom_doctor::checks::directory;
 use greenroom_doctor::find_problem;
 use greenroom_origin::identify;
@@ -74,6 +74,13 @@ pub(super) fn run(options: &ServeArgs) -> u8 {
             () = async {
                 print_startup(&process, &data_dir).await;
                 process.watch_anonymous_access();
+                if let Some(file) = options.serve.config.clone() {
+                    let arguments = options.serve.clone();
+                    process.watch_routes(file, move || {
+                        let problem = |_| vec![unreadable_config(&arguments)];
+                        Settings::read(arguments.config_source().map_err(problem)?)
+                    });
+                }
                 std::future::pending::<()>().await;
             } => true,
         };
@@ -92,6 +99,12 @@ pub(super) fn run(options: &ServeArgs) -> u8 {
             SUCCESS
         }
     })
+}
+
+/// The configuration file cannot be read.
+fn unreadable_config(arguments: &ConfigArgs) -> ConfigError {
+    let place = arguments.config.as_ref().map_or_else(String::new, |file| file.display().to_string());
+    ConfigError { place, message: "cannot be read".into() }
 }
 
 /// Consequence of stopping a process before it began to serve.

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 /// Allowed dependencies: the program may use everything, each other crate only the crates below it. A crate that is not
 /// named here may not exist.
-const ALLOWED: [(&str, &[&str]); 21] = [
+const ALLOWED: [(&str, &[&str]); 23] = [
     (
         "greenroom",
         &[
@@ -19,6 +19,7 @@ const ALLOWED: [(&str, &[&str]); 21] = [
             "greenroom-dialect",
             "greenroom-doctor",
             "greenroom-folder",
+            "greenroom-http-api",
             "greenroom-http-server",
             "greenroom-library",
             "greenroom-notifications",
@@ -78,6 +79,18 @@ const ALLOWED: [(&str, &[&str]); 21] = [
         ],
     ),
     ("greenroom-folder", &["greenroom-cache", "greenroom-config", "greenroom-state"]),
+    (
+        "greenroom-http-api",
+        &[
+            "greenroom-cache",
+            "greenroom-config",
+            "greenroom-http-caching",
+            "greenroom-http-server",
+            "greenroom-origin",
+            "greenroom-state",
+        ],
+    ),
+    ("greenroom-http-caching", &[]),
     ("greenroom-http-server", &["greenroom-cache", "greenroom-config", "greenroom-origin", "greenroom-state"]),
     ("greenroom-library", &[]),
     (
