@@ -112,9 +112,8 @@ pub(super) fn read_http_api(
         max_waiting: own.count("max_waiting", 1..=100_000, 1000),
         probe: read_probe(&mut own),
         stale_if_error: own.seconds("stale_if_error_s", 0..=YEAR_S, Duration::from_secs(DAY_S)),
-        credential_headers: read_names(&mut own, "credential_headers", &CREDENTIAL_HEADERS),
-        credential_query: read_words(&mut own, "credential_query")
-            .unwrap_or_else(|| CREDENTIAL_QUERY.map(str::to_owned).to_vec()),
+        credential_headers: own.header_names("credential_headers", &CREDENTIAL_HEADERS),
+        credential_query: own.words("credential_query").unwrap_or_else(|| CREDENTIAL_QUERY.map(str::to_owned).to_vec()),
         add_headers: read_added(own.tree, name, "add_headers")
             .into_iter()
             .filter_map(|(header, secret)| added_header(own.tree, name, &header, secret))
@@ -142,25 +141,6 @@ fn read_probe(own: &mut Section<'_>) -> String {
         return "/".to_owned();
     }
     leaf.text
-}
-
-/// A comma-separated list, or an array; `None` if the key is missing.
-pub(super) fn read_words(own: &mut Section<'_>, key: &str) -> Option<Vec<String>> {
-    let path = own.key(key);
-    let leaf = own.tree.take(&path)?;
-    Some(leaf.text.split(',').map(|word| word.trim().to_owned()).filter(|word| !word.is_empty()).collect())
-}
-
-/// A list of names of header fields.
-pub(super) fn read_names(own: &mut Section<'_>, key: &str, usual: &[&str]) -> Vec<HeaderName> {
-    let place = own.tree.place(&own.key(key));
-    let words = read_words(own, key).unwrap_or_else(|| usual.iter().map(|word| (*word).to_owned()).collect());
-    let names: Result<Vec<HeaderName>, _> = words.iter().map(|word| word.parse()).collect();
-    names.unwrap_or_else(|_| {
-        let message = format!("{} must list names of header fields", own.key(key));
-        own.tree.problem(place, message);
-        Vec::new()
-    })
 }
 
 /// The values of a table: each given directly, or in the file that `NAME_file` names.

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use http::{HeaderName, Method};
 
-use super::http_api::{read_names, read_words};
 use super::section::Section;
 use super::source::ConfigSource;
 
@@ -99,12 +98,12 @@ impl HttpRouteSettings {
             name: own.tree.take(&own.key("name")).map_or_else(|| path.clone(), |leaf| leaf.text),
             methods: read_methods(&mut own),
             lifetimes: read_lifetimes(&mut own),
-            ignore_query: read_words(&mut own, "ignore_query").unwrap_or_default(),
-            keep_query: read_words(&mut own, "keep_query").unwrap_or_default(),
+            ignore_query: own.words("ignore_query").unwrap_or_default(),
+            keep_query: own.words("keep_query").unwrap_or_default(),
             sort_query: own.flag("sort_query", false),
-            key_headers: read_names(&mut own, "key_headers", &[]),
-            tags: read_words(&mut own, "tags").unwrap_or_default(),
-            invalidates: read_words(&mut own, "invalidates").unwrap_or_default(),
+            key_headers: own.header_names("key_headers", &[]),
+            tags: own.words("tags").unwrap_or_default(),
+            invalidates: own.words("invalidates").unwrap_or_default(),
             public: own.flag("public", false),
             warm: own.flag("warm", false),
             graphql: GraphqlSettings::read(&mut own),
@@ -185,7 +184,7 @@ fn read_lifetimes(own: &mut Section<'_>) -> RouteLifetimes {
 
 fn read_methods(own: &mut Section<'_>) -> Vec<Method> {
     let place = own.tree.place(&own.key("methods"));
-    let words = read_words(own, "methods").unwrap_or_default();
+    let words = own.words("methods").unwrap_or_default();
     let methods: Result<Vec<Method>, _> = words.iter().map(|word| word.to_ascii_uppercase().parse()).collect();
     methods.unwrap_or_else(|_| {
         let message = format!("{} must list methods such as GET", own.key("methods"));

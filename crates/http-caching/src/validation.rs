@@ -7,8 +7,8 @@ use http::header::{
 };
 
 use crate::directive_list::split_list;
+use crate::hop_by_hop;
 use crate::http_date::{in_field, parse};
-use crate::{hop_by_hop, storage};
 
 /// Fields with conditions. They are the client's, and about what the client has.
 pub const CONDITIONS: [HeaderName; 5] = [IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE];
@@ -31,17 +31,6 @@ pub fn set_conditions(request: &mut HeaderMap, stored: &HeaderMap) {
             request.insert(condition, value.clone());
         }
     }
-}
-
-/// Whether a 304 is about this stored response: where it names a validator, that is the stored one's.
-pub fn is_about(not_modified: &HeaderMap, stored: &HeaderMap) -> bool {
-    let is_same = |name: &HeaderName| {
-        not_modified
-            .get(name)
-            .is_none_or(|told| stored.get(name).is_none_or(|known| opaque_tag(told) == opaque_tag(known)))
-    };
-    // A 304 that names another entity tag is an answer to our condition all the same: then it renames the response.
-    is_same(&ETAG) || stored.contains_key(ETAG)
 }
 
 /// A stored response's fields, updated by those of a 304.
@@ -105,15 +94,6 @@ pub fn contradicts(head_response: &HeaderMap, stored: &HeaderMap) -> bool {
     [ETAG, LAST_MODIFIED, CONTENT_LENGTH]
         .iter()
         .any(|name| matches!((head_response.get(name), stored.get(name)), (Some(told), Some(known)) if told != known))
-}
-
-/// A validated exchange: the stored fields as if they had come now.
-pub fn validated<'a>(
-    exchange: &storage::Exchange<'a>,
-    status: http::StatusCode,
-    headers: &'a HeaderMap,
-) -> storage::Exchange<'a> {
-    storage::Exchange { status, response: headers, ..*exchange }
 }
 
 /// An entity tag without its weakness, which makes no difference for reads.

@@ -51,13 +51,13 @@ pub(crate) struct Fixture {
 
 /// A response as the client saw it.
 #[derive(Debug, Clone)]
-pub(crate) struct Seen {
+pub(crate) struct ClientResponse {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
     pub(crate) body: String,
 }
 
-impl Seen {
+impl ClientResponse {
     pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
@@ -149,7 +149,13 @@ impl Fixture {
     }
 
     /// Sends a request through the cache.
-    pub(crate) async fn send(&self, method: &str, target: &str, headers: &[(&str, &str)], body: &str) -> Seen {
+    pub(crate) async fn send(
+        &self,
+        method: &str,
+        target: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> ClientResponse {
         let mut request = Request::builder().method(method).uri(format!("http://{}{target}", self.address));
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -158,18 +164,18 @@ impl Fixture {
         let response = self.client.request(request).await.expect("a response");
         let (parts, body) = response.into_parts();
         let body = body.collect().await.expect("a body").to_bytes();
-        Seen {
+        ClientResponse {
             status: parts.status.as_u16(),
             headers: parts.headers,
             body: String::from_utf8_lossy(&body).into_owned(),
         }
     }
 
-    pub(crate) async fn get(&self, target: &str) -> Seen {
+    pub(crate) async fn get(&self, target: &str) -> ClientResponse {
         self.send("GET", target, &[], "").await
     }
 
-    pub(crate) async fn get_with(&self, target: &str, headers: &[(&str, &str)]) -> Seen {
+    pub(crate) async fn get_with(&self, target: &str, headers: &[(&str, &str)]) -> ClientResponse {
         self.send("GET", target, headers, "").await
     }
 }

@@ -1,10 +1,10 @@
 //! GraphQL: queries are reads, mutations are writes.
 
-use super::fixture::{Bodies, Fixture, Seen, answer};
+use super::fixture::{Bodies, ClientResponse, Fixture, answer};
 
 const ROUTE: &str = "[[server.route]]\npath = \"/graphql\"\ngraphql = true\nfresh_s = 60\n";
 
-async fn post(api: &Fixture, body: &str) -> Seen {
+async fn post(api: &Fixture, body: &str) -> ClientResponse {
     api.send("POST", "/graphql", &[("content-type", "application/json")], body).await
 }
 
