@@ -159,9 +159,9 @@ fn check_listeners(tree: &mut ConfigSource, settings: &Settings) {
             && let Some((other, _)) = taken.iter().find(|(_, address)| address.port() == own.port())
         {
             let message = format!("server \"{}\" and {other} both listen on port {}", name, own.port());
-            tree.problem(format!("server.{}.listen", name), message);
+            tree.problem(format!("server.{name}.listen"), message);
         }
-        taken.push((format!("server \"{}\"", name), own));
+        taken.push((format!("server \"{name}\""), own));
     }
 }
 

@@ -139,17 +139,17 @@ impl ApiRequest {
         Key::new(self.resource.namespace(), self.resource.partition(), &text)
     }
 
-    /// Key of the part of a variant that is stored while the whole is not.
-    pub(crate) fn part_key(&self, variant: &Key) -> Key {
-        Key::new(variant.namespace(), variant.partition(), &format!("{}\npart", variant.text()))
-    }
-
     /// Tags of its response: its resource, what its route says, and its cache groups.
     pub(crate) fn tags(&self, groups: &[String]) -> Vec<Tag> {
         let own = std::iter::once(resource_tag(&self.resource_name));
         let route = self.route.tags();
         own.chain(route.iter().map(|tag| route_tag(tag))).chain(groups.iter().map(|group| group_tag(group))).collect()
     }
+}
+
+/// Key of the part of a variant that is stored while the whole is not.
+pub(crate) fn part_key(variant: &Key) -> Key {
+    Key::new(variant.namespace(), variant.partition(), &format!("{}\npart", variant.text()))
 }
 
 /// Tag of a resource.

@@ -20,7 +20,7 @@ use http::header::{AGE, DATE, HeaderMap, RANGE};
 use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 
-use crate::api_request::{ANY_OBJECT, ApiRequest, object_tag, with_added_headers, with_added_query};
+use crate::api_request::{ANY_OBJECT, ApiRequest, object_tag, part_key, with_added_headers, with_added_query};
 use crate::api_server::ApiServer;
 use crate::graphql::result::{GraphqlResult, ResultKind};
 use crate::response;
@@ -238,7 +238,7 @@ impl ApiLoader {
         let all = all.ok_or(StorageRefusal::VaryStar)?;
         let key = request.variant_key(&all);
         if head.status == StatusCode::PARTIAL_CONTENT {
-            return Ok((head, request.part_key(&key)));
+            return Ok((head, part_key(&key)));
         }
         Ok((head, key))
     }

@@ -16,7 +16,7 @@ use greenroom_origin::body::Body;
 use http::header::RANGE;
 use http::{Method, Response, StatusCode};
 
-use crate::api_request::ApiRequest;
+use crate::api_request::{ApiRequest, part_key};
 use crate::api_server::ApiServer;
 use crate::loader::{ApiLoader, LoadTarget};
 use crate::response;
@@ -145,7 +145,7 @@ pub(crate) async fn stored_head(server: &Arc<ApiServer>, request: &Arc<ApiReques
 async fn read_part(server: &Arc<ApiServer>, request: &Arc<ApiRequest>) -> Response<Body> {
     let fields = server.variants.fields(&server.cache, &request.resource).await;
     let key = request.variant_key(&fields);
-    let part_key = request.part_key(&key);
+    let part_key = part_key(&key);
     let policy = server.policy(request.route.route.class, false);
     let loader = || ApiLoader { server: Arc::clone(server), request: Arc::clone(request), target: LoadTarget::Part };
     for key in [&key, &part_key] {
@@ -174,7 +174,7 @@ async fn read_part(server: &Arc<ApiServer>, request: &Arc<ApiRequest>) -> Respon
 
 async fn load_part(server: &Arc<ApiServer>, request: &Arc<ApiRequest>) -> Response<Body> {
     let fields = server.variants.fields(&server.cache, &request.resource).await;
-    let part_key = request.part_key(&request.variant_key(&fields));
+    let part_key = part_key(&request.variant_key(&fields));
     let policy = server.policy(request.route.route.class, false);
     let loader = || ApiLoader { server: Arc::clone(server), request: Arc::clone(request), target: LoadTarget::Part };
     let loaded = server.cache.get_or_load(&part_key, &policy, CacheDirective::LoadUnshared, loader).await;

@@ -44,6 +44,7 @@ impl FieldScope {
 
 /// Directives of a response that a cache knows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a directive of its own, present or not")]
 pub struct ResponseDirectives {
     /// It must not be stored.
     pub no_store: bool,
@@ -78,7 +79,9 @@ impl ResponseDirectives {
             return targeted;
         }
         let mut own = Self::default();
-        directives(headers, &CACHE_CONTROL).iter().for_each(|directive| own.add(directive));
+        for directive in directives(headers, &CACHE_CONTROL) {
+            own.add(&directive);
+        }
         own
     }
 

@@ -103,12 +103,11 @@ impl StoredHead {
         let (response_ms, initial_age_ms, lifetime_ms) = (ms()?, ms()?, ms()?);
         let (stale_while_revalidate_ms, stale_on_error_ms) = (ms()?, ms()?);
         let needs_validation = bytes.try_get_u8().ok()? != 0;
-        let part = match bytes.try_get_u8().ok()? {
-            0 => None,
-            _ => {
-                let mut number = || bytes.try_get_u64().ok();
-                Some(PartRange { first: number()?, last: number()?, complete: number()? })
-            }
+        let part = if bytes.try_get_u8().ok()? == 0 {
+            None
+        } else {
+            let mut number = || bytes.try_get_u64().ok();
+            Some(PartRange { first: number()?, last: number()?, complete: number()? })
         };
         let mut selected_by = Vec::new();
         for _ in 0..bytes.try_get_u16().ok()? {

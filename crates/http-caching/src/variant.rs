@@ -104,16 +104,20 @@ fn normalised(name: &HeaderName, request: &HeaderMap) -> String {
     let mut elements: Vec<String> = lines
         .iter()
         .flat_map(|line| split_list(line))
-        .map(|element| match is_preference {
-            true => element.chars().filter(|letter| !letter.is_whitespace()).collect::<String>().to_ascii_lowercase(),
-            false => element.to_owned(),
+        .map(|element| {
+            if is_preference {
+                element.chars().filter(|letter| !letter.is_whitespace()).collect::<String>().to_ascii_lowercase()
+            } else {
+                element.to_owned()
+            }
         })
         .collect();
     if is_preference {
         elements.sort();
     }
     // Bytes that are no text are replaced above, so their field selects nothing that another one does.
-    let marks = lines.iter().any(|line| line.contains('\u{fffd}')).then(|| hex(name, request)).unwrap_or_default();
+    let is_text = !lines.iter().any(|line| line.contains('\u{fffd}'));
+    let marks = if is_text { String::new() } else { hex(name, request) };
     format!("={}{marks}", elements.join(","))
 }
 

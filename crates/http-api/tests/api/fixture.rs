@@ -216,7 +216,7 @@ async fn serve_script(script: Arc<Script>, stop: CancellationToken) -> SocketAdd
 
 async fn answer_one(script: Arc<Script>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
     let (parts, body) = request.into_parts();
-    let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+    let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     let seen = SeenRequest {
         method: parts.method,
         target: parts.uri.to_string(),
