@@ -61,7 +61,7 @@ impl Loader for KilobyteLoader {
 
     async fn load(&self, _reason: LoadReason, _old: Option<Arc<Entry>>) -> Result<LoadResult<()>, LoadError> {
         let tags = (0..8).map(|tag| Tag::new(format!("item:{tag}"))).collect();
-        Ok(LoadResult::Store(LoadedValue { value: Value::new(vec![7; 1024]), tags, policy: None }))
+        Ok(LoadResult::Store(LoadedValue { value: Value::new(vec![7; 1024]), tags, policy: None, stored_under: None }))
     }
 }
 

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::key::Tag;
+use crate::key::{Key, Tag};
 use crate::load_reason::LoadReason;
 use crate::policy::Policy;
 use crate::settings::CacheSettings;
@@ -75,12 +75,16 @@ pub struct LoadedValue {
     pub tags: Vec<Tag>,
     /// Its TTL policy, if it is not the caller's.
     pub policy: Option<Policy>,
+    /// The key to store it under, if only its source could tell which of several values the loaded one is; one of
+    /// another partition is ignored. Waiters for
+    /// the requested key get it too, and judge for themselves whether it is theirs.
+    pub stored_under: Option<Key>,
 }
 
 impl LoadedValue {
     /// A value without tags, under the caller's policy.
     pub fn new(value: Value) -> Self {
-        Self { value, tags: Vec::new(), policy: None }
+        Self { value, tags: Vec::new(), policy: None, stored_under: None }
     }
 }
 

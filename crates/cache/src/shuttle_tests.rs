@@ -77,7 +77,7 @@ impl ModelFixture {
         let version = self.source.load(Ordering::SeqCst);
         thread::yield_now();
         let value = Value::new(Bytes::from(version.to_string()));
-        let loaded = LoadedValue { value, tags: vec![Tag::new("item:1")], policy: None };
+        let loaded = LoadedValue { value, tags: vec![Tag::new("item:1")], policy: None, stored_under: None };
         let (entry, refusal, delivery_guard) = self.coordinator.store(&self.context(), &leader.flight, loaded, NOW_MS);
         leader.complete(LoadOutcome::Cacheable { entry, refusal, delivery_guard });
         version

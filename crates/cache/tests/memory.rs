@@ -41,7 +41,7 @@ impl Loader for Item {
             item => {
                 let tags = ["item", "section", "list"].map(|kind| Tag::new(format!("{kind}:{item}")));
                 let value = Value::new(vec![7; 100 + item % 200]);
-                Ok(LoadResult::Store(LoadedValue { value, tags: tags.to_vec(), policy: None }))
+                Ok(LoadResult::Store(LoadedValue { value, tags: tags.to_vec(), policy: None, stored_under: None }))
             }
         }
     }

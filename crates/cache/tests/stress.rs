@@ -43,7 +43,12 @@ impl Loader for FakeOriginLoader {
             tokio::task::yield_now().await;
         }
         let tags = vec![Tag::new(format!("item:{}", self.1))];
-        Ok(LoadResult::Store(LoadedValue { value: Value::new(version.to_string()), tags, policy: None }))
+        Ok(LoadResult::Store(LoadedValue {
+            value: Value::new(version.to_string()),
+            tags,
+            policy: None,
+            stored_under: None,
+        }))
     }
 }
 

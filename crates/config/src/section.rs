@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use greenroom_dialect::credential::Secret;
+use http::HeaderName;
 
 use super::source::ConfigSource;
 use super::token::read_token;
@@ -74,5 +75,24 @@ impl<'a> Section<'a> {
             self.tree.problem(leaf.place, format!("{path} may list {}, not \"{}\"", known.join(", "), leaf.text));
         }
         named
+    }
+
+    /// A comma-separated list of words, or an array of them; `None` if the key is missing.
+    pub(super) fn words(&mut self, key: &str) -> Option<Vec<String>> {
+        let path = self.key(key);
+        let leaf = self.tree.take(&path)?;
+        Some(leaf.text.split(',').map(|word| word.trim().to_owned()).filter(|word| !word.is_empty()).collect())
+    }
+
+    /// A list of names of header fields; `usual` if the key is missing.
+    pub(super) fn header_names(&mut self, key: &str, usual: &[&str]) -> Vec<HeaderName> {
+        let place = self.tree.place(&self.key(key));
+        let words = self.words(key).unwrap_or_else(|| usual.iter().map(|word| (*word).to_owned()).collect());
+        let names: Result<Vec<HeaderName>, _> = words.iter().map(|word| word.parse()).collect();
+        names.unwrap_or_else(|_| {
+            let message = format!("{} must list names of header fields", self.key(key));
+            self.tree.problem(place, message);
+            Vec::new()
+        })
     }
 }

@@ -168,7 +168,7 @@ pub(super) fn read_server(
 
 fn read_kind(tree: &mut ConfigSource, path: &str, name: &str, place: &str) -> Option<ServerKind> {
     let Some(leaf) = tree.take(path) else {
-        tree.problem(place.into(), format!("server \"{name}\" needs kind = \"plex\" or kind = \"jellyfin\""));
+        tree.problem(place.into(), format!("server \"{name}\" needs kind = \"plex\", \"jellyfin\" or \"http\""));
         return None;
     };
     match leaf.text.as_str() {
@@ -179,7 +179,7 @@ fn read_kind(tree: &mut ConfigSource, path: &str, name: &str, place: &str) -> Op
             None
         }
         other => {
-            tree.problem(leaf.place, format!("kind must be \"plex\" or \"jellyfin\", not \"{other}\""));
+            tree.problem(leaf.place, format!("kind must be \"plex\", \"jellyfin\" or \"http\", not \"{other}\""));
             None
         }
     }

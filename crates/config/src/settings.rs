@@ -8,6 +8,7 @@ use greenroom_cache::disk::DiskSettings;
 use super::app_caches::AppCachesSettings;
 use super::control::ControlSettings;
 use super::folder::FolderSettings;
+use super::http_api::{HttpApiSettings, read_http_api};
 use super::library::{self, LibrarySettings};
 use super::matching::MatchingSettings;
 use super::notification_targets::NotificationTargetSettings;
@@ -60,6 +61,8 @@ pub struct Settings {
     pub statistics: StatisticsSettings,
     /// The media servers, in the order of the file.
     pub servers: Vec<ServerSettings>,
+    /// The servers of any HTTP API, in the order of the file.
+    pub http_apis: Vec<HttpApiSettings>,
     /// The folders of files.
     pub folders: Vec<FolderSettings>,
     /// The caches for apps.
@@ -111,6 +114,7 @@ impl Settings {
             data_dir,
             library_memory_bytes: 0,
             servers: Vec::new(),
+            http_apis: Vec::new(),
             folders: Vec::new(),
             app_caches: AppCachesSettings::default(),
             playlists: Vec::new(),
@@ -121,9 +125,13 @@ impl Settings {
         let library = LibrarySettings::read(&mut tree);
         settings.library_memory_bytes = library::read_memory_limit(&mut tree);
         for (name, place) in tree.servers() {
+            if tree.is_http_api(&name) {
+                settings.http_apis.extend(read_http_api(&mut tree, &name, &place, &trusted_proxies));
+                continue;
+            }
             settings.servers.extend(read_server(&mut tree, &name, &place, (&trusted_proxies, &library)));
         }
-        check_listeners(&mut tree, &settings.control, &settings.servers);
+        check_listeners(&mut tree, &settings);
         settings.folders = FolderSettings::read_all(&mut tree);
         settings.app_caches = AppCachesSettings::read(&mut tree);
         settings.playlists = ScheduledPlaylist::read_all(&mut tree, &settings.servers);
@@ -152,17 +160,18 @@ fn read_memory(tree: &mut ConfigSource) -> MemorySettings {
     }
 }
 
-fn check_listeners(tree: &mut ConfigSource, control: &ControlSettings, servers: &[ServerSettings]) {
-    let mut taken = vec![("the control plane".to_owned(), control.listen)];
-    for server in servers {
-        let own = server.listen;
+fn check_listeners(tree: &mut ConfigSource, settings: &Settings) {
+    let mut taken = vec![("the control plane".to_owned(), settings.control.listen)];
+    let media = settings.servers.iter().map(|server| (&server.name, server.listen));
+    let apis = settings.http_apis.iter().map(|server| (&server.name, server.listen));
+    for (name, own) in media.chain(apis) {
         if own.port() != 0
             && let Some((other, _)) = taken.iter().find(|(_, address)| address.port() == own.port())
         {
-            let message = format!("server \"{}\" and {other} both listen on port {}", server.name, own.port());
-            tree.problem(format!("server.{}.listen", server.name), message);
+            let message = format!("server \"{}\" and {other} both listen on port {}", name, own.port());
+            tree.problem(format!("server.{name}.listen"), message);
         }
-        taken.push((format!("server \"{}\"", server.name), own));
+        taken.push((format!("server \"{name}\""), own));
     }
 }
 

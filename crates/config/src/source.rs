@@ -245,6 +245,11 @@ impl ConfigSource {
         self.servers.clone()
     }
 
+    /// Whether a server is one of any HTTP API.
+    pub fn is_http_api(&self, server: &str) -> bool {
+        self.leaf(&format!("server.{server}.kind")).is_some_and(|leaf| leaf.text == "http")
+    }
+
     /// Names of the tables below a path (`server.home.accounts`), in the file or in variables with one of these keys as
     /// suffix.
     pub fn names_below(&self, path: &str, keys: &[&str]) -> Vec<String> {
@@ -303,12 +308,12 @@ impl ConfigSource {
                         self.add_named_row(lines, &path, row);
                     }
                 }
-                DeValue::Array(rows) if path.ends_with(".path_map") => {
+                DeValue::Array(rows) if path.ends_with(".path_map") || is_route_list(&path) => {
                     for (index, row) in rows.iter().enumerate() {
                         let path = format!("{path}.{}", index + 1);
                         match row.get_ref() {
                             DeValue::Table(inner) => self.add_table(lines, &path, inner),
-                            _ => self.problem(lines.place(row), format!("{path} must be a table with from and to")),
+                            _ => self.problem(lines.place(row), format!("{path} must be a table")),
                         }
                     }
                 }
@@ -368,6 +373,11 @@ pub(super) fn variable(path: &str) -> String {
 pub fn is_server_name(name: &str) -> bool {
     let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     !name.is_empty() && name.len() <= 40 && name.bytes().all(fits)
+}
+
+/// Whether this is `server.NAME.route`.
+fn is_route_list(path: &str) -> bool {
+    path.strip_prefix("server.").and_then(|rest| rest.strip_suffix(".route")).is_some_and(|name| !name.contains('.'))
 }
 
 struct TomlText<'a> {

@@ -119,7 +119,7 @@ listen = "127.0.0.1:8710"
 
 [[server]]
 name   = "home"
-kind   = "plex"                        # or "jellyfin"
+kind   = "plex"                        # or "jellyfin"; "http": any HTTP API, see docs/http-apis.md
 url    = "http://192.168.1.10:32400"   # a base path is allowed: https://media.example/jellyfin
 listen = "0.0.0.0:32500"               # point your apps here
 # A token of the owner lets Greenroom follow the server's events. Without it everything works, only a change made

@@ -4,6 +4,7 @@ pub mod byte_budget;
 pub mod client_limits;
 pub mod concurrency_limit;
 pub mod connection;
+pub mod interim;
 pub mod limits;
 pub mod on_sent;
 pub mod passing;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use greenroom_config::tls::UpstreamTls;
 use http::header::{HeaderName, UPGRADE};
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, Request, Response, Uri};
@@ -51,8 +52,18 @@ pub struct OriginClient {
     scheme: Scheme,
     authority: Authority,
     base_path: String,
+    unknown_codings: UnknownCodings,
     requests: AtomicU64,
     in_flight: Arc<()>,
+}
+
+/// Responses with a transfer coding that is not known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnknownCodings {
+    /// They are rejected: no media server sends any.
+    Rejected,
+    /// Their body is what comes until the connection ends.
+    EndWithConnection,
 }
 
 /// A client that keeps idle connections.
@@ -103,13 +114,26 @@ impl OriginClient {
     /// # Errors
     /// Its certificate settings trust no authority, or the address is invalid.
     pub fn new(server: &greenroom_config::ServerSettings) -> Result<Self, String> {
-        let parts = server.origin.clone().into_parts();
+        Self::open(&server.name, &server.origin, &server.base_path, (&server.tls, UnknownCodings::Rejected))
+    }
+
+    /// A client of the server of this name at this address.
+    ///
+    /// # Errors
+    /// As with [`Self::new`].
+    pub fn open(
+        server: &str,
+        origin: &Uri,
+        base_path: &str,
+        (tls, unknown_codings): (&UpstreamTls, UnknownCodings),
+    ) -> Result<Self, String> {
+        let parts = origin.clone().into_parts();
         let (Some(scheme), Some(authority)) = (parts.scheme, parts.authority) else {
-            return Err(format!("the url of server \"{}\" has no address", server.name));
+            return Err(format!("the url of server \"{server}\" has no address"));
         };
-        let trust = if scheme == Scheme::HTTPS { client_config(&server.tls.trust) } else { no_trust() };
-        let trust = trust.map_err(|reason| format!("server \"{}\": {reason}", server.name))?;
-        let name = server.tls.server_name.as_ref();
+        let trust = if scheme == Scheme::HTTPS { client_config(&tls.trust) } else { no_trust() };
+        let trust = trust.map_err(|reason| format!("server \"{server}\": {reason}"))?;
+        let name = tls.server_name.as_ref();
         let connector = connector(trust, name);
         Ok(Self {
             pooled: RwLock::new(PooledClient::new(&connector, IDLE_TIMEOUT)),
@@ -117,7 +141,8 @@ impl OriginClient {
             connector,
             scheme,
             authority,
-            base_path: server.base_path.clone(),
+            base_path: base_path.to_owned(),
+            unknown_codings,
             requests: AtomicU64::new(0),
             in_flight: Arc::new(()),
         })
@@ -164,7 +189,11 @@ impl OriginClient {
         let mut response = response.map_err(|error| UpstreamError::from_client_error(&error))?;
         reused_connection::record_answer(response.extensions_mut());
         self.shorten_idle_timeout(response.headers());
-        match response_framing::framing_error(response.status(), response.headers(), is_upgrade) {
+        let check = match self.unknown_codings {
+            UnknownCodings::Rejected => response_framing::framing_error,
+            UnknownCodings::EndWithConnection => response_framing::framing_conflict,
+        };
+        match check(response.status(), response.headers(), is_upgrade) {
             Some(framing_error) => Err(UpstreamError::from_reason(&framing_error)),
             None => Ok(response),
         }

@@ -7,19 +7,28 @@ use http::{HeaderMap, StatusCode};
 /// Why a response must be rejected by its head; `None` if it may be forwarded. `is_upgrade`: the request asked for a
 /// protocol upgrade.
 pub fn framing_error(status: StatusCode, headers: &HeaderMap, is_upgrade: bool) -> Option<&'static str> {
+    framing_conflict(status, headers, is_upgrade).or_else(|| {
+        has_unknown_coding(headers).then_some("the response of the media server has an unknown transfer encoding")
+    })
+}
+
+/// The same, but for a transfer coding that is not known: then the body ends with its connection (RFC 9112, section
+/// 6.3), so that its end is not ambiguous.
+pub fn framing_conflict(status: StatusCode, headers: &HeaderMap, is_upgrade: bool) -> Option<&'static str> {
     if status == StatusCode::SWITCHING_PROTOCOLS {
         let is_websocket =
             headers.get_all(UPGRADE).iter().any(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"));
         return (!is_upgrade || !is_websocket)
             .then_some("the media server switched to a protocol that was not requested");
     }
+    let has_both = headers.contains_key(TRANSFER_ENCODING) && headers.contains_key(CONTENT_LENGTH);
+    has_both.then_some("the response of the media server has both Content-Length and Transfer-Encoding")
+}
+
+fn has_unknown_coding(headers: &HeaderMap) -> bool {
     let mut encodings = headers.get_all(TRANSFER_ENCODING).iter();
-    let encoding = encodings.next()?;
-    if headers.contains_key(CONTENT_LENGTH) {
-        return Some("the response of the media server has both Content-Length and Transfer-Encoding");
-    }
-    let is_chunked = encoding.as_bytes().eq_ignore_ascii_case(b"chunked") && encodings.next().is_none();
-    (!is_chunked).then_some("the response of the media server has an unknown transfer encoding")
+    let Some(encoding) = encodings.next() else { return false };
+    !encoding.as_bytes().eq_ignore_ascii_case(b"chunked") || encodings.next().is_some()
 }
 
 #[cfg(test)]
@@ -40,6 +49,8 @@ mod tests {
         assert!(is_rejected(200, &[(TRANSFER_ENCODING, "gzip, chunked")], false));
         assert!(is_rejected(200, &[(TRANSFER_ENCODING, "identity")], false));
         assert!(is_rejected(101, &[(UPGRADE, "websocket")], false));
+        let unknown = HeaderMap::from_iter([(TRANSFER_ENCODING, "identity".parse().expect("a value"))]);
+        assert_eq!(framing_conflict(StatusCode::OK, &unknown, false), None);
         assert!(is_rejected(101, &[(UPGRADE, "h2c")], true));
     }
 

@@ -209,7 +209,11 @@ impl Coordinator {
         loaded: LoadedValue,
         now_ms: u64,
     ) -> (Arc<Entry>, Option<NotStoredReason>, Option<DeliveryGuard>) {
-        let LoadContext { key, load_reason, counters, access_rhythm, .. } = context;
+        let LoadContext { load_reason, counters, access_rhythm, .. } = context;
+        // Whatever a loader says, a value stays in the partition that it was loaded for.
+        let is_own =
+            |key: &&Key| key.namespace() == context.key.namespace() && key.partition() == context.key.partition();
+        let key = loaded.stored_under.as_ref().filter(is_own).unwrap_or(&context.key);
         let policy = loaded.policy.as_ref().unwrap_or(&context.policy);
         let scope_hashes = ScopeHashes::new(key, &loaded.tags);
         let adapted = loaded.policy.is_some();
@@ -249,6 +253,7 @@ impl Coordinator {
             counters.record_not_stored(refusal);
             None
         } else {
+            self.negative.forget(&context.key);
             self.negative.forget(key);
             self.write_behind(key, &entry, older)
         };

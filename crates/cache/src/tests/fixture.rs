@@ -139,9 +139,12 @@ impl Loader for ScriptedLoader {
             LoadScript::Confirm if old.is_some() && reason != LoadReason::Invalidated => {
                 Ok(LoadResult::Confirmed(ConfirmedValue { checked_ms }))
             }
-            LoadScript::Value | LoadScript::Confirm => {
-                Ok(LoadResult::Store(LoadedValue { value, tags: script.tags, policy: script.policy }))
-            }
+            LoadScript::Value | LoadScript::Confirm => Ok(LoadResult::Store(LoadedValue {
+                value,
+                tags: script.tags,
+                policy: script.policy,
+                stored_under: None,
+            })),
             LoadScript::Share => Ok(LoadResult::Share(value)),
             LoadScript::Gone => Ok(LoadResult::NotFound(Value::new("gone"))),
             LoadScript::Absent => {

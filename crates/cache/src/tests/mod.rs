@@ -17,4 +17,5 @@ mod regressions;
 mod set_back;
 mod shared;
 mod suspended;
+mod variants;
 mod warming;

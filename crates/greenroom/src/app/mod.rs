@@ -1,9 +1,11 @@
 //! Process wiring on one page: settings in, a running process out. `server_listener` opens a media server and its
 //! listener, `services` what runs beside the servers.
 
+mod api_listener;
 mod app_caches;
 mod process_description;
 mod remote_store;
+mod route_reloader;
 mod server_listener;
 mod services;
 mod suspends;
@@ -26,6 +28,7 @@ use crate::takeover::{InheritedListeners, ListenerHandover};
 use greenroom_config::local_address::local_address;
 use greenroom_config::{Settings, TakeoverSettings};
 use greenroom_control::{ControlPlane, ControlPlaneDeps, ImageUrlSigner};
+use greenroom_http_api::ApiServer;
 use greenroom_http_server::server_certificate::ServerCertificate;
 use greenroom_notifications::Notifier;
 use greenroom_origin::anonymous_access;
@@ -62,6 +65,8 @@ const POLL_INTERVAL: Duration = Duration::from_millis(5);
 pub struct Process {
     /// Media servers, each with the address that clients connect to.
     pub servers: Vec<(Arc<Server>, SocketAddr)>,
+    /// Servers of any HTTP API, each with the address that clients connect to.
+    pub apis: Vec<(Arc<ApiServer>, SocketAddr)>,
     /// Address of the control plane.
     pub control: SocketAddr,
     /// URL of the web page, for people.
@@ -145,6 +150,8 @@ impl Process {
             .iter()
             .map(|server_listener| (Arc::clone(&server_listener.server), server_listener.address))
             .collect();
+        let api_listeners = context.open_api_listeners(&settings, &mut sockets, &mut handover).await?;
+        let apis = api_listeners.iter().map(|listener| (Arc::clone(&listener.server), listener.address)).collect();
         let place = "the control plane";
         let listener = bind(settings.control.listen, place, &mut sockets, &mut handover).await?;
         let control = address_of(&listener)?;
@@ -158,7 +165,10 @@ impl Process {
         let description = Arc::new(ProcessDescription::new(&context.lock, own_address, certificate.clone()));
         context.watch_files(
             &control_plane,
-            server_listeners.iter().map(|server_listener| &server_listener.certificate),
+            server_listeners
+                .iter()
+                .map(|server_listener| &server_listener.certificate)
+                .chain(api_listeners.iter().map(|api_listener| &api_listener.certificate)),
             description,
         );
         let (tasks, stop) = (&context.tasks, &context.stop);
@@ -171,12 +181,14 @@ impl Process {
         for server_listener in server_listeners {
             context.serve(server_listener, &services.libraries);
         }
-        tasks.spawn(suspends::follow_suspends(context.clock.clone(), stop.clone()));
+        api_listeners.into_iter().for_each(|api_listener| context.serve_api(api_listener));
+        tasks.spawn(follow_suspends(context.clock.clone(), stop.clone()));
         tasks.spawn(services.jobs.run_scheduler());
         tasks.spawn(services.internal_client.keep_warm(stop.clone()));
         context.cache.run_warmer();
         Ok(Self {
             servers,
+            apis,
             control,
             page,
             token: context.token,
@@ -268,7 +280,8 @@ impl Process {
 
     /// Waits until nothing is in flight but pass-through bodies, on which no stored data depends.
     async fn is_quiet(&self) {
-        let passing = || self.servers.iter().map(|(server, _)| server.limits.passing.count()).sum();
+        let media = || self.servers.iter().map(|(server, _)| server.limits.passing.count()).sum::<usize>();
+        let passing = || media() + self.apis.iter().map(|(server, _)| server.limits.passing.count()).sum::<usize>();
         // Each of them is on a connection, which is one of the tasks.
         while self.tasks.len() > passing() {
             tokio::time::sleep(POLL_INTERVAL).await;

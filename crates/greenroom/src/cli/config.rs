@@ -40,7 +40,12 @@ pub(super) fn run(command: &ConfigCommand) -> u8 {
                         let url = Endpoint::from_server(server).url();
                         json!({"name": server.name, "kind": server.kind.name(), "url": url, "listen": server.listen})
                     });
-                    let servers: Vec<Value> = servers.collect();
+                    let apis = settings.http_apis.iter().map(|server| {
+                        let origin = server.origin.to_string();
+                        let url = format!("{}{}", origin.trim_end_matches('/'), server.base_path);
+                        json!({"name": server.name, "kind": "http", "url": url, "listen": server.listen})
+                    });
+                    let servers: Vec<Value> = servers.chain(apis).collect();
                     let remarks = settings.remarks.iter();
                     let remarks = remarks.map(|remark| json!({"place": remark.place, "message": remark.message}));
                     let remarks: Vec<Value> = remarks.collect();
@@ -56,6 +61,11 @@ pub(super) fn run(command: &ConfigCommand) -> u8 {
                             server.origin.authority().map_or("?", |authority| authority.as_str()),
                             server.listen
                         );
+                    }
+                    for server in &settings.http_apis {
+                        let authority = server.origin.authority().map_or("?", |authority| authority.as_str());
+                        let routes = server.routes.len();
+                        println!("{}: http at {authority}, {routes} routes, clients at {}", server.name, server.listen);
                     }
                     let source = file.map_or_else(|| "environment".to_owned(), |file| file.display().to_string());
                     println!("{source}: no problems");

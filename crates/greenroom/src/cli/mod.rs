@@ -145,7 +145,7 @@ enum Command {
 }
 
 /// Settings given on the command line. They override the environment, which overrides the configuration file.
-#[derive(Debug, Args, Default)]
+#[derive(Debug, Clone, Args, Default)]
 pub(crate) struct ConfigArgs {
     /// Configuration file
     #[arg(long, short, value_name = "FILE", env = "GREENROOM_CONFIG")]
@@ -311,7 +311,8 @@ fn add_arguments(config: &mut ConfigSource, arguments: &ConfigArgs) {
         config.set("control.listen", control.clone(), "--control".into());
     }
     if arguments.observe {
-        for (name, _) in config.servers() {
+        for (name, _) in config.servers().into_iter().filter(|(name, _)| !config.is_http_api(name)).collect::<Vec<_>>()
+        {
             config.set(&format!("server.{name}.mode"), "observe".to_owned(), "--observe".into());
         }
     }

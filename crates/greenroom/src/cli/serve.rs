@@ -15,7 +15,7 @@ use super::{ConfigArgs, SUCCESS, block_on, doctor, fail, log, settings, stop_sig
 use crate::app::Process;
 use crate::takeover;
 use crate::takeover::InheritedListeners;
-use greenroom_config::{CacheMode, Endpoint, Settings, TokenSetup};
+use greenroom_config::{CacheMode, ConfigError, Endpoint, Settings, TokenSetup};
 use greenroom_doctor::checks::directory;
 use greenroom_doctor::find_problem;
 use greenroom_origin::identify;
@@ -77,6 +77,13 @@ pub(super) fn run(options: &ServeArgs) -> u8 {
             () = async {
                 print_startup(&process, &data_dir).await;
                 process.watch_anonymous_access();
+                if let Some(file) = options.serve.config.clone() {
+                    let arguments = options.serve.clone();
+                    process.watch_routes(file, move || {
+                        let problem = |_| vec![unreadable_config(&arguments)];
+                        Settings::read(arguments.config_source().map_err(problem)?)
+                    });
+                }
                 std::future::pending::<()>().await;
             } => true,
         };
@@ -97,6 +104,12 @@ pub(super) fn run(options: &ServeArgs) -> u8 {
     })
 }
 
+/// The configuration file cannot be read.
+fn unreadable_config(arguments: &ConfigArgs) -> ConfigError {
+    let place = arguments.config.as_ref().map_or_else(String::new, |file| file.display().to_string());
+    ConfigError { place, message: "cannot be read".into() }
+}
+
 /// Consequence of stopping a process before it began to serve.
 fn restart_hint(is_taking_over: bool) -> &'static str {
     if is_taking_over {
@@ -113,7 +126,8 @@ fn inherited_listeners(settings: &Settings, take_over: bool) -> Result<(Inherite
     };
     // Files that cannot be read are found while the other process still serves.
     let certificates = settings.servers.iter().filter_map(|server| server.certificate.as_ref());
-    for files in certificates.chain(settings.control.certificate.as_ref()) {
+    let of_apis = settings.http_apis.iter().filter_map(|server| server.certificate.as_ref());
+    for files in certificates.chain(of_apis).chain(settings.control.certificate.as_ref()) {
         files.read()?;
     }
     let (sockets, patience) = takeover::request_takeover(&settings.data_dir)?;
@@ -147,6 +161,12 @@ async fn print_startup(process: &Process, data_dir: &Path) {
             let setup = TokenSetup::new(settings, data_dir);
             println!("  -> {}\n  -> then {}: {}", setup.command, setup.place, setup.setting);
         }
+    }
+    for (server, address) in &process.apis {
+        let authority = server.settings.origin.authority().map_or("?", |authority| authority.as_str());
+        let scheme = if server.settings.certificate.is_some() { "https" } else { "http" };
+        println!("{}: HTTP API at {authority}, with {} routes", server.name(), server.settings.routes.len());
+        println!("  point your apps at {scheme}://{}", typable_address(*address));
     }
     let control = process.control;
     println!("page: {}", process.page.replacen(&control.to_string(), &typable_address(control), 1));

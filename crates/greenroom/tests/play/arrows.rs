@@ -8,7 +8,7 @@ use serde_json::Value;
 
 /// Allowed dependencies: the program may use everything, each other crate only the crates below it. A crate that is not
 /// named here may not exist.
-const ALLOWED: [(&str, &[&str]); 25] = [
+const ALLOWED: [(&str, &[&str]); 27] = [
     (
         "greenroom",
         &[
@@ -21,6 +21,7 @@ const ALLOWED: [(&str, &[&str]); 25] = [
             "greenroom-doctor",
             "greenroom-folder",
             "greenroom-graphql-simulator",
+            "greenroom-http-api",
             "greenroom-http-server",
             "greenroom-library",
             "greenroom-notifications",
@@ -87,6 +88,18 @@ const ALLOWED: [(&str, &[&str]); 25] = [
     ),
     ("greenroom-folder", &["greenroom-cache", "greenroom-config", "greenroom-library", "greenroom-state"]),
     ("greenroom-graphql-simulator", &["greenroom-simulator-backend"]),
+    (
+        "greenroom-http-api",
+        &[
+            "greenroom-cache",
+            "greenroom-config",
+            "greenroom-http-caching",
+            "greenroom-http-server",
+            "greenroom-origin",
+            "greenroom-state",
+        ],
+    ),
+    ("greenroom-http-caching", &[]),
     ("greenroom-http-server", &["greenroom-cache", "greenroom-config", "greenroom-origin", "greenroom-state"]),
     ("greenroom-library", &[]),
     (

@@ -44,6 +44,10 @@ pub struct ClientConnection {
     /// Only the body of the current response is still being sent.
     is_passing: AtomicBool,
     last: Mutex<LastResponse>,
+    /// Bytes of interim responses that are still to be written.
+    interim: Mutex<Vec<u8>>,
+    /// Whether there are such bytes.
+    has_interim: AtomicBool,
 }
 
 /// Whether the current response is the connection's last, and its count among those of which only the body is left.
@@ -119,6 +123,26 @@ impl ClientConnection {
     pub fn run_when_sent(&self, tasks: Vec<OnSentTask>) {
         self.on_sent_tasks.lock().extend(tasks);
         self.has_on_sent_tasks.store(true, Ordering::Release);
+    }
+
+    /// Queues the bytes of an interim response: they are written before anything else.
+    pub(crate) fn queue_interim(&self, bytes: &[u8]) {
+        self.interim.lock().extend_from_slice(bytes);
+        self.has_interim.store(true, Ordering::Release);
+    }
+
+    /// Takes the bytes of interim responses.
+    fn take_interim(&self) -> Vec<u8> {
+        if self.has_interim.swap(false, Ordering::AcqRel) {
+            std::mem::take(&mut *self.interim.lock())
+        } else {
+            Vec::new()
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn queued_interim_bytes(&self) -> usize {
+        self.interim.lock().len()
     }
 
     /// Everything written so far is sent.

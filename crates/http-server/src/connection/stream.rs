@@ -4,7 +4,7 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use greenroom_cache::Clock;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -16,12 +16,18 @@ use crate::write_timeout::WriteTimeoutStream;
 pub struct ClientStream<S> {
     stream: WriteTimeoutStream<S>,
     connection: Arc<ClientConnection>,
+    /// The part of interim responses that is not written yet.
+    interim: Vec<u8>,
 }
 
 impl<S> ClientStream<S> {
     /// Wraps `stream`.
     pub fn new(stream: S, clock: Clock, connection: Arc<ClientConnection>) -> Self {
-        Self { stream: WriteTimeoutStream::new(stream, clock, connection.write_timeout()), connection }
+        Self {
+            stream: WriteTimeoutStream::new(stream, clock, connection.write_timeout()),
+            connection,
+            interim: Vec::new(),
+        }
     }
 
     /// Sets the timeout anew, because the response may or may not be for a player.
@@ -31,6 +37,22 @@ impl<S> ClientStream<S> {
     {
         self.stream.set_timeout(self.connection.write_timeout());
         Pin::new(&mut self.stream)
+    }
+
+    /// Writes queued interim responses.
+    fn poll_interim(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>>
+    where
+        S: AsyncWrite + Unpin,
+    {
+        self.interim.append(&mut self.connection.take_interim());
+        while !self.interim.is_empty() {
+            let written = ready!(Pin::new(&mut self.stream).poll_write(context, &self.interim))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.interim.drain(..written);
+        }
+        Poll::Ready(Ok(()))
     }
 
     fn record_timeout(&self) {
@@ -58,6 +80,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for ClientStream<S> {
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for ClientStream<S> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        ready!(self.poll_interim(context))?;
         self.connection.record_write();
         let result = self.with_current_timeout().poll_write(context, bytes);
         self.record_timeout();
@@ -65,6 +88,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for ClientStream<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_interim(context))?;
         let result = self.with_current_timeout().poll_flush(context);
         if matches!(result, Poll::Ready(Ok(()))) {
             self.connection.run_sent_tasks();
@@ -84,6 +108,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for ClientStream<S> {
         context: &mut Context<'_>,
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        ready!(self.poll_interim(context))?;
         self.connection.record_write();
         let result = self.with_current_timeout().poll_write_vectored(context, parts);
         self.record_timeout();

@@ -190,40 +190,40 @@ impl Breaker {
     }
 
     /// Time of the next probe, in milliseconds; `None` while the server is not suspected.
-    pub(crate) fn probe_due_ms(&self) -> Option<u64> {
+    pub fn probe_due_ms(&self) -> Option<u64> {
         self.state_machine.lock().probe_due_ms()
     }
 
     /// Waits until a failure requests a probe.
-    pub(crate) async fn probe_wanted(&self) {
+    pub async fn probe_wanted(&self) {
         self.probe_wanted.notified().await;
     }
 
     /// Records that a probe is sent; `jitter` spreads the next one.
-    pub(crate) fn begin_probe(&self, now_ms: u64, jitter: u64) {
+    pub fn begin_probe(&self, now_ms: u64, jitter: u64) {
         self.state_machine.lock().begin_probe(now_ms, jitter);
         self.probes.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Records the result of a probe. Returns the outage before it, and what it changed.
-    pub(crate) fn probed(&self, is_up: bool, now_ms: u64) -> (Option<Outage>, ProbeTransition) {
+    pub fn probed(&self, is_up: bool, now_ms: u64) -> (Option<Outage>, ProbeTransition) {
         let mut state_machine = self.state_machine.lock();
         (state_machine.outage(), state_machine.record_probe(is_up, now_ms))
     }
 
     /// Wakes the tasks that wait for the first probe, after its result was applied.
-    pub(crate) fn publish_probe(&self) {
+    pub fn publish_probe(&self) {
         self.probes_evaluated.send_modify(|probes_evaluated| *probes_evaluated += 1);
     }
 
     /// Holds requests back.
-    pub(crate) fn open(&self) {
+    pub fn open(&self) {
         self.opened.fetch_add(1, Ordering::Relaxed);
         self.enter(AvailabilityPhase::Down);
     }
 
     /// Ends the outage: lets event sockets reattach, and reads through once all have, or after a moment.
-    pub(crate) async fn close(&self, outage: Option<Outage>, clock: &Clock) {
+    pub async fn close(&self, outage: Option<Outage>, clock: &Clock) {
         *self.last_outage.lock() = outage;
         self.record_restart_sign(clock.now_ms());
         self.enter(AvailabilityPhase::Returning);

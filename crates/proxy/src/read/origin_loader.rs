@@ -338,7 +338,12 @@ impl ReadLoader {
             let policy = self.server.policy(&self.read, &self.identity);
             Policy { fresh: policy.fresh.min(Duration::from_secs(max_s.into())), ..policy }
         });
-        LoadedValue { value: response::to_cached_value(StatusCode::OK, headers, body), tags, policy }
+        LoadedValue {
+            value: response::to_cached_value(StatusCode::OK, headers, body),
+            tags,
+            policy,
+            stored_under: None,
+        }
     }
 
     /// Handles a denial or a server error; `was_cached`: a response to the same request is in the cache.

@@ -1,0 +1,122 @@
+//! Decides how a client's request is answered.
+
+use std::sync::Arc;
+
+use greenroom_http_caching::invalidation::is_safe;
+use greenroom_http_caching::validation::is_for_the_server;
+use greenroom_http_server::connection::{BodyFraming, ClientConnection};
+use greenroom_http_server::interim::InterimSender;
+use greenroom_origin::body::{Body, CollectedBody, collect};
+use http::header::{CONTENT_LENGTH, HOST, UPGRADE};
+use http::{Method, Request, Response, StatusCode, Version};
+use hyper::body::Incoming;
+
+use crate::api_request::ApiRequest;
+use crate::api_server::ApiServer;
+use crate::graphql::operation::{GraphqlRequest, OperationKind};
+use crate::{forward, read, response};
+
+/// Max bytes of a GraphQL request that is read to be understood; a longer one is passed on.
+const MAX_GRAPHQL_BYTES: u64 = 1024 * 1024;
+
+/// Way of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Handling {
+    /// It may be answered from the cache.
+    Read,
+    /// It may change something.
+    Write,
+    /// It is passed on, and nothing is stored of it.
+    Pass,
+}
+
+/// Answers one request.
+pub(crate) async fn handle(
+    server: Arc<ApiServer>,
+    request: Request<Incoming>,
+    connection: &Arc<ClientConnection>,
+    interim: InterimSender,
+) -> Response<Body> {
+    let (parts, body) = request.into_parts();
+    if let Some(problem) = rejection(&parts, connection) {
+        return response::problem(StatusCode::BAD_REQUEST, problem, None);
+    }
+    let target = parts.uri.path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string);
+    let route = server.routes().find(&parts.method, parts.uri.path());
+    let mut api_request = ApiRequest::new((&server.settings, &server.hash_key), &parts, target, route);
+    let interim = Arc::new(interim);
+    if parts.version >= Version::HTTP_11 {
+        api_request.interim = Some(Arc::clone(&interim));
+    }
+    if api_request.route.settings().is_some_and(|route| route.graphql.is_some())
+        && matches!(api_request.method, Method::POST | Method::GET)
+    {
+        let response = handle_graphql(&server, api_request, body).await;
+        interim.close();
+        return response;
+    }
+    let handling = handling(&api_request);
+    let api_request = Arc::new(api_request);
+    let response = match handling {
+        Handling::Read => read::read(&server, &api_request).await,
+        Handling::Write => forward::write(server, api_request, Body::Stream(body)).await,
+        Handling::Pass => match read::stored_head(&server, &api_request).await {
+            Some(response) => response,
+            None => forward::pass(&server, &api_request, Body::Stream(body)).await,
+        },
+    };
+    interim.close();
+    response
+}
+
+/// Answers a request of a GraphQL route: a query from the cache, all else by the server.
+async fn handle_graphql(server: &Arc<ApiServer>, request: ApiRequest, body: Incoming) -> Response<Body> {
+    let collecting = server.clock.timeout(server.settings.load_timeout, collect(body, MAX_GRAPHQL_BYTES)).await;
+    let body = match collecting {
+        Ok(CollectedBody::Whole(body)) => body,
+        Ok(CollectedBody::TooLong(read, rest)) => {
+            return forward::write(Arc::clone(server), Arc::new(request), Body::Resumed { read, rest }).await;
+        }
+        Ok(CollectedBody::Broken(_)) | Err(_) => {
+            return response::problem(StatusCode::BAD_REQUEST, "the body of the request is incomplete", None);
+        }
+    };
+    let asked = GraphqlRequest::new(&request.method, &request.target, &body);
+    if asked.kind == OperationKind::Query {
+        let is_post = request.method == Method::POST;
+        let request = request.with_graphql_query(&server.hash_key, &asked, is_post.then_some(body));
+        return read::read(server, &Arc::new(request)).await;
+    }
+    forward::write(Arc::clone(server), Arc::new(request), body.into()).await
+}
+
+fn handling(request: &ApiRequest) -> Handling {
+    if !is_safe(&request.method) {
+        Handling::Write
+    } else if request.method == Method::GET && !is_for_the_server(&request.headers) {
+        Handling::Read
+    } else {
+        Handling::Pass
+    }
+}
+
+/// Why a request is not understood, if so.
+fn rejection(parts: &http::request::Parts, connection: &ClientConnection) -> Option<&'static str> {
+    if connection.has_conflicting_length(BodyFraming::from_headers(&parts.headers)) {
+        return Some("the request has both a length and chunks");
+    }
+    if parts.headers.get_all(HOST).iter().nth(1).is_some()
+        || parts.headers.get_all(CONTENT_LENGTH).iter().nth(1).is_some()
+    {
+        return Some("the request has two Host or Content-Length fields");
+    }
+    if parts.headers.contains_key(UPGRADE) && parts.method == Method::CONNECT {
+        return Some("tunnels are not opened");
+    }
+    let path = parts.uri.path();
+    let is_dots = |segment: &str| {
+        let plain = segment.to_ascii_lowercase().replace("%2e", ".");
+        plain == "." || plain == ".."
+    };
+    (parts.method == Method::CONNECT || path.split('/').any(is_dots)).then_some("the path of the request is not plain")
+}

@@ -1,0 +1,198 @@
+//! Requests that are not answered from the cache: writes, which are sent once and invalidate what they change, and all
+//! that is neither a read nor a write.
+
+use std::sync::Arc;
+
+use greenroom_cache::Tag;
+use greenroom_http_caching::cache_groups::{CACHE_GROUP_INVALIDATION, groups};
+use greenroom_http_caching::cache_status::{CacheStatus, ForwardReason};
+use greenroom_http_caching::invalidation::{is_non_error, named_targets};
+use greenroom_http_caching::validation;
+use greenroom_origin::body::{Body, CollectedBody, collect};
+use greenroom_origin::client::UpstreamRequestKind;
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
+use hyper::body::Incoming;
+use tokio::sync::oneshot;
+
+use crate::api_request::{
+    ANY_OBJECT, ApiRequest, group_tag, object_tag, resource_name, resource_tag, route_tag, with_added_headers,
+    with_added_query,
+};
+use crate::api_server::ApiServer;
+use crate::graphql::result::GraphqlResult;
+use crate::response;
+use crate::upstream::{BudgetPatience, SendError, may_have_reached};
+
+/// Sends a write, in a task that the client's disconnect does not cancel, and invalidates what it changes before the
+/// client gets the response.
+pub(crate) async fn write(server: Arc<ApiServer>, request: Arc<ApiRequest>, body: Body) -> Response<Body> {
+    let (sender, receiver) = oneshot::channel();
+    let tasks = server.tasks.clone();
+    tasks.spawn(async move {
+        // The client may have left; the write is completed all the same.
+        let _ = sender.send(write_once(&server, &request, body).await);
+    });
+    receiver
+        .await
+        .unwrap_or_else(|_| response::problem(StatusCode::INTERNAL_SERVER_ERROR, "Greenroom failed; see its log", None))
+}
+
+async fn write_once(server: &ApiServer, request: &ApiRequest, body: Body) -> Response<Body> {
+    let response = match send(server, request, body, UpstreamRequestKind::Write).await {
+        Ok(response) => {
+            if is_graphql_mutation(request) {
+                pass_on_mutation(server, request, response).await
+            } else {
+                if is_non_error(response.status()) {
+                    server.invalidate(written_tags(server, request, response.headers()));
+                }
+                pass_on(response, ForwardReason::Method)
+            }
+        }
+        Err(error) => {
+            if may_have_reached(&error) {
+                server.invalidate(written_tags(server, request, &HeaderMap::new()));
+            }
+            unsent(&error)
+        }
+    };
+    server.cache.flush_invalidations().await;
+    response
+}
+
+fn is_graphql_mutation(request: &ApiRequest) -> bool {
+    request.route.settings().is_some_and(|route| route.graphql.as_ref().is_some_and(|graphql| graphql.tag_objects))
+}
+
+/// Invalidates the objects that a mutation returns; all of its route's responses if it returns none.
+async fn pass_on_mutation(server: &ApiServer, request: &ApiRequest, answer: Response<Incoming>) -> Response<Body> {
+    let (parts, body) = answer.into_parts();
+    let (body, objects) = match collect(body, server.settings.max_body_bytes).await {
+        CollectedBody::Whole(body) => {
+            let objects = GraphqlResult::of_body(&body).objects.unwrap_or_default();
+            (Body::from(body), objects)
+        }
+        CollectedBody::TooLong(read, rest) => (Body::Resumed { read, rest }, Vec::new()),
+        CollectedBody::Broken(_) => {
+            server.invalidate(written_tags(server, request, &parts.headers));
+            return response::problem(StatusCode::BAD_GATEWAY, "the response of the server ended early", None);
+        }
+    };
+    if objects.is_empty() {
+        server.invalidate(written_tags(server, request, &parts.headers));
+    } else {
+        let route = request.route.invalidates();
+        let names = objects.iter().map(String::as_str).chain([ANY_OBJECT]);
+        server.invalidate(names.map(object_tag).chain(route.iter().map(|tag| route_tag(tag))));
+    }
+    let mut response = response::passed(Response::from_parts(parts, body));
+    CacheStatus::Forwarded {
+        reason: ForwardReason::Method,
+        status: None,
+        is_stored: false,
+        is_collapsed: false,
+        detail: None,
+    }
+    .append_to(response.headers_mut());
+    response
+}
+
+/// Tags of what a write may have changed: its own resource, those that the response names, cache groups, and what its
+/// route says.
+fn written_tags(server: &ApiServer, request: &ApiRequest, response: &HeaderMap) -> Vec<Tag> {
+    let authority = server.upstream.client.authority().as_str();
+    let base = &server.settings.base_path;
+    let own_target = format!("{base}{}", request.target);
+    let named = named_targets(&own_target, authority, response);
+    let named = named.iter().filter_map(|target| target.strip_prefix(base.as_str()));
+    let name_of = |target: &str| {
+        let path = target.split('?').next().unwrap_or_default();
+        resource_name(&server.settings, &server.routes().find(&Method::GET, path), target)
+    };
+    let own = std::iter::once(name_of(&request.target));
+    let resources = own.chain(named.map(name_of)).map(|name| resource_tag(&name));
+    let named_groups = groups(response, &CACHE_GROUP_INVALIDATION);
+    let route = request.route.invalidates();
+    let tags = named_groups.iter().map(|group| group_tag(group)).chain(route.iter().map(|tag| route_tag(tag)));
+    resources.chain(tags).collect()
+}
+
+/// Forwards a request that nothing is stored of. A `HEAD` whose answer differs from the stored response marks that
+/// stale.
+pub(crate) async fn pass(server: &Arc<ApiServer>, request: &ApiRequest, body: Body) -> Response<Body> {
+    match send(server, request, body, UpstreamRequestKind::Stream).await {
+        Ok(response) => {
+            if request.method == Method::HEAD && response.status() == StatusCode::OK {
+                check_stored(server, request, response.headers()).await;
+            }
+            pass_on(response, ForwardReason::Method)
+        }
+        Err(error) => unsent(&error),
+    }
+}
+
+async fn check_stored(server: &ApiServer, request: &ApiRequest, told: &HeaderMap) {
+    let fields = server.variants.fields(&server.cache, &request.resource).await;
+    let Some(entry) = server.cache.peek(&request.variant_key(&fields)) else { return };
+    let stored = greenroom_http_caching::stored_head::StoredHead::decode(entry.meta());
+    if stored.is_some_and(|stored| validation::contradicts(told, &stored.headers)) {
+        server.invalidate([resource_tag(&request.resource_name)]);
+    }
+}
+
+async fn send(
+    server: &ApiServer,
+    request: &ApiRequest,
+    body: Body,
+    kind: UpstreamRequestKind,
+) -> Result<Response<Incoming>, SendError> {
+    let failed =
+        |_| SendError::Failed(greenroom_origin::client::UpstreamError::from_reason(&"the request cannot be forwarded"));
+    let target = with_added_query(&server.settings, &request.target);
+    let uri = server.upstream.client.uri(&target).map_err(failed)?;
+    let mut upstream = Request::new(body);
+    *upstream.method_mut() = request.method.clone();
+    *upstream.uri_mut() = uri;
+    *upstream.headers_mut() = with_added_headers(&server.settings, &request.headers);
+    for name in [CONTENT_LENGTH, TRANSFER_ENCODING] {
+        upstream.headers_mut().remove(name);
+    }
+    if let Some(interim) = request.interim.clone() {
+        hyper::ext::on_informational(&mut upstream, move |told| interim.send(told.status(), told.headers()));
+    }
+    let (response, _permit) = server.upstream.send(upstream, kind, BudgetPatience::Wait).await?;
+    Ok(response)
+}
+
+fn pass_on(response: Response<Incoming>, reason: ForwardReason) -> Response<Body> {
+    let mut response = response::passed(response.map(Body::Stream));
+    CacheStatus::Forwarded { reason, status: None, is_stored: false, is_collapsed: false, detail: None }
+        .append_to(response.headers_mut());
+    response
+}
+
+fn unsent(error: &SendError) -> Response<Body> {
+    match error {
+        SendError::Down => response::problem(StatusCode::SERVICE_UNAVAILABLE, "the server is down", Some(2)),
+        SendError::QueueFull => {
+            response::problem(StatusCode::SERVICE_UNAVAILABLE, "too many requests wait for the server", Some(1))
+        }
+        SendError::OverBudget(wait) => response::problem(
+            StatusCode::TOO_MANY_REQUESTS,
+            "the budget of requests to the server is used up",
+            Some(wait.as_secs().saturating_add(1)),
+        ),
+        SendError::TimedOut => {
+            response::problem(StatusCode::GATEWAY_TIMEOUT, "the server is slow; a write may have happened", None)
+        }
+        SendError::Failed(error) if error.never_sent => {
+            response::problem(StatusCode::BAD_GATEWAY, "the server cannot be reached", None)
+        }
+        SendError::Failed(_) => response::problem(
+            StatusCode::BAD_GATEWAY,
+            "the server closed the connection; a write may have happened",
+            None,
+        ),
+    }
+}

@@ -1,0 +1,28 @@
+//! A cache for any HTTP API (`kind = "http"`): from a client's connection to its response.
+//!
+//! The rules are in `greenroom-http-caching`, the engine in `greenroom-cache`. This crate connects them: `accept` (a
+//! listener), `dispatch` (what a request is), `api_request` (whose it is, and its keys), `route_table` (what is
+//! configured for it), `read` (from the cache, or loaded), `loader` (one exchange with the server), `variant_index` (by
+//! what responses vary), `forward` (writes, and what is passed on), `graphql` (queries and mutations), `response` (what a client gets), `upstream`
+//! (breaker, queue, budget) with `request_budget` and `prober`.
+//!
+//! Responses to requests without credentials are shared by all clients. A request with credentials has a partition of
+//! its own, named by their keyed hash, unless its route is public.
+
+mod accept;
+mod api_request;
+mod api_server;
+mod dispatch;
+mod forward;
+mod graphql;
+mod loader;
+mod prober;
+mod read;
+mod request_budget;
+mod response;
+mod route_table;
+mod upstream;
+mod variant_index;
+
+pub use accept::serve;
+pub use api_server::ApiServer;

@@ -1,0 +1,58 @@
+//! Probes of a suspected server: one request for the configured path, when the breaker says that it is due.
+
+use std::time::Duration;
+
+use greenroom_origin::body::Body;
+use greenroom_origin::breaker::{ProbeTransition, key_of};
+use greenroom_origin::client::UpstreamRequestKind;
+use http::{Request, StatusCode};
+
+use crate::api_server::ApiServer;
+
+/// Timeout of a probe.
+const TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Probes the server whenever the breaker requests it, until the server is stopped.
+pub(crate) async fn run(server: &ApiServer) {
+    tokio::select! {
+        () = server.stop.cancelled() => {}
+        () = probe_when_due(server) => {}
+    }
+}
+
+async fn probe_when_due(server: &ApiServer) {
+    let (breaker, clock) = (&server.upstream.breaker, &server.clock);
+    loop {
+        let Some(due_ms) = breaker.probe_due_ms() else {
+            breaker.probe_wanted().await;
+            continue;
+        };
+        let wait_ms = due_ms.saturating_sub(clock.now_ms());
+        if wait_ms > 0 {
+            clock.sleep(Duration::from_millis(wait_ms)).await;
+            continue;
+        }
+        let now_ms = clock.now_ms();
+        breaker.begin_probe(now_ms, key_of(server.name()) ^ key_of(&now_ms.to_string()));
+        let is_up = clock.timeout(TIMEOUT, is_up(server)).await.unwrap_or(false);
+        match breaker.probed(is_up, clock.now_ms()) {
+            (_, ProbeTransition::None) => {}
+            (_, ProbeTransition::Opened) => {
+                breaker.open();
+                tracing::warn!(server = server.name(), "the server is down; reads are answered from the cache");
+            }
+            (before, ProbeTransition::Closed) => {
+                breaker.close(before, clock).await;
+                tracing::info!(server = server.name(), "the server is up again");
+            }
+        }
+        breaker.publish_probe();
+    }
+}
+
+async fn is_up(server: &ApiServer) -> bool {
+    let Ok(uri) = server.upstream.client.uri(&server.settings.probe) else { return false };
+    let Ok(request) = Request::builder().uri(uri).body(Body::empty()) else { return false };
+    let response = server.upstream.client.send(request, UpstreamRequestKind::Write).await;
+    response.is_ok_and(|response| response.status() < StatusCode::INTERNAL_SERVER_ERROR)
+}

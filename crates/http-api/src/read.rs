@@ -1,0 +1,243 @@
+//! A read: from the cache if the rules allow it, else from the server.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use greenroom_cache::{
+    CacheDirective, CacheResponse, CacheStatus as EngineStatus, CacheStatusReason, Entry, LoadError, LoadErrorKind,
+    Tier,
+};
+use greenroom_http_caching::cache_status::{CacheStatus, ForwardReason};
+use greenroom_http_caching::request_directives::RequestDirectives;
+use greenroom_http_caching::reuse::{Reuse, is_usable_on_error, reuse};
+use greenroom_http_caching::stored_head::StoredHead;
+use greenroom_http_caching::variant::selects;
+use greenroom_origin::body::Body;
+use http::header::RANGE;
+use http::{Method, Response, StatusCode};
+
+use crate::api_request::{ApiRequest, part_key};
+use crate::api_server::ApiServer;
+use crate::loader::{ApiLoader, LoadTarget};
+use crate::response;
+
+/// Max lookups of one read: it looks up again when it learns by what the responses vary, or that it must validate.
+const MAX_ROUNDS: usize = 4;
+
+/// Result of a lookup.
+enum Round {
+    /// The client's response.
+    Answer(Response<Body>),
+    /// The stored response must be validated for this client.
+    Validate,
+    /// Another variant was loaded: look up again.
+    Again,
+}
+
+/// Answers a read.
+pub(crate) async fn read(server: &Arc<ApiServer>, request: &Arc<ApiRequest>) -> Response<Body> {
+    let directives = &request.directives;
+    if request.method == Method::GET && request.headers.contains_key(RANGE) {
+        return read_part(server, request).await;
+    }
+    let mut directive = if directives.only_if_cached {
+        CacheDirective::OnlyIfCached
+    } else if directives.no_cache || directives.no_store {
+        CacheDirective::LoadUnshared
+    } else {
+        CacheDirective::Any
+    };
+    for _ in 0..MAX_ROUNDS {
+        match look_up(server, request, directive).await {
+            Round::Answer(response) => return response,
+            Round::Validate if directives.only_if_cached => return nothing_cached(),
+            Round::Validate => directive = CacheDirective::LoadUnshared,
+            Round::Again => {}
+        }
+    }
+    match look_up(server, request, CacheDirective::LoadUnshared).await {
+        Round::Answer(response) => response,
+        Round::Validate | Round::Again => {
+            response::problem(StatusCode::BAD_GATEWAY, "the responses of the server contradict each other", None)
+        }
+    }
+}
+
+async fn look_up(server: &Arc<ApiServer>, request: &Arc<ApiRequest>, directive: CacheDirective) -> Round {
+    let fields = server.variants.fields(&server.cache, &request.resource).await;
+    let key = request.variant_key(&fields);
+    let policy = server.policy(request.route.route.class, request.route.settings().is_some_and(|route| route.warm));
+    let loader = || ApiLoader { server: Arc::clone(server), request: Arc::clone(request), target: LoadTarget::Whole };
+    match server.cache.get_or_load(&key, &policy, directive, loader).await {
+        Ok(CacheResponse::Cached { entry, served, tier, reason, .. }) => {
+            serve(server, request, &entry, (served, tier, reason))
+        }
+        Ok(CacheResponse::Passed(mut response)) => {
+            let reason = forward_reason(directive, served_reason(EngineStatus::Loaded));
+            forwarded(reason, false, false, None).append_to(response.headers_mut());
+            Round::Answer(response)
+        }
+        Ok(CacheResponse::Shared { value, .. }) => Round::Answer(from_value(request, &value.meta, &value.body)),
+        Err(error) => Round::Answer(failed(request, &error)),
+    }
+}
+
+/// Serves an entry if the rules allow it for this request.
+fn serve(
+    server: &ApiServer,
+    request: &ApiRequest,
+    entry: &Entry,
+    (served, tier, reason): (EngineStatus, Tier, Option<CacheStatusReason>),
+) -> Round {
+    let Some(head) = StoredHead::decode(entry.meta()) else { return Round::Validate };
+    let now_ms = server.clock.now_ms();
+    let is_stored = !matches!(reason, Some(CacheStatusReason::NotStored(_)));
+    let hit = |detail| {
+        let mut response = response::from_stored(request, &head, entry.body(), now_ms);
+        let ttl_s = head.fresh_left_ms(now_ms).div_euclid(1000);
+        CacheStatus::Hit { ttl_s, detail: Some(detail) }.append_to(response.headers_mut());
+        Round::Answer(response)
+    };
+    let loaded = |is_collapsed| {
+        let mut response = response::from_loaded(request, &head, entry.body());
+        let reason = forward_reason(CacheDirective::Any, served_reason(served));
+        forwarded(reason, is_stored, is_collapsed, None).append_to(response.headers_mut());
+        Round::Answer(response)
+    };
+    match served {
+        EngineStatus::Hit => match reuse(&head, &request.directives, now_ms) {
+            Reuse::Now | Reuse::Stale => hit(tier.name()),
+            Reuse::Validate => Round::Validate,
+        },
+        EngineStatus::Stale if demands_freshness(&request.directives) => Round::Validate,
+        EngineStatus::Stale => hit("stale-while-revalidate"),
+        EngineStatus::StaleOnError if is_usable_on_error(&head, now_ms) => hit("stale-if-error"),
+        EngineStatus::StaleOnError => Round::Answer(response::problem(
+            StatusCode::GATEWAY_TIMEOUT,
+            "the server cannot be asked, and forbids to use its stored response",
+            None,
+        )),
+        EngineStatus::Joined if !selects(&head.selected_by, &request.headers) => Round::Again,
+        EngineStatus::Joined if head.needs_validation => Round::Validate,
+        EngineStatus::Joined => loaded(true),
+        EngineStatus::Loaded | EngineStatus::Refreshed => loaded(false),
+    }
+}
+
+/// The response to a `HEAD`, if a stored response to a `GET` may be used.
+pub(crate) async fn stored_head(server: &Arc<ApiServer>, request: &Arc<ApiRequest>) -> Option<Response<Body>> {
+    if request.method != Method::HEAD || request.directives.no_store {
+        return None;
+    }
+    let fields = server.variants.fields(&server.cache, &request.resource).await;
+    let policy = server.policy(request.route.route.class, false);
+    let loader = || ApiLoader { server: Arc::clone(server), request: Arc::clone(request), target: LoadTarget::Whole };
+    let key = request.variant_key(&fields);
+    let stored = server.cache.get_or_load(&key, &policy, CacheDirective::OnlyIfCached, loader).await;
+    let Ok(CacheResponse::Cached { entry, served: EngineStatus::Hit, tier, .. }) = stored else { return None };
+    match serve(server, request, &entry, (EngineStatus::Hit, tier, None)) {
+        Round::Answer(response) => Some(response),
+        Round::Validate | Round::Again => None,
+    }
+}
+
+/// A read of a range: from the whole response, or from a stored part, else from the server.
+async fn read_part(server: &Arc<ApiServer>, request: &Arc<ApiRequest>) -> Response<Body> {
+    let fields = server.variants.fields(&server.cache, &request.resource).await;
+    let key = request.variant_key(&fields);
+    let part_key = part_key(&key);
+    let policy = server.policy(request.route.route.class, false);
+    let loader = || ApiLoader { server: Arc::clone(server), request: Arc::clone(request), target: LoadTarget::Part };
+    for key in [&key, &part_key] {
+        let stored = server.cache.get_or_load(key, &policy, CacheDirective::OnlyIfCached, loader).await;
+        let Ok(CacheResponse::Cached { entry, served: EngineStatus::Hit, tier, .. }) = stored else { continue };
+        let Some(head) = StoredHead::decode(entry.meta()) else { continue };
+        let now_ms = server.clock.now_ms();
+        if reuse(&head, &request.directives, now_ms) == Reuse::Validate || request.directives.no_store {
+            continue;
+        }
+        let response = match head.part {
+            None => Some(response::from_stored(request, &head, entry.body(), now_ms)),
+            Some(_) => response::from_stored_part(request, &head, entry.body(), now_ms),
+        };
+        if let Some(mut response) = response {
+            let ttl_s = head.fresh_left_ms(now_ms).div_euclid(1000);
+            CacheStatus::Hit { ttl_s, detail: Some(tier.name()) }.append_to(response.headers_mut());
+            return response;
+        }
+    }
+    if request.directives.only_if_cached {
+        return nothing_cached();
+    }
+    load_part(server, request).await
+}
+
+async fn load_part(server: &Arc<ApiServer>, request: &Arc<ApiRequest>) -> Response<Body> {
+    let fields = server.variants.fields(&server.cache, &request.resource).await;
+    let part_key = part_key(&request.variant_key(&fields));
+    let policy = server.policy(request.route.route.class, false);
+    let loader = || ApiLoader { server: Arc::clone(server), request: Arc::clone(request), target: LoadTarget::Part };
+    let loaded = server.cache.get_or_load(&part_key, &policy, CacheDirective::LoadUnshared, loader).await;
+    let status = |is_stored| forwarded(ForwardReason::Partial, is_stored, false, None);
+    match loaded {
+        Ok(CacheResponse::Cached { entry, .. }) => {
+            let Some(head) = StoredHead::decode(entry.meta()) else { return nothing_cached() };
+            let mut response = response::from_loaded(request, &head, entry.body());
+            status(true).append_to(response.headers_mut());
+            response
+        }
+        Ok(CacheResponse::Passed(mut response)) => {
+            status(false).append_to(response.headers_mut());
+            response
+        }
+        Ok(CacheResponse::Shared { value, .. }) => from_value(request, &value.meta, &value.body),
+        Err(error) => failed(request, &error),
+    }
+}
+
+/// The response in place of one that could not be loaded.
+fn failed(request: &ApiRequest, error: &LoadError) -> Response<Body> {
+    if let Some(value) = &error.response {
+        return from_value(request, &value.meta, &value.body);
+    }
+    match error.kind {
+        LoadErrorKind::NotCached => nothing_cached(),
+        LoadErrorKind::Overloaded => {
+            response::problem(StatusCode::SERVICE_UNAVAILABLE, "too many requests wait for the server", Some(1))
+        }
+        LoadErrorKind::Offline => response::problem(StatusCode::SERVICE_UNAVAILABLE, "the server is down", Some(2)),
+        LoadErrorKind::TimedOut => response::problem(StatusCode::GATEWAY_TIMEOUT, "the server is slow", None),
+        LoadErrorKind::Malformed => {
+            response::problem(StatusCode::BAD_GATEWAY, "the response of the server ended early", None)
+        }
+        LoadErrorKind::Refused => response::problem(StatusCode::BAD_REQUEST, "the request cannot be forwarded", None),
+        _ => response::problem(StatusCode::BAD_GATEWAY, "the server cannot be reached", None),
+    }
+}
+
+fn from_value(request: &ApiRequest, meta: &Bytes, body: &Bytes) -> Response<Body> {
+    match StoredHead::decode(meta) {
+        Some(head) => response::from_loaded(request, &head, body),
+        None => response::problem(StatusCode::BAD_GATEWAY, "the response of the server cannot be used", None),
+    }
+}
+
+fn nothing_cached() -> Response<Body> {
+    response::problem(StatusCode::GATEWAY_TIMEOUT, "nothing usable is stored", None)
+}
+
+fn demands_freshness(directives: &RequestDirectives) -> bool {
+    directives.no_cache || directives.max_age_s.is_some() || directives.min_fresh_s.is_some()
+}
+
+fn served_reason(served: EngineStatus) -> ForwardReason {
+    if served == EngineStatus::Refreshed { ForwardReason::Stale } else { ForwardReason::UriMiss }
+}
+
+fn forward_reason(directive: CacheDirective, otherwise: ForwardReason) -> ForwardReason {
+    if directive == CacheDirective::LoadUnshared { ForwardReason::Request } else { otherwise }
+}
+
+fn forwarded(reason: ForwardReason, is_stored: bool, is_collapsed: bool, detail: Option<&'static str>) -> CacheStatus {
+    CacheStatus::Forwarded { reason, status: None, is_stored, is_collapsed, detail }
+}

@@ -1,0 +1,91 @@
+//! GraphQL: queries are reads, mutations are writes.
+
+use super::fixture::{Bodies, ClientResponse, Fixture, answer};
+
+const ROUTE: &str = "[[server.route]]\npath = \"/graphql\"\ngraphql = true\nfresh_s = 60\n";
+
+async fn post(api: &Fixture, body: &str) -> ClientResponse {
+    api.send("POST", "/graphql", &[("content-type", "application/json")], body).await
+}
+
+fn data(text: &str) -> String {
+    format!("{{\"data\":{{\"a\":\"{text}\"}}}}")
+}
+
+#[tokio::test]
+async fn a_query_in_other_words_is_served_again_and_another_one_is_not() {
+    let bodies = Bodies::default();
+    let api = Fixture::new(ROUTE, move |_| answer(200, &[], data(&bodies.next()))).await;
+    assert_eq!(post(&api, r#"{"query":"query A($x:Int){a(x:$x)}","variables":{"x":1,"y":2}}"#).await.body, data("v1"));
+    let same = post(&api, r#"{"variables":{"y":2,"x":1},"query":"query A ( $x: Int ) { a( x: $x ) } # again"}"#).await;
+    assert_eq!((same.body, same.status), (data("v1"), 200));
+    assert_eq!(post(&api, r#"{"query":"query A($x:Int){a(x:$x)}","variables":{"x":2,"y":2}}"#).await.body, data("v2"));
+    assert_eq!(api.seen().len(), 2);
+    assert_eq!(api.seen()[0].body, r#"{"query":"query A($x:Int){a(x:$x)}","variables":{"x":1,"y":2}}"#);
+}
+
+#[tokio::test]
+async fn a_mutation_is_never_stored_and_makes_queries_stale() {
+    let bodies = Bodies::default();
+    let api = Fixture::new(ROUTE, move |_| answer(200, &[], data(&bodies.next()))).await;
+    let (query, mutation) = (r#"{"query":"{a}"}"#, r#"{"query":"mutation{b}"}"#);
+    assert_eq!(post(&api, query).await.body, data("v1"));
+    assert_eq!((post(&api, mutation).await.body, post(&api, mutation).await.body), (data("v2"), data("v3")));
+    assert_eq!(post(&api, query).await.body, data("v4"));
+}
+
+#[tokio::test]
+async fn errors_never_replace_good_data() {
+    let lines = format!("{ROUTE}error_s = 3600\n").replace("fresh_s = 60", "fresh_s = 0");
+    let api = Fixture::new(&lines, |_| answer(200, &[], data("good"))).await;
+    let query = r#"{"query":"{a}"}"#;
+    post(&api, query).await;
+    api.script(|_| answer(200, &[], r#"{"data":null,"errors":[{"message":"no"}]}"#));
+    assert_eq!(post(&api, query).await.body, data("good"));
+    let other = post(&api, r#"{"query":"{b}"}"#).await;
+    assert!(other.body.contains("errors"), "without good data the errors are passed on");
+}
+
+#[tokio::test]
+async fn partial_data_is_passed_and_not_kept() {
+    let bodies = Bodies::default();
+    let api = Fixture::new(ROUTE, move |_| {
+        let body = format!("{{\"data\":{{\"a\":\"{}\"}},\"errors\":[{{\"message\":\"half\"}}]}}", bodies.next());
+        answer(200, &[], body)
+    })
+    .await;
+    assert!(post(&api, r#"{"query":"{a}"}"#).await.body.contains("v1"));
+    assert!(post(&api, r#"{"query":"{a}"}"#).await.body.contains("v2"));
+}
+
+#[tokio::test]
+async fn a_mutation_that_returns_an_object_makes_only_its_queries_stale() {
+    let bodies = Bodies::default();
+    let lines = format!("{ROUTE}tag_objects = true\n");
+    let api = Fixture::new(&lines, move |seen| {
+        let id = if seen.body.contains("two") { 2 } else { 1 };
+        answer(
+            200,
+            &[],
+            format!("{{\"data\":{{\"p\":{{\"__typename\":\"P\",\"id\":{id},\"v\":\"{}\"}}}}}}", bodies.next()),
+        )
+    })
+    .await;
+    let (one, two) = (r#"{"query":"{one}"}"#, r#"{"query":"{two}"}"#);
+    assert!(post(&api, one).await.body.contains("v1") && post(&api, two).await.body.contains("v2"));
+    post(&api, r#"{"query":"mutation{one}"}"#).await;
+    assert!(post(&api, one).await.body.contains("v4"));
+    assert!(post(&api, two).await.body.contains("v2"));
+}
+
+#[tokio::test]
+async fn each_operation_has_its_own_lifetime_and_each_identity_its_own_answers() {
+    let bodies = Bodies::default();
+    let lines = "[[server.route]]\npath = \"/graphql\"\ngraphql = true\n[server.route.operations.Menu]\nfresh_s = 60\n";
+    let api = Fixture::new(lines, move |_| answer(200, &[("cache-control", "no-store")], data(&bodies.next()))).await;
+    let (menu, other) = (r#"{"query":"query Menu{a}"}"#, r#"{"query":"query Other{a}"}"#);
+    assert_eq!((post(&api, menu).await.body, post(&api, menu).await.body), (data("v1"), data("v1")));
+    assert_eq!((post(&api, other).await.body, post(&api, other).await.body), (data("v2"), data("v3")));
+    let mine = api.send("POST", "/graphql", &[("authorization", "me")], menu).await;
+    assert_eq!(mine.body, data("v4"));
+}

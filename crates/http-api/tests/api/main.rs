@@ -1,0 +1,7 @@
+//! The cache for any HTTP API, through real sockets.
+
+mod fixture;
+mod graphql;
+mod headers;
+mod limits;
+mod routes;
