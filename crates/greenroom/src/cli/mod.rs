@@ -79,7 +79,7 @@ Examples:
 enum Command {
     /// Run the gateway in front of the configured media servers
     Serve(serve::ServeArgs),
-    /// Show what Greenroom saves: simulated servers, an evening of companion apps, a restart, an outage
+    /// Show what Greenroom saves: a race and an evening of companion apps on simulated servers, with an outage
     Demo(demo::DemoArgs),
     /// Run a simulated server
     Simulate(simulate::SimulateArgs),
