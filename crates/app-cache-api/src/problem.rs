@@ -130,7 +130,7 @@ pub(crate) const UNKNOWN_BARRIER: ProblemText = ProblemText {
 /// An invalidation names nothing, or more than one thing.
 pub(crate) const SCOPE_REQUIRED: ProblemText = ProblemText {
     status: StatusCode::BAD_REQUEST,
-    code: "what-is-stale",
+    code: "scope-required",
     title: "Invalidation target required",
     detail: "Send exactly one of \"key\", \"prefix\", \"tag\" and \"all\": true.",
 };

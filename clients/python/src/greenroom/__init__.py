@@ -1,8 +1,8 @@
 """An embedded cache that survives its process, and thin calls of Greenroom's API.
 
-`Cache(path=...)` is the cache, `Cache(url=..., name=...)` one of a running Greenroom, `AsyncCache` the same for asyncio,
-`SimpleCache` the same with the names of Kodi's SimpleCache. `Client` is a connection to a running Greenroom, for `match`,
-`playlists`, `libraries` and `events`; `plex` edits items of a Plex server.
+`Cache(path=...)` is the cache, `Cache(url=..., name=...)` one of a running Greenroom, `AsyncCache` the same for
+asyncio, `SimpleCache` the same with the names of Kodi's SimpleCache. `Client` is a connection to a running Greenroom,
+for `match`, `playlists`, `libraries` and `events`; `plex` edits items of a Plex server.
 """
 
 import importlib

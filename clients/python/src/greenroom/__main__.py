@@ -1,4 +1,7 @@
-"""`python -m greenroom import diskcache|simplecache|cmdarr|stash2plex SOURCE --into FOLDER`, or `--url URL --cache NAME`."""
+"""`python -m greenroom import diskcache|simplecache|cmdarr|stash2plex SOURCE --into FOLDER`.
+
+With `--url URL --cache NAME` instead of a folder the entries go into a cache of a running Greenroom.
+"""
 
 from __future__ import annotations
 

@@ -32,8 +32,8 @@ Path = Union[str, "os.PathLike[str]"]
 
 
 class Cache(EntryOperations):
-    """A cache in a folder, shared by all threads and processes that open the folder; or one of a running Greenroom, shared
-    by all programs that have a token for it."""
+    """A cache in a folder, shared by all threads and processes that open the folder; or one of a running Greenroom,
+    shared by all programs that have a token for it."""
 
     def __init__(
         self,
@@ -54,13 +54,14 @@ class Cache(EntryOperations):
         spawn: Optional[Callable[[Callable[[], None]], None]] = None,
         backend: Optional[Backend] = None,
     ) -> None:
-        """Use the folder `path`, made if it is missing; `directory` is diskcache's name for it. Or use the cache `name` of
-        the Greenroom at `url` (`http://127.0.0.1:8710`, or `unix:///run/greenroom/apps.sock`), with the token that
+        """Use the folder `path`, made if it is missing; `directory` is diskcache's name for it. Or use the cache `name`
+        of the Greenroom at `url` (`http://127.0.0.1:8710`, or `unix:///run/greenroom/apps.sock`), with the token that
         `greenroom token add APP --caches NAME` prints. While that is away everything is a miss, and nothing is stored:
         there is no falling back to a folder. Its limits are those of its configuration; `tls` replaces the system's way
         of checking certificates.
 
-        `timeout` is how long a write waits for other processes, or a call for the daemon, in seconds. `size_limit` and `value_limit` are bytes of
+        `timeout` is how long a write waits for other processes, or a call for the daemon, in seconds.
+        `size_limit` and `value_limit` are bytes of
         all entries and of one value; `eviction_policy` is `least-recently-stored`, or `none` to refuse writes instead.
         `clear_at_start` empties the cache. `clock` gives seconds since 1970, `pause` waits for another process's load,
         `spawn` runs a refresh in the background. `backend` stands in for the folder.

@@ -17,8 +17,8 @@ Field = Union[str, int]
 
 
 class Edit(NamedTuple):
-    """An edit of one item: its section, the number of its type (1: film, 4: episode, 10: track), its rating key, and the
-    fields as Plex names them, such as `{"title.value": "New", "title.locked": 1}`."""
+    """An edit of one item: its section, the number of its type (1: film, 4: episode, 10: track), its rating key, and
+    the fields as Plex names them, such as `{"title.value": "New", "title.locked": 1}`."""
 
     section: str
     kind: int
@@ -53,10 +53,10 @@ def edits(
 ) -> List[EditOutcome]:
     """Make edits through the gateway, or a Plex server, at `url`, and return an outcome for each request.
 
-    Equal edits of items of one section go as one request, ITEMS_MAX at most, which succeeds or fails as a whole; edits of
-    one item keep their order. A request of which nothing has left is sent once more. After a request that could not be
-    sent the rest is not tried. Raises ValueError for an address, an item or a field that can be none; nothing is sent
-    then.
+    Equal edits of items of one section go as one request, ITEMS_MAX at most, which succeeds or fails as a whole; edits
+    of one item keep their order. A request of which nothing has left is sent once more. After a request that could not
+    be sent the rest is not tried. Raises ValueError for an address, an item or a field that can be none; nothing is
+    sent then.
     """
     parts = urllib.parse.urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:

@@ -3,35 +3,24 @@
 from __future__ import annotations
 
 import base64
-import functools
 import json
-import math
 import ssl
 import threading
 import time
 import urllib.parse
-from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple, TypeVar
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
-from .. import codec
-from ..backend import Condition, Entry, FailureReason, LeaseHeld, LeaseResult, LeaseTaken, LeaseUnneeded, Put
+from ..backend import Condition, FailureReason, LeaseHeld, LeaseResult, LeaseTaken, LeaseUnneeded, Put
 from ..backend import PutResult, Scope, Size, StorageError, StoredEntry
 from .connection import Address, Answer, Connections
 from .names import encoded_of, prefix_of, quoted, text_of
+from .wire import JSON, MEDIA_TYPES, OPERATIONS_PER_CALL, codec_of, later, millis, parts, problem, stored_of, times
+from .wire import understood
 
 KEY_BYTES_MAX = 8192
-OPERATIONS_PER_CALL = 500
-# Of the values of one batch, so that its JSON stays below the daemon's limit.
-VALUE_BYTES_PER_CALL = 8 << 20
 INT64 = 1 << 63
 PAUSE_MS_MAX = 3_600_000
 
-_MEDIA_TYPES = {
-    codec.RAW: "application/octet-stream",
-    codec.TEXT: "text/plain; charset=utf-8",
-    codec.JSON: "application/json",
-    codec.TAGGED: "application/vnd.greenroom.tagged+json",
-}
-_CODECS = {name: kind for kind, name in _MEDIA_TYPES.items()}
 _PUT_STATES = {
     "stored": PutResult.STORED,
     "present": PutResult.PRESENT,
@@ -40,22 +29,6 @@ _PUT_STATES = {
     "too-long": PutResult.TOO_LARGE,
 }
 _PUT_CODES = {"condition-failed": "present", "fenced": "fenced", "cache-full": "full", "value-too-long": "too-long"}
-
-
-Result = TypeVar("Result")
-
-
-def _understood(method: Callable[..., Result]) -> Callable[..., Result]:
-    """Turn what an answer lacks into a StorageError: another program may be at the address."""
-
-    @functools.wraps(method)
-    def wrapper(*args: Any, **kwargs: Any) -> Result:
-        try:
-            return method(*args, **kwargs)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise StorageError(FailureReason.IO, f"not an answer of Greenroom: {error!r}") from error
-
-    return wrapper
 
 
 class RemoteBackend:
@@ -85,7 +58,7 @@ class RemoteBackend:
         self._counts: Dict[str, int] = {}
         self._counts_lock = threading.Lock()
 
-    @_understood
+    @understood
     def fresh(self, key: bytes, now: float) -> Optional[Tuple[int, bytes]]:
         answer = self._ask("GET", self._entry(key), b"", "")
         headers = answer.headers
@@ -93,9 +66,9 @@ class RemoteBackend:
         if answer.status != 200 or is_stale or b"greenroom-version" in headers:
             self._check(answer, (200, 404))
             return None
-        return _codec_of(headers), answer.body
+        return codec_of(headers), answer.body
 
-    @_understood
+    @understood
     def find(self, key: bytes) -> Optional[StoredEntry]:
         answer = self._ask("GET", self._entry(key), b"", "")
         self._check(answer, (200, 404))
@@ -103,30 +76,31 @@ class RemoteBackend:
 
     def _stored(self, answer: Answer) -> StoredEntry:
         now, headers = self._clock(), answer.headers
-        expires, dies = _later(now, headers, b"greenroom-left-ms"), _later(now, headers, b"greenroom-stale-left-ms")
-        tags = [urllib.parse.unquote(tag) for tag in headers.get(b"greenroom-tags", b"").decode("ascii").split(",") if tag]
+        expires, dies = later(now, headers, b"greenroom-left-ms"), later(now, headers, b"greenroom-stale-left-ms")
+        told = headers.get(b"greenroom-tags", b"").decode("ascii")
+        tags = [urllib.parse.unquote(tag) for tag in told.split(",") if tag]
         version = urllib.parse.unquote(headers.get(b"greenroom-version", b"").decode("ascii"))
         stored = now - int(headers.get(b"greenroom-age-ms", b"0")) / 1000
         encoded = tuple(encoded_of(tag) for tag in tags)
-        return StoredEntry(_codec_of(headers), answer.body, expires, dies, encoded, version, stored)
+        return StoredEntry(codec_of(headers), answer.body, expires, dies, encoded, version, stored)
 
-    @_understood
+    @understood
     def get(self, keys: Sequence[bytes]) -> List[Optional[StoredEntry]]:
         found: List[Optional[StoredEntry]] = []
         for start in range(0, len(keys), OPERATIONS_PER_CALL):
             part = [{"op": "get", "key": self._text(key)} for key in keys[start : start + OPERATIONS_PER_CALL]]
             results = self._call("POST", "/batch", {"operations": part}, repeatable=True)["results"]
             now = self._clock()
-            found += [_stored_of(result, now) for result in results]
+            found += [stored_of(result, now) for result in results]
         return found
 
-    @_understood
+    @understood
     def put(self, puts: Sequence[Put], now: float) -> List[PutResult]:
         if len(puts) == 1:
             results = [self._put_one(puts[0], now)]
         else:
             results = []
-            for part in _parts(puts):
+            for part in parts(puts):
                 operations = [self._operation(put, now) for put in part]
                 told = self._call("POST", "/batch", {"operations": operations})["results"]
                 for result in told:
@@ -138,7 +112,7 @@ class RemoteBackend:
         return results
 
     def _put_one(self, put: Put, now: float) -> PutResult:
-        ttl_ms, stale_ms = _times(put.entry, now)
+        ttl_ms, stale_ms = times(put.entry, now)
         query: List[Tuple[str, Any]] = [("ttl_ms", "never" if ttl_ms < 0 else ttl_ms), ("stale_ms", stale_ms)]
         query += [("tag", text_of(tag)) for tag in put.entry.tags]
         if put.entry.version:
@@ -147,7 +121,7 @@ class RemoteBackend:
             query.append(("begun", put.begun))
         if put.lease is not None:
             query.append(("lease", put.lease))
-        headers = f"Content-Type: {_MEDIA_TYPES[put.entry.codec]}\r\n"
+        headers = f"Content-Type: {MEDIA_TYPES[put.entry.codec]}\r\n"
         if put.condition is Condition.ABSENT:
             headers += "If-None-Match: *\r\n"
         path = f"{self._entry(put.key)}?{urllib.parse.urlencode(query, errors='surrogatepass')}"
@@ -155,18 +129,18 @@ class RemoteBackend:
         answer = self._ask("PUT", path, put.entry.payload, headers, repeatable=plain)
         if answer.status in (204, 202):
             return PutResult.STORED
-        state = _PUT_CODES.get(_problem(answer)[0])
+        state = _PUT_CODES.get(problem(answer)[0])
         if state is not None:
             return _PUT_STATES[state]
         raise self._failure(answer)
 
     def _operation(self, put: Put, now: float) -> Dict[str, Any]:
-        ttl_ms, stale_ms = _times(put.entry, now)
+        ttl_ms, stale_ms = times(put.entry, now)
         operation: Dict[str, Any] = {
             "op": "add" if put.condition is Condition.ABSENT else "put",
             "key": self._text(put.key),
             "value": base64.b64encode(put.entry.payload).decode("ascii"),
-            "media_type": _MEDIA_TYPES[put.entry.codec],
+            "media_type": MEDIA_TYPES[put.entry.codec],
             "ttl_ms": ttl_ms,
             "stale_ms": stale_ms,
             "tags": [text_of(tag) for tag in put.entry.tags],
@@ -178,9 +152,9 @@ class RemoteBackend:
             operation["lease"] = put.lease
         return operation
 
-    @_understood
+    @understood
     def touch(self, key: bytes, expires: Optional[float], now: float) -> bool:
-        ttl_ms = None if expires is None else _millis(expires - now)
+        ttl_ms = None if expires is None else millis(expires - now)
         return bool(self._write("POST", f"{self._entry(key)}/touch", {"ttl_ms": ttl_ms})["changed"])
 
     def increment(self, key: bytes, delta: int, default: Optional[int], now: float) -> Optional[int]:
@@ -190,8 +164,8 @@ class RemoteBackend:
         if default is not None:
             body["default"] = default
         body_bytes = json.dumps(body).encode("ascii")
-        answer = self._ask("POST", f"{self._entry(key)}/increment", body_bytes, _JSON)
-        code = _problem(answer)[0] if answer.status != 200 else ""
+        answer = self._ask("POST", f"{self._entry(key)}/increment", body_bytes, JSON)
+        code = problem(answer)[0] if answer.status != 200 else ""
         if code == "no-entry":
             return None
         if code == "not-an-integer":
@@ -201,23 +175,23 @@ class RemoteBackend:
         self._generation += 1
         return self._sum(answer)
 
-    @_understood
+    @understood
     def _sum(self, answer: Answer) -> int:
         return int(self._object(answer)["value"])
 
-    @_understood
+    @understood
     def retag(self, key: bytes, tags: Sequence[bytes], now: float) -> bool:
         body = {"tags": [text_of(tag) for tag in tags]}
         return bool(self._write("PUT", f"{self._entry(key)}/tags", body)["changed"])
 
-    @_understood
+    @understood
     def pop(self, key: bytes, now: float) -> Optional[StoredEntry]:
         answer = self._ask("POST", f"{self._entry(key)}/pop", b"", "")
         self._check(answer, (200, 404))
         self._generation += 1
         return self._stored(answer) if answer.status == 200 else None
 
-    @_understood
+    @understood
     def invalidate(self, scope: Scope) -> int:
         body: Dict[str, Any] = {"all": True}
         if scope.kind == "prefix":
@@ -234,10 +208,10 @@ class RemoteBackend:
         """The daemon keeps its own limits."""
         return 0
 
-    @_understood
+    @understood
     def acquire(self, key: bytes, tags: Sequence[bytes], seconds: float, now: float, version: str) -> LeaseResult:
-        body = {"duration_ms": _millis(seconds), "tags": [text_of(tag) for tag in tags], "version": version}
-        told = self._object(self._ask("POST", f"{self._entry(key)}/lease", json.dumps(body).encode("ascii"), _JSON))
+        body = {"duration_ms": millis(seconds), "tags": [text_of(tag) for tag in tags], "version": version}
+        told = self._object(self._ask("POST", f"{self._entry(key)}/lease", json.dumps(body).encode("ascii"), JSON))
         if told["state"] == "held":
             return LeaseHeld(int(told["token"]), int(told["token"]))
         if told["state"] == "unneeded":
@@ -245,18 +219,18 @@ class RemoteBackend:
             return LeaseTaken(now) if found is None else LeaseUnneeded(found)
         return LeaseTaken(now + int(told["left_ms"]) / 1000)
 
-    @_understood
+    @understood
     def release(self, key: bytes, token: int, until: Optional[float] = None) -> None:
-        pause = "" if until is None else f"&pause_ms={min(_millis(until - self._clock()), PAUSE_MS_MAX)}"
+        pause = "" if until is None else f"&pause_ms={min(millis(until - self._clock()), PAUSE_MS_MAX)}"
         self._object(self._ask("DELETE", f"{self._entry(key)}/lease?token={token}{pause}", b"", ""))
 
-    @_understood
+    @understood
     def invalidated(self, key: bytes, tags: Sequence[bytes], begun: int) -> bool:
         query = urllib.parse.urlencode([("begun", begun), *(("tag", text_of(tag)) for tag in tags)])
         answer = self._ask("GET", f"{self._entry(key)}/fence?{query}", b"", "")
         return bool(self._object(answer)["fenced"])
 
-    @_understood
+    @understood
     def sequence(self) -> int:
         return int(self._object(self._ask("GET", f"{self._base}/sequence", b"", ""))["sequence"])
 
@@ -279,7 +253,7 @@ class RemoteBackend:
                 return
             query["cursor"] = cursor
 
-    @_understood
+    @understood
     def _page(self, query: Dict[str, str]) -> Tuple[List[Tuple[bytes, Optional[float]]], Optional[str]]:
         told = self._object(self._ask("GET", f"{self._base}/entries?{urllib.parse.urlencode(query)}", b"", ""))
         page = []
@@ -288,10 +262,10 @@ class RemoteBackend:
             page.append((encoded_of(entry["key"]), None if expires_ms is None else expires_ms / 1000))
         return page, told.get("next_cursor")
 
-    @_understood
+    @understood
     def size(self) -> Size:
         answer = self._ask("GET", self._base, b"", "")
-        if answer.status == 404 and _problem(answer)[0] == "unknown-cache":
+        if answer.status == 404 and problem(answer)[0] == "unknown-cache":
             return Size(0, 0)
         told = self._object(answer)
         return Size(int(told["entries"]), int(told["bytes"]))
@@ -328,10 +302,10 @@ class RemoteBackend:
 
     def _call(self, method: str, path: str, body: Any, repeatable: bool = False) -> Dict[str, Any]:
         encoded = json.dumps(body, separators=(",", ":")).encode("ascii")
-        return self._object(self._ask(method, self._base + path, encoded, _JSON, repeatable))
+        return self._object(self._ask(method, self._base + path, encoded, JSON, repeatable))
 
     def _write(self, method: str, path: str, body: Any) -> Dict[str, Any]:
-        told = self._object(self._ask(method, path, json.dumps(body).encode("ascii"), _JSON))
+        told = self._object(self._ask(method, path, json.dumps(body).encode("ascii"), JSON))
         self._generation += 1
         return told
 
@@ -347,13 +321,13 @@ class RemoteBackend:
 
     def _check(self, answer: Answer, expected: Tuple[int, ...]) -> None:
         # A 404 that is none of this API's is another program's.
-        known = answer.status != 404 or _problem(answer)[0] == "no-entry"
+        known = answer.status != 404 or problem(answer)[0] == "no-entry"
         if answer.status not in expected or not known:
             raise self._failure(answer)
 
     @staticmethod
     def _failure(answer: Answer) -> StorageError:
-        code, detail = _problem(answer)
+        code, detail = problem(answer)
         reason = FailureReason.IO
         if answer.status in (401, 403, 421):
             reason = FailureReason.REFUSED
@@ -362,63 +336,3 @@ class RemoteBackend:
         elif answer.status in (429, 503):
             reason = FailureReason.UNAVAILABLE
         return StorageError(reason, f"{code or answer.status}: {detail}")
-
-
-_JSON = "Content-Type: application/json\r\n"
-
-
-def _problem(answer: Answer) -> Tuple[str, str]:
-    """Return code and detail of a refusal."""
-    try:
-        told = json.loads(answer.body)
-    except (ValueError, RecursionError):
-        return "", "not an answer of Greenroom"
-    return (str(told.get("code", "")), str(told.get("detail", ""))) if isinstance(told, dict) else ("", "")
-
-
-def _codec_of(headers: Dict[bytes, bytes]) -> int:
-    return _CODECS.get(headers.get(b"content-type", b"").decode("latin-1"), codec.RAW)
-
-
-def _later(now: float, headers: Dict[bytes, bytes], name: bytes) -> Optional[float]:
-    told = headers.get(name)
-    return None if told is None else now + int(told) / 1000
-
-
-def _stored_of(result: Dict[str, Any], now: float) -> Optional[StoredEntry]:
-    if result["state"] not in ("hit", "stale"):
-        return None
-    left, stale_left = result.get("left_ms"), result.get("stale_left_ms")
-    return StoredEntry(
-        _CODECS.get(result["media_type"], codec.RAW),
-        base64.b64decode(result["value"]),
-        None if left is None else now + left / 1000,
-        None if stale_left is None else now + stale_left / 1000,
-        tuple(encoded_of(tag) for tag in result.get("tags", ())),
-        result.get("version", ""),
-        now - result["age_ms"] / 1000,
-    )
-
-
-def _millis(seconds: float) -> int:
-    return max(0, math.ceil(min(seconds, 1e11) * 1000))
-
-
-def _times(entry: Entry, now: float) -> Tuple[int, int]:
-    """Return fresh and stale time in milliseconds; -1 as fresh time is for ever."""
-    if entry.expires is None:
-        return -1, 0
-    return _millis(entry.expires - now), 0 if entry.dies is None else _millis(entry.dies - max(entry.expires, now))
-
-
-def _parts(puts: Sequence[Put]) -> Iterator[List[Put]]:
-    part: List[Put] = []
-    size = 0
-    for put in puts:
-        if part and (len(part) >= OPERATIONS_PER_CALL or size + len(put.entry.payload) > VALUE_BYTES_PER_CALL):
-            yield part
-            part, size = [], 0
-        part.append(put)
-        size += len(put.entry.payload)
-    if part:
-        yield part

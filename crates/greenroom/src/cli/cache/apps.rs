@@ -42,10 +42,17 @@ enum AppCachesCommand {
 }
 
 #[derive(Debug, Args)]
-#[group(required = true, multiple = false, args = ["key", "prefix", "tag", "all"])]
 struct InvalidateArgs {
     /// Name of the cache
     cache: String,
+    #[command(flatten)]
+    scope: ScopeArgs,
+}
+
+/// What is invalidated.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+struct ScopeArgs {
     /// One key
     #[arg(long)]
     key: Option<String>,
@@ -69,7 +76,7 @@ pub(super) fn run(options: &AppCachesArgs) -> u8 {
             }
             Some(AppCachesCommand::Keys { cache, prefix }) => keys(&client, cache, prefix, options.json).await?,
             Some(AppCachesCommand::Invalidate(arguments)) => {
-                let InvalidateArgs { cache, key, prefix, tag, all } = arguments;
+                let InvalidateArgs { cache, scope: ScopeArgs { key, prefix, tag, all } } = arguments;
                 let scope = match (key, prefix, tag) {
                     (Some(key), ..) => json!({ "key": key }),
                     (_, Some(prefix), _) => json!({ "prefix": prefix }),

@@ -1,0 +1,104 @@
+"""What requests and answers consist of: times, media types, entries, refusals."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import json
+import math
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple, TypeVar
+
+from .. import codec
+from ..backend import Entry, FailureReason, Put, StorageError, StoredEntry
+from .connection import Answer
+from .names import encoded_of
+
+OPERATIONS_PER_CALL = 500
+# Of the values of one batch, so that its JSON stays below the daemon's limit.
+VALUE_BYTES_PER_CALL = 8 << 20
+MEDIA_TYPES = {
+    codec.RAW: "application/octet-stream",
+    codec.TEXT: "text/plain; charset=utf-8",
+    codec.JSON: "application/json",
+    codec.TAGGED: "application/vnd.greenroom.tagged+json",
+}
+CODECS = {name: kind for kind, name in MEDIA_TYPES.items()}
+Result = TypeVar("Result")
+
+
+def understood(method: Callable[..., Result]) -> Callable[..., Result]:
+    """Turn what an answer lacks into a StorageError: another program may be at the address."""
+
+    @functools.wraps(method)
+    def wrapper(*args: Any, **kwargs: Any) -> Result:
+        try:
+            return method(*args, **kwargs)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise StorageError(FailureReason.IO, f"not an answer of Greenroom: {error!r}") from error
+
+    return wrapper
+
+
+JSON = "Content-Type: application/json\r\n"
+
+
+def problem(answer: Answer) -> Tuple[str, str]:
+    """Return code and detail of a refusal."""
+    try:
+        told = json.loads(answer.body)
+    except (ValueError, RecursionError):
+        return "", "not an answer of Greenroom"
+    return (str(told.get("code", "")), str(told.get("detail", ""))) if isinstance(told, dict) else ("", "")
+
+
+def codec_of(headers: Dict[bytes, bytes]) -> int:
+    """Return how the value of an answer is to be decoded."""
+    return CODECS.get(headers.get(b"content-type", b"").decode("latin-1"), codec.RAW)
+
+
+def later(now: float, headers: Dict[bytes, bytes], name: bytes) -> Optional[float]:
+    """Return a moment that a header tells as a time from now."""
+    told = headers.get(name)
+    return None if told is None else now + int(told) / 1000
+
+
+def stored_of(result: Dict[str, Any], now: float) -> Optional[StoredEntry]:
+    """Return the entry of a result of a batch."""
+    if result["state"] not in ("hit", "stale"):
+        return None
+    left, stale_left = result.get("left_ms"), result.get("stale_left_ms")
+    return StoredEntry(
+        CODECS.get(result["media_type"], codec.RAW),
+        base64.b64decode(result["value"]),
+        None if left is None else now + left / 1000,
+        None if stale_left is None else now + stale_left / 1000,
+        tuple(encoded_of(tag) for tag in result.get("tags", ())),
+        result.get("version", ""),
+        now - result["age_ms"] / 1000,
+    )
+
+
+def millis(seconds: float) -> int:
+    """Return a duration in whole milliseconds."""
+    return max(0, math.ceil(min(seconds, 1e11) * 1000))
+
+
+def times(entry: Entry, now: float) -> Tuple[int, int]:
+    """Return fresh and stale time in milliseconds; -1 as fresh time is for ever."""
+    if entry.expires is None:
+        return -1, 0
+    return millis(entry.expires - now), 0 if entry.dies is None else millis(entry.dies - max(entry.expires, now))
+
+
+def parts(puts: Sequence[Put]) -> Iterator[List[Put]]:
+    """Yield puts in batches that the daemon takes."""
+    part: List[Put] = []
+    size = 0
+    for put in puts:
+        if part and (len(part) >= OPERATIONS_PER_CALL or size + len(put.entry.payload) > VALUE_BYTES_PER_CALL):
+            yield part
+            part, size = [], 0
+        part.append(put)
+        size += len(put.entry.payload)
+    if part:
+        yield part
