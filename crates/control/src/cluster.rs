@@ -19,7 +19,7 @@ pub(super) struct ClusterResponse {
     enabled: bool,
     #[serde(flatten)]
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Object)]
+    #[schema(inline)]
     store: Option<StoreReport>,
 }
 
