@@ -181,7 +181,9 @@ impl Process {
         for server_listener in server_listeners {
             context.serve(server_listener, &services.libraries);
         }
-        api_listeners.into_iter().for_each(|api_listener| context.serve_api(api_listener));
+        for api_listener in api_listeners {
+            context.serve_api(api_listener);
+        }
         tasks.spawn(follow_suspends(context.clock.clone(), stop.clone()));
         tasks.spawn(services.jobs.run_scheduler());
         tasks.spawn(services.internal_client.keep_warm(stop.clone()));
