@@ -18,6 +18,7 @@ PLUGIN = "plugin.video.greenroom.example"
 SCREEN = "1280x720x24"
 # Kodi ends a script 5 s after it was told to quit.
 ENDS_WITHIN_S = 30
+HOME_IS_SHOWN = "Window.IsActive(home)"
 # The programs of Debian's package; the wrapper beside it would not be the process that runs.
 BINARIES = (
     "/usr/lib/x86_64-linux-gnu/kodi/kodi.bin",
@@ -158,10 +159,12 @@ class Kodi:
         return self
 
     def answers(self):
-        """Whether it answers; fails if it is gone."""
+        """Whether it answers and shows its first window; fails if it is gone."""
         assert self.child.poll() is None, f"{self.name} ended with {self.child.returncode}:\n{self.log()[-4000:]}"
         try:
-            return self.rpc.call("JSONRPC.Ping", within_s=5) == "pong"
+            # It answers before it has started, and a menu asked for so early can crash it.
+            told = self.rpc.call("XBMC.GetInfoBooleans", within_s=5, booleans=[HOME_IS_SHOWN])
+            return told[HOME_IS_SHOWN] in (True, "true")
         except (OSError, RpcError):
             return False
 
