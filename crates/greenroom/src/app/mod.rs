@@ -1,5 +1,5 @@
 //! Process wiring on one page: settings in, a running process out. `server_listener` opens a media server and its
-//! listener, `services` what runs beside the servers.
+//! listener, `services` what runs beside the servers; `shutdown`: how a process ends.
 
 mod api_listener;
 mod app_caches;
@@ -8,6 +8,7 @@ mod remote_store;
 mod route_reloader;
 mod server_listener;
 mod services;
+mod shutdown;
 mod suspends;
 
 use std::net::SocketAddr;
@@ -19,7 +20,6 @@ use greenroom_app_cache::AppCaches;
 use greenroom_cache::{Cache, Clock};
 use greenroom_dialect::credential::Secret;
 use parking_lot::Mutex;
-use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -54,11 +54,6 @@ use remote_store::{RemoteStoreService, identity_key};
 use server_listener::open_certificate;
 use services::ProcessServices;
 use suspends::follow_suspends;
-
-/// Time that requests in flight may take to finish after the stop signal.
-const STOP_TIMEOUT: Duration = Duration::from_secs(10);
-/// Interval between two checks for work in flight.
-const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
 /// A running process.
 #[derive(Debug)]
@@ -130,7 +125,7 @@ impl Process {
     /// # Errors
     /// One line that says what is missing and what to do: a port, the data directory, certificates.
     pub async fn start(settings: Settings, clock: Clock) -> Result<Self, String> {
-        Self::take_over(settings, clock, InheritedListeners::default(), ownership::PATIENCE).await
+        Box::pin(Self::take_over(settings, clock, InheritedListeners::default(), ownership::PATIENCE)).await
     }
 
     /// Starts on the listening sockets of a process that is being replaced, which may take up to `patience` to end.
@@ -217,76 +212,6 @@ impl Process {
         for (server, _) in &self.servers {
             self.tasks.spawn(anonymous_access::watch(Arc::clone(&server.origin)));
             self.tasks.spawn(proxy_trust_check::watch(Arc::clone(server)));
-        }
-    }
-
-    /// Shuts down: accepts nothing new, lets requests in flight finish within ten seconds, then writes pending data.
-    /// Returns whether all of it completed.
-    pub async fn stop(self) -> bool {
-        self.end(STOP_TIMEOUT).await
-    }
-
-    /// Waits until another process has taken the listening sockets; it is announced to that process that
-    /// [`Self::drain_and_stop`] follows.
-    pub async fn wait_until_taken_over(&self) {
-        let handover = self.listener_handover.lock().take();
-        match handover {
-            Some(handover) => {
-                handover.wait_for_takeover(&self.data_dir, self.takeover.idle + self.takeover.drain).await;
-            }
-            None => std::future::pending().await,
-        }
-    }
-
-    /// Makes way for the process that took over: each client that sends another request gets `Connection: close`, so
-    /// that its next connection reaches the new process; connections idle after that are closed. Then stops.
-    pub async fn drain_and_stop(self) -> bool {
-        self.draining.cancel();
-        tokio::time::sleep(self.takeover.idle).await;
-        let drain = self.takeover.drain;
-        self.end(drain).await
-    }
-
-    async fn end(self, drain: Duration) -> bool {
-        self.stop.cancel();
-        // Otherwise the system would go on accepting connections.
-        drop(self.listener_handover.lock().take());
-        self.cache.shutdown();
-        for (server, _) in &self.servers {
-            server.modes.switch.stop_shadow_run();
-        }
-        self.tasks.close();
-        // Real time, because disks do not run faster with an accelerated clock.
-        #[expect(clippy::disallowed_methods, reason = "a deadline in real time")]
-        let until = Instant::now() + drain;
-        let is_quiet = timeout_at(until, self.is_quiet()).await.is_ok();
-        let written = tokio::time::timeout(STOP_TIMEOUT, self.statistics.flush()).await;
-        if let Err(reason) = written.unwrap_or_else(|_| Err("the disk does not respond".to_owned())) {
-            tracing::warn!(reason, "the last minutes of statistics could not be written");
-        }
-        self.remote_store.stop().await;
-        let lost = self.cache.close_disk().await;
-        if lost > 0 {
-            tracing::warn!(lost, "the disk was too slow at shutdown: some cached responses were not written");
-        }
-        if !self.app_caches.close().await {
-            tracing::warn!("the disk was too slow at shutdown: the newest deferred writes of apps may be lost");
-        }
-        if !self.state.close().await {
-            tracing::warn!("the disk was too slow at shutdown: the newest grants of tokens were not written");
-        }
-        // Only now may another process start. It does not wait for media streams, which play on here.
-        drop(self.lock);
-        is_quiet && timeout_at(until, self.tasks.wait()).await.is_ok()
-    }
-
-    /// Waits until nothing is in flight but pass-through bodies, on which no stored data depends.
-    async fn is_quiet(&self) {
-        let media = || self.servers.iter().map(|(server, _)| server.limits.passing.count()).sum::<usize>();
-        let passing = || media() + self.apis.iter().map(|(server, _)| server.limits.passing.count()).sum::<usize>();
-        // Each of them is on a connection, which is one of the tasks.
-        while self.tasks.len() > passing() {
-            tokio::time::sleep(POLL_INTERVAL).await;
         }
     }
 }

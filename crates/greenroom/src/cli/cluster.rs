@@ -41,7 +41,7 @@ pub(super) fn run(command: &ClusterCommand) -> u8 {
 
 /// 32 random bytes in hexadecimal digits.
 fn new_key() -> String {
-    secrets::random::<32>().iter().map(|byte| format!("{byte:02x}")).collect()
+    data_encoding::HEXLOWER.encode(&secrets::random::<32>())
 }
 
 fn describe(status: &Value) -> String {

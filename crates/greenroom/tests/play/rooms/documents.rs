@@ -24,13 +24,17 @@ fn expand(text: &str) -> Vec<String> {
     names.split(',').map(|name| format!("{before}{name}{after}")).collect()
 }
 
+fn is_rust_file(path: &str) -> bool {
+    Path::new(path).extension().is_some_and(|extension| extension == "rs")
+}
+
 /// The ends of all paths of Rust files below a folder, such as `a.rs`, `src/a.rs` and `cache/src/a.rs`.
 fn rust_file_ends(folder: &Path, ends: &mut BTreeSet<String>) {
     for entry in std::fs::read_dir(folder).expect("a folder that can be read").flatten() {
         let path = entry.path();
         if path.is_dir() && entry.file_name() != "target" {
             rust_file_ends(&path, ends);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
+        } else if is_rust_file(&entry.path().to_string_lossy()) {
             let text = path.to_string_lossy();
             ends.extend(text.match_indices('/').map(|(at, _)| text[at + 1..].to_owned()));
         }
@@ -49,7 +53,7 @@ fn every_file_that_the_documents_name_exists() {
             let is_missing = if TOP_LEVEL.iter().any(|folder| text.starts_with(folder)) {
                 !is_pattern && !root().join(&text).exists()
             } else {
-                text.ends_with(".rs") && !is_pattern && !ends.contains(&text)
+                is_rust_file(&text) && !is_pattern && !ends.contains(&text)
             };
             if is_missing {
                 missing.push(format!("{name}: {text}"));
