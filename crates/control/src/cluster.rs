@@ -15,15 +15,15 @@ use crate::control::{ApiState, ControlPlane};
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Cluster)]
 pub(super) struct ClusterResponse {
-    /// Whether a remote store is configured. Without one there is nothing else.
+    /// Whether a remote store is configured.
     enabled: bool,
-    #[serde(flatten)]
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(inline)]
     store: Option<StoreReport>,
 }
 
+/// A remote store.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ClusterStore)]
 struct StoreReport {
     /// connecting, connected, away or taken
     state: &'static str,
@@ -56,7 +56,9 @@ struct StoreReport {
     written: u64,
 }
 
+/// Another gateway.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ClusterPeer)]
 struct PeerReport {
     name: String,
     heard: u64,

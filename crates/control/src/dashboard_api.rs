@@ -8,8 +8,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::control::{ApiState, ControlPlane};
-use crate::dashboard::stats::{DashboardStats, PlayingSession};
-use crate::dashboard::traffic::share;
+use greenroom_dashboard::stats::{DashboardStats, PlayingSession};
+use greenroom_dashboard::traffic::share;
 
 /// The dashboard statistics of the last minute.
 #[derive(Debug, Serialize, ToSchema)]

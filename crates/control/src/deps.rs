@@ -9,12 +9,12 @@ use greenroom_cache::{Cache, Clock};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::dashboard::Dashboard;
 use crate::image_urls::ImageUrlSigner;
 use crate::jobs::Jobs;
 use crate::recommendations::Recommender;
 use greenroom_config::AppCachesSettings;
 use greenroom_config::settings::JOBS_AT_ONCE;
+use greenroom_dashboard::Dashboard;
 use greenroom_folder::Folders;
 use greenroom_notifications::Notifier;
 use greenroom_proxy::internal_client::InternalClient;

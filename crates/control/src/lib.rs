@@ -4,7 +4,7 @@
 //! - [`error`] (problem responses), [`counters`] (monotonic counters), [`connections`] (limits of connections).
 //! - Displayed values: [`apps`], [`servers`], [`server_identity`], [`prefetch_stats`], [`queue_stats`], [`stats`],
 //!   [`disk`], their [`snapshot`], and [`stats_baseline`] (the zero point of statistics after a reset).
-//! - Features with their own state: [`dashboard`], [`jobs`], [`recommendations`],
+//! - Features with their own state: [`jobs`], [`recommendations`],
 //!   [`explain`] (why a read gets its response), [`live`] (pages with live updates), [`image_urls`],
 //!   [`compat_cache_counters`].
 //! - [`web`] (the page) and [`auth`] (sessions, the access policy, limits on wrong tokens).
@@ -31,7 +31,6 @@ mod compat_cache_counters;
 mod connections;
 mod control;
 mod counters;
-pub mod dashboard;
 mod dashboard_api;
 mod decisions;
 mod deps;

@@ -10,6 +10,7 @@ use crate::prefetch_stats::ServerPrefetchStats;
 use crate::queue_stats::QueueStats;
 use crate::server_identity::ServerIdentitySummary;
 use greenroom_config::CacheMode;
+use greenroom_dashboard::stats::health_of;
 use greenroom_origin::breaker::UpstreamOutcome;
 use greenroom_origin::health::Health;
 use greenroom_proxy::server::Server;
@@ -107,12 +108,6 @@ impl ServerStatus {
             None => Self::Unknown,
         }
     }
-}
-
-/// Whether the server responds, and whether far slower than usual.
-pub(super) fn health_of(server: &Server, now_ms: u64) -> Health {
-    let (origin, is_down) = (&server.origin, server.origin.breaker.outage().is_some());
-    Health::evaluate(is_down, origin.is_responding(), &origin.ttfb.samples(), now_ms)
 }
 
 impl ServerStats {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use greenroom_cache::Clock;
 use greenroom_config::FolderSettings;
+use greenroom_library::files::{CaseSensitivity, FileQuery, PathMaps};
 use greenroom_state::warnings::Warnings;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
@@ -26,7 +27,7 @@ use crate::index::{FolderGeneration, SuspicionReason};
 use crate::list::selection::SelectionRequest;
 use crate::list::{ListFilter, ListPage, ListQuery, QueryError, Selection, SelectionCache};
 use crate::marks::{FollowedList, MarkBook, MarkChange, MarkError, MarkExport, MarkReceipt};
-use crate::path_index::PathIndex;
+use crate::path_index::{FoundPaths, PathIndexCache};
 use crate::scan::ScanControl;
 
 /// Age of a list from which on `refresh` scans anew.
@@ -97,7 +98,7 @@ pub struct Folder {
     pub covers: CoverStore,
     selections: SelectionCache,
     /// Paths of the list that was looked up last.
-    pub(crate) paths: ArcSwapOption<PathIndex>,
+    paths: PathIndexCache,
 }
 
 /// An answer to a list.
@@ -131,7 +132,7 @@ impl Folder {
             pulse: watch::Sender::new(FolderPulse::default()),
             covers,
             selections: SelectionCache::default(),
-            paths: ArcSwapOption::empty(),
+            paths: PathIndexCache::default(),
         }
     }
 
@@ -321,6 +322,12 @@ impl Folder {
             enriched: current.map_or(0, |current| current.enriched),
         };
         self.pulse.send_if_modified(|last| std::mem::replace(last, pulse) != pulse);
+    }
+
+    /// Looks up files by path, in the list as it is now. The index of a list is made at its first lookup. `None` before
+    /// the first list. Blocks the thread for as long as sorting the paths takes.
+    pub fn find_paths(&self, queries: &[FileQuery<'_>], maps: &PathMaps, case: CaseSensitivity) -> Option<FoundPaths> {
+        Some(self.paths.find(&self.settings.path, self.current()?, (queries, maps, case)))
     }
 
     /// How far its list can be trusted.

@@ -1,15 +1,16 @@
 //! Finds the files of a folder by paths as other programs see them: whole, mapped, or a suffix.
 
+use std::path::Path;
 use std::sync::Arc;
 
+use arc_swap::ArcSwapOption;
 use greenroom_library::files::{CaseSensitivity, FileIndex, FileIndexBuilder, FileMatchResult, FileQuery, PathMaps};
 
-use crate::folder::Folder;
 use crate::index::FolderGeneration;
 
 /// Paths of one generation. A row is a position in its files.
 #[derive(Debug)]
-pub(crate) struct PathIndex {
+struct PathIndex {
     generation: Arc<FolderGeneration>,
     index: FileIndex,
 }
@@ -23,8 +24,14 @@ pub struct FoundPaths {
     pub results: Vec<FileMatchResult>,
 }
 
+/// The index of the list that was looked up last.
+#[derive(Debug, Default)]
+pub(crate) struct PathIndexCache(ArcSwapOption<PathIndex>);
+
 impl PathIndex {
-    fn new(root: &str, generation: Arc<FolderGeneration>) -> Self {
+    fn new(root: &Path, generation: Arc<FolderGeneration>) -> Self {
+        let root = root.to_string_lossy();
+        let root = root.trim_end_matches('/');
         let mut builder = FileIndexBuilder::default();
         for (row, file) in (0..).zip(&generation.files) {
             builder.push_file(row, &format!("{root}/{}", file.path), Some(file.stat.size), None);
@@ -33,19 +40,20 @@ impl PathIndex {
     }
 }
 
-impl Folder {
-    /// Looks up files by path, in the list as it is now. The index of a list is made at its first lookup. `None` before
-    /// the first list. Blocks the thread for as long as sorting the paths takes.
-    pub fn find_paths(&self, queries: &[FileQuery<'_>], maps: &PathMaps, case: CaseSensitivity) -> Option<FoundPaths> {
-        let generation = self.current()?;
-        let known = self.paths.load_full().filter(|known| Arc::ptr_eq(&known.generation, &generation));
+impl PathIndexCache {
+    /// Looks up files of this list by path. Its index is made at its first lookup.
+    pub(crate) fn find(
+        &self,
+        root: &Path,
+        generation: Arc<FolderGeneration>,
+        (queries, maps, case): (&[FileQuery<'_>], &PathMaps, CaseSensitivity),
+    ) -> FoundPaths {
+        let known = self.0.load_full().filter(|known| Arc::ptr_eq(&known.generation, &generation));
         let index = known.unwrap_or_else(|| {
-            let root = self.settings.path.to_string_lossy();
-            let index = Arc::new(PathIndex::new(root.trim_end_matches('/'), generation));
-            self.paths.store(Some(Arc::clone(&index)));
+            let index = Arc::new(PathIndex::new(root, generation));
+            self.0.store(Some(Arc::clone(&index)));
             index
         });
-        let results = index.index.find_all(queries, maps, case);
-        Some(FoundPaths { generation: Arc::clone(&index.generation), results })
+        FoundPaths { generation: Arc::clone(&index.generation), results: index.index.find_all(queries, maps, case) }
     }
 }

@@ -8,7 +8,7 @@ use greenroom_cache::{Key, Partition, Tag};
 use greenroom_config::HttpApiSettings;
 use greenroom_http_caching::hop_by_hop;
 use greenroom_http_caching::request_directives::RequestDirectives;
-use greenroom_http_caching::storage::{Audience, ConfiguredLifetimes};
+use greenroom_http_caching::storage::{CacheKind, ConfiguredLifetimes};
 use greenroom_http_caching::variant::SelectingFields;
 use greenroom_http_server::interim::InterimSender;
 use greenroom_state::secrets::HashKey;
@@ -45,7 +45,7 @@ pub(crate) struct ApiRequest {
     pub(crate) route: RouteMatch,
     /// Lifetimes that are configured for it.
     pub(crate) lifetimes: ConfiguredLifetimes,
-    pub(crate) audience: Audience,
+    pub(crate) audience: CacheKind,
     /// Key of its resource, whatever variant.
     pub(crate) resource: Key,
     /// Name of the resource in tags: path and query without credentials.
@@ -78,7 +78,7 @@ impl ApiRequest {
             || Partition::new(SHARED),
             |credentials| Partition::new(partition_id(hash_key, &settings.name, credentials)),
         );
-        let audience = if credentials.is_some() { Audience::Private } else { Audience::Shared };
+        let audience = if credentials.is_some() { CacheKind::Private } else { CacheKind::Shared };
         let resource_name = resource_name(settings, &route, &target);
         let key_names = route.settings().map(|route| route.key_headers.clone()).unwrap_or_default();
         let lifetimes = route.settings().map(|route| route.lifetimes).unwrap_or_default();

@@ -21,7 +21,7 @@ const MAX_GRAPHQL_BYTES: u64 = 1024 * 1024;
 
 /// Way of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Handling {
+enum RequestKind {
     /// It may be answered from the cache.
     Read,
     /// It may change something.
@@ -58,9 +58,9 @@ pub(crate) async fn handle(
     let handling = handling(&api_request);
     let api_request = Arc::new(api_request);
     let response = match handling {
-        Handling::Read => read::read(&server, &api_request).await,
-        Handling::Write => forward::write(server, api_request, Body::Stream(body)).await,
-        Handling::Pass => match read::stored_head(&server, &api_request).await {
+        RequestKind::Read => read::read(&server, &api_request).await,
+        RequestKind::Write => forward::write(server, api_request, Body::Stream(body)).await,
+        RequestKind::Pass => match read::stored_head(&server, &api_request).await {
             Some(response) => response,
             None => forward::pass(&server, &api_request, Body::Stream(body)).await,
         },
@@ -90,13 +90,13 @@ async fn handle_graphql(server: &Arc<ApiServer>, request: ApiRequest, body: Inco
     forward::write(Arc::clone(server), Arc::new(request), body.into()).await
 }
 
-fn handling(request: &ApiRequest) -> Handling {
+fn handling(request: &ApiRequest) -> RequestKind {
     if !is_safe(&request.method) {
-        Handling::Write
+        RequestKind::Write
     } else if request.method == Method::GET && !is_for_the_server(&request.headers) {
-        Handling::Read
+        RequestKind::Read
     } else {
-        Handling::Pass
+        RequestKind::Pass
     }
 }
 

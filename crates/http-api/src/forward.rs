@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use greenroom_cache::Tag;
 use greenroom_http_caching::cache_groups::{CACHE_GROUP_INVALIDATION, groups};
-use greenroom_http_caching::cache_status::{CacheStatus, ForwardReason};
+use greenroom_http_caching::cache_status::{CacheStatusField, ForwardReason};
 use greenroom_http_caching::invalidation::{is_non_error, named_targets};
 use greenroom_http_caching::validation;
 use greenroom_origin::body::{Body, CollectedBody, collect};
@@ -87,7 +87,7 @@ async fn pass_on_mutation(server: &ApiServer, request: &ApiRequest, answer: Resp
         server.invalidate(names.map(object_tag).chain(route.iter().map(|tag| route_tag(tag))));
     }
     let mut response = response::passed(Response::from_parts(parts, body));
-    CacheStatus::Forwarded {
+    CacheStatusField::Forwarded {
         reason: ForwardReason::Method,
         status: None,
         is_stored: false,
@@ -167,7 +167,7 @@ async fn send(
 
 fn pass_on(response: Response<Incoming>, reason: ForwardReason) -> Response<Body> {
     let mut response = response::passed(response.map(Body::Stream));
-    CacheStatus::Forwarded { reason, status: None, is_stored: false, is_collapsed: false, detail: None }
+    CacheStatusField::Forwarded { reason, status: None, is_stored: false, is_collapsed: false, detail: None }
         .append_to(response.headers_mut());
     response
 }

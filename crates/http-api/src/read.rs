@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use greenroom_cache::{
-    CacheDirective, CacheResponse, CacheStatus as EngineStatus, CacheStatusReason, Entry, LoadError, LoadErrorKind,
-    Tier,
+    CacheDirective, CacheResponse, CacheStatus, CacheStatusReason, Entry, LoadError, LoadErrorKind, Tier,
 };
-use greenroom_http_caching::cache_status::{CacheStatus, ForwardReason};
+use greenroom_http_caching::cache_status::{CacheStatusField, ForwardReason};
 use greenroom_http_caching::request_directives::RequestDirectives;
 use greenroom_http_caching::reuse::{Reuse, is_usable_on_error, reuse};
 use greenroom_http_caching::stored_head::StoredHead;
@@ -73,7 +72,7 @@ async fn look_up(server: &Arc<ApiServer>, request: &Arc<ApiRequest>, directive: 
             serve(server, request, &entry, (served, tier, reason))
         }
         Ok(CacheResponse::Passed(mut response)) => {
-            let reason = forward_reason(directive, served_reason(EngineStatus::Loaded));
+            let reason = forward_reason(directive, served_reason(CacheStatus::Loaded));
             forwarded(reason, false, false, None).append_to(response.headers_mut());
             Round::Answer(response)
         }
@@ -87,7 +86,7 @@ fn serve(
     server: &ApiServer,
     request: &ApiRequest,
     entry: &Entry,
-    (served, tier, reason): (EngineStatus, Tier, Option<CacheStatusReason>),
+    (served, tier, reason): (CacheStatus, Tier, Option<CacheStatusReason>),
 ) -> Round {
     let Some(head) = StoredHead::decode(entry.meta()) else { return Round::Validate };
     let now_ms = server.clock.now_ms();
@@ -95,7 +94,7 @@ fn serve(
     let hit = |detail| {
         let mut response = response::from_stored(request, &head, entry.body(), now_ms);
         let ttl_s = head.fresh_left_ms(now_ms).div_euclid(1000);
-        CacheStatus::Hit { ttl_s, detail: Some(detail) }.append_to(response.headers_mut());
+        CacheStatusField::Hit { ttl_s, detail: Some(detail) }.append_to(response.headers_mut());
         Round::Answer(response)
     };
     let loaded = |is_collapsed| {
@@ -105,22 +104,22 @@ fn serve(
         Round::Answer(response)
     };
     match served {
-        EngineStatus::Hit => match reuse(&head, &request.directives, now_ms) {
+        CacheStatus::Hit => match reuse(&head, &request.directives, now_ms) {
             Reuse::Now | Reuse::Stale => hit(tier.name()),
             Reuse::Validate => Round::Validate,
         },
-        EngineStatus::Stale if demands_freshness(&request.directives) => Round::Validate,
-        EngineStatus::Stale => hit("stale-while-revalidate"),
-        EngineStatus::StaleOnError if is_usable_on_error(&head, now_ms) => hit("stale-if-error"),
-        EngineStatus::StaleOnError => Round::Answer(response::problem(
+        CacheStatus::Stale if demands_freshness(&request.directives) => Round::Validate,
+        CacheStatus::Stale => hit("stale-while-revalidate"),
+        CacheStatus::StaleOnError if is_usable_on_error(&head, now_ms) => hit("stale-if-error"),
+        CacheStatus::StaleOnError => Round::Answer(response::problem(
             StatusCode::GATEWAY_TIMEOUT,
             "the server cannot be asked, and forbids to use its stored response",
             None,
         )),
-        EngineStatus::Joined if !selects(&head.selected_by, &request.headers) => Round::Again,
-        EngineStatus::Joined if head.needs_validation => Round::Validate,
-        EngineStatus::Joined => loaded(true),
-        EngineStatus::Loaded | EngineStatus::Refreshed => loaded(false),
+        CacheStatus::Joined if !selects(&head.selected_by, &request.headers) => Round::Again,
+        CacheStatus::Joined if head.needs_validation => Round::Validate,
+        CacheStatus::Joined => loaded(true),
+        CacheStatus::Loaded | CacheStatus::Refreshed => loaded(false),
     }
 }
 
@@ -134,8 +133,8 @@ pub(crate) async fn stored_head(server: &Arc<ApiServer>, request: &Arc<ApiReques
     let loader = || ApiLoader { server: Arc::clone(server), request: Arc::clone(request), target: LoadTarget::Whole };
     let key = request.variant_key(&fields);
     let stored = server.cache.get_or_load(&key, &policy, CacheDirective::OnlyIfCached, loader).await;
-    let Ok(CacheResponse::Cached { entry, served: EngineStatus::Hit, tier, .. }) = stored else { return None };
-    match serve(server, request, &entry, (EngineStatus::Hit, tier, None)) {
+    let Ok(CacheResponse::Cached { entry, served: CacheStatus::Hit, tier, .. }) = stored else { return None };
+    match serve(server, request, &entry, (CacheStatus::Hit, tier, None)) {
         Round::Answer(response) => Some(response),
         Round::Validate | Round::Again => None,
     }
@@ -150,7 +149,7 @@ async fn read_part(server: &Arc<ApiServer>, request: &Arc<ApiRequest>) -> Respon
     let loader = || ApiLoader { server: Arc::clone(server), request: Arc::clone(request), target: LoadTarget::Part };
     for key in [&key, &part_key] {
         let stored = server.cache.get_or_load(key, &policy, CacheDirective::OnlyIfCached, loader).await;
-        let Ok(CacheResponse::Cached { entry, served: EngineStatus::Hit, tier, .. }) = stored else { continue };
+        let Ok(CacheResponse::Cached { entry, served: CacheStatus::Hit, tier, .. }) = stored else { continue };
         let Some(head) = StoredHead::decode(entry.meta()) else { continue };
         let now_ms = server.clock.now_ms();
         if reuse(&head, &request.directives, now_ms) == Reuse::Validate || request.directives.no_store {
@@ -162,7 +161,7 @@ async fn read_part(server: &Arc<ApiServer>, request: &Arc<ApiRequest>) -> Respon
         };
         if let Some(mut response) = response {
             let ttl_s = head.fresh_left_ms(now_ms).div_euclid(1000);
-            CacheStatus::Hit { ttl_s, detail: Some(tier.name()) }.append_to(response.headers_mut());
+            CacheStatusField::Hit { ttl_s, detail: Some(tier.name()) }.append_to(response.headers_mut());
             return response;
         }
     }
@@ -230,14 +229,19 @@ fn demands_freshness(directives: &RequestDirectives) -> bool {
     directives.no_cache || directives.max_age_s.is_some() || directives.min_fresh_s.is_some()
 }
 
-fn served_reason(served: EngineStatus) -> ForwardReason {
-    if served == EngineStatus::Refreshed { ForwardReason::Stale } else { ForwardReason::UriMiss }
+fn served_reason(served: CacheStatus) -> ForwardReason {
+    if served == CacheStatus::Refreshed { ForwardReason::Stale } else { ForwardReason::UriMiss }
 }
 
 fn forward_reason(directive: CacheDirective, otherwise: ForwardReason) -> ForwardReason {
     if directive == CacheDirective::LoadUnshared { ForwardReason::Request } else { otherwise }
 }
 
-fn forwarded(reason: ForwardReason, is_stored: bool, is_collapsed: bool, detail: Option<&'static str>) -> CacheStatus {
-    CacheStatus::Forwarded { reason, status: None, is_stored, is_collapsed, detail }
+fn forwarded(
+    reason: ForwardReason,
+    is_stored: bool,
+    is_collapsed: bool,
+    detail: Option<&'static str>,
+) -> CacheStatusField {
+    CacheStatusField::Forwarded { reason, status: None, is_stored, is_collapsed, detail }
 }

@@ -47,7 +47,7 @@ impl ForwardReason {
 
 /// What the cache did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CacheStatus {
+pub enum CacheStatusField {
     /// It answered with a stored response.
     Hit {
         /// Freshness left in seconds; negative once it is over.
@@ -70,7 +70,7 @@ pub enum CacheStatus {
     },
 }
 
-impl fmt::Display for CacheStatus {
+impl fmt::Display for CacheStatusField {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(CACHE_NAME)?;
         let detail = match *self {
@@ -96,7 +96,7 @@ impl fmt::Display for CacheStatus {
     }
 }
 
-impl CacheStatus {
+impl CacheStatusField {
     /// Appends it to what caches before this one said.
     pub fn append_to(self, headers: &mut HeaderMap) {
         if let Ok(value) = HeaderValue::from_str(&self.to_string()) {
@@ -112,8 +112,8 @@ mod tests {
     #[test]
     fn it_is_a_structured_list_that_only_grows() {
         let mut headers = HeaderMap::from_iter([(CACHE_STATUS, HeaderValue::from_static("origin; hit"))]);
-        CacheStatus::Hit { ttl_s: -3, detail: Some("stale-error") }.append_to(&mut headers);
-        CacheStatus::Forwarded {
+        CacheStatusField::Hit { ttl_s: -3, detail: Some("stale-error") }.append_to(&mut headers);
+        CacheStatusField::Forwarded {
             reason: ForwardReason::Stale,
             status: Some(304),
             is_stored: true,

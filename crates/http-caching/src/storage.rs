@@ -14,7 +14,7 @@ use crate::{hop_by_hop, http_date};
 
 /// Who may get the stored response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Audience {
+pub enum CacheKind {
     /// Everybody: the request had no credentials.
     Shared,
     /// The owner of the request's credentials.
@@ -48,7 +48,7 @@ pub struct Exchange<'a> {
     /// When it was asked and answered.
     pub times: ExchangeTimes,
     /// Who may get it.
-    pub audience: Audience,
+    pub audience: CacheKind,
     /// What is configured for it.
     pub configured: ConfiguredLifetimes,
     /// How long responses are used in place of an error where nothing else is said.
@@ -70,7 +70,7 @@ pub enum StorageRefusal {
     NotUnderstood,
     /// `Vary` says that no request selects it.
     VaryStar,
-    /// It sets a cookie and does not say for how long it may be used.
+    /// It sets a cookie, which belongs to the client that asked.
     SetCookie,
     /// Neither its status nor its fields allow it.
     NotCacheable,
@@ -170,9 +170,9 @@ fn refusal(exchange: &Exchange<'_>, directives: &ResponseDirectives, source: Lif
         Some(StorageRefusal::NotUnderstood)
     } else if directives.no_store && !ignores_no_store {
         Some(StorageRefusal::NoStore)
-    } else if directives.private.is_whole() && exchange.audience == Audience::Shared && !is_configured {
+    } else if directives.private.is_whole() && exchange.audience == CacheKind::Shared && !is_configured {
         Some(StorageRefusal::Private)
-    } else if exchange.response.contains_key(SET_COOKIE) && source != LifetimeSource::Explicit && !is_configured {
+    } else if exchange.response.contains_key(SET_COOKIE) && !is_configured {
         Some(StorageRefusal::SetCookie)
     } else {
         let is_allowed = is_configured
@@ -184,8 +184,8 @@ fn refusal(exchange: &Exchange<'_>, directives: &ResponseDirectives, source: Lif
     }
 }
 
-fn forbids_stale(directives: &ResponseDirectives, audience: Audience) -> bool {
-    let is_shared = audience == Audience::Shared;
+fn forbids_stale(directives: &ResponseDirectives, audience: CacheKind) -> bool {
+    let is_shared = audience == CacheKind::Shared;
     directives.must_revalidate
         || directives.no_cache.is_whole()
         || (is_shared && (directives.proxy_revalidate || directives.s_maxage_s.is_some()))
@@ -197,7 +197,7 @@ fn stored_headers(exchange: &Exchange<'_>, directives: &ResponseDirectives, is_c
     let mut headers = exchange.response.clone();
     hop_by_hop::strip(&mut headers);
     let mut dropped: Vec<&HeaderName> = directives.no_cache.fields().iter().collect();
-    if exchange.audience == Audience::Shared {
+    if exchange.audience == CacheKind::Shared {
         dropped.extend(directives.private.fields());
     }
     for name in dropped {
@@ -245,7 +245,7 @@ mod tests {
             status: StatusCode::from_u16(status).expect("a status"),
             response: &response,
             times: ExchangeTimes { request_ms: 1000, response_ms: 2000 },
-            audience: Audience::Shared,
+            audience: CacheKind::Shared,
             configured: ConfiguredLifetimes::default(),
             default_error: DAY,
         };
@@ -272,7 +272,8 @@ mod tests {
             (404, &[], None),
             (304, &[("cache-control", "max-age=5")], Some(StorageRefusal::Status)),
             (200, &[("set-cookie", "a=b")], Some(StorageRefusal::SetCookie)),
-            (200, &[("set-cookie", "a=b"), ("cache-control", "max-age=5")], None),
+            (200, &[("set-cookie", "a=b"), ("cache-control", "max-age=5")], Some(StorageRefusal::SetCookie)),
+            (200, &[("set-cookie", "a=b"), ("cache-control", "public, max-age=5")], Some(StorageRefusal::SetCookie)),
             (200, &[("cdn-cache-control", "private"), ("cache-control", "max-age=5")], Some(StorageRefusal::Private)),
             (200, &[("cdn-cache-control", "max-age=5"), ("cache-control", "no-store")], None),
         ] {
@@ -283,7 +284,7 @@ mod tests {
     #[test]
     fn a_private_response_is_stored_for_its_owner() {
         let lines = [("cache-control", "max-age=5, private")];
-        assert!(evaluated(200, &lines, |exchange| exchange.audience = Audience::Private).is_ok());
+        assert!(evaluated(200, &lines, |exchange| exchange.audience = CacheKind::Private).is_ok());
     }
 
     #[test]
@@ -304,7 +305,7 @@ mod tests {
             assert_eq!(rule(&format!("max-age=5, {value}")), StaleOnErrorRule::Forbidden, "{value}");
         }
         let lines = [("cache-control", "s-maxage=5")];
-        let own = evaluated(200, &lines, |exchange| exchange.audience = Audience::Private).expect("stored");
+        let own = evaluated(200, &lines, |exchange| exchange.audience = CacheKind::Private).expect("stored");
         assert_eq!(own.stale_on_error, StaleOnErrorRule::Within(DAY), "it is about shared caches");
     }
 

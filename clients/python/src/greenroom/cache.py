@@ -5,9 +5,20 @@ from __future__ import annotations
 import contextlib
 import os
 import pathlib
-import ssl
 import time
-from typing import Any, Callable, ContextManager, Dict, Iterator, Optional, Sequence, Tuple, TypeVar, Union
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Callable,
+    ContextManager,
+    Dict,
+    Iterator,
+    Optional,
+    Sequence,
+    Tuple,
+    TypeVar,
+    Union,
+)
 
 from .backend import Backend, StorageError
 from .deferred import Deferred
@@ -21,6 +32,9 @@ from .remote import RemoteBackend
 from .sqlite import SqliteBackend
 from .stats import Counters, Stats
 from .storage import Seconds, Storage, Tags
+
+if TYPE_CHECKING:
+    import ssl
 
 SIZE_LIMIT_BYTES = 1 << 30
 VALUE_LIMIT_BYTES = 64 << 20

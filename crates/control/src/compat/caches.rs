@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 use super::{iso, merge, percent, seconds};
 use crate::compat_cache_counters::CompatCache;
 use crate::control::{ApiState, ControlPlane};
-use crate::dashboard;
+
 use greenroom_proxy::internal_client::InternalCaller;
 use greenroom_proxy::read::origin_loader::class_tag;
 use greenroom_proxy::server::Server;
@@ -180,7 +180,10 @@ pub(crate) async fn warm(State(state): State<Arc<ApiState>>, headers: HeaderMap)
     record(history.is_done() && is_synced, &[CompatCache::History]);
     let stats = control.dashboard.stats();
     let is_refreshed = |server: &&Arc<Server>| {
-        stats.data_timestamps.get(server.name()).is_some_and(|timestamps| dashboard::is_recent(timestamps, began_ms))
+        stats
+            .data_timestamps
+            .get(server.name())
+            .is_some_and(|timestamps| greenroom_dashboard::is_recent(timestamps, began_ms))
     };
     record(
         refreshed_stats.is_done() && servers.iter().any(is_refreshed),
@@ -213,7 +216,7 @@ impl ApiState {
             Background {
                 enabled: true,
                 last_update: (as_of_ms > 0).then(|| iso(as_of_ms)),
-                update_interval: dashboard::INTERVAL.as_secs(),
+                update_interval: greenroom_dashboard::INTERVAL.as_secs(),
             }
         });
         Row {
@@ -261,8 +264,8 @@ impl ApiState {
                 server.lifetime(class, default).fresh_s.into()
             }
             (CompatCache::History, ..) => 900,
-            (CompatCache::Stats | CompatCache::LiveStats, ..) => dashboard::COUNTS_FRESH.as_secs(),
-            _ => dashboard::INTERVAL.as_secs(),
+            (CompatCache::Stats | CompatCache::LiveStats, ..) => greenroom_dashboard::COUNTS_FRESH.as_secs(),
+            _ => greenroom_dashboard::INTERVAL.as_secs(),
         }
     }
 }

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use super::{iso, seconds};
 use crate::compat_cache_counters::CompatCache;
 use crate::control::ApiState;
-use crate::dashboard::stats::{DashboardStats, DataTimestamps, MediaTotals};
+use greenroom_dashboard::stats::{DashboardStats, DataTimestamps, MediaTotals};
 use greenroom_proxy::server::Server;
 
 /// An error for programs that read `detail`.

@@ -91,11 +91,11 @@ pub(crate) async fn find(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, MatchApiError> {
-    let folder = state.folder(&name)?;
     let request: FolderMatchRequest = read_up_to(&headers, body, MAX_BYTES).await?;
     if request.paths.len() > MAX_PATHS {
         return Err(TOO_MANY.into());
     }
+    let folder = state.folder(&name)?;
     let case = match request.case.as_deref() {
         None | Some("exact") => CaseSensitivity::Exact,
         Some("ignore") => CaseSensitivity::Ignore,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::dashboard::{self, Dashboard};
+use greenroom_dashboard::Dashboard;
 use greenroom_sync::history::{PlaybackHistory, SyncObserver};
 
 use super::{JobDefinition, Jobs};
@@ -12,7 +12,7 @@ const DASHBOARD: JobDefinition = JobDefinition {
     id: "dashboard",
     title: "Dashboard statistics",
     description: "Computes the dashboard statistics in advance, while dashboards request them.",
-    every: Some(dashboard::INTERVAL),
+    every: Some(greenroom_dashboard::INTERVAL),
     catches_up: true,
 };
 

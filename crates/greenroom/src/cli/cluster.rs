@@ -11,9 +11,16 @@ use greenroom_state::secrets;
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum ClusterCommand {
     /// Print a new key for gateways that share a remote store: give it to each as store.redis.cluster_key_file
-    Key,
+    Key(ClusterKeyArgs),
     /// Show the remote store of the running gateway, and the gateways that share it
     Status(ClusterStatusArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct ClusterKeyArgs {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -27,8 +34,9 @@ pub(super) struct ClusterStatusArgs {
 
 pub(super) fn run(command: &ClusterCommand) -> u8 {
     match command {
-        ClusterCommand::Key => {
-            println!("{}", new_key());
+        ClusterCommand::Key(options) => {
+            let key = new_key();
+            println!("{}", if options.json { serde_json::json!({ "key": key }).to_string() } else { key });
             SUCCESS
         }
         ClusterCommand::Status(options) => with_gateway(&options.gateway, async |client| {
@@ -48,6 +56,7 @@ fn describe(status: &Value) -> String {
     if status["enabled"] != true {
         return "No remote store is configured: see the table store.redis.".into();
     }
+    let status = &status["store"];
     let text = |key: &str| status[key].as_str().unwrap_or_default().to_owned();
     let reason = status["reason"].as_str().map(|reason| format!(" ({reason})")).unwrap_or_default();
     let mut rows = vec![
@@ -82,11 +91,11 @@ mod tests {
     #[test]
     fn every_gateway_is_shown() {
         let status = serde_json::json!({
-            "enabled": true, "state": "connected", "kind": "single", "version": "7.0.15", "shared": true,
+            "state": "connected", "kind": "single", "version": "7.0.15", "shared": true,
             "trusted": true, "gateway": "den:8710", "heard": 3, "latency_us": 90, "total_keys": 5,
             "peers": [{"name": "attic:8710", "heard": 3, "live": true}, {"name": "old:8710", "heard": 1, "live": false}],
         });
-        let shown = describe(&status);
+        let shown = describe(&serde_json::json!({ "enabled": true, "store": status }));
         assert!(shown.contains("den:8710, heard 3") && shown.contains("attic:8710, live"), "{shown}");
         assert!(shown.contains("old:8710, gone") && shown.contains("serves its cache"), "{shown}");
     }

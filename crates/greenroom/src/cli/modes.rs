@@ -250,7 +250,7 @@ mod tests {
         let server = json!({"server": "home", "mode": "observe",
             "report": {"verdict": "Would have saved 75 % of 1,200 requests", "classes": [row], "apps": []}});
         let text = render(&server);
-        assert!(text.starts_with("home: Would have saved 75 % of 1,200 requests.\n\nclass"), "{text}");
+        assert!(text.starts_with("home: Would have saved 75 % of 1,200 requests.\n\nrequest type"), "{text}");
         let last: Vec<&str> = text.lines().last().expect("find a row").split_whitespace().collect();
         assert_eq!(last, ["lists", "1,200", "75", "%", "300", "2", "3", "4"]);
         let never = json!({"server": "home", "mode": "cache", "report": null});

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 /// Allowed dependencies: the program may use everything, each other crate only the crates below it. A crate that is not
 /// named here may not exist.
-const ALLOWED: [(&str, &[&str]); 27] = [
+const ALLOWED: [(&str, &[&str]); 28] = [
     (
         "greenroom",
         &[
@@ -16,6 +16,7 @@ const ALLOWED: [(&str, &[&str]); 27] = [
             "greenroom-cache",
             "greenroom-config",
             "greenroom-control",
+            "greenroom-dashboard",
             "greenroom-demo",
             "greenroom-dialect",
             "greenroom-doctor",
@@ -48,6 +49,7 @@ const ALLOWED: [(&str, &[&str]); 27] = [
             "greenroom-app-cache-api",
             "greenroom-cache",
             "greenroom-config",
+            "greenroom-dashboard",
             "greenroom-dialect",
             "greenroom-folder",
             "greenroom-http-server",
@@ -71,6 +73,20 @@ const ALLOWED: [(&str, &[&str]); 27] = [
             "greenroom-dialect",
             "greenroom-proxy",
             "greenroom-simulator",
+        ],
+    ),
+    (
+        "greenroom-dashboard",
+        &[
+            "greenroom-cache",
+            "greenroom-config",
+            "greenroom-dialect",
+            "greenroom-library",
+            "greenroom-origin",
+            "greenroom-proxy",
+            "greenroom-state",
+            "greenroom-statistics",
+            "greenroom-sync",
         ],
     ),
     ("greenroom-dialect", &["greenroom-library"]),
@@ -166,11 +182,12 @@ const OF_THE_ENGINE: [(&str, &[&str]); 3] = [
 const BANNED: [&str; 6] = ["common", "core", "utils", "types", "helpers", "prelude"];
 
 /// Crates that may never become a dependency, with the reason.
-const FORBIDDEN: [(&str, &[&str]); 21] = [
+const FORBIDDEN: [(&str, &[&str]); 22] = [
     ("greenroom-app-cache", &["greenroom-dialect", "greenroom-state", "http", "hyper", "axum"]),
     ("greenroom-app-cache-api", &["hyper", "rusqlite"]),
     ("greenroom-cache", &["http", "hyper", "axum", "redis"]),
     ("greenroom-config", &["tokio", "hyper", "axum", "rusqlite"]),
+    ("greenroom-dashboard", &["axum", "hyper"]),
     ("greenroom-dialect", &["axum", "hyper", "tokio", "rusqlite"]),
     ("greenroom-doctor", &["axum", "rusqlite"]),
     ("greenroom-folder", &["greenroom-dialect", "http", "hyper", "axum"]),

@@ -28,7 +28,7 @@ fn client(gateway: &GatewayFixture) -> TestClient {
 }
 
 async fn cluster(gateway: &GatewayFixture) -> Value {
-    gateway.control().get("/api/v1/cluster").await.json()
+    gateway.control().get("/api/v1/cluster").await.json()["store"].clone()
 }
 
 async fn three(server: &ScriptedServer, store: &RedisServer) -> Vec<GatewayFixture> {

@@ -230,9 +230,12 @@ async fn a_stale_window_is_served_at_once_while_the_response_is_refreshed() {
     let api = Fixture::new("", move |_| answer(200, &stale, bodies.next())).await;
     api.get("/x").await;
     let second = api.get("/x").await;
-    assert_eq!(
-        (second.body.as_str(), second.header("cache-status")),
-        ("v1", "greenroom; hit; ttl=-1; detail=stale-while-revalidate")
+    // How long ago it expired depends on when the second was full.
+    let status = second.header("cache-status");
+    assert_eq!(second.body, "v1");
+    assert!(
+        status.starts_with("greenroom; hit; ttl=-") && status.ends_with("; detail=stale-while-revalidate"),
+        "{status}"
     );
     api.wait_seen(2).await;
 }

@@ -338,12 +338,8 @@ impl ReadLoader {
             let policy = self.server.policy(&self.read, &self.identity);
             Policy { fresh: policy.fresh.min(Duration::from_secs(max_s.into())), ..policy }
         });
-        LoadedValue {
-            value: response::to_cached_value(StatusCode::OK, headers, body),
-            tags,
-            policy,
-            stored_under: None,
-        }
+        let value = response::to_cached_value(StatusCode::OK, headers, body);
+        LoadedValue { tags, policy, ..LoadedValue::new(value) }
     }
 
     /// Handles a denial or a server error; `was_cached`: a response to the same request is in the cache.

@@ -355,7 +355,7 @@ impl ShadowLoader {
         let tags = self.inner.read.tags.iter().map(|tag| tag.as_str().into()).collect();
         let value = response::to_cached_value(StatusCode::NOT_MODIFIED, headers, Bytes::new());
         let policy = self.inner.server.policy(&self.inner.read, &self.inner.identity);
-        Ok(LoadResult::Store(LoadedValue { value, tags, policy: Some(policy), stored_under: None }))
+        Ok(LoadResult::Store(LoadedValue { tags, policy: Some(policy), ..LoadedValue::new(value) }))
     }
 
     /// Greenroom would have loaded this by itself, and no response passes: renews the entry as if loaded again.
@@ -364,13 +364,8 @@ impl ShadowLoader {
             return Err(LoadError::new(LoadErrorKind::NotCached, "no cached response to renew"));
         };
         let policy = self.inner.server.policy(&self.inner.read, &self.inner.identity);
-        let loaded_value = LoadedValue {
-            value: old.value().clone(),
-            tags: old.tags().to_vec(),
-            policy: Some(policy),
-            stored_under: None,
-        };
-        Ok(LoadResult::Store(loaded_value))
+        let (value, tags) = (old.value().clone(), old.tags().to_vec());
+        Ok(LoadResult::Store(LoadedValue { tags, policy: Some(policy), ..LoadedValue::new(value) }))
     }
 }
 

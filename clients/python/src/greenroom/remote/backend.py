@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
-import ssl
 import threading
 import time
 import urllib.parse
-from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from ..backend import Condition, FailureReason, LeaseHeld, LeaseResult, LeaseTaken, LeaseUnneeded, Put
 from ..backend import PutResult, Scope, Size, StorageError, StoredEntry
@@ -16,6 +15,9 @@ from .connection import Address, Answer, Connections
 from .names import encoded_of, prefix_of, quoted, text_of
 from .wire import JSON, MEDIA_TYPES, OPERATIONS_PER_CALL, codec_of, later, millis, parts, problem, stored_of, times
 from .wire import understood
+
+if TYPE_CHECKING:
+    import ssl
 
 KEY_BYTES_MAX = 8192
 INT64 = 1 << 63

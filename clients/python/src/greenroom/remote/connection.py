@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import os
 import socket
-import ssl
 import threading
 import time
 import urllib.parse
-from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
+from typing import TYPE_CHECKING, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from ..backend import FailureReason, StorageError
+
+if TYPE_CHECKING:
+    import ssl
 
 # The daemon closes a connection that is idle for 15 s; one that might be closed is not used.
 IDLE_S_MAX = 10.0
@@ -68,6 +70,8 @@ class Address:
         try:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self._secure:
+                import ssl
+
                 context = self._tls or ssl.create_default_context()
                 return context.wrap_socket(connection, server_hostname=self._name)
         except BaseException:

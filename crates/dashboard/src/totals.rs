@@ -10,7 +10,7 @@ use greenroom_library::snapshot::Snapshot;
 
 use super::stats::{LibraryTotals, MediaTotals, ServerMediaTotals};
 use super::{COUNTS_FRESH_MS, COUNTS_INTERVAL_MS};
-use crate::dashboard::persistence;
+use crate::persistence;
 use greenroom_proxy::internal_client::fetch;
 use greenroom_sync::index::{Libraries, Library, LibraryId};
 

@@ -6,8 +6,6 @@ use greenroom_dialect::dashboard::{DashboardItem, DashboardSession};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::counters::add;
-use crate::servers::health_of;
 use greenroom_origin::health::Health;
 use greenroom_proxy::server::Server;
 
@@ -285,6 +283,18 @@ fn progress(session: &DashboardSession) -> Option<f64> {
 impl MediaTotals {
     /// Adds other counts.
     pub fn add(&mut self, other: &Self) {
-        add!(self, other; films shows seasons episodes artists albums tracks);
+        self.films += other.films;
+        self.shows += other.shows;
+        self.seasons += other.seasons;
+        self.episodes += other.episodes;
+        self.artists += other.artists;
+        self.albums += other.albums;
+        self.tracks += other.tracks;
     }
+}
+
+/// Whether the server responds, and whether far slower than usual.
+pub fn health_of(server: &Server, now_ms: u64) -> Health {
+    let (origin, is_down) = (&server.origin, server.origin.breaker.outage().is_some());
+    Health::evaluate(is_down, origin.is_responding(), &origin.ttfb.samples(), now_ms)
 }
