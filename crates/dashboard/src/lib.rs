@@ -32,7 +32,8 @@ use persistence::{DashboardStore, PersistedDashboard};
 use stats::{
     ActiveSessions, DashboardStats, DataTimestamps, PlayingSession, ServerHealth, ServiceCounts, TopApp, TrafficTotals,
 };
-use totals::LibraryCounts;
+pub use totals::COUNTS_FRESH;
+use totals::{COUNTS_FRESH_MS, COUNTS_INTERVAL_MS, LibraryCounts};
 
 /// How often the statistics are recomputed.
 pub const INTERVAL: Duration = Duration::from_mins(1);
@@ -41,11 +42,6 @@ pub const INTERVAL: Duration = Duration::from_mins(1);
 const VIEWED_RECENTLY_MS: u64 = 15 * 60_000;
 /// A response of at most this age counts as just received, and the server is not asked again.
 const FRESH_ENOUGH: Duration = Duration::from_secs(30);
-/// How long media and user counts are current.
-pub const COUNTS_FRESH: Duration = Duration::from_mins(15);
-const COUNTS_FRESH_MS: u64 = 15 * 60_000;
-/// How often counts are requested: a little sooner than they become outdated, to allow for a slow server.
-const COUNTS_INTERVAL_MS: u64 = COUNTS_FRESH_MS - 2 * 60_000;
 /// How long sessions are current.
 const SESSIONS_FRESH_MS: u64 = 2 * 60_000;
 /// Max sessions listed.

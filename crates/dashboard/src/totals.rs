@@ -1,6 +1,7 @@
 //! Media counts: from library indexes where they exist, otherwise from counts requested now and then.
 
 use std::collections::{BTreeMap, HashSet};
+use std::time::Duration;
 
 use greenroom_dialect::class::Class;
 use greenroom_dialect::crawl::{LibraryContents, LibraryInfo};
@@ -9,10 +10,15 @@ use greenroom_library::item::ItemKind;
 use greenroom_library::snapshot::Snapshot;
 
 use super::stats::{LibraryTotals, MediaTotals, ServerMediaTotals};
-use super::{COUNTS_FRESH_MS, COUNTS_INTERVAL_MS};
 use crate::persistence;
 use greenroom_proxy::internal_client::fetch;
 use greenroom_sync::index::{Libraries, Library, LibraryId};
+
+/// How long media and user counts are current.
+pub const COUNTS_FRESH: Duration = Duration::from_mins(15);
+pub(crate) const COUNTS_FRESH_MS: u64 = 15 * 60_000;
+/// How often counts are requested: a little sooner than they become outdated, to allow for a slow server.
+pub(crate) const COUNTS_INTERVAL_MS: u64 = COUNTS_FRESH_MS - 2 * 60_000;
 
 /// Known counts per library.
 #[derive(Debug, Default)]

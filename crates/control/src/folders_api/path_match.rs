@@ -9,7 +9,7 @@ use greenroom_folder::Folder;
 use greenroom_folder::list::FileRow;
 use greenroom_folder::path_index::FoundPaths;
 use greenroom_library::files::{CaseSensitivity, FileMatchReason, FileMatchResult, FileQuery, PathMaps};
-use http::HeaderMap;
+use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -91,11 +91,15 @@ pub(crate) async fn find(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, MatchApiError> {
-    let request: FolderMatchRequest = read_up_to(&headers, body, MAX_BYTES).await?;
-    if request.paths.len() > MAX_PATHS {
+    let request = read_up_to::<FolderMatchRequest>(&headers, body, MAX_BYTES).await;
+    if matches!(&request, Err(MatchApiError::Problem(problem)) if problem.status == StatusCode::PAYLOAD_TOO_LARGE) {
         return Err(TOO_MANY.into());
     }
     let folder = state.folder(&name)?;
+    let request = request?;
+    if request.paths.len() > MAX_PATHS {
+        return Err(TOO_MANY.into());
+    }
     let case = match request.case.as_deref() {
         None | Some("exact") => CaseSensitivity::Exact,
         Some("ignore") => CaseSensitivity::Ignore,

@@ -34,7 +34,7 @@ export function makeTable(caption, columns, keyOf) {
         explained.map(({ name, about }) => make("div", {}, make("dt", {}, name), make("dd", {}, about))),
       ),
     );
-  const element = make("div", { class: "card sheet" }, make("div", { class: "scroll" }, table), legend);
+  const element = make("div", { class: "card sheet" }, make("div", { class: "scroll", tabindex: "0" }, table), legend);
   const makeRow = (row) =>
     make(
       "tr",
