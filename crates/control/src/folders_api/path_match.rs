@@ -9,7 +9,7 @@ use greenroom_folder::Folder;
 use greenroom_folder::list::FileRow;
 use greenroom_folder::path_index::FoundPaths;
 use greenroom_library::files::{CaseSensitivity, FileMatchReason, FileMatchResult, FileQuery, PathMaps};
-use http::{HeaderMap, StatusCode};
+use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -18,7 +18,7 @@ use crate::control::ApiState;
 use crate::error::Problem;
 use crate::matching_api::lookup::{PathMapParams, compile_maps};
 use crate::matching_api::responses::ConfidenceLevel;
-use crate::matching_api::{MatchApiError, TOO_MANY, json_response_blocking, read_up_to};
+use crate::matching_api::{MatchApiError, TOO_MANY, bytes_up_to, json_response_blocking, parse};
 
 /// Limits of one call: body size and number of paths.
 const MAX_BYTES: usize = 16 * 1024 * 1024;
@@ -91,12 +91,13 @@ pub(crate) async fn find(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, MatchApiError> {
-    let request = read_up_to::<FolderMatchRequest>(&headers, body, MAX_BYTES).await;
-    if matches!(&request, Err(MatchApiError::Problem(problem)) if problem.status == StatusCode::PAYLOAD_TOO_LARGE) {
-        return Err(TOO_MANY.into());
+    let bytes = bytes_up_to(body, MAX_BYTES).await?;
+    if bytes.is_empty() {
+        state.folder(&name)?;
+        return Err(Problem::BAD_BODY.into());
     }
+    let request: FolderMatchRequest = parse(&headers, bytes).await?;
     let folder = state.folder(&name)?;
-    let request = request?;
     if request.paths.len() > MAX_PATHS {
         return Err(TOO_MANY.into());
     }

@@ -280,7 +280,7 @@ pub(crate) async fn json_response_blocking<T: Serialize>(build: impl FnOnce() ->
 }
 
 /// Reads a JSON body up to a size limit.
-pub(crate) async fn read_up_to<T: DeserializeOwned + Send + 'static>(
+async fn read_up_to<T: DeserializeOwned + Send + 'static>(
     headers: &HeaderMap,
     body: Body,
     max_bytes: usize,
@@ -288,11 +288,22 @@ pub(crate) async fn read_up_to<T: DeserializeOwned + Send + 'static>(
     if !is_json(headers) {
         return Err(Problem::NOT_JSON.into());
     }
-    let bytes = bytes_up_to(body, max_bytes).await?;
+    parse(headers, bytes_up_to(body, max_bytes).await?).await
+}
+
+/// Parses a JSON body.
+pub(crate) async fn parse<T: DeserializeOwned + Send + 'static>(
+    headers: &HeaderMap,
+    bytes: bytes::Bytes,
+) -> Result<T, MatchApiError> {
+    if !is_json(headers) {
+        return Err(Problem::NOT_JSON.into());
+    }
     run_blocking(move || json_key_error::parse(&bytes)).await.map_err(MatchApiError::BadKey)
 }
 
-async fn bytes_up_to(body: Body, max_bytes: usize) -> Result<bytes::Bytes, Problem> {
+/// The bytes of a body, up to a size limit.
+pub(crate) async fn bytes_up_to(body: Body, max_bytes: usize) -> Result<bytes::Bytes, Problem> {
     read_body(body, max_bytes, BODY_TIMEOUT).await.map_err(|problem| match problem {
         Problem::TOO_LONG => TOO_MANY,
         other => other,
