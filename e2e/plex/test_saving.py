@@ -13,7 +13,8 @@ def test_the_second_app_on_the_same_walk_hardly_reaches_the_server(server, gatew
     first = server.reached()
     server.forget()
     tour(Person("olga", gateway).plex)
-    second = server.reached()
+    # Greenroom's own question of what changed comes every few seconds, however long the walk takes.
+    second = [request for request in server.reached() if "push=1&addedAt" not in request["target"]]
     targets = sorted({request["target"] for request in second})
     assert len(first) > 80
     assert len(second) < len(first) * 0.1, f"{len(second)} of {len(first)} requests came again: {targets}"
