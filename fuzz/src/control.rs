@@ -119,7 +119,7 @@ async fn check_response(place: ControlEndpoint, request: &FuzzRequest, session: 
     }
     let is_figures = request.target.contains("/api/v1/cache/stats") || request.target.contains("/metrics");
     if is_figures && parts.status.is_success() {
-        let is_local = place.peer.starts_with("127.");
+        let is_local = place.peer.starts_with("127.") && !is_by_local_name(&request.headers);
         assert!(is_proven || is_local, "told to another machine: {}", told());
     }
     let is_stream = parts.headers.get(CONTENT_TYPE).is_some_and(|kind| kind == "text/event-stream");
@@ -152,7 +152,29 @@ fn is_called_rightly(headers: &HeaderMap, place: ControlEndpoint) -> bool {
         return address.to_canonical().is_loopback() || place.listen.starts_with("0.0.0.0");
     }
     let is_named = place.reverse_proxy.is_some_and(|(_, named)| named.eq_ignore_ascii_case(name));
-    is_named || name.trim_end_matches('.').eq_ignore_ascii_case("localhost")
+    is_named
+        || name.trim_end_matches('.').eq_ignore_ascii_case("localhost")
+        || (is_local_name(name) && is_private(place.peer))
+}
+
+/// A name that no public DNS answers: without a dot, or below `.local`.
+fn is_local_name(name: &str) -> bool {
+    let lower = name.to_ascii_lowercase();
+    let label = lower.strip_suffix(".local").unwrap_or(&lower);
+    !label.is_empty() && !label.contains('.') && label != "localhost"
+}
+
+fn is_private(peer: &str) -> bool {
+    match peer.parse::<SocketAddr>().expect("an address").ip().to_canonical() {
+        IpAddr::V4(ip) => ip.is_loopback() || ip.is_private() || ip.is_link_local(),
+        IpAddr::V6(ip) => ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local(),
+    }
+}
+
+/// Whether the request came by a name that only the local network knows: such a name proves nothing.
+fn is_by_local_name(headers: &HeaderMap) -> bool {
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    is_local_name(host.split(':').next().unwrap_or_default())
 }
 
 /// No page asks, or the one that was fetched from this very host.
