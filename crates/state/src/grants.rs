@@ -39,6 +39,8 @@ pub struct IdentityGrant {
     pub granted_ms: u64,
     /// Last time it answered each request type.
     pub accepted: Vec<(Class, u64)>,
+    /// Hashes of the paths that it denied and did not allow since.
+    pub denied_paths: Vec<u64>,
 }
 
 /// Grant for one image.

@@ -270,6 +270,13 @@ pub const STEPS: &[&str] = &[
     CREATE INDEX folder_change_of_path ON folder_change (folder, path);
 ",
     "ALTER TABLE app_token ADD COLUMN caches TEXT NOT NULL DEFAULT '[]';",
+    "
+    CREATE TABLE denied_path (
+        identity INTEGER NOT NULL REFERENCES identity (id) ON DELETE CASCADE,
+        path INTEGER NOT NULL,
+        PRIMARY KEY (identity, path)
+    ) WITHOUT ROWID;
+",
 ];
 
 /// The current schema version.

@@ -56,6 +56,7 @@ pub(super) fn identities(db: &Connection, server: &str, until_ms: i64) -> Result
         "SELECT id, partition, account, proven_ms FROM identity WHERE server = ?1 ORDER BY kept_ms DESC LIMIT ?2",
     )?;
     let mut accepted = db.prepare("SELECT class, at_ms FROM accepted WHERE identity = ?1")?;
+    let mut denied = db.prepare("SELECT path FROM denied_path WHERE identity = ?1")?;
     let most = i64::try_from(MAX_IDENTITIES).unwrap_or(i64::MAX);
     let mut rows = select.query(params![server, most])?;
     let mut identities = Vec::new();
@@ -63,6 +64,7 @@ pub(super) fn identities(db: &Connection, server: &str, until_ms: i64) -> Result
         let (id, proven_ms): (i64, i64) = (row.get(0)?, row.get(3)?);
         let classes = accepted.query_map([id], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)))?;
         let classes = classes.collect::<Result<Vec<_>, _>>()?.into_iter();
+        let denied_paths = denied.query_map([id], |row| Ok(row.get::<_, i64>(0)?.cast_unsigned()))?;
         identities.push(IdentityGrant {
             partition: row.get(1)?,
             account: row.get(2)?,
@@ -71,6 +73,7 @@ pub(super) fn identities(db: &Connection, server: &str, until_ms: i64) -> Result
                 .filter(|(_, at_ms)| *at_ms <= until_ms)
                 .filter_map(|(class, at_ms)| Some((Class::parse(&class)?, unsigned(at_ms))))
                 .collect(),
+            denied_paths: denied_paths.collect::<Result<_, _>>()?,
         });
     }
     Ok(identities)
@@ -93,7 +96,7 @@ pub(super) fn images(db: &Connection, server: &str, now_ms: u64, until_ms: i64) 
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// Adds grants of an identity; later times win.
+/// Adds grants of an identity; later times win, and its denied paths replace those before.
 pub(super) fn put_identity(
     db: &Transaction<'_>,
     server: &str,
@@ -120,6 +123,11 @@ pub(super) fn put_identity(
     )?;
     for (class, at_ms) in &proofs.accepted {
         accept.execute(params![id, class.name(), signed(*at_ms), until_ms])?;
+    }
+    db.prepare_cached("DELETE FROM denied_path WHERE identity = ?1")?.execute([id])?;
+    let mut deny = db.prepare_cached("INSERT OR IGNORE INTO denied_path (identity, path) VALUES (?1, ?2)")?;
+    for path in &proofs.denied_paths {
+        deny.execute(params![id, path.cast_signed()])?;
     }
     Ok(())
 }

@@ -162,8 +162,8 @@ impl Identity {
     /// The server answered 200 to this token for this path, in a request of that generation.
     pub fn allow_path(&self, path: PathHash, generation: u64) {
         let _guard = self.grant_lock.lock();
-        if self.generation() == generation {
-            self.paths.allow(path);
+        if self.generation() == generation && self.paths.allow(path) {
+            self.mark_changed();
         }
     }
 
@@ -171,6 +171,9 @@ impl Identity {
     /// was allowed lately; then a right has ended.
     pub fn deny_path(&self, path: PathHash) -> bool {
         let _guard = self.grant_lock.lock();
+        if self.proven_ms.load(Ordering::Acquire) > 0 {
+            self.mark_changed();
+        }
         self.paths.deny(path)
     }
 
@@ -270,7 +273,8 @@ impl Identity {
             .filter(|(class, at_ms)| *at_ms > 0 && expired & bit(*class) == 0)
             .collect();
         let account = self.account.stored();
-        Some(IdentityGrant { partition: self.token.as_str().to_owned(), account, granted_ms: proven_ms, accepted })
+        let (partition, denied_paths) = (self.token.as_str().to_owned(), self.paths.stored());
+        Some(IdentityGrant { partition, account, granted_ms: proven_ms, accepted, denied_paths })
     }
 
     fn restore(&self, grant: &IdentityGrant) {
@@ -279,6 +283,7 @@ impl Identity {
         }
         self.proven_ms.store(grant.granted_ms, Ordering::Release);
         self.persisted_proven_ms.store(grant.granted_ms, Ordering::Release);
+        self.paths.restore(&grant.denied_paths);
         self.restore_account(grant);
         let last_ms = grant.accepted.iter().map(|(_, at_ms)| *at_ms).max().unwrap_or(0);
         self.last_seen_ms.store(last_ms, Ordering::Relaxed);
@@ -296,6 +301,7 @@ impl Identity {
             self.accepted_ms[*class as usize].fetch_max(*at_ms, Ordering::AcqRel);
         }
         self.proven_ms.fetch_max(grant.granted_ms, Ordering::AcqRel);
+        self.paths.restore(&grant.denied_paths);
         self.restore_account(grant);
     }
 
@@ -403,6 +409,23 @@ mod tests {
         assert!(!identity.was_authorized(), "revoked");
         identity.mark_member();
         assert!(identity.was_authorized());
+    }
+
+    #[test]
+    fn a_denied_path_stays_denied_over_a_restart_until_it_is_allowed() {
+        let path = PathHash::from(7);
+        let before = Identity::new("x", false, &context());
+        before.deny_path(path);
+        assert!(before.drain_changes(false).is_none(), "a token that was never accepted leaves nothing on disk");
+        before.accept(Class::Lists, 1_000, 0);
+        before.deny_path(path);
+        let stored = before.drain_changes(false).expect("a denial is written");
+        let after = Identity::new("x", false, &context());
+        after.restore(&stored);
+        assert!(after.paths.is_denied(|| path));
+        after.allow_path(path, after.generation());
+        assert!(!after.paths.is_denied(|| path));
+        assert_eq!(after.drain_changes(false).map(|grant| grant.denied_paths), Some(vec![]), "the end is written, too");
     }
 
     #[test]

@@ -31,6 +31,13 @@ impl PathHash {
     }
 }
 
+#[cfg(test)]
+impl From<u64> for PathHash {
+    fn from(hash: u64) -> Self {
+        Self(hash)
+    }
+}
+
 /// Paths with the order in which they were last heard of.
 #[derive(Debug, Default)]
 struct RecentPaths {
@@ -70,12 +77,15 @@ pub(super) struct PathRights {
 }
 
 impl PathRights {
-    pub(super) fn allow(&self, path: PathHash) {
+    /// Returns whether the path was denied before.
+    pub(super) fn allow(&self, path: PathHash) -> bool {
         let mut known = self.known.write();
-        if known.denied.remove(path) && known.denied.order_of.is_empty() {
+        let was_denied = known.denied.remove(path);
+        if was_denied && known.denied.order_of.is_empty() {
             self.has_denied.store(false, Ordering::Release);
         }
         known.allowed.insert(path);
+        was_denied
     }
 
     /// Returns whether the path was allowed before.
@@ -84,6 +94,28 @@ impl PathRights {
         known.denied.insert(path);
         self.has_denied.store(true, Ordering::Release);
         known.allowed.remove(path)
+    }
+
+    /// Hashes of the denied paths, in the order in which they were last heard of.
+    pub(super) fn stored(&self) -> Vec<u64> {
+        if !self.has_denied.load(Ordering::Acquire) {
+            return Vec::new();
+        }
+        let known = self.known.read();
+        let mut paths: Vec<_> = known.denied.order_of.iter().map(|(path, order)| (*order, path.0)).collect();
+        paths.sort_unstable();
+        paths.into_iter().map(|(_, path)| path).collect()
+    }
+
+    /// Denies the paths of an earlier process, but for those that this one has heard of.
+    pub(super) fn restore(&self, denied: &[u64]) {
+        let mut known = self.known.write();
+        for path in denied.iter().copied().map(PathHash).take(MAX_PATHS) {
+            if !known.allowed.order_of.contains_key(&path) && !known.denied.order_of.contains_key(&path) {
+                known.denied.insert(path);
+                self.has_denied.store(true, Ordering::Release);
+            }
+        }
     }
 
     pub(super) fn is_denied(&self, path: impl FnOnce() -> PathHash) -> bool {
@@ -113,6 +145,23 @@ mod tests {
         assert!(!rights.is_denied(|| one) && rights.is_denied(|| other));
         rights.clear();
         assert!(!rights.is_denied(|| other));
+    }
+
+    #[test]
+    fn denials_of_an_earlier_process_hold_unless_this_one_allowed_the_path() {
+        let earlier = PathRights::default();
+        for path in [9, 1, 5] {
+            earlier.deny(PathHash(path));
+        }
+        assert_eq!(earlier.stored(), [9, 1, 5]);
+        let later = PathRights::default();
+        later.allow(PathHash(1));
+        later.restore(&earlier.stored());
+        assert_eq!(later.stored(), [9, 5]);
+        assert!(!later.is_denied(|| PathHash(1)) && later.is_denied(|| PathHash(5)));
+        let hostile: Vec<u64> = (0..10_000).collect();
+        later.restore(&hostile);
+        assert!(later.stored().len() <= MAX_PATHS);
     }
 
     #[test]

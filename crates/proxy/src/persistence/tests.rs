@@ -24,6 +24,7 @@ fn grant(partition: &str) -> IdentityGrant {
         account: Some("7".to_owned()),
         granted_ms: NOW_MS,
         accepted: vec![(Class::Lists, NOW_MS - 5), (Class::Item, NOW_MS)],
+        denied_paths: vec![3, 1 << 40],
     }
 }
 
@@ -196,6 +197,20 @@ fn after_the_clock_is_set_back_the_new_time_is_stored() {
     let older = IdentityGrant { granted_ms: earlier_ms - 9, accepted: vec![], ..newer };
     db.write(&[rows(vec![older], vec![])], earlier_ms).expect("rows written");
     assert_eq!(db.read("home", earlier_ms).expect("stored rows").identities[0].granted_ms, earlier_ms);
+}
+
+#[test]
+fn a_path_that_is_allowed_again_is_no_longer_stored_as_denied() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let mut db = StateDb::open(dir.path()).expect("a state database");
+    db.write(&[rows(vec![grant(ANNA), grant(BERT)], vec![])], NOW_MS).expect("rows written");
+    let one_left = IdentityGrant { denied_paths: vec![u64::MAX], ..grant(ANNA) };
+    db.write(&[rows(vec![one_left], vec![])], NOW_MS).expect("rows written");
+    let stored = db.read("home", NOW_MS).expect("stored rows").identities;
+    let denied_of = |partition: &str| {
+        stored.iter().find(|identity| identity.partition == partition).map(|identity| identity.denied_paths.clone())
+    };
+    assert_eq!((denied_of(ANNA), denied_of(BERT)), (Some(vec![u64::MAX]), Some(vec![3, 1 << 40])));
 }
 
 #[test]
