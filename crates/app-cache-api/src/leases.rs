@@ -33,7 +33,7 @@ pub(crate) struct AcquireRequest {
     version: String,
 }
 
-/// Who loads.
+/// State of the lease on a key.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 #[schema(as = AppCacheLeaseState)]

@@ -1,5 +1,5 @@
 //! The API of the caches for apps: routes below `/api/v1/caches`, for the router of a control plane that puts
-//! [`AppCaches`](greenroom_app_cache::AppCaches) into the extensions of each request and decides who may pass.
+//! [`AppCaches`](greenroom_app_cache::AppCaches) into the extensions of each request and checks the token of each request.
 //!
 //! Modules: `caches`, `entries` (one entry), `entry_response` (an entry as a response), `operations` (what changes an
 //! entry in its place), `leases`, `batch`, `invalidation` (with flushing), `listing`, `parameters` (of URLs), `request`

@@ -62,7 +62,7 @@ fn names_of(server: &Server, users: &[(String, String)]) -> HashMap<UserHash, St
             names.insert(user, name.to_owned());
         }
     };
-    // Plex tells nobody the user of a token: known are only the configured ones.
+    // Plex does not tell the user of a token: only configured ones are known.
     if let (ServerKind::Plex, Some(token)) = (settings.kind, &settings.token) {
         let owner = users.iter().find(|(id, _)| id == PLEX_OWNER_ID);
         if let Some((_, name)) = owner {

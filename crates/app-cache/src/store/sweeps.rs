@@ -68,7 +68,7 @@ pub(crate) fn drop_cache(change: &mut WriteTransaction<'_>, cache: &CacheName) -
 pub(crate) fn sweep(change: &mut WriteTransaction<'_>) -> Result<bool, AppCacheError> {
     let is_more = sweep_dead(change)? | sweep_dropped(change)?;
     let (now_ms, max_ms) = (change.now_ms, u64::try_from(MAX_LEASE.as_millis()).unwrap_or(u64::MAX));
-    // A holder that is late may still store, if nobody took over.
+    // A holder that is late may still store, if no other caller took the lease over.
     change
         .db
         .prepare_cached("DELETE FROM lease WHERE deadline_ms < ?1 OR deadline_ms > ?2")?

@@ -169,9 +169,9 @@ pub(crate) fn key(text: &str) -> Key {
     Key::new("home", &Partition::new("anna"), text)
 }
 
-/// What a read found.
+/// The version that a read served, and from which tier.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Found {
+pub(crate) struct ServedVersion {
     pub(crate) version: u64,
     pub(crate) served: CacheStatus,
     pub(crate) tier: Tier,
@@ -263,13 +263,13 @@ impl Gateway {
         self.until("nothing waits", |gateway| gateway.store.status(true).queued == 0).await;
     }
 
-    pub(crate) async fn read(&self, text: &str) -> Result<Found, LoadError> {
+    pub(crate) async fn read(&self, text: &str) -> Result<ServedVersion, LoadError> {
         let loader = || SourceLoader(Arc::clone(&self.source));
         let response = self.cache.get_or_load(&key(text), &POLICY, CacheDirective::Any, loader).await?;
         let CacheResponse::Cached { entry, served, tier, .. } = response else { panic!("it is cacheable") };
         let body = String::from_utf8_lossy(entry.body()).into_owned();
         let version = body.strip_prefix('v').and_then(|rest| rest.split(' ').next()).and_then(|word| word.parse().ok());
-        Ok(Found { version: version.expect("a version"), served, tier })
+        Ok(ServedVersion { version: version.expect("a version"), served, tier })
     }
 
     /// Writes to the source through this gateway. Returns when the write would be answered, with the new version.

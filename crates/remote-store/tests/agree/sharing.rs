@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use greenroom_cache::{CacheStatus, Clock, Tier};
 
-use crate::fixture::{Found, Gateway, Source, StoreProcess, shared};
+use crate::fixture::{ServedVersion, Gateway, Source, StoreProcess, shared};
 
 async fn three(store: &StoreProcess, source: &Arc<Source>) -> [Gateway; 3] {
     let one = Gateway::start(shared(&store.url()), 1, source).await;
@@ -23,7 +23,7 @@ async fn what_one_gateway_loaded_the_others_find() {
     let [one, two, three] = three(&store, &source).await;
     one.read("/a").await.expect("a value");
     one.is_written().await;
-    let found = Found { version: 0, served: CacheStatus::Hit, tier: Tier::Remote };
+    let found = ServedVersion { version: 0, served: CacheStatus::Hit, tier: Tier::Remote };
     assert_eq!(two.read("/a").await.expect("a value"), found);
     assert_eq!(three.read("/a").await.expect("a value"), found);
     assert_eq!(source.loads(), 1);

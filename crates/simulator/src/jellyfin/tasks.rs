@@ -16,7 +16,7 @@ pub(crate) const SEGMENTS: &str = "TaskExtractMediaSegments";
 const KNOWN: &[(&str, &str, &str, &str, u64)] = &[
     (SCAN, "Scan Media Library", "Library", "Looks for new and changed files.", 4_000),
     ("RefreshPeople", "Refresh People", "Library", "Updates what is known of cast and crew.", 6_000),
-    ("DeleteCacheFiles", "Clean Cache Directory", "Maintenance", "Deletes files nobody needs any more.", 1_500),
+    ("DeleteCacheFiles", "Clean Cache Directory", "Maintenance", "Deletes files that are no longer needed.", 1_500),
     ("CleanActivityLog", "Clean Activity Log", "Maintenance", "Forgets old entries of the journal.", 800),
     ("PluginUpdates", "Update Plugins", "Application", "Installs newer versions of plugins.", 2_000),
     (SEGMENTS, "Media Segment Scan", "Library", "Makes segments of films and episodes.", 1_000),
