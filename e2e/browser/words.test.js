@@ -61,8 +61,11 @@ test("a server is told in a sentence: how it does, why, and who answers meanwhil
   assert.match(await say({ state: "unknown", last_answer_ms: null }), /^Not contacted yet\./);
   const outage = { since_ms: now - 60000, next_try_ms: now + 7000, why: "unreachable" };
   assert.match(await say({ outage }), /^Down since .*: it cannot be reached\. Apps get cached responses\. Next try in 7 s\.$/);
-  const bypassed = await say({ outage: { ...outage, why: null }, mode: "bypass" });
-  assert.ok(!bypassed.includes("cached responses") && !bypassed.includes("null"), bypassed);
+  for (const mode of ["bypass", "observe"]) {
+    const failing = await say({ outage: { ...outage, why: null }, mode });
+    assert.ok(!failing.includes("cached responses") && !failing.includes("null"), failing);
+    assert.match(failing, /Requests of apps fail\./);
+  }
 });
 
 test("log entries are shown once, the newest first, and no more than there is room for", async () => {

@@ -23,7 +23,8 @@ fn warning(cause: Option<UpstreamOutcome>, mode: CacheMode) -> Warning {
     };
     let consequence = match mode {
         CacheMode::Bypass => "It is bypassed, so requests of apps fail.",
-        CacheMode::Cache | CacheMode::Observe => "Apps get cached responses; what is not cached fails.",
+        CacheMode::Observe => "In observe mode requests of apps fail, as they would without Greenroom.",
+        CacheMode::Cache => "Apps get cached responses; what is not cached fails.",
     };
     Warning::notice(
         CODE,
@@ -42,7 +43,9 @@ mod tests {
         let unreachable = warning(Some(UpstreamOutcome::Unreachable), CacheMode::Cache);
         assert_eq!(unreachable.severity, greenroom_state::warnings::Severity::Urgent);
         assert!(unreachable.text.contains("cannot be reached") && unreachable.text.contains("cached responses"));
-        assert!(warning(None, CacheMode::Bypass).text.contains("requests of apps fail"));
+        for mode in [CacheMode::Bypass, CacheMode::Observe] {
+            assert!(warning(None, mode).text.contains("requests of apps fail"));
+        }
         for cause in [UpstreamOutcome::Unavailable, UpstreamOutcome::TimedOut] {
             assert_ne!(warning(Some(cause), CacheMode::Cache).text, warning(None, CacheMode::Cache).text);
         }

@@ -161,6 +161,26 @@ fn write(data_dir: &Path, names: &[String], to: &Path, has_state: bool, now_ms: 
     fill().map_err(failed)
 }
 
+/// Restores a backup that another process sends. It is written beside the data before it is checked.
+///
+/// # Errors
+/// One line with the problem and its remedy. If the backup is invalid or incomplete, nothing has changed.
+pub fn restore_from(data_dir: &Path, source: &mut dyn io::Read, now_ms: u64) -> Result<RestoreReport, String> {
+    let folder = DataDir::open(data_dir)?.path().to_owned();
+    unfinished_backups::remove_beside(&folder.join(FILE));
+    let beside = unfinished(&folder);
+    let mut receive = || -> io::Result<()> {
+        let mut new = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
+        io::copy(source, &mut new)?;
+        new.sync_all()
+    };
+    let received = receive().map_err(|error| explain(&beside, &error));
+    let restored = received.and_then(|()| restore(&folder, &beside, now_ms));
+    // What is left is removed by the next backup.
+    let _ = std::fs::remove_file(&beside);
+    restored.map_err(|reason| reason.replace(&beside.display().to_string(), "standard input"))
+}
+
 /// Restores a backup. The replaced files are moved into a folder of their own.
 ///
 /// # Errors

@@ -88,12 +88,11 @@ export function sentenceOf(server, now) {
   const heard = server.last_answer_ms ? " Last response " + ago(server.last_answer_ms, now) + "." : "";
   const remark = server.remark ? " " + server.remark : "";
   const mode = MODES[server.mode] || "";
-  const cached = server.mode === "bypass" ? mode : " Apps get cached responses.";
+  const cached = server.mode === "cache" ? " Apps get cached responses." : " Requests of apps fail." + mode;
   if (server.outage) {
     const cause = CAUSES[server.outage.why];
     const since = "Down since " + moment(server.outage.since_ms, now) + (cause ? ": " + cause + "." : ".");
-    const kept = server.mode === "bypass" ? "" : cached;
-    return [since, (cause ? "" : remark) + kept + " " + nextTry(server.outage, now)];
+    return [since, (cause ? "" : remark) + cached + " " + nextTry(server.outage, now)];
   }
   if (server.state === "unwell") return ["Down.", remark + heard + cached];
   if (server.state === "unknown") return ["Not contacted yet.", remark + " The first request of an app contacts it." + mode];

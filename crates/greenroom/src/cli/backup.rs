@@ -1,6 +1,7 @@
 //! `greenroom backup` and `greenroom restore`.
 
-use std::path::PathBuf;
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use greenroom_cache::Clock;
@@ -17,6 +18,7 @@ use greenroom_state::secrets::KEY_FILE;
 const BACKUP_EXAMPLES: &str = "\
 Examples:
   greenroom backup /mnt/nas/greenroom.backup     replace this backup
+  greenroom backup - > greenroom.backup          write to standard output, as out of a container
   greenroom backup /mnt/nas                      create a file in this folder, named by the time
   greenroom backup --data-dir /var/lib/greenroom /mnt/nas
 
@@ -35,7 +37,7 @@ the data directory. Grants are not restored: the media server is asked about eac
 #[derive(Debug, Args)]
 #[command(after_help = BACKUP_EXAMPLES)]
 pub(super) struct BackupArgs {
-    /// File to write, or folder for a new file
+    /// File to write, or folder for a new file; "-": standard output
     #[arg(value_name = "FILE|DIR")]
     to: PathBuf,
     /// Print JSON
@@ -49,7 +51,7 @@ pub(super) struct BackupArgs {
 #[derive(Debug, Args)]
 #[command(after_help = RESTORE_EXAMPLES)]
 pub(super) struct RestoreArgs {
-    /// Backup file
+    /// Backup file; "-": standard input
     #[arg(value_name = "FILE")]
     from: PathBuf,
     /// Print JSON
@@ -65,6 +67,9 @@ pub(super) fn backup(options: &BackupArgs) -> u8 {
         Err(code) => return code,
     };
     let now_ms = Clock::system().now_ms();
+    if is_standard_stream(&options.to) {
+        return backup_to_stdout(&folder, now_ms);
+    }
     let result = match ownership::holder(&folder) {
         Some(holder) => ApiClient::for_lock_holder(&holder, &folder).and_then(|client| {
             let response = wait_for(client.post_for_document("api/v1/backup"));
@@ -91,12 +96,43 @@ pub(super) fn backup(options: &BackupArgs) -> u8 {
     }
 }
 
+/// Writes a backup to standard output, and nothing else.
+fn backup_to_stdout(folder: &Path, now_ms: u64) -> u8 {
+    if io::stdout().is_terminal() {
+        return fail("a backup is no text for a terminal; write it to a file: greenroom backup - > greenroom.backup");
+    }
+    let result = match ownership::holder(folder) {
+        Some(holder) => ApiClient::for_lock_holder(&holder, folder)
+            .and_then(|client| wait_for(client.post_for_document("api/v1/backup")).map_err(|_| String::new())),
+        None if !folder.exists() => backup::bytes(folder, now_ms),
+        None => ownership::try_lock_data_dir(folder).and_then(|_lock| backup::bytes(folder, now_ms)),
+    };
+    let written = result.and_then(|bytes| {
+        let mut out = io::stdout().lock();
+        out.write_all(&bytes).and_then(|()| out.flush()).map_err(|error| format!("standard output: {error}"))
+    });
+    match written {
+        Ok(()) => SUCCESS,
+        Err(reason) => fail(&reason),
+    }
+}
+
+fn is_standard_stream(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
+
 pub(super) fn restore(options: &RestoreArgs) -> u8 {
     let folder = match options.data_dir_args.folder() {
         Ok(folder) => folder,
         Err(code) => return code,
     };
-    match backup::restore(&folder, &options.from, Clock::system().now_ms()) {
+    let now_ms = Clock::system().now_ms();
+    let result = if is_standard_stream(&options.from) {
+        backup::restore_from(&folder, &mut io::stdin().lock(), now_ms)
+    } else {
+        backup::restore(&folder, &options.from, now_ms)
+    };
+    match result {
         Ok(restored) if options.json => {
             let document = json!({
                 "folder": folder, "files": restored.contents.files, "state": restored.contents.has_state,

@@ -105,7 +105,7 @@ enum Command {
     Match(Box<matching::MatchArgs>),
     /// Refresh now what apps read at regular intervals, so that it is fresh at their next read
     Warm(modes::WarmArgs),
-    /// Purge cached responses: they are never served again
+    /// Delete cached responses, for instance of one class: they are never served again
     Clear(modes::ClearArgs),
     /// Build library indexes now, or show their states
     Build(build::BuildArgs),
@@ -113,7 +113,7 @@ enum Command {
     Jobs(jobs::JobsArgs),
     /// Show or change for how long the running gateway uses cached responses
     Policies(policies::PoliciesArgs),
-    /// Invalidate cached responses: they are loaded again, and served only if that fails
+    /// Load cached responses again at their next read; the old ones are served only while the server is down
     Invalidate(policies::InvalidateArgs),
     /// List, check, compact and delete the cache on disk
     Cache(cache::CacheArgs),
@@ -133,7 +133,7 @@ enum Command {
     Restore(backup::RestoreArgs),
     /// Report by exit code whether the gateway with this configuration is alive, for its supervisor
     Healthcheck(healthcheck::HealthcheckArgs),
-    /// Show or renew the token of the control plane
+    /// Show or renew the token of the page, make tokens for apps and for webhooks
     #[command(subcommand)]
     Token(token::TokenCommand),
     /// Print the OpenAPI 3.1 description of the API

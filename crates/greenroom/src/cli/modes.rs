@@ -12,9 +12,9 @@ use greenroom_proxy::shadow::report::format_thousands;
 /// On or off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum SwitchState {
-    /// From now on.
+    /// Start it.
     On,
-    /// No longer.
+    /// End it.
     Off,
 }
 
@@ -41,7 +41,7 @@ pub(super) struct BypassArgs {
     /// Only reads of this server
     #[arg(long, value_name = "NAME")]
     server: Option<String>,
-    /// Only reads of this class, such as sessions or images
+    /// Only reads of this class, such as sessions or images; `greenroom policies` lists them
     #[arg(long, value_name = "CLASS")]
     class: Option<String>,
     /// Only reads of this app, as the page names it

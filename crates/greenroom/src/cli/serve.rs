@@ -1,5 +1,6 @@
 //! `greenroom serve`.
 
+use std::io::IsTerminal;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::pin::pin;
@@ -170,8 +171,11 @@ async fn print_startup(process: &Process, data_dir: &Path) {
     }
     let control = process.control;
     println!("page: {}", process.page.replacen(&control.to_string(), &typable_address(control), 1));
-    if process.token.is_new {
-        println!("control token (shown once, `greenroom token show` repeats it): {}", process.token.secret.expose());
+    if process.token.is_new && std::io::stdout().is_terminal() {
+        println!("control token (`greenroom token show` repeats it): {}", process.token.secret.expose());
+    } else if process.token.is_new {
+        // What is no terminal may be a log that others read.
+        println!("control token: created; show it with: greenroom token show --data-dir {}", data_dir.display());
     }
 }
 

@@ -10,7 +10,7 @@ use greenroom_cache::Clock;
 use greenroom_dialect::class::Class;
 use greenroom_dialect::credential::{Credential, Secret};
 use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout};
 use tokio_util::task::TaskTracker;
 
@@ -412,6 +412,33 @@ async fn while_a_backup_is_put_back_a_start_invents_no_keys() {
     assert!(errors.contains("is in use by another process"), "{errors}");
     assert!(!data.join("identity.key").exists() && !data.join("control.token").exists());
     drop(lock);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_goes_through_standard_output_and_comes_back_through_standard_input() {
+    let (home, other) = (folder(), folder());
+    let token_of = |home: &tempfile::TempDir| home.path().join(".local/state/greenroom/control.token");
+    std::fs::create_dir_all(token_of(&home).parent().expect("a folder")).expect("made");
+    std::fs::write(token_of(&home), "0123456789abcdef0123456789abcdef").expect("written");
+    let output = command(&home).args(["backup", "-"]).output().await.expect("it runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let restore = async |bytes: &[u8]| {
+        let mut child = command(&other);
+        child.args(["restore", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = child.spawn().expect("it starts");
+        child.stdin.take().expect("an input").write_all(bytes).await.expect("it reads all");
+        child.wait_with_output().await.expect("it ends")
+    };
+    let torn = restore(&output.stdout[..output.stdout.len() / 2]).await;
+    let message = String::from_utf8_lossy(&torn.stderr).into_owned();
+    assert!(!torn.status.success() && message.contains("standard input"), "{message}");
+    assert!(!token_of(&other).exists(), "half a backup changes nothing");
+    let whole = restore(&output.stdout).await;
+    assert!(whole.status.success(), "{}", String::from_utf8_lossy(&whole.stderr));
+    assert_eq!(std::fs::read(token_of(&other)).expect("restored"), std::fs::read(token_of(&home)).expect("there"));
+    let folder = std::fs::read_dir(token_of(&other).parent().expect("a folder")).expect("readable");
+    let left: Vec<_> = folder.flatten().map(|entry| entry.file_name()).collect();
+    assert!(left.iter().all(|name| !name.to_string_lossy().starts_with(".greenroom-")), "{left:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

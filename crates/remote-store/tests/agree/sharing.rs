@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use greenroom_cache::{CacheStatus, Clock, Tier};
 
-use crate::fixture::{ServedVersion, Gateway, Source, StoreProcess, shared};
+use crate::fixture::{Gateway, ServedVersion, Source, StoreProcess, shared};
 
 async fn three(store: &StoreProcess, source: &Arc<Source>) -> [Gateway; 3] {
     let one = Gateway::start(shared(&store.url()), 1, source).await;

@@ -40,7 +40,7 @@ pub(crate) enum RouteAccess {
     Whoami,
     /// Reads statistics.
     Read,
-    /// Reads what an app stored. Unlike statistics it is not shown without a token, on this machine either.
+    /// Reads what an app stored. Unlike statistics it needs the app's token or the control token, on this machine too.
     ReadEntries,
     /// Opens a session with the token.
     Login,
@@ -150,7 +150,7 @@ pub(crate) enum AccessDecision {
     TokenMissing,
     /// The token or session is unknown.
     TokenWrong,
-    /// The token is read-only, and the request changes something.
+    /// The token is read-only, and the request changes something or reads what an app stored.
     TokenOnlyReads,
     /// The token is an app's, and opens other paths.
     TokenElsewhere,
@@ -232,13 +232,13 @@ pub(crate) fn decide(input: &AccessInput) -> AccessDecision {
         ) if input.is_throttled => AccessDecision::Throttled,
         (RouteAccess::Login, _)
         | (_, PresentedCredential::Token)
-        | (RouteAccess::Whoami | RouteAccess::Read | RouteAccess::ReadEntries, PresentedCredential::ReadToken)
+        | (RouteAccess::Whoami | RouteAccess::Read, PresentedCredential::ReadToken)
         | (RouteAccess::Whoami, PresentedCredential::AppToken { .. }) => AccessDecision::Allow,
         (_, PresentedCredential::AppToken { is_covered: false, .. }) => AccessDecision::TokenElsewhere,
-        (
-            RouteAccess::Change,
-            PresentedCredential::ReadToken | PresentedCredential::AppToken { is_read_only: true, .. },
-        ) => AccessDecision::TokenOnlyReads,
+        (RouteAccess::ReadEntries | RouteAccess::Change, PresentedCredential::ReadToken)
+        | (RouteAccess::Change, PresentedCredential::AppToken { is_read_only: true, .. }) => {
+            AccessDecision::TokenOnlyReads
+        }
         (RouteAccess::Read | RouteAccess::ReadEntries | RouteAccess::Change, PresentedCredential::AppToken { .. }) => {
             AccessDecision::Allow
         }
@@ -318,7 +318,7 @@ impl AccessDecision {
             Self::TokenOnlyReads => (
                 StatusCode::FORBIDDEN,
                 "This token is read-only",
-                "Changes need the control token; \"greenroom token show\" prints it.",
+                "Changes, and reading what an app stored, need the control token; \"greenroom token show\" prints it.",
             ),
             Self::TokenElsewhere => (
                 StatusCode::FORBIDDEN,

@@ -350,7 +350,7 @@ fn a_path_belongs_to_the_cache_that_it_names() {
 }
 
 #[test]
-fn what_an_app_stored_is_shown_to_no_one_without_a_token() {
+fn what_an_app_stored_is_shown_with_its_token_or_the_control_token_only() {
     for (path, access) in [
         ("/api/v1/caches", RouteAccess::Read),
         ("/api/v1/caches/worker", RouteAccess::Read),
@@ -365,7 +365,7 @@ fn what_an_app_stored_is_shown_to_no_one_without_a_token() {
     check(&[
         ("a program on this machine", of(PresentedCredential::Absent), AccessDecision::TokenMissing),
         ("the control token", of(PresentedCredential::Token), AccessDecision::Allow),
-        ("the read-only token", of(PresentedCredential::ReadToken), AccessDecision::Allow),
+        ("the read-only token", of(PresentedCredential::ReadToken), AccessDecision::TokenOnlyReads),
         ("the app", of(app(false)), AccessDecision::Allow),
         ("the app, read-only", of(app(true)), AccessDecision::Allow),
     ]);
