@@ -54,7 +54,7 @@ impl UnixSocket {
         let _ = fs::remove_file(&made); // Of an earlier attempt.
         let listener = UnixListener::bind(&made).map_err(said)?;
         let prepare = || {
-            // Nobody knows this name yet; the final one appears with its rights.
+            // No client knows this name; the final one appears with its rights.
             fs::set_permissions(&made, fs::Permissions::from_mode(if group.is_some() { 0o660 } else { 0o600 }))?;
             if group.is_some() {
                 chown(&made, None, group)?;

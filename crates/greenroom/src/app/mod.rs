@@ -151,7 +151,7 @@ impl Process {
         let listener = bind(settings.control.listen, place, &mut sockets, &mut handover).await?;
         let control = address_of(&listener)?;
         let services = context.open_services(&settings, &servers);
-        let app_socket = context.open_app_caches(&settings.app_caches, &services.app_caches).await?;
+        let app_socket = context.open_app_caches(&settings.app_caches, &services.app_caches).await;
         let control_plane = context.control(&settings, &servers, &services)?;
         let certificate = open_certificate(settings.control.certificate.as_ref(), place, &context.clock)?;
         let scheme = if certificate.is_some() { "https" } else { "http" };

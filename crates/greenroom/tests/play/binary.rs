@@ -372,3 +372,26 @@ async fn free_address() -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     listener.local_addr().expect("an address").to_string()
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_socket_for_apps_that_cannot_be_opened_is_a_warning_and_media_servers_are_served() {
+    let server = ScriptedServer::start(&TaskTracker::new(), |request| match request.target.as_str() {
+        target if target.starts_with("/identity") => ScriptedReply::Bytes(identity()),
+        _ => ScriptedReply::Bytes(container(request.before)),
+    })
+    .await;
+    let folder = folder();
+    let toml = format!(
+        "data_dir = {:?}\n[control]\nlisten = \"127.0.0.1:0\"\n[apps]\nsocket = \"/proc/greenroom/apps.sock\"\n\
+         [[server]]\nname = \"home\"\nkind = \"plex\"\nurl = \"http://{}\"\nlisten = \"127.0.0.1:0\"\n",
+        folder.path().join("data"),
+        server.address
+    );
+    std::fs::write(folder.path().join("greenroom.toml"), toml).expect("written");
+    let (mut program, control, _printed) = configured(folder.path()).await;
+    let warnings = control.get("/api/v1/warnings").await;
+    assert!(warnings.text().contains("app-socket-unavailable"), "{}", warnings.text());
+    assert!(warnings.text().contains("/proc/greenroom/apps.sock"), "{}", warnings.text());
+    program.kill().await.expect("it ends");
+    server.stop();
+}
