@@ -98,7 +98,7 @@ impl<'a, 'i> CandidateSearch<'a, 'i> {
         let rows: usize = same.iter().map(|title| index.rows_of_title.get(*title).len()).sum();
         if rows <= MAX_ROWS_BY_TITLE {
             let rows = same.iter().flat_map(|title| index.rows_of_title.get(*title));
-            let credits: Vec<u32> = rows.map(|row| index.rows[*row as usize].credit).collect();
+            let credits: Vec<u32> = rows.map(|row| index.row(*row).credit).collect();
             artist_similarity::similar_among(index, self.query, &credits, &mut self.artists);
         }
     }
@@ -163,7 +163,7 @@ impl<'a, 'i> CandidateSearch<'a, 'i> {
         let texts = self.wanted.core.iter().map(|word| words.text(*word));
         lists.extend(edges(texts).iter().map(|edge| index.titles_of_edge.get_by_hash(*edge)));
         lists.sort_by_key(|titles| titles.len());
-        let total = index.titles.len() as f32 + 1.0;
+        let total = index.titles_in_use as f32 + 1.0;
         let mut weights: HashedMap<u32, f32> = HashedMap::default();
         let mut seen = 0;
         for titles in lists {
@@ -229,7 +229,7 @@ impl<'a, 'i> CandidateSearch<'a, 'i> {
             }
         }
         for row in rows {
-            let credit = index.rows[*row as usize].credit;
+            let credit = index.row(*row).credit;
             if by_guest || index.credits.names(credit).any(|(name, _)| self.artists.contains_key(&name)) {
                 self.judge(*row, title, credit);
             }
@@ -240,7 +240,7 @@ impl<'a, 'i> CandidateSearch<'a, 'i> {
         let index = self.index;
         for credit in index.credits_of_name.get(name) {
             for row in index.rows_of_credit.get(*credit) {
-                if index.rows[*row as usize].title == title {
+                if index.row(*row).title == title {
                     self.judge(*row, title, *credit);
                 }
             }
@@ -253,7 +253,7 @@ impl<'a, 'i> CandidateSearch<'a, 'i> {
         let credits = index.credits_of_name.get(name);
         for credit in credits {
             for row in index.rows_of_credit.get(*credit) {
-                self.judge(*row, index.rows[*row as usize].title, *credit);
+                self.judge(*row, index.row(*row).title, *credit);
             }
         }
         let titles = index.titles_of_guest.get(name);

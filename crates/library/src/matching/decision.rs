@@ -72,7 +72,7 @@ impl ArtistRenaming {
         let is_other = |judged: &ScoredCandidate| !judged.is_against && judged.renamed != Some(name);
         let is_rival = |judged: &ScoredCandidate| is_other(judged) && best.score - judged.score < MIN_MARGIN;
         let is_ambiguous = is_far || ranked[1..].iter().any(is_rival);
-        let title_key = index.titles.get(index.rows[best.row as usize].title).core_key;
+        let title_key = index.titles.get(index.row(best.row).title).core_key;
         Some(Self { asked, name, title_key, is_ambiguous })
     }
 }
@@ -122,34 +122,33 @@ fn resolve_alternatives(index: &TrackIndex, track: &Track<'_>, policy: MatchPoli
 }
 
 fn rows_of_id(index: &TrackIndex, hash: u64) -> impl Iterator<Item = u32> + '_ {
-    let start = index.ids.partition_point(|(known, _)| *known < hash);
-    index.ids[start..].iter().take_while(move |(known, _)| *known == hash).map(|(_, row)| *row)
+    index.rows_of_id(hash)
 }
 
 /// Decides by external ids, if possible. A shared id is enough; a shared ISRC also needs the same title or a duration
 /// within three seconds.
 fn by_id(index: &TrackIndex, question: &MatchQuery<'_>) -> Option<MatchResult> {
-    let of_hash = |hash: &u64| rows_of_id(index, *hash).min_by_key(|row| (content(index, *row), *row));
+    let of_hash = |hash: &u64| rows_of_id(index, *hash).min_by_key(|row| (content(index, *row), index.order_of(*row)));
     if let Some(row) = question.ids.iter().find_map(of_hash) {
         return Some(MatchResult::certain(row, TrackMatchReason::Id));
     }
     let core_key = question.heading().core_key;
     let is_it = |row: &u32| {
-        let have = index.rows[*row as usize];
+        let have = index.row(*row);
         let is_known = have.duration_s > 0 && question.duration_s > 0;
         let is_as_long = is_known && have.duration_s.abs_diff(question.duration_s) <= 3;
         let is_same_title = core_key != 0 && index.titles.get(have.title).core_key == core_key;
         is_as_long || is_same_title
     };
     let rows = question.isrcs.iter().flat_map(|hash| rows_of_id(index, *hash)).filter(is_it);
-    let row = rows.min_by_key(|row| (content(index, *row), *row))?;
+    let row = rows.min_by_key(|row| (content(index, *row), index.order_of(*row)))?;
     Some(MatchResult::certain(row, TrackMatchReason::Isrc))
 }
 
 /// Sort key made of a row's content, so that the result does not depend on the order of insertion.
 fn content(index: &TrackIndex, row: u32) -> (u64, u64, u64, u16) {
-    let row = index.rows[row as usize];
-    let album = index.albums[row.album as usize].text_key;
+    let row = index.row(row);
+    let album = index.album(row.album).text_key;
     (index.titles.text_key(row.title), index.credits.text_key(row.credit), album, row.duration_s)
 }
 
@@ -172,7 +171,7 @@ fn compare(index: &TrackIndex, one: &ScoredCandidate, other: &ScoredCandidate) -
         .then(one.is_collection.cmp(&other.is_collection))
         .then(other.is_same_text.cmp(&one.is_same_text))
         .then_with(|| content(index, one.row).cmp(&content(index, other.row)))
-        .then(one.row.cmp(&other.row))
+        .then_with(|| index.order_of(one.row).cmp(&index.order_of(other.row)))
 }
 
 fn decide(
@@ -224,7 +223,7 @@ fn decide(
 fn lacks_guest(index: &TrackIndex, question: &MatchQuery<'_>, ranked: &[ScoredCandidate]) -> bool {
     let Some((best, others)) = ranked.split_first() else { return false };
     let takes_part = |judged: &ScoredCandidate, key: u64| {
-        let row = index.rows[judged.row as usize];
+        let row = index.row(judged.row);
         let guests = index.titles.get(row.title).guests.iter().copied();
         index.credits.names(row.credit).map(|(name, _)| name).chain(guests).any(|name| index.artists.key(name) == key)
     };
@@ -241,7 +240,7 @@ fn is_doubtful(judged: &ScoredCandidate) -> bool {
 /// The best candidate that is another recording than the first one.
 fn rival<'a>(index: &TrackIndex, ranked: &'a [ScoredCandidate]) -> Option<&'a ScoredCandidate> {
     let class = |judged: &ScoredCandidate| {
-        let heading = index.titles.get(index.rows[judged.row as usize].title);
+        let heading = index.titles.get(index.row(judged.row).title);
         (heading.core_key, heading.versions)
     };
     let best = class(ranked.first()?);
@@ -252,7 +251,7 @@ fn rival<'a>(index: &TrackIndex, ranked: &'a [ScoredCandidate]) -> Option<&'a Sc
 
 /// Whether the first candidate has a subtitle that the query lacks, and an equally good one has a different subtitle.
 fn has_other_subtitle(index: &TrackIndex, ranked: &[ScoredCandidate]) -> bool {
-    let subtitle = |judged: &ScoredCandidate| index.titles.get(index.rows[judged.row as usize].title).subtitle;
+    let subtitle = |judged: &ScoredCandidate| index.titles.get(index.row(judged.row).title).subtitle;
     let is_added =
         |judged: &ScoredCandidate| judged.reasons.contains(&TrackMatchReason::Subtitle) && !subtitle(judged).is_empty();
     let Some(best) = ranked.first().filter(|best| is_added(best)) else { return false };

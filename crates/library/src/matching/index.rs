@@ -1,5 +1,7 @@
 //! The index: unique titles, names, credits and albums, rows of four numbers, and postings that lead to them.
 
+use std::sync::Arc;
+
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 use super::Track;
@@ -10,9 +12,9 @@ use super::parse;
 use super::postings::{Postings, bucket, buckets};
 use super::qualifier;
 use super::script::ScriptSet;
-use super::title_table::TitleTable;
+use super::title_table::{TitleTable, title_identity};
 use super::version::{TrackVersion, TrackVersions};
-use super::vocabulary::{HashedMap, Vocabulary, number};
+use super::vocabulary::{HashedMap, HashedSet, Vocabulary, number};
 
 /// A track of the library.
 #[derive(Debug, Clone, Copy)]
@@ -41,34 +43,64 @@ pub(super) struct AlbumEntry {
 /// Builds an index.
 #[derive(Debug, Default)]
 pub struct TrackIndexBuilder {
-    index: TrackIndex,
-    titles: HashedMap<u128, u32>,
-    credits: HashedMap<u128, u32>,
-    albums: HashedMap<u128, u32>,
-}
-
-/// An index over the tracks of one library.
-#[derive(Debug, Default)]
-pub struct TrackIndex {
     pub(super) vocabulary: Vocabulary,
     pub(super) titles: TitleTable,
     pub(super) artists: ArtistTable,
     pub(super) credits: CreditTable,
     pub(super) albums: Vec<AlbumEntry>,
-    /// The words in the titles of live albums.
-    concerts: HashedMap<u32, Box<[u32]>>,
+    pub(super) concerts: HashedMap<u32, Box<[u32]>>,
     pub(super) rows: Vec<TrackRow>,
-    /// Hashes of ids and their rows, sorted.
     pub(super) ids: Vec<(u64, u32)>,
-    pub(super) rows_of_title: Postings,
-    pub(super) rows_of_credit: Postings,
-    pub(super) credits_of_name: Postings,
-    pub(super) titles_of_key: Postings,
-    pub(super) titles_of_word: Postings,
-    pub(super) titles_of_edge: Postings,
-    pub(super) titles_of_guest: Postings,
-    pub(super) names_of_word: Postings,
-    pub(super) names_of_edge: Postings,
+    /// Rows and albums of the index that is patched.
+    pub(super) first_row: u32,
+    pub(super) first_album: u32,
+    /// Titles and credits of the index that is patched.
+    pub(super) known_titles: HashedMap<u64, u32>,
+    pub(super) known_credits: HashedMap<u64, u32>,
+    pub(super) title_ids: HashedMap<u128, u32>,
+    pub(super) credit_ids: HashedMap<u128, u32>,
+    pub(super) album_ids: HashedMap<u128, u32>,
+}
+
+/// An index over the tracks of one library. A patched one shares most of its content with the one it was made from.
+#[derive(Debug, Default)]
+pub struct TrackIndex {
+    pub(super) vocabulary: Arc<Vocabulary>,
+    pub(super) titles: Arc<TitleTable>,
+    pub(super) artists: Arc<ArtistTable>,
+    pub(super) credits: Arc<CreditTable>,
+    pub(super) albums: Arc<Vec<AlbumEntry>>,
+    /// The words in the titles of live albums.
+    pub(super) concerts: Arc<HashedMap<u32, Box<[u32]>>>,
+    pub(super) rows: Arc<Vec<TrackRow>>,
+    /// Hashes of ids and their rows, sorted.
+    pub(super) ids: Arc<Vec<(u64, u32)>>,
+    /// Number of titles and names that tracks have.
+    pub(super) titles_in_use: usize,
+    pub(super) names_in_use: usize,
+    pub(super) rows_of_title: Arc<Postings>,
+    pub(super) rows_of_credit: Arc<Postings>,
+    pub(super) credits_of_name: Arc<Postings>,
+    pub(super) titles_of_key: Arc<Postings>,
+    pub(super) titles_of_word: Arc<Postings>,
+    pub(super) titles_of_edge: Arc<Postings>,
+    pub(super) titles_of_guest: Arc<Postings>,
+    pub(super) names_of_word: Arc<Postings>,
+    pub(super) names_of_edge: Arc<Postings>,
+    pub(super) patch: TrackPatch,
+}
+
+/// Rows that were added to an index, and those removed from it.
+#[derive(Debug, Default)]
+pub(super) struct TrackPatch {
+    pub(super) rows: Vec<TrackRow>,
+    /// The row of the base before which each of them comes in the order of the library.
+    pub(super) before: Vec<u32>,
+    pub(super) albums: Vec<AlbumEntry>,
+    pub(super) concerts: HashedMap<u32, Box<[u32]>>,
+    pub(super) ids: Vec<(u64, u32)>,
+    /// Removed rows of the base, sorted.
+    pub(super) removed: Vec<u32>,
 }
 
 impl TrackIndexBuilder {
@@ -78,80 +110,120 @@ impl TrackIndexBuilder {
         let credit = self.credit(track);
         let album = self.album(track.album);
         let duration_s = track.duration_s.map_or(0, |s| u16::try_from(s).unwrap_or(u16::MAX));
-        let row = number(self.index.rows.len());
-        self.index.rows.push(TrackRow { title, credit, album, duration_s });
-        self.index.ids.extend(track.ids.iter().filter_map(|id| Some((id_hash(id)?, row))));
+        let row = self.first_row + number(self.rows.len());
+        self.rows.push(TrackRow { title, credit, album, duration_s });
+        self.ids.extend(track.ids.iter().filter_map(|id| Some((id_hash(id)?, row))));
         row
     }
 
     fn title(&mut self, track: &Track<'_>) -> u32 {
-        let hash = hash_of([track.title, artist_credit::without_artist(track)]);
-        if let Some(title) = self.titles.get(&hash) {
+        let hash = title_hash(track);
+        if let Some(title) = self.title_ids.get(&hash) {
+            return *title;
+        }
+        if let Some(title) = self.known_titles.get(&identity_of_title(track)) {
             return *title;
         }
         let parsed = parse::parse_track_title(track);
-        let TrackIndex { vocabulary, titles: headings, artists: roster, .. } = &mut self.index;
+        let Self { vocabulary, titles, artists, .. } = self;
         let mut guests = Vec::new();
         for name in parsed.guests.iter().flat_map(|text| artist_credit::guests(text)) {
-            let guest = roster.add(&name, |word| vocabulary.add(word));
+            let guest = artists.add(&name, |word| vocabulary.add(word));
             if !guests.contains(&guest) {
                 guests.push(guest);
             }
         }
-        let title = headings.add(&parsed, |word| vocabulary.add(word), guests);
-        self.titles.insert(hash, title);
+        let title = titles.add(&parsed, rest_of(hash), |word| vocabulary.add(word), guests);
+        self.title_ids.insert(hash, title);
         title
     }
 
     fn credit(&mut self, track: &Track<'_>) -> u32 {
-        let hash = hash_of([track.artist, track.album_artist].into_iter().chain(track.artists.iter().copied()));
-        if let Some(credit) = self.credits.get(&hash) {
+        let hash = credit_hash(track);
+        if let Some(credit) = self.credit_ids.get(&hash).or_else(|| self.known_credits.get(&low(hash))) {
             return *credit;
         }
         let names = artist_credit::names(track.artist, track.artists, track.album_artist);
-        let TrackIndex { vocabulary, artists: roster, credits, .. } = &mut self.index;
+        let Self { vocabulary, artists, credits, .. } = self;
         let numbered: Vec<(u32, CreditRole)> =
-            names.iter().map(|name| (roster.add(name, |word| vocabulary.add(word)), name.role)).collect();
+            names.iter().map(|name| (artists.add(name, |word| vocabulary.add(word)), name.role)).collect();
         let scripts = ScriptSet::of(track.artist);
         let album_artist: Vec<String> = normalize(track.album_artist).into_iter().map(|word| word.text).collect();
         let credit = credits.add(numbered, artist_credit::is_nobody(&album_artist), (low(hash), scripts));
-        self.credits.insert(hash, credit);
+        self.credit_ids.insert(hash, credit);
         credit
     }
 
     fn album(&mut self, text: &str) -> u32 {
         let hash = hash_of([text]);
-        if let Some(album) = self.albums.get(&hash) {
+        if let Some(album) = self.album_ids.get(&hash) {
             return *album;
         }
-        let album = number(self.index.albums.len());
+        let album = self.first_album + number(self.albums.len());
         let (mut read, concert) = AlbumEntry::read(text);
         read.text_key = low(hash);
         if !concert.is_empty() {
-            let words = concert.iter().map(|word| self.index.vocabulary.add(word)).collect();
-            self.index.concerts.insert(album, words);
+            let words = concert.iter().map(|word| self.vocabulary.add(word)).collect();
+            self.concerts.insert(album, words);
         }
-        self.index.albums.push(read);
-        self.albums.insert(hash, album);
+        self.albums.push(read);
+        self.album_ids.insert(hash, album);
         album
     }
 
     /// Builds the index.
     pub fn build(self) -> TrackIndex {
-        let Self { mut index, titles, credits, albums } = self;
-        drop((titles, credits, albums));
-        index.vocabulary.shrink();
-        index.titles.shrink();
-        index.artists.shrink();
-        index.credits.shrink();
-        index.albums.shrink_to_fit();
-        index.rows.shrink_to_fit();
-        index.ids.shrink_to_fit();
-        index.ids.sort_unstable();
+        let Self { mut vocabulary, mut titles, mut artists, mut credits, .. } = self;
+        let Self { mut albums, concerts, mut rows, mut ids, title_ids, credit_ids, album_ids, .. } = self;
+        drop((title_ids, credit_ids, album_ids));
+        vocabulary.shrink();
+        titles.shrink();
+        artists.shrink();
+        credits.shrink();
+        albums.shrink_to_fit();
+        rows.shrink_to_fit();
+        ids.shrink_to_fit();
+        ids.sort_unstable();
+        let mut words = WordsInUse::new(vocabulary.len());
+        (0..number(titles.len())).for_each(|title| words.record(titles.words(title)));
+        (0..number(artists.len())).for_each(|name| words.record(artists.words(name)));
+        concerts.values().for_each(|concert| words.record(concert));
+        vocabulary.set_unused(words.unused());
+        let mut index = TrackIndex {
+            titles_in_use: titles.len(),
+            names_in_use: artists.len(),
+            vocabulary: Arc::new(vocabulary),
+            titles: Arc::new(titles),
+            artists: Arc::new(artists),
+            credits: Arc::new(credits),
+            albums: Arc::new(albums),
+            concerts: Arc::new(concerts),
+            rows: Arc::new(rows),
+            ids: Arc::new(ids),
+            ..TrackIndex::default()
+        };
         index.list_rows();
         index.list_titles();
         index.list_names();
         index
+    }
+}
+
+/// The words that occur in titles, names and concerts.
+pub(super) struct WordsInUse(Vec<bool>);
+
+impl WordsInUse {
+    pub(super) fn new(words: usize) -> Self {
+        Self(vec![false; words])
+    }
+
+    pub(super) fn record(&mut self, words: &[u32]) {
+        words.iter().for_each(|word| self.0[*word as usize] = true);
+    }
+
+    /// The words that do not occur.
+    pub(super) fn unused(&self) -> HashedSet<u32> {
+        (0..).zip(&self.0).filter(|(_, is_used)| !**is_used).map(|(word, _)| word).collect()
     }
 }
 
@@ -176,29 +248,69 @@ impl AlbumEntry {
 impl TrackIndex {
     /// Number of tracks.
     pub fn len(&self) -> usize {
-        self.rows.len()
+        self.rows.len() + self.patch.rows.len() - self.patch.removed.len()
     }
 
     /// Whether it is empty.
     pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
+        self.len() == 0
+    }
+
+    /// A row.
+    pub(super) fn row(&self, row: u32) -> &TrackRow {
+        match (row as usize).checked_sub(self.rows.len()) {
+            Some(at) => &self.patch.rows[at],
+            None => &self.rows[row as usize],
+        }
+    }
+
+    /// Sort key of a row in the order of the library.
+    pub(super) fn order_of(&self, row: u32) -> (u32, u32) {
+        match (row as usize).checked_sub(self.rows.len()) {
+            Some(at) => (self.patch.before[at], number(at)),
+            None => (row, u32::MAX),
+        }
+    }
+
+    /// The rows with the id that has this hash.
+    pub(super) fn rows_of_id(&self, hash: u64) -> impl Iterator<Item = u32> + '_ {
+        let of = |ids: &'_ [(u64, u32)]| {
+            let start = ids.partition_point(|(known, _)| *known < hash);
+            start..start + ids[start..].partition_point(|(known, _)| *known == hash)
+        };
+        let stays = |(_, row): &&(u64, u32)| self.patch.removed.binary_search(row).is_err();
+        let base = self.ids[of(&self.ids)].iter().filter(stays);
+        base.chain(&self.patch.ids[of(&self.patch.ids)]).map(|(_, row)| *row)
+    }
+
+    /// An album.
+    pub(super) fn album(&self, album: u32) -> AlbumEntry {
+        match (album as usize).checked_sub(self.albums.len()) {
+            Some(at) => self.patch.albums[at],
+            None => self.albums[album as usize],
+        }
+    }
+
+    /// Number of rows by which a patched index differs from the one it was made from.
+    pub(crate) fn patched_rows(&self) -> usize {
+        self.patch.rows.len() + self.patch.removed.len()
     }
 
     /// The words that identify the concert of a live album; empty for other albums.
     pub(super) fn concert(&self, album: u32) -> &[u32] {
-        self.concerts.get(&album).map_or(&[], AsRef::as_ref)
+        self.concerts.get(&album).or_else(|| self.patch.concerts.get(&album)).map_or(&[], AsRef::as_ref)
     }
 
     fn list_rows(&mut self) {
         let rows = &self.rows;
-        self.rows_of_title = Postings::collect(self.titles.len(), |say| {
+        self.rows_of_title = Postings::shared(self.titles.len(), |say| {
             rows.iter().enumerate().for_each(|(at, row)| say(row.title, number(at)));
         });
-        self.rows_of_credit = Postings::collect(self.credits.len(), |say| {
+        self.rows_of_credit = Postings::shared(self.credits.len(), |say| {
             rows.iter().enumerate().for_each(|(at, row)| say(row.credit, number(at)));
         });
         let credits = &self.credits;
-        self.credits_of_name = Postings::collect(self.artists.len(), |say| {
+        self.credits_of_name = Postings::shared(self.artists.len(), |say| {
             for credit in 0..number(credits.len()) {
                 credits.names(credit).for_each(|(name, _)| say(name, credit));
             }
@@ -209,7 +321,7 @@ impl TrackIndex {
         let headings = &self.titles;
         let every = || (0..number(headings.len())).map(|title| (title, headings.get(title)));
         let lists = buckets(headings.len());
-        self.titles_of_key = Postings::collect(lists, |say| {
+        self.titles_of_key = Postings::shared(lists, |say| {
             for (title, heading) in every() {
                 let core = bucket(heading.core_key, lists);
                 let full = bucket(heading.full_key, lists);
@@ -219,13 +331,13 @@ impl TrackIndex {
                 }
             }
         });
-        self.titles_of_word = Postings::collect(self.vocabulary.len(), |say| {
+        self.titles_of_word = Postings::shared(self.vocabulary.len(), |say| {
             for (title, heading) in every() {
                 for_each_once(heading.core, heading.subtitle, |word| say(word, title));
             }
         });
         let vocabulary = &self.vocabulary;
-        self.titles_of_edge = Postings::collect(lists, |say| {
+        self.titles_of_edge = Postings::shared(lists, |say| {
             for (title, heading) in every() {
                 let hashes = edges(heading.core.iter().map(|word| vocabulary.text(*word)));
                 for hash in hashes {
@@ -233,7 +345,7 @@ impl TrackIndex {
                 }
             }
         });
-        self.titles_of_guest = Postings::collect(self.artists.len(), |say| {
+        self.titles_of_guest = Postings::shared(self.artists.len(), |say| {
             for (title, heading) in every() {
                 for_each_once(heading.guests, &[], |name| say(name, title));
             }
@@ -242,13 +354,13 @@ impl TrackIndex {
 
     fn list_names(&mut self) {
         let (roster, vocabulary) = (&self.artists, &self.vocabulary);
-        self.names_of_word = Postings::collect(vocabulary.len(), |say| {
+        self.names_of_word = Postings::shared(vocabulary.len(), |say| {
             for name in 0..number(roster.len()) {
                 for_each_once(roster.words(name), &[], |word| say(word, name));
             }
         });
         let lists = buckets(roster.len());
-        self.names_of_edge = Postings::collect(lists, |say| {
+        self.names_of_edge = Postings::shared(lists, |say| {
             for name in 0..number(roster.len()) {
                 let hashes = edges(roster.words(name).iter().map(|word| vocabulary.text(*word)));
                 for hash in hashes {
@@ -259,7 +371,8 @@ impl TrackIndex {
     }
 }
 
-fn for_each_once(some: &[u32], more: &[u32], mut each: impl FnMut(u32)) {
+/// Calls `each` with every different number of both lists.
+pub(super) fn for_each_once(some: &[u32], more: &[u32], mut each: impl FnMut(u32)) {
     for (at, word) in some.iter().enumerate() {
         if !some[..at].contains(word) {
             each(*word);
@@ -295,6 +408,30 @@ fn hash_of<'a>(texts: impl IntoIterator<Item = &'a str>) -> u128 {
         hash.update(text.as_bytes());
     }
     hash.digest128()
+}
+
+/// Hash of what decides how a title is read.
+fn title_hash(track: &Track<'_>) -> u128 {
+    hash_of([track.title, artist_credit::without_artist(track)])
+}
+
+fn rest_of(title_hash: u128) -> [u8; 3] {
+    let [first, second, third, ..] = title_hash.to_le_bytes();
+    [first, second, third]
+}
+
+/// The identity of a track's title.
+pub(super) fn identity_of_title(track: &Track<'_>) -> u64 {
+    title_identity(xxh3_64(track.title.as_bytes()), rest_of(title_hash(track)))
+}
+
+fn credit_hash(track: &Track<'_>) -> u128 {
+    hash_of([track.artist, track.album_artist].into_iter().chain(track.artists.iter().copied()))
+}
+
+/// The identity of a track's credit: the hash of its spelling.
+pub(super) fn identity_of_credit(track: &Track<'_>) -> u64 {
+    low(credit_hash(track))
 }
 
 fn low(hash: u128) -> u64 {

@@ -5,7 +5,8 @@
 //! - Reading text: `mojibake` (encodings, look-alikes), `script`, `normalize` and `contractions` (words), `version`,
 //!   `version_words` and `qualifier` (versions), `title_segments` and `parse` (titles), `artist_credit` (credits),
 //!   `alternatives` (other interpretations).
-//! - Storing the library: `vocabulary`, `title_table`, `artist_table`, `postings`, and `index` over them.
+//! - Storing the library: `vocabulary`, `title_table`, `artist_table`, `postings`, `index` over them, and `patch` (the
+//!   next index out of the last).
 //! - Answering a query: `query`, `candidates` (rows to score), `title_similarity` and `artist_similarity` (with
 //!   `word_scale`, `word_forms` and `edit_distance`), `text_difference` and `own_words` (what makes another text),
 //!   `veto` (evidence against a similar row), `score`, `decision`, `list` (rows that explain each other), and
@@ -25,6 +26,7 @@ mod mojibake;
 mod normalize;
 mod own_words;
 mod parse;
+mod patch;
 mod postings;
 mod qualifier;
 mod query;
@@ -45,6 +47,7 @@ mod word_scale;
 pub use decision::ArtistRenaming;
 pub use index::{TrackIndex, TrackIndexBuilder};
 pub use list::ListEvidence;
+pub(crate) use patch::{AddedTrack, with_track};
 pub use reason::TrackMatchReason;
 pub use version::{TrackVersion, TrackVersions};
 

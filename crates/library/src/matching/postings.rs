@@ -1,8 +1,15 @@
 //! Compact postings: one list of numbers for each index, stored without gaps.
 
-/// Lists of numbers.
+use std::sync::Arc;
+
+use super::vocabulary::HashedMap;
+
+/// Lists of numbers. Postings over others only hold the lists that differ.
 #[derive(Debug, Default)]
 pub(super) struct Postings {
+    base: Option<Arc<Self>>,
+    /// The lists that differ from those of the base.
+    changed: HashedMap<u32, Box<[u32]>>,
     /// The end of each list.
     ends: Vec<u32>,
     values: Vec<u32>,
@@ -25,11 +32,19 @@ impl Postings {
             *next += 1;
         });
         ends.pop();
-        Self { ends, values }
+        Self { ends, values, ..Self::default() }
+    }
+
+    /// Like [`Postings::collect`], shared.
+    pub(super) fn shared(lists: usize, each: impl FnMut(&mut dyn FnMut(u32, u32))) -> Arc<Self> {
+        Arc::new(Self::collect(lists, each))
     }
 
     /// One list.
     pub(super) fn get(&self, list: u32) -> &[u32] {
+        if let Some(base) = &self.base {
+            return self.changed.get(&list).map_or_else(|| base.get(list), AsRef::as_ref);
+        }
         let list = list as usize;
         let Some(end) = self.ends.get(list) else { return &[] };
         let start = list.checked_sub(1).map_or(0, |before| self.ends[before]);
@@ -38,7 +53,56 @@ impl Postings {
 
     /// The list of a hash; the number of lists must be a power of two. Other hashes may share the list.
     pub(super) fn get_by_hash(&self, hash: u64) -> &[u32] {
-        if self.ends.is_empty() { &[] } else { self.get(bucket(hash, self.ends.len())) }
+        match self.lists() {
+            0 => &[],
+            lists => self.get(bucket(hash, lists)),
+        }
+    }
+
+    /// Number of lists, without those beyond the base.
+    pub(super) fn lists(&self) -> usize {
+        self.base.as_ref().map_or(self.ends.len(), |base| base.lists())
+    }
+
+    /// The numbers of the lists that differ from those of the base.
+    pub(super) fn changed_lists(&self) -> impl Iterator<Item = u32> + '_ {
+        self.changed.keys().copied()
+    }
+}
+
+/// Changes of lists.
+#[derive(Debug, Default)]
+pub(super) struct PostingsEdits {
+    changes: HashedMap<u32, ListEdit>,
+}
+
+#[derive(Debug, Default)]
+struct ListEdit {
+    removed: Vec<u32>,
+    added: Vec<u32>,
+}
+
+impl PostingsEdits {
+    /// Removes a number from a list, each time it occurs.
+    pub(super) fn remove(&mut self, list: u32, value: u32) {
+        self.changes.entry(list).or_default().removed.push(value);
+    }
+
+    /// Appends a number to a list.
+    pub(super) fn add(&mut self, list: u32, value: u32) {
+        self.changes.entry(list).or_default().added.push(value);
+    }
+
+    /// The changed lists over those of the base, each sorted by `order`; equal ones keep their order.
+    pub(super) fn apply<K: Ord>(self, base: &Arc<Postings>, order: impl Fn(u32) -> K) -> Postings {
+        let changed = self.changes.into_iter().map(|(list, ListEdit { mut removed, added })| {
+            removed.sort_unstable();
+            let stays = |value: &u32| removed.binary_search(value).is_err();
+            let mut values: Vec<u32> = base.get(list).iter().copied().filter(stays).chain(added).collect();
+            values.sort_by_key(|value| order(*value));
+            (list, values.into_boxed_slice())
+        });
+        Postings { changed: changed.collect(), base: Some(Arc::clone(base)), ..Postings::default() }
     }
 }
 

@@ -42,7 +42,7 @@ impl<'i> MatchQuery<'i> {
         let mut words = QueryVocabulary::new(&index.vocabulary);
         let title = parse::parse_track_title(track);
         let mut heading = TitleTable::default();
-        heading.add(&title, |word| words.add(word), []);
+        heading.add(&title, [0; 3], |word| words.add(word), []);
         let mut names = artist_credit::names(track.artist, track.artists, track.album_artist);
         for guest in title.guests.iter().flat_map(|text| artist_credit::guests(text)) {
             if !names.iter().any(|name| name.key == guest.key) {

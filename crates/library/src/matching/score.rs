@@ -76,9 +76,9 @@ pub(super) fn score_row(
     if alike.similarity < MIN_TITLE_SIMILARITY || artist < MIN_ARTIST_SIMILARITY {
         return None;
     }
-    let TrackRow { title, credit, album, duration_s } = index.rows[row as usize];
+    let TrackRow { title, credit, album, duration_s } = *index.row(row);
     let (wanted, have) = (question.heading(), index.titles.get(title));
-    let album = index.albums[album as usize];
+    let album = index.album(album);
     let off_s =
         (question.duration_s > 0 && duration_s > 0).then(|| u32::from(question.duration_s.abs_diff(duration_s)));
     let mut reasons = likenesses(alike, artist);
@@ -98,7 +98,7 @@ pub(super) fn score_row(
         score -= 0.10;
     }
     let before = reasons.len();
-    let pair = MatchPair { index, query: question, wanted, have, row: &index.rows[row as usize], off_s };
+    let pair = MatchPair { index, query: question, wanted, have, row: index.row(row), off_s };
     reasons.extend(pair.vetoes(alike));
     let is_against = reasons.len() > before;
     reasons.extend(difference_reason(alike));
@@ -143,8 +143,8 @@ pub(super) fn score_row(
 
 /// Scores a row with the same title that is by an artist in another script, if album and length agree.
 pub(super) fn score_other_script(index: &TrackIndex, question: &MatchQuery<'_>, row: u32) -> Option<ScoredCandidate> {
-    let TrackRow { credit, album, duration_s, .. } = index.rows[row as usize];
-    let album = index.albums[album as usize];
+    let TrackRow { credit, album, duration_s, .. } = *index.row(row);
+    let album = index.album(album);
     let off_s = u32::from(question.duration_s.abs_diff(duration_s));
     let is_same_release = album.key == question.album.key
         && album.versions == question.album.versions
@@ -226,10 +226,10 @@ fn certainty(
 
 /// Whether all rows with this row's title are by this name.
 fn is_held_by_one(index: &TrackIndex, row: u32, name: u32) -> bool {
-    let key = index.titles.get(index.rows[row as usize].title).core_key;
+    let key = index.titles.get(index.row(row).title).core_key;
     let titles = index.titles_of_key.get_by_hash(key).iter().filter(|title| index.titles.get(**title).core_key == key);
     let mut rows = titles.flat_map(|title| index.rows_of_title.get(*title));
-    rows.all(|row| index.credits.names(index.rows[*row as usize].credit).any(|(other, _)| other == name))
+    rows.all(|row| index.credits.names(index.row(*row).credit).any(|(other, _)| other == name))
 }
 
 fn difference_reason(alike: TitleSimilarity) -> Option<TrackMatchReason> {

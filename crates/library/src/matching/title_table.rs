@@ -1,8 +1,10 @@
 //! Unique titles of the index, as ids of words.
 
+use std::sync::Arc;
+
 use super::parse::ParsedTitle;
 use super::version::{CutLength, TrackVersions};
-use super::vocabulary::number;
+use super::vocabulary::{HashedMap, number};
 
 /// A title in the form for comparison.
 #[derive(Debug, Clone, Copy)]
@@ -52,20 +54,39 @@ struct TitleRecord {
     is_full: bool,
     is_unplugged: bool,
     has_foreign_bracket: bool,
+    /// Part of the hash of the title without its artist.
+    rest: [u8; 3],
 }
 
-/// All titles.
+/// All titles. A table over another one only holds the titles that the other lacks.
 #[derive(Debug, Default)]
 pub(super) struct TitleTable {
+    base: Option<Arc<Self>>,
+    /// Number of titles of the base.
+    offset: u32,
     words: Vec<u32>,
     heads: Vec<TitleRecord>,
 }
 
 impl TitleTable {
-    /// Adds a title; the closures give the ids of words and guests.
+    /// An empty table over another one.
+    pub(super) fn over(base: &Arc<Self>) -> Self {
+        Self { offset: number(base.len()), base: Some(Arc::clone(base)), ..Self::default() }
+    }
+
+    /// The titles with these identities, by identity; see [`title_identity`].
+    pub(super) fn find_all(&self, wanted: &super::vocabulary::HashedSet<u64>) -> HashedMap<u64, u32> {
+        let identity = |head: &TitleRecord| title_identity(head.text_key, head.rest);
+        let all = (0..).zip(&self.heads).map(|(id, head)| (identity(head), id));
+        all.filter(|(identity, _)| wanted.contains(identity)).collect()
+    }
+
+    /// Adds a title; `rest` is part of the hash of the title without its artist, the closures give the ids of words
+    /// and guests.
     pub(super) fn add(
         &mut self,
         title: &ParsedTitle,
+        rest: [u8; 3],
         mut word: impl FnMut(&str) -> u32,
         guests: impl IntoIterator<Item = u32>,
     ) -> u32 {
@@ -102,17 +123,34 @@ impl TitleTable {
             is_full,
             is_unplugged,
             has_foreign_bracket,
+            rest,
         });
-        number(self.heads.len() - 1)
+        number(self.len() - 1)
     }
 
+    /// Number of titles, with those of the base.
     pub(super) fn len(&self) -> usize {
-        self.heads.len()
+        self.offset as usize + self.heads.len()
+    }
+
+    /// A title's record, and the table with its words.
+    fn record(&self, title: u32) -> (&TitleRecord, &Self) {
+        match (title.checked_sub(self.offset), &self.base) {
+            (None, Some(base)) => base.record(title),
+            (at, _) => (&self.heads[at.unwrap_or(title) as usize], self),
+        }
+    }
+
+    /// All words of a title.
+    pub(super) fn words(&self, title: u32) -> &[u32] {
+        let (head, table) = self.record(title);
+        let count: usize = head.lengths[..LISTS - 1].iter().map(|length| usize::from(*length)).sum();
+        &table.words[head.start as usize..][..count]
     }
 
     pub(super) fn get(&self, title: u32) -> TitleEntry<'_> {
-        let head = &self.heads[title as usize];
-        let mut rest = &self.words[head.start as usize..];
+        let (head, table) = self.record(title);
+        let mut rest = &table.words[head.start as usize..];
         let mut lists = [&[][..]; LISTS];
         for (list, length) in lists.iter_mut().zip(head.lengths) {
             (*list, rest) = rest.split_at(usize::from(length));
@@ -142,7 +180,7 @@ impl TitleTable {
 
     /// Whether a title may be similar to another: by a common word, or by nearly the same letters.
     pub(super) fn may_be_alike(&self, title: u32, wanted: &TitleEntry<'_>) -> bool {
-        let have = &self.heads[title as usize];
+        let (have, _) = self.record(title);
         if have.sketch & wanted.sketch != 0 || have.core_key == wanted.core_key {
             return true;
         }
@@ -151,12 +189,12 @@ impl TitleTable {
 
     /// Hash of a title's spelling.
     pub(super) fn text_key(&self, title: u32) -> u64 {
-        self.heads[title as usize].text_key
+        self.record(title).0.text_key
     }
 
     /// Hash of all letters of a title.
     pub(super) fn full_key(&self, title: u32) -> u64 {
-        self.heads[title as usize].full_key
+        self.record(title).0.full_key
     }
 
     pub(super) fn shrink(&mut self) {
@@ -177,6 +215,12 @@ pub(super) fn is_near_by_letters(one: (u32, u8), other: (u32, u8)) -> bool {
     let longer_by = one.1.abs_diff(other.1);
     longer_by <= 3 && (other_letters <= 4 || (one.0 | other.0) & STAR_BIT != 0)
         || (one.1.min(other.1) >= MIN_CUT_OFF_LENGTH && other_letters <= 12)
+}
+
+/// What tells a title from others: the hash of its spelling, and part of that without its artist.
+pub(super) fn title_identity(text_key: u64, rest: [u8; 3]) -> u64 {
+    let [low, middle, high] = rest;
+    text_key ^ u64::from(u32::from_le_bytes([low, middle, high, 1])).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
 /// A bit for each word.

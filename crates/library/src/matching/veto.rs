@@ -60,7 +60,7 @@ impl MatchPair<'_> {
     /// Another version that no album's title explains.
     fn version(&self) -> Option<TrackMatchReason> {
         let Self { wanted, have, .. } = self;
-        let by_album = self.index.albums[self.row.album as usize].versions.only(&ALBUM_VERSIONS);
+        let by_album = self.index.album(self.row.album).versions.only(&ALBUM_VERSIONS);
         let by_wanted_album = self.query.album.versions.only(&ALBUM_VERSIONS);
         let lacking = wanted.versions.without(have.versions).without(by_album);
         let beyond = have.versions.without(wanted.versions).without(by_wanted_album);
@@ -88,7 +88,7 @@ impl MatchPair<'_> {
     /// A bracket in another script, which may name a version, on one side only; album or length may explain it.
     fn unknown_version(&self) -> Option<TrackMatchReason> {
         let Self { wanted, have, .. } = self;
-        let album = self.index.albums[self.row.album as usize].key;
+        let album = self.index.album(self.row.album).key;
         let is_same_album = album != 0 && album == self.query.album.key;
         let is_unknown = wanted.has_foreign_bracket != have.has_foreign_bracket && wanted.subtitle != have.subtitle;
         (is_unknown && !is_same_album && !self.is_as_long(SAME_RECORDING_S)).then_some(TrackMatchReason::UnknownVersion)
@@ -97,7 +97,7 @@ impl MatchPair<'_> {
     /// Two albums, only one of which is live or otherwise special by its title, and neither track's title
     /// says so.
     fn other_album(&self) -> Option<TrackMatchReason> {
-        let (album, wanted) = (self.index.albums[self.row.album as usize], self.query.album);
+        let (album, wanted) = (self.index.album(self.row.album), self.query.album);
         let are_known = wanted.key != 0 && album.key != 0;
         let is_untold = self.wanted.versions.is_plain() && self.have.versions.is_plain();
         let (want, have) = (wanted.versions.only(&ALBUM_VERSIONS), album.versions.only(&ALBUM_VERSIONS));
@@ -121,7 +121,7 @@ impl MatchPair<'_> {
     /// Another concert, by its duration and its description.
     fn concert(&self) -> Option<TrackMatchReason> {
         let Self { wanted, have, .. } = self;
-        let album = self.index.albums[self.row.album as usize];
+        let album = self.index.album(self.row.album);
         let is_live = have.versions.with(album.versions).has(TrackVersion::Live)
             && wanted.versions.with(self.query.album.versions).has(TrackVersion::Live);
         if !is_live {

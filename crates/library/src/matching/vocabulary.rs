@@ -1,7 +1,8 @@
 //! The unique words of an index and their ids.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::Arc;
 
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -33,9 +34,17 @@ impl Hasher for IdentityHasher {
 /// A map with hashes or ids of the index as keys, which no input can choose.
 pub(super) type HashedMap<K, V> = HashMap<K, V, BuildHasherDefault<IdentityHasher>>;
 
-/// Words and their ids.
+/// A set of hashes or ids of the index, which no input can choose.
+pub(super) type HashedSet<K> = HashSet<K, BuildHasherDefault<IdentityHasher>>;
+
+/// Words and their ids. A vocabulary over another one only holds the words that the other lacks.
 #[derive(Debug, Default)]
 pub(super) struct Vocabulary {
+    base: Option<Arc<Self>>,
+    /// Number of words of the base.
+    offset: u32,
+    /// Words that nothing in the index contains.
+    unused: HashedSet<u32>,
     text: String,
     ends: Vec<u32>,
     shapes: Vec<(u32, u8)>,
@@ -43,8 +52,20 @@ pub(super) struct Vocabulary {
 }
 
 impl Vocabulary {
-    /// The id of a word, if it is known.
+    /// An empty vocabulary over another one.
+    pub(super) fn over(base: &Arc<Self>) -> Self {
+        Self { offset: number(base.len()), base: Some(Arc::clone(base)), ..Self::default() }
+    }
+
+    /// The id of a word, if the index contains it.
     pub(super) fn find(&self, word: &str) -> Option<u32> {
+        self.find_any(word).filter(|id| !self.unused.contains(id))
+    }
+
+    fn find_any(&self, word: &str) -> Option<u32> {
+        if let Some(id) = self.base.as_ref().and_then(|base| base.find_any(word)) {
+            return Some(id);
+        }
         let mut hash = xxh3_64(word.as_bytes());
         loop {
             let id = *self.ids.get(&hash)?;
@@ -57,6 +78,9 @@ impl Vocabulary {
 
     /// The id of a word, which is added if it is new.
     pub(super) fn add(&mut self, word: &str) -> u32 {
+        if let Some(id) = self.base.as_ref().and_then(|base| base.find_any(word)) {
+            return id;
+        }
         let mut hash = xxh3_64(word.as_bytes());
         while let Some(id) = self.ids.get(&hash) {
             if self.text(*id) == word {
@@ -64,7 +88,7 @@ impl Vocabulary {
             }
             hash = hash.wrapping_add(1);
         }
-        let id = number(self.ends.len());
+        let id = number(self.len());
         self.text.push_str(word);
         self.ends.push(number(self.text.len()));
         self.shapes.push(shape(std::iter::once(word)));
@@ -74,18 +98,30 @@ impl Vocabulary {
 
     /// The word with this id.
     pub(super) fn text(&self, id: u32) -> &str {
-        let at = id as usize;
+        let Some(at) = id.checked_sub(self.offset) else {
+            return self.base.as_ref().map_or("", |base| base.text(id));
+        };
+        let at = at as usize;
         let start = at.checked_sub(1).map_or(0, |before| self.ends[before]);
         &self.text[start as usize..self.ends[at] as usize]
     }
 
     /// The letters of a word as bits, and their count.
     pub(super) fn shape(&self, id: u32) -> (u32, u8) {
-        self.shapes[id as usize]
+        match (id.checked_sub(self.offset), &self.base) {
+            (None, Some(base)) => base.shape(id),
+            (at, _) => self.shapes[at.unwrap_or(id) as usize],
+        }
     }
 
+    /// Number of words, with those of the base.
     pub(super) fn len(&self) -> usize {
-        self.ends.len()
+        self.offset as usize + self.ends.len()
+    }
+
+    /// Sets the words that nothing in the index contains.
+    pub(super) fn set_unused(&mut self, unused: HashedSet<u32>) {
+        self.unused = unused;
     }
 
     /// Releases unused capacity.

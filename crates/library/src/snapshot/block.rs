@@ -115,13 +115,19 @@ impl BlockWriter {
         self.open_rows = 0;
     }
 
-    /// Finishes and returns all blocks.
-    pub(super) fn finish(mut self) -> Vec<Block> {
+    /// Closes the last block and returns all blocks since the last call.
+    pub(super) fn take(&mut self) -> Vec<Block> {
         if self.open_rows > 0 {
             self.close();
         }
-        self.blocks.shrink_to_fit();
-        self.blocks
+        std::mem::take(&mut self.blocks)
+    }
+
+    /// Finishes and returns all blocks.
+    pub(super) fn finish(mut self) -> Vec<Block> {
+        let mut blocks = self.take();
+        blocks.shrink_to_fit();
+        blocks
     }
 
     /// Memory use in bytes.
@@ -131,6 +137,6 @@ impl BlockWriter {
 }
 
 /// Memory use of the blocks in bytes.
-pub(super) fn memory_bytes(blocks: &[Block]) -> usize {
-    blocks.iter().map(|block| block.packed.len() + size_of::<Block>()).sum()
+pub(super) fn memory_bytes<'a>(blocks: impl IntoIterator<Item = &'a Block>) -> usize {
+    blocks.into_iter().map(|block| block.packed.len() + size_of::<Block>()).sum()
 }

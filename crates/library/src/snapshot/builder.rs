@@ -11,6 +11,7 @@ use std::sync::Arc;
 use super::Snapshot;
 use super::block::{self, Block, BlockWriter, MAX_ROW_BYTES};
 use super::key::ItemKey;
+use super::patch::MAX_PATCH;
 use super::row;
 use super::rows::SortedRows;
 use crate::item::Item;
@@ -25,6 +26,8 @@ const ROWS_PER_CHUNK: usize = 256;
 #[derive(Debug, Default)]
 pub struct SnapshotBuilder {
     /// The snapshot to be patched.
+    snapshot: Option<Snapshot>,
+    /// Its rows.
     base: Arc<SortedRows>,
     /// Keys of its items that are removed.
     gone: HashSet<ItemKey>,
@@ -37,7 +40,7 @@ pub struct SnapshotBuilder {
 impl From<&Snapshot> for SnapshotBuilder {
     /// Starts a patch of a snapshot.
     fn from(snapshot: &Snapshot) -> Self {
-        Self { base: Arc::clone(&snapshot.rows), ..Self::default() }
+        Self { snapshot: Some(snapshot.share()), base: Arc::clone(&snapshot.rows), ..Self::default() }
     }
 }
 
@@ -91,11 +94,27 @@ impl SnapshotBuilder {
         self.packer.memory_bytes() + (self.came.capacity() + self.gone.capacity()) * entry
     }
 
-    /// Builds the snapshot with all its indexes. Takes seconds for a million items.
+    /// Builds the snapshot with all its indexes. A small patch takes as long as its changes; anything else takes
+    /// seconds for a million items.
     pub fn build(self) -> Snapshot {
-        let Self { base, gone, came, packer, arrivals } = self;
+        self.build_within(MAX_PATCH)
+    }
+
+    /// Builds the snapshot; its track index is patched up to this many changed rows, and built whole beyond.
+    pub(super) fn build_within(self, bound: fn(usize) -> usize) -> Snapshot {
+        let Self { snapshot, base, gone, came, packer, arrivals } = self;
         let sorted = in_order(packer.finish(), came, arrivals);
-        let blocks = if base.len() == 0 { sorted } else { merged(&base, &gone, sorted) };
+        if base.len() == 0 {
+            return Snapshot::read(sorted).expect("the rows were written in order");
+        }
+        let came = SortedRows::read(sorted, |_, _| {}).expect("the rows were written in order");
+        let bound = bound(base.len());
+        if gone.len() + came.len() <= bound
+            && let Some(patched) = snapshot.and_then(|snapshot| snapshot.patched(&gone, &came, bound))
+        {
+            return patched;
+        }
+        let blocks = merged(&base, &gone, &came);
         drop((base, gone));
         Snapshot::read(blocks).expect("the rows were written in order")
     }
@@ -160,8 +179,7 @@ fn spread(blocks: Vec<Block>, ranks: &[Option<u32>]) -> Vec<Vec<Block>> {
 }
 
 /// Merges the remaining base with the added items.
-fn merged(base: &SortedRows, gone: &HashSet<ItemKey>, came: Vec<Block>) -> Vec<Block> {
-    let came = SortedRows::read(came, |_, _| {}).expect("the rows were written in order");
+fn merged(base: &SortedRows, gone: &HashSet<ItemKey>, came: &SortedRows) -> Vec<Block> {
     let mut packer = BlockWriter::default();
     let (mut old, mut new) = (base.iter_rows(), came.iter_rows());
     let (mut old_row, mut new_row) = (0, 0);

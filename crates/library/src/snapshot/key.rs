@@ -91,6 +91,24 @@ impl SortedKeys {
         u32::try_from(before + found.ok()?).ok()
     }
 
+    /// The number of keys that are less than this one.
+    pub(super) fn count_before(&self, key: &ItemKey) -> u32 {
+        let count = match key {
+            ItemKey::Number(number) => self.numbers.partition_point(|other| other < number),
+            ItemKey::Hex(high, low) => self.numbers.len() + self.hexes.partition_point(|other| *other < (*high, *low)),
+            ItemKey::Text(text) => {
+                self.numbers.len() + self.hexes.len() + self.texts.partition_point(|other| other < text)
+            }
+        };
+        u32::try_from(count).unwrap_or(u32::MAX)
+    }
+
+    /// Reserves space for as many keys as the other list has.
+    pub(super) fn reserve_as(&mut self, other: &Self) {
+        self.numbers.reserve_exact(other.numbers.len());
+        self.hexes.reserve_exact(other.hexes.len());
+    }
+
     /// The key of a row.
     pub(super) fn at(&self, row: u32) -> Option<ItemKey> {
         let row = row as usize;

@@ -2,7 +2,8 @@
 //! replaces it.
 //!
 //! Modules: `key`: item keys and their sorted list; `row`: binary format of an item; `block`: compressed
-//! blocks of rows; `rows`: all rows sorted by key; `builder`: builds snapshots; `file`: file format;
+//! blocks of rows; `rows`: all rows sorted by key; `builder`: builds snapshots; `patch`: makes one from
+//! another; `file`: file format;
 //! [`diff`]: differences between two snapshots.
 
 mod block;
@@ -10,6 +11,9 @@ mod builder;
 pub mod diff;
 mod file;
 mod key;
+mod patch;
+#[cfg(test)]
+mod patch_tests;
 mod row;
 mod rows;
 #[cfg(test)]
@@ -22,7 +26,7 @@ pub use builder::SnapshotBuilder;
 pub use file::SnapshotDecodeError;
 
 use crate::item::{Item, ItemKind};
-use crate::matching::{Track, TrackIndex, TrackIndexBuilder};
+use crate::matching::{TrackIndex, TrackIndexBuilder, with_track};
 use block::Block;
 use key::ItemKey;
 use row::InvalidRow;
@@ -32,8 +36,11 @@ use rows::SortedRows;
 #[derive(Debug)]
 pub struct Snapshot {
     rows: Arc<SortedRows>,
-    tracks: TrackIndex,
-    track_rows: Vec<u32>,
+    tracks: Arc<TrackIndex>,
+    /// The index that `tracks` was made from, or `tracks` itself.
+    whole_tracks: Arc<TrackIndex>,
+    /// The items' rows of tracks, [`NO_ROW`] if the track was removed.
+    track_rows: Arc<Vec<u32>>,
     counts: [u32; 5],
 }
 
@@ -51,7 +58,9 @@ impl Snapshot {
             }
         })?;
         track_rows.shrink_to_fit();
-        Ok(Self { rows: Arc::new(rows), tracks: tracks.build(), track_rows, counts })
+        let tracks = Arc::new(tracks.build());
+        let whole_tracks = Arc::clone(&tracks);
+        Ok(Self { rows: Arc::new(rows), tracks, whole_tracks, track_rows: Arc::new(track_rows), counts })
     }
 
     /// Number of items.
@@ -105,7 +114,7 @@ impl Snapshot {
 
     /// The item's row for a row of [`Snapshot::tracks`].
     pub fn row_of_track(&self, track: u32) -> Option<u32> {
-        self.track_rows.get(track as usize).copied()
+        self.track_rows.get(track as usize).copied().filter(|row| *row != NO_ROW)
     }
 
     /// All items in order of their rows.
@@ -130,27 +139,10 @@ fn place(kind: ItemKind) -> usize {
     }
 }
 
+/// Row of a removed track.
+const NO_ROW: u32 = u32::MAX;
+
 /// Adds a track to an index in the same way as a snapshot does; returns its row there.
 pub fn push_track(tracks: &mut TrackIndexBuilder, item: &Item) -> u32 {
-    let credited: Vec<&str> = item.artists.iter().map(AsRef::as_ref).collect();
-    let album_artist = item.grandparent_title.as_deref().unwrap_or_default();
-    let ids: Vec<&str> = item.guids.iter().map(AsRef::as_ref).collect();
-    let joined;
-    let artist = match &credited[..] {
-        [] => album_artist,
-        [only] => only,
-        several => {
-            joined = several.join(", ");
-            &joined
-        }
-    };
-    tracks.push(&Track {
-        title: &item.title,
-        artist,
-        artists: &credited,
-        album_artist,
-        album: item.parent_title.as_deref().unwrap_or_default(),
-        duration_s: item.duration_ms.map(|ms| ms / 1000),
-        ids: &ids,
-    })
+    with_track(item, |track| tracks.push(track))
 }

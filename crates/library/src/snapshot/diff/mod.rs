@@ -16,6 +16,7 @@ pub use change::{FieldChange, ItemField};
 
 use super::Snapshot;
 use super::row;
+use super::rows;
 use crate::item::{Item, ItemKind};
 use identity::ItemFingerprints;
 
@@ -112,6 +113,12 @@ pub fn between(old: &Snapshot, new: &Snapshot) -> SnapshotDiff {
     let (mut before, mut after) = (old.rows.iter_rows(), new.rows.iter_rows());
     let (mut from, mut to) = (0, 0);
     loop {
+        // Blocks that both share hold the same rows.
+        if let Some(rows) = rows::skip_shared(&mut before, &mut after) {
+            from += rows;
+            to += rows;
+            continue;
+        }
         let order = match (old.rows.key_at(from), new.rows.key_at(to)) {
             (None, None) => break,
             (Some(_), None) => Ordering::Less,
