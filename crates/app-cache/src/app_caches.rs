@@ -15,7 +15,6 @@ use crate::lookup::EntryLookup;
 use crate::name::{CacheName, EntryKey, EntryTags};
 use crate::put::{Put, PutResult};
 use crate::registry::Registry;
-use crate::scope::InvalidationScope;
 use crate::store::{self, EntryListing, ListedEntry};
 
 /// All caches of the process.
@@ -148,26 +147,6 @@ impl AppCaches {
         let sum = cache.checked(sum.await)?;
         cache.counters.add(AppCacheEvent::Stored, u64::from(sum.is_some()));
         Ok(sum)
-    }
-
-    /// Removes everything that a scope covers and returns how many entries that were. Loads of it that are under way are
-    /// not stored.
-    ///
-    /// # Errors
-    /// The store failed.
-    pub async fn invalidate(&self, cache: &CacheName, scope: InvalidationScope) -> Result<u64, AppCacheError> {
-        // A cache that is not there is made, so that a load under way is fenced.
-        let cache = self.registry.open_cache(cache).await?;
-        let name = cache.name.clone();
-        let is_all = scope == InvalidationScope::All;
-        let removed = self.registry.write(&cache, move |change| store::invalidate(change, &name, &scope)).await;
-        let removed = cache.checked(removed)?;
-        cache.counters.add(AppCacheEvent::Removed, removed);
-        self.registry.waits.wake_all();
-        if is_all {
-            self.registry.sweep_due.notify_one();
-        }
-        Ok(removed)
     }
 
     /// Number of the last write of all caches.

@@ -29,6 +29,8 @@ pub(crate) struct Registry {
     pub(crate) waits: LeaseWaits,
     /// Wakes the sweeper.
     pub(crate) sweep_due: Notify,
+    /// Numbers of removals that calls continue.
+    pub(crate) removals: Mutex<Vec<u64>>,
     /// Wakes the flusher.
     pub(crate) flush_due: Notify,
     settings: AppCachesSettings,
@@ -61,6 +63,7 @@ impl Registry {
         Self {
             waits: LeaseWaits::default(),
             sweep_due: Notify::new(),
+            removals: Mutex::default(),
             flush_due: Notify::new(),
             settings,
             folder: data_dir.to_owned(),

@@ -26,6 +26,8 @@ impl AppCaches {
         tasks.spawn(sweep(Arc::clone(&self.registry), stop.clone()));
         if self.registry.has_store() || !self.registry.all().is_empty() {
             self.registry.store().await?;
+            // What the last process was removing when it ended.
+            self.registry.sweep_due.notify_one();
         }
         Ok(())
     }
@@ -71,12 +73,16 @@ async fn sweep(registry: Arc<Registry>, stop: CancellationToken) {
     }
 }
 
-async fn sweep_once(registry: &Registry) -> Result<bool, AppCacheError> {
+pub(crate) async fn sweep_once(registry: &Registry) -> Result<bool, AppCacheError> {
     let Some(store) = registry.opened() else { return Ok(false) };
     let (sender, result) = tokio::sync::oneshot::channel();
-    let job = WriteJob::new(store::sweep, move |result| {
-        let _ = sender.send(result); // The sweeper may have ended.
-    });
+    let removals = registry.removals.lock().clone();
+    let job = WriteJob::new(
+        move |change| store::sweep(change, &removals),
+        move |result| {
+            let _ = sender.send(result); // The sweeper may have ended.
+        },
+    );
     store.writer.queue(job)?;
     received(result).await
 }

@@ -7,6 +7,7 @@ use greenroom_config::{AppCacheSettings, EvictionPolicy};
 use rusqlite::{OptionalExtension, params};
 
 use super::entries::{delete_row, remove_row};
+use super::removals::{continue_removal, oldest_removal};
 use super::transaction::WriteTransaction;
 use super::{from_sql, to_sql};
 use crate::entry::ENTRY_OVERHEAD_BYTES;
@@ -64,9 +65,9 @@ pub(crate) fn drop_cache(change: &mut WriteTransaction<'_>, cache: &CacheName) -
 }
 
 /// Removes dead entries, rows of emptied caches and old leases, [`ROWS_PER_SWEEP`] of each at most. Returns whether there
-/// are more.
-pub(crate) fn sweep(change: &mut WriteTransaction<'_>) -> Result<bool, AppCacheError> {
-    let is_more = sweep_dead(change)? | sweep_dropped(change)?;
+/// are more. `removals` are those that others continue.
+pub(crate) fn sweep(change: &mut WriteTransaction<'_>, removals: &[u64]) -> Result<bool, AppCacheError> {
+    let is_more = sweep_dead(change)? | sweep_dropped(change)? | sweep_removals(change, removals)?;
     let (now_ms, max_ms) = (change.now_ms, u64::try_from(MAX_LEASE.as_millis()).unwrap_or(u64::MAX));
     // A holder that is late may still store, if nobody took over.
     change
@@ -98,8 +99,14 @@ fn sweep_dead(change: &mut WriteTransaction<'_>) -> Result<bool, AppCacheError> 
     Ok(dead.len() as u64 == from_sql(ROWS_PER_SWEEP))
 }
 
+fn sweep_removals(change: &mut WriteTransaction<'_>, except: &[u64]) -> Result<bool, AppCacheError> {
+    let Some(oldest) = oldest_removal(change, except)? else { return Ok(false) };
+    continue_removal(change, oldest)?;
+    Ok(true)
+}
+
 /// Name of the cache that has this id now.
-fn name_of(change: &mut WriteTransaction<'_>, id: i64) -> Result<Option<CacheName>, AppCacheError> {
+pub(super) fn name_of(change: &mut WriteTransaction<'_>, id: i64) -> Result<Option<CacheName>, AppCacheError> {
     let mut find = change.db.prepare_cached("SELECT name FROM cache WHERE id = ?1")?;
     let name: Option<String> = find.query_row([id], |row| row.get(0)).optional()?;
     let Some(name) = name.as_deref().and_then(CacheName::parse) else { return Ok(None) };
@@ -111,7 +118,7 @@ fn sweep_dropped(change: &WriteTransaction<'_>) -> Result<bool, AppCacheError> {
     let mut dropped = change.db.prepare_cached("SELECT cache FROM dropped LIMIT 1")?;
     let Some(id) = dropped.query_row([], |row| row.get::<_, i64>(0)).optional()? else { return Ok(false) };
     let mut left = ROWS_PER_SWEEP;
-    for table in ["marker", "lease"] {
+    for table in ["marker", "lease", "removal"] {
         change.db.prepare_cached(&format!("DELETE FROM {table} WHERE cache = ?1"))?.execute([id])?;
     }
     let mut rows = change.db.prepare_cached("SELECT id FROM entry WHERE cache = ?1 LIMIT ?2")?;

@@ -145,7 +145,8 @@ async fn an_emptied_cache_leaves_no_rows_once_it_is_swept() {
     };
     stage.caches.batch(&cache("c"), operations(0)).await.expect("it works");
     stage.caches.batch(&cache("c"), operations(600)).await.expect("it works");
-    assert_eq!(stage.caches.invalidate(&cache("c"), InvalidationScope::All).await, Ok(1200));
+    let done = stage.caches.invalidate(&cache("c"), InvalidationScope::All).await;
+    assert_eq!(done.map(|done| done.removed), Ok(1200));
     assert_eq!(stage.caches.report(&cache("c")).expect("there").entries, 0);
     let rows = || {
         let db = rusqlite::Connection::open(folder.path().join("apps.db")).expect("it opens");
