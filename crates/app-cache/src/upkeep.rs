@@ -7,9 +7,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::app_caches::AppCaches;
+use crate::counters::AppCacheEvent;
 use crate::error::AppCacheError;
 use crate::registry::Registry;
-use crate::store::{self, WriteJob, received};
+use crate::store::{self, WriteJob, WriteTransaction, received};
 
 /// Time that deferred puts are collected before they are written.
 const FLUSH_AFTER: Duration = Duration::from_millis(20);
@@ -77,12 +78,19 @@ pub(crate) async fn sweep_once(registry: &Registry) -> Result<bool, AppCacheErro
     let Some(store) = registry.opened() else { return Ok(false) };
     let (sender, result) = tokio::sync::oneshot::channel();
     let removals = registry.removals.lock().clone();
-    let job = WriteJob::new(
-        move |change| store::sweep(change, &removals),
-        move |result| {
-            let _ = sender.send(result); // The sweeper may have ended.
-        },
-    );
+    let over: Vec<_> = registry.all().into_iter().filter(|cache| cache.is_over()).collect();
+    let run = move |change: &mut WriteTransaction<'_>| {
+        let mut is_more = store::sweep(change, &removals)?;
+        for cache in &over {
+            let evicted = store::evict(change, &cache.name, &cache.settings)?;
+            cache.counters.add(AppCacheEvent::Evicted, evicted);
+            is_more |= evicted > 0;
+        }
+        Ok(is_more)
+    };
+    let job = WriteJob::new(run, move |result| {
+        let _ = sender.send(result); // The sweeper may have ended.
+    });
     store.writer.queue(job)?;
     received(result).await
 }

@@ -6,12 +6,12 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::invalidations::{fence_since, mark};
 use super::removals::{Removals, is_covered};
-use super::transaction::WriteTransaction;
+use super::transaction::{CacheSize, WriteTransaction};
 use super::{from_sql, leases, sweeps, to_sql};
 use crate::entry::{ENTRY_OVERHEAD_BYTES, EntryState, EntryTier, NewEntry, StoredEntry, evaluate_deadlines};
 use crate::error::AppCacheError;
 use crate::name::{CacheName, EntryKey, EntryTags};
-use crate::put::{CacheFill, Put, PutDecision, PutInput, PutResult, ReplacedEntry, decide_put};
+use crate::put::{CacheFill, Put, PutCondition, PutDecision, PutInput, PutResult, ReplacedEntry, decide_put};
 use crate::scope::InvalidationScope;
 
 /// Media type of a number that `incr` made.
@@ -124,14 +124,7 @@ pub(crate) fn put(
         is_fenced,
         weight,
     };
-    let fill = CacheFill {
-        entries: row.size.entries,
-        bytes: row.size.bytes,
-        max_entries: settings.max_entries,
-        max_bytes: settings.max_bytes,
-        evicts: settings.eviction == EvictionPolicy::LeastRecentlyStored,
-    };
-    let decision = decide_put(&input, &fill);
+    let decision = decide_put(&input, &fill_of(row.size, settings));
     if holds_lease == Some(true) && decision != PutDecision::ConditionFailed {
         leases::end(change, row.id, key)?;
     }
@@ -148,6 +141,16 @@ pub(crate) fn put(
     let sequence = insert(change, cache, key, &put.entry)?;
     let evicted = sweeps::evict(change, cache, settings)?;
     Ok((PutResult::Stored(sequence), evicted))
+}
+
+fn fill_of(size: CacheSize, settings: &AppCacheSettings) -> CacheFill {
+    CacheFill {
+        entries: size.entries,
+        bytes: size.bytes,
+        max_entries: settings.max_entries,
+        max_bytes: settings.max_bytes,
+        evicts: settings.eviction == EvictionPolicy::LeastRecentlyStored,
+    }
 }
 
 fn insert(
@@ -290,24 +293,25 @@ pub(crate) fn retag(
     Ok(true)
 }
 
-/// Adds to a stored integer, which begins at `default`. Returns the sum, or `None` without an entry and a default.
+/// Adds to a stored integer, which begins at `default`. Returns the sum, or `None` without an entry and a default, and how
+/// many entries were evicted for it.
 pub(crate) fn add_integer(
     change: &mut WriteTransaction<'_>,
-    cache: &CacheName,
+    (cache, settings): (&CacheName, &AppCacheSettings),
     key: &EntryKey,
     (delta, default): (i64, Option<i64>),
     deadlines: (Option<u64>, Option<u64>),
-) -> Result<Option<i64>, AppCacheError> {
-    let id = change.cache(cache)?.id;
+) -> Result<(Option<i64>, u64), AppCacheError> {
+    let row = *change.cache(cache)?;
     let key = key.as_str();
-    let fresh = find(change, id, key)?.filter(|found| found.entry.state(change.now_ms) == EntryState::Fresh);
+    let fresh = find(change, row.id, key)?.filter(|found| found.entry.state(change.now_ms) == EntryState::Fresh);
     let (base, entry) = match (fresh, default) {
         (Some(found), _) => {
             let text = std::str::from_utf8(&found.entry.value).ok();
             let number = text.and_then(|text| text.parse().ok()).ok_or(AppCacheError::NotAnInteger)?;
             (number, found.entry)
         }
-        (None, None) => return Ok(None),
+        (None, None) => return Ok((None, 0)),
         (None, Some(default)) => {
             let (expires_ms, dies_ms) = deadlines;
             let media_type = INTEGER_MEDIA_TYPE.to_owned();
@@ -316,7 +320,16 @@ pub(crate) fn add_integer(
         }
     };
     let sum = base.checked_add(delta).ok_or(AppCacheError::Overflow)?;
+    let entry = NewEntry { value: sum.to_string().into_bytes(), ..entry };
+    let replaced = place(change, row.id, key)?.map(|found| found.replaced);
+    let (condition, weight) = (PutCondition::Always, entry.weight(key));
+    let input = PutInput { replaced, condition, begun: None, holds_lease: None, is_fenced: false, weight };
+    match decide_put(&input, &fill_of(row.size, settings)) {
+        PutDecision::TooLarge => return Err(AppCacheError::ValueTooLong),
+        PutDecision::Full => return Err(AppCacheError::Full),
+        PutDecision::Store | PutDecision::ConditionFailed | PutDecision::Fenced => {}
+    }
     remove_key(change, cache, key)?;
-    insert(change, cache, key, &NewEntry { value: sum.to_string().into_bytes(), ..entry })?;
-    Ok(Some(sum))
+    insert(change, cache, key, &entry)?;
+    Ok((Some(sum), sweeps::evict(change, cache, settings)?))
 }

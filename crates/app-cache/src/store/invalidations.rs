@@ -11,7 +11,7 @@ use crate::scope::InvalidationScope;
 
 /// Invalidations of one cache that are remembered for loads under way. A load that began before the oldest of them is
 /// fenced.
-pub(super) const MAX_MARKERS: u64 = 10_000;
+pub(super) const MAX_MARKERS: u64 = if cfg!(test) { 300 } else { 10_000 };
 /// Markers are counted and pruned by the first one of so many numbers.
 const PRUNED_EVERY: u64 = 256;
 

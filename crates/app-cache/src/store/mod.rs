@@ -31,7 +31,7 @@ pub(crate) use readers::{EntryListing, Readers, caches};
 #[cfg(test)]
 pub(crate) use removals::{MAX_REMOVALS, ROWS_PER_REMOVAL};
 pub(crate) use removals::{RemovalStep, continue_removal};
-pub(crate) use sweeps::{drop_cache, sweep};
+pub(crate) use sweeps::{drop_cache, evict, sweep};
 pub(crate) use transaction::{CacheSize, WriteTransaction};
 pub(crate) use writer::{WriteJob, Writer, received};
 

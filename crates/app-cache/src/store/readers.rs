@@ -81,13 +81,27 @@ impl Readers {
         tokio::task::spawn_blocking(work).await.unwrap_or(Err(AppCacheError::ShuttingDown))
     }
 
-    /// The entries of these keys, expired or not.
+    /// The entries of these keys, expired or not. Once their values have so many bytes, further keys are not read; the first
+    /// one always is.
     pub(crate) async fn find(
         &self,
         cache: CacheName,
         keys: Vec<EntryKey>,
+        max_bytes: u64,
     ) -> Result<Vec<Option<StoredEntry>>, AppCacheError> {
-        self.read(move |db| keys.iter().map(|key| find(db, &cache, key.as_str())).collect()).await
+        let read = move |db: &Connection| {
+            let (mut found, mut bytes) = (Vec::with_capacity(keys.len()), 0);
+            for key in &keys {
+                if bytes >= max_bytes && !found.is_empty() {
+                    break;
+                }
+                let entry = find(db, &cache, key.as_str())?;
+                bytes += entry.as_ref().map_or(0, |entry| entry.entry.value.len() as u64);
+                found.push(entry);
+            }
+            Ok(found)
+        };
+        self.read(read).await
     }
 
     /// Whether a load that began at a number is fenced.

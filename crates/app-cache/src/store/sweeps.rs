@@ -17,12 +17,14 @@ use crate::name::CacheName;
 
 /// Max rows that one sweep removes.
 const ROWS_PER_SWEEP: i64 = 500;
-/// Max rows that one put evicts.
+/// Max rows that one put evicts; the sweeper evicts the others.
 const ROWS_PER_EVICTION: i64 = 100;
+/// Max rows that one put evicts from a cache that is a tenth over its limit.
+const ROWS_PER_URGENT_EVICTION: i64 = 2000;
 
-/// Removes the entries stored longest ago until a cache is within its limits, [`ROWS_PER_EVICTION`] at most. Returns how
-/// many.
-pub(super) fn evict(
+/// Removes the entries stored longest ago until a cache is within its limits, but only so many in one transaction. Returns
+/// how many.
+pub(crate) fn evict(
     change: &mut WriteTransaction<'_>,
     cache: &CacheName,
     settings: &AppCacheSettings,
@@ -36,12 +38,13 @@ pub(super) fn evict(
     if excess_bytes == 0 && excess_entries == 0 {
         return Ok(0);
     }
+    let is_urgent = excess_bytes > settings.max_bytes / 10 || excess_entries > settings.max_entries / 10;
+    let rows = if is_urgent { ROWS_PER_URGENT_EVICTION } else { ROWS_PER_EVICTION };
     let oldest = {
         let sql = "SELECT id, length(key) + length(value) FROM entry WHERE cache = ?1 ORDER BY id LIMIT ?2";
         let mut oldest = change.db.prepare_cached(sql)?;
         let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, from_sql(row.get(1)?) + ENTRY_OVERHEAD_BYTES));
-        let oldest: Vec<(i64, u64)> =
-            oldest.query_map(params![row.id, ROWS_PER_EVICTION], read)?.collect::<Result<_, _>>()?;
+        let oldest: Vec<(i64, u64)> = oldest.query_map(params![row.id, rows], read)?.collect::<Result<_, _>>()?;
         oldest
     };
     let mut evicted = 0;
