@@ -228,3 +228,20 @@ def test_a_closed_cache_opens_again_when_it_is_used(cache):
     with cache:
         cache.set("key", 1)
     assert cache.get("key") == 1
+
+
+def test_a_disk_that_fills_within_a_transaction_undoes_it_and_raises_nothing(make):
+    cache = make()
+    cache.set("before", 1)
+    with cache.transact():
+        assert cache.set("a", 1)
+        connection = cache._backend._database.connection(writes=True)
+        pages = connection.execute("PRAGMA page_count").fetchone()[0]
+        connection.execute(f"PRAGMA max_page_count = {pages}")
+        for number in range(100):
+            cache.set(number, "x" * 10_000)
+        assert not cache.set("b", 1), "after a failure every write of the block fails"
+    connection.execute("PRAGMA max_page_count = 1000000")
+    assert (cache.get("before"), cache.get("a"), cache.get("b")) == (1, None, None)
+    assert cache.stats().counts["failed_full"] > 0
+    assert cache.set("after", 1) and cache.get("after") == 1

@@ -4,7 +4,8 @@ import threading
 
 import pytest
 
-from greenroom import Status
+from greenroom import Cache, Status
+from greenroom.backend import Entry, Put, PutResult
 
 CALLERS = 50
 
@@ -279,3 +280,34 @@ def test_long_arguments_make_keys_of_bounded_length(cache):
 
     assert length("x" * 100_000) == 100_000 and length("x" * 100_001) == 100_001
     assert all(len(key) < 300 for key in cache) and len(cache) == 2
+
+
+@pytest.mark.parametrize("ask", ["get_or_load", "lease"])
+def test_a_fresh_value_that_cannot_be_decoded_is_loaded_anew(cache, ask):
+    """As one of a newer client is: it is a miss for every lookup, and fresh for every lease."""
+    put = Put(cache._storage.key("k"), Entry(99, b"?", None, None, (), ""))
+    assert cache._backend.put([put], 0) == [PutResult.STORED]
+    assert cache.get("k") is None
+    if ask == "get_or_load":
+        assert cache.get_or_load("k", lambda: 1) == 1
+    else:
+        with cache.lease("k") as lease:
+            assert lease.held and lease.set(1)
+    assert cache.get("k") == 1
+
+
+def test_a_load_that_is_slower_than_its_lease_is_repeated_by_one_caller_and_not_by_all(tmp_path):
+    cache = Cache(tmp_path / "slow")
+    loads, second = [], threading.Event()
+
+    def load():
+        loads.append(1)
+        if len(loads) > 1:
+            second.set()
+            return "second"
+        assert second.wait(30)
+        return "first"
+
+    results = crowd(lambda: cache.get_or_load("k", load, lease_s=0.2))
+    assert set(results) <= {"first", "second"} and len(loads) == 2
+    cache.close()

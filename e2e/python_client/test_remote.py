@@ -450,3 +450,47 @@ def test_ten_thousand_caches_are_made_and_the_next_one_is_refused(daemon):
     assert len(labels) == 101
     assert session.delete(f"{daemon.url}/api/v1/caches/{names[7]}", timeout=10).json() == {"removed": 1}
     assert session.put(f"{daemon.url}/api/v1/caches/one-more/entries/k", data=b"", timeout=10).status_code == 204
+
+
+@pytest.mark.parametrize(
+    ("media_type", "body", "value"),
+    [
+        ("application/json", '{"title": "Amélie"}\n', {"title": "Amélie"}),
+        ("Application/JSON; charset=utf-8", "[1]", [1]),
+        ("text/plain", "ü", "ü"),
+        ("text/plain; charset=latin-1", "ü", "ü".encode()),
+        ("application/json", "{", None),
+    ],
+)
+def test_a_value_of_another_program_is_found_as_it_wrote_it_or_loaded_anew(daemon, cache, media_type, body, value):
+    headers = {"Authorization": f"Bearer {daemon.token}", "Content-Type": media_type}
+    url = f"{daemon.url}/api/v1/caches/worker/entries/film"
+    assert requests.put(url, body.encode(), headers=headers, timeout=10).status_code == 204
+    assert cache.get("film") == value
+    assert cache.get_or_load("film", lambda: "loaded") == ("loaded" if value is None else value)
+
+
+def test_values_of_any_size_that_fits_are_written_together_and_read_together(cache):
+    large = {f"large {number}": bytes(13 << 20) for number in range(2)}
+    values = {"first": b"1", **large, "last": b"2"}
+    deferred = cache.deferred()
+    for key, value in values.items():
+        deferred.set(key, value)
+    assert deferred.drain() == Drained(4, 0, 0)
+    assert cache.get_many(list(values)) == values
+
+
+def test_a_caller_that_waits_for_a_load_is_woken_and_does_not_ask_again_and_again(daemon, cache):
+    other = daemon.cache()
+    with other.lease("k") as lease:
+        waiting = threading.Thread(target=lambda: cache.get_or_load("k", lambda: "not loaded"))
+        waited = lambda: requests.get(
+            f"{daemon.url}/api/v1/caches/worker", headers={"Authorization": f"Bearer {daemon.token}"}, timeout=10
+        ).json()["counts"]["waited"]
+        before = waited()
+        waiting.start()
+        until(lambda: waited() > before, "it waits")
+        assert lease.set("loaded")
+    waiting.join(30)
+    assert cache.get("k") == "loaded" and waited() == before + 1
+    other.close()

@@ -59,6 +59,8 @@ NOTHING = {
 class FailingBackend:
     """A backend of which everything fails."""
 
+    lease_wait_s = 0.0
+
     def __init__(self, reason=FailureReason.IO):
         self.reason = reason
 

@@ -9,7 +9,7 @@ use data_encoding::BASE64;
 use greenroom_app_cache::batch::{BatchOperation, BatchResult, MAX_BATCH_OPERATIONS};
 use greenroom_app_cache::entry::{EntryState, FreshTime, MAX_MEDIA_TYPE_BYTES, NewEntry, StoredEntry};
 use greenroom_app_cache::put::{Put, PutCondition, PutResult};
-use greenroom_app_cache::{AppCaches, CacheName, EntryKey};
+use greenroom_app_cache::{AppCacheError, AppCaches, CacheName, EntryKey};
 use http::HeaderMap;
 use http::header::HeaderValue;
 use serde::{Deserialize, Serialize};
@@ -28,7 +28,7 @@ const MAX_BATCH_BYTES: usize = 16 * 1024 * 1024;
 #[serde(deny_unknown_fields)]
 #[schema(as = AppCacheBatch)]
 pub(crate) struct BatchRequest {
-    /// At most 1000. All lookups see what was there before the batch.
+    /// At most 1000. All lookups see what was there before the batch; after values of 16 MiB the others are `later`.
     operations: Vec<BatchItem>,
     /// Answer before the puts are on disk. The batch must consist of plain puts.
     #[serde(default)]
@@ -103,6 +103,8 @@ pub(crate) enum OperationState {
     Stored,
     /// Will be stored.
     Deferred,
+    /// Not read, because the values before it fill the response: ask again.
+    Later,
     /// Removed.
     Deleted,
     /// There was a fresh entry.
@@ -203,12 +205,15 @@ async fn defer(
                 if entry.value.len() as u64 > caches.max_value_bytes(cache) {
                     OperationState::TooLong
                 } else {
-                    match caches.put_later(cache, key, entry).await? {
-                        Some(barrier) => {
+                    match caches.put_later(cache, key, entry).await {
+                        Ok(Some(barrier)) => {
                             last = Some(barrier);
                             OperationState::Deferred
                         }
-                        None => OperationState::Stored,
+                        Ok(None) => OperationState::Stored,
+                        Err(AppCacheError::Full) => OperationState::Full,
+                        Err(AppCacheError::ValueTooLong) => OperationState::TooLong,
+                        Err(error) => return Err(error.into()),
                     }
                 }
             }
@@ -266,6 +271,7 @@ impl BatchItemResult {
         Self::plain(match result {
             BatchResult::Got(Some(found)) => return Self::found(*found, now_ms),
             BatchResult::Got(None) | BatchResult::Deleted(false) => OperationState::Miss,
+            BatchResult::NotRead => OperationState::Later,
             BatchResult::Deleted(true) => OperationState::Deleted,
             BatchResult::Put(PutResult::Stored(_)) => OperationState::Stored,
             BatchResult::Put(PutResult::ConditionFailed) => OperationState::Present,

@@ -33,6 +33,8 @@ pub(crate) struct InvalidationRequest {
 pub(crate) struct InvalidatedResponse {
     /// Entries removed.
     removed: u64,
+    /// `false`: there are so many that the others are removed in the background. None of them is found any more.
+    finished: bool,
 }
 
 /// The barrier to wait for.
@@ -84,7 +86,8 @@ pub(crate) async fn invalidate(
         InvalidationRequest { key: None, prefix: None, tag: None, all: Some(true) } => InvalidationScope::All,
         _ => return Err(SCOPE_REQUIRED.into()),
     };
-    Ok(Json(InvalidatedResponse { removed: caches.invalidate(&cache, scope).await? }))
+    let done = caches.invalidate(&cache, scope).await?;
+    Ok(Json(InvalidatedResponse { removed: done.removed, finished: done.is_finished }))
 }
 
 /// Waits until deferred puts are on disk.

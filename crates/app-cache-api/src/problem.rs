@@ -169,6 +169,7 @@ fn problem_of(error: AppCacheError) -> ProblemText {
             "Too many caches",
             "There are apps.max_caches caches already. Remove some with greenroom cache remove, or raise the limit.",
         ),
+        AppCacheError::Full => return CACHE_FULL,
         AppCacheError::ValueTooLong => return VALUE_TOO_LONG,
         AppCacheError::NotAnInteger => (
             StatusCode::CONFLICT,

@@ -69,6 +69,13 @@ impl AppCache {
         self.bytes.store(size.bytes, Ordering::Relaxed);
     }
 
+    /// Whether it has more than it may and evicts.
+    pub(crate) fn is_over(&self) -> bool {
+        self.settings.eviction == EvictionPolicy::LeastRecentlyStored
+            && (self.entries.load(Ordering::Relaxed) > self.settings.max_entries
+                || self.bytes.load(Ordering::Relaxed) > self.settings.max_bytes)
+    }
+
     pub(crate) fn report(&self) -> AppCacheReport {
         let millis = |duration: std::time::Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         AppCacheReport {

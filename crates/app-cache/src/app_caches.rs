@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use greenroom_cache::Clock;
-use greenroom_config::AppCachesSettings;
+use greenroom_config::{AppCachesSettings, EvictionPolicy};
 
 use crate::app_cache::AppCacheReport;
 use crate::counters::AppCacheEvent;
@@ -15,7 +15,6 @@ use crate::lookup::EntryLookup;
 use crate::name::{CacheName, EntryKey, EntryTags};
 use crate::put::{Put, PutResult};
 use crate::registry::Registry;
-use crate::scope::InvalidationScope;
 use crate::store::{self, EntryListing, ListedEntry};
 
 /// All caches of the process.
@@ -65,10 +64,10 @@ impl AppCaches {
     }
 
     /// Accepts an unconditional put that is stored later, and returns the barrier to wait for with [`Self::flush`];
-    /// without room for it, it is stored at once, and `None` is returned.
+    /// without room for it, or in a cache that evicts nothing, it is stored at once, and `None` is returned.
     ///
     /// # Errors
-    /// As [`Self::put`].
+    /// As [`Self::put`], or the cache refused it.
     pub async fn put_later(
         &self,
         cache: &CacheName,
@@ -77,14 +76,22 @@ impl AppCaches {
     ) -> Result<Option<String>, AppCacheError> {
         let own = self.registry.open_cache(cache).await?;
         own.check_length(&entry)?;
-        match self.registry.defer(&own, key.clone(), entry) {
-            Ok(ticket) => Ok(Some(self.registry.barrier(ticket))),
-            Err(entry) => {
-                let entry = *entry;
-                let put = Put { key, entry, condition: crate::put::PutCondition::Always, begun: None, lease: None };
-                self.put(cache, put).await?;
-                Ok(None)
+        // A cache that refuses what is too much can say so only once it was asked.
+        let may_refuse =
+            own.settings.eviction == EvictionPolicy::Off || entry.weight(key.as_str()) > own.settings.max_bytes;
+        let entry = if may_refuse {
+            entry
+        } else {
+            match self.registry.defer(&own, key.clone(), entry) {
+                Ok(ticket) => return Ok(Some(self.registry.barrier(ticket))),
+                Err(entry) => *entry,
             }
+        };
+        let put = Put { key, entry, condition: crate::put::PutCondition::Always, begun: None, lease: None };
+        match self.put(cache, put).await? {
+            PutResult::Full => Err(AppCacheError::Full),
+            PutResult::TooLarge => Err(AppCacheError::ValueTooLong),
+            PutResult::Stored(_) | PutResult::ConditionFailed | PutResult::Fenced => Ok(None),
         }
     }
 
@@ -134,7 +141,7 @@ impl AppCaches {
     /// default.
     ///
     /// # Errors
-    /// The store failed, the entry is no integer, or the sum is too large: nothing changed.
+    /// The store failed, the entry is no integer, the sum is too large, or the cache is full: nothing changed.
     pub async fn add_integer(
         &self,
         cache: &CacheName,
@@ -143,31 +150,14 @@ impl AppCaches {
         deadlines: (Option<u64>, Option<u64>),
     ) -> Result<Option<i64>, AppCacheError> {
         let cache = self.registry.open_cache(cache).await?;
-        let name = cache.name.clone();
-        let sum = self.registry.write(&cache, move |change| store::add_integer(change, &name, &key, terms, deadlines));
-        let sum = cache.checked(sum.await)?;
+        let (name, settings) = (cache.name.clone(), Arc::clone(&cache.settings));
+        let sum = self
+            .registry
+            .write(&cache, move |change| store::add_integer(change, (&name, &settings), &key, terms, deadlines));
+        let (sum, evicted) = cache.checked(sum.await)?;
+        cache.counters.add(AppCacheEvent::Evicted, evicted);
         cache.counters.add(AppCacheEvent::Stored, u64::from(sum.is_some()));
         Ok(sum)
-    }
-
-    /// Removes everything that a scope covers and returns how many entries that were. Loads of it that are under way are
-    /// not stored.
-    ///
-    /// # Errors
-    /// The store failed.
-    pub async fn invalidate(&self, cache: &CacheName, scope: InvalidationScope) -> Result<u64, AppCacheError> {
-        // A cache that is not there is made, so that a load under way is fenced.
-        let cache = self.registry.open_cache(cache).await?;
-        let name = cache.name.clone();
-        let is_all = scope == InvalidationScope::All;
-        let removed = self.registry.write(&cache, move |change| store::invalidate(change, &name, &scope)).await;
-        let removed = cache.checked(removed)?;
-        cache.counters.add(AppCacheEvent::Removed, removed);
-        self.registry.waits.wake_all();
-        if is_all {
-            self.registry.sweep_due.notify_one();
-        }
-        Ok(removed)
     }
 
     /// Number of the last write of all caches.
@@ -227,7 +217,6 @@ impl AppCaches {
         let Some(cache) = self.registry.existing(cache).await? else { return Ok(None) };
         let name = cache.name.clone();
         let removed = self.registry.write(&cache, move |change| store::drop_cache(change, &name)).await?;
-        self.registry.forget(&cache.name);
         self.registry.waits.wake_all();
         self.registry.sweep_due.notify_one();
         Ok(Some(removed))

@@ -23,6 +23,8 @@ pub enum BatchOperation {
 pub enum BatchResult {
     /// The entry, fresh or stale, if there is one.
     Got(Option<Box<StoredEntry>>),
+    /// Not read, because the values of the keys before it are as many bytes as one call reads.
+    NotRead,
     /// Result of a put.
     Put(PutResult),
     /// The value is longer than the cache allows.

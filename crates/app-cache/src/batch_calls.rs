@@ -46,7 +46,7 @@ impl AppCaches {
         let now_ms = self.registry.clock.now_ms();
         let results = operations.iter().map(|operation| match operation {
             BatchOperation::Get(_) => {
-                let found = found.next().flatten();
+                let Some(found) = found.next() else { return BatchResult::NotRead };
                 let lookup = EntryLookup::of(found, None, now_ms);
                 cache.count_lookup(&lookup);
                 BatchResult::Got(lookup.into_entry().map(Box::new))
@@ -62,6 +62,14 @@ impl AppCaches {
         operations: Vec<BatchOperation>,
     ) -> Result<Vec<BatchResult>, AppCacheError> {
         let (settings, name) = (Arc::clone(&cache.settings), cache.name.clone());
+        let changed: Vec<EntryKey> = operations
+            .iter()
+            .filter_map(|operation| match operation {
+                BatchOperation::Get(_) => None,
+                BatchOperation::Put(put) => Some(put.key.clone()),
+                BatchOperation::Delete(key) => Some(key.clone()),
+            })
+            .collect();
         let written = self.registry.write(cache, move |change| {
             let mut results = Vec::new();
             let mut evicted = 0;
@@ -88,10 +96,10 @@ impl AppCaches {
                 BatchResult::Put(result) => cache.count_put(*result, 0),
                 BatchResult::ValueTooLong => cache.counters.count(AppCacheEvent::Refused),
                 BatchResult::Deleted(true) => cache.counters.count(AppCacheEvent::Removed),
-                BatchResult::Got(_) | BatchResult::Deleted(false) => {}
+                BatchResult::Got(_) | BatchResult::NotRead | BatchResult::Deleted(false) => {}
             }
         }
-        self.registry.waits.wake_all();
+        changed.iter().for_each(|key| self.registry.waits.wake(&cache.name, key));
         Ok(results)
     }
 }

@@ -15,6 +15,8 @@ pub enum AppCacheError {
     Busy,
     /// There are as many caches as may be.
     TooManyCaches,
+    /// The cache is full, and evicts nothing or not fast enough.
+    Full,
     /// The value is longer than the cache allows.
     ValueTooLong,
     /// The entry to be added to holds no integer.
@@ -27,12 +29,13 @@ pub enum AppCacheError {
 
 impl AppCacheError {
     /// All failures.
-    pub const EVERY: [Self; 9] = [
+    pub const EVERY: [Self; 10] = [
         Self::Unavailable,
         Self::DiskFull,
         Self::Damaged,
         Self::Busy,
         Self::TooManyCaches,
+        Self::Full,
         Self::ValueTooLong,
         Self::NotAnInteger,
         Self::Overflow,
@@ -47,6 +50,7 @@ impl AppCacheError {
             Self::Damaged => "store-damaged",
             Self::Busy => "store-busy",
             Self::TooManyCaches => "too-many-caches",
+            Self::Full => "cache-full",
             Self::ValueTooLong => "value-too-long",
             Self::NotAnInteger => "not-an-integer",
             Self::Overflow => "overflow",

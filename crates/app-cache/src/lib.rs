@@ -2,7 +2,7 @@
 //!
 //! | module | content |
 //! |---|---|
-//! | [`app_caches`] | all caches: what may be asked of them; `batch_calls`, `lease_calls`: the calls of batches and leases; `upkeep`: the work beside the calls |
+//! | [`app_caches`] | all caches: what may be asked of them; `batch_calls`, `lease_calls`, `invalidation_calls`: the calls of batches, leases and invalidations; `upkeep`: the work beside the calls |
 //! | [`app_cache`], [`counters`] | one cache: its settings, size and counts |
 //! | [`entry`], [`lookup`], [`put`], [`lease`], [`scope`], [`batch`], [`name`] | what is stored and asked, with the decisions as pure functions |
 //! | `registry`, `deferred`, `lease_waits` | the caches by name; puts that are stored later; callers that wait for a lease |
@@ -24,6 +24,7 @@ pub mod counters;
 mod deferred;
 pub mod entry;
 pub mod error;
+mod invalidation_calls;
 pub mod lease;
 mod lease_calls;
 mod lease_waits;
@@ -38,6 +39,7 @@ mod upkeep;
 pub use app_cache::AppCacheReport;
 pub use app_caches::AppCaches;
 pub use error::AppCacheError;
+pub use invalidation_calls::Invalidation;
 pub use lease_calls::MAX_LEASE_WAIT;
 pub use name::{CacheName, EntryKey, EntryTags};
 pub use store::ListedEntry;

@@ -111,7 +111,10 @@ pub(crate) fn decide_put(input: &PutInput, fill: &CacheFill) -> PutDecision {
     let freed = input.replaced.map_or((0, 0), |replaced| (1, replaced.weight));
     let (entries, bytes) = (fill.entries.saturating_sub(freed.0), fill.bytes.saturating_sub(freed.1));
     let is_full = entries >= fill.max_entries || bytes.saturating_add(input.weight) > fill.max_bytes;
-    if is_full && !fill.evicts { PutDecision::Full } else { PutDecision::Store }
+    // Evicting goes on after the put, but a cache may not outgrow it.
+    let is_twice_full = entries >= fill.max_entries.saturating_mul(2)
+        || bytes.saturating_add(input.weight) > fill.max_bytes.saturating_mul(2);
+    if is_twice_full || is_full && !fill.evicts { PutDecision::Full } else { PutDecision::Store }
 }
 
 #[cfg(test)]
@@ -165,6 +168,8 @@ mod tests {
         assert_eq!(decide_put(&INPUT, &full), PutDecision::Full);
         assert_eq!(decide_put(&INPUT, &CacheFill { evicts: true, ..full }), PutDecision::Store);
         assert_eq!(decide_put(&PutInput { replaced: Some(FRESH), ..INPUT }, &full), PutDecision::Store, "in its place");
+        let twice = CacheFill { bytes: 1900, evicts: true, ..full };
+        assert_eq!(decide_put(&INPUT, &twice), PutDecision::Full, "evicting did not keep up");
         assert_eq!(decide_put(&PutInput { weight: 1001, ..INPUT }, &FILL), PutDecision::TooLarge);
     }
 }

@@ -20,6 +20,9 @@ use crate::name::{CacheName, EntryKey};
 use crate::put::{Put, PutCondition, PutResult};
 use crate::store::{self, FILE, Readers, StoreFile, WriteJob, WriteTransaction, Writer, received};
 
+/// Max bytes of the values that one call reads, but for the last of them.
+pub(crate) const MAX_READ_BYTES: u64 = if cfg!(test) { 1000 } else { 16 * 1024 * 1024 };
+
 type CachesByName = Arc<RwLock<HashMap<CacheName, Arc<AppCache>>>>;
 
 /// The caches by name, and their store.
@@ -29,6 +32,8 @@ pub(crate) struct Registry {
     pub(crate) waits: LeaseWaits,
     /// Wakes the sweeper.
     pub(crate) sweep_due: Notify,
+    /// Numbers of removals that calls continue.
+    pub(crate) removals: Mutex<Vec<u64>>,
     /// Wakes the flusher.
     pub(crate) flush_due: Notify,
     settings: AppCachesSettings,
@@ -61,6 +66,7 @@ impl Registry {
         Self {
             waits: LeaseWaits::default(),
             sweep_due: Notify::new(),
+            removals: Mutex::default(),
             flush_due: Notify::new(),
             settings,
             folder: data_dir.to_owned(),
@@ -108,10 +114,23 @@ impl Registry {
                 self.insert(&name).set_size(size);
             }
         }
-        let caches = Arc::clone(&self.caches);
-        let on_size = move |name: &CacheName, size| {
-            if let Some(cache) = caches.read().get(name) {
-                cache.set_size(size);
+        let (caches, settings, budget) = (Arc::clone(&self.caches), self.settings.clone(), Arc::clone(&self.budget));
+        let on_size = move |name: &CacheName, size: Option<store::CacheSize>| {
+            let mut caches = caches.write();
+            match (size, caches.get(name)) {
+                (Some(size), Some(cache)) => cache.set_size(size),
+                // A write that was queued before its cache was removed made it again.
+                (Some(size), None) => {
+                    let cache = AppCache::new(name.clone(), settings.of(name.as_str()), Arc::clone(&budget));
+                    cache.set_size(size);
+                    caches.insert(name.clone(), Arc::new(cache));
+                }
+                (None, Some(cache)) if settings.caches.iter().any(|configured| configured.name == name.as_str()) => {
+                    cache.set_size(store::CacheSize::default());
+                }
+                (None, _) => {
+                    caches.remove(name);
+                }
             }
         };
         let writer = Writer::start(db, self.clock.clone(), Box::new(on_size))?;
@@ -154,18 +173,6 @@ impl Registry {
         Arc::clone(self.caches.write().entry(name.clone()).or_insert_with(|| Arc::new(make())))
     }
 
-    /// Forgets a cache that is not configured.
-    pub(crate) fn forget(&self, name: &CacheName) {
-        let is_configured = self.settings.caches.iter().any(|cache| cache.name == name.as_str());
-        if is_configured {
-            if let Some(cache) = self.find_cache(name) {
-                cache.set_size(store::CacheSize::default());
-            }
-        } else {
-            self.caches.write().remove(name);
-        }
-    }
-
     /// All caches in the order of their names.
     pub(crate) fn all(&self) -> Vec<Arc<AppCache>> {
         let mut all: Vec<_> = self.caches.read().values().cloned().collect();
@@ -173,23 +180,35 @@ impl Registry {
         all
     }
 
-    /// The entries of some keys, expired or not: deferred ones first.
+    /// The entries of some keys, expired or not. Beyond [`MAX_READ_BYTES`] the last keys are not read: the result is shorter
+    /// than the keys, but never empty unless they are.
     pub(crate) async fn find(
         &self,
         cache: &AppCache,
         keys: &[EntryKey],
     ) -> Result<Vec<Option<StoredEntry>>, AppCacheError> {
-        let deferred: Vec<Option<StoredEntry>> = {
-            let deferred = cache.deferred.lock();
-            keys.iter().map(|key| find_deferred(&deferred, key)).collect()
-        };
+        let mut left = MAX_READ_BYTES;
+        let mut deferred: Vec<Option<StoredEntry>> = Vec::with_capacity(keys.len());
+        {
+            let puts = cache.deferred.lock();
+            for key in keys {
+                if left == 0 {
+                    break;
+                }
+                let found = find_deferred(&puts, key);
+                left = left.saturating_sub(found.as_ref().map_or(0, |found| found.entry.value.len() as u64));
+                deferred.push(found);
+            }
+        }
         let rest: Vec<EntryKey> =
             keys.iter().zip(&deferred).filter(|(_, found)| found.is_none()).map(|(key, _)| key.clone()).collect();
         if rest.is_empty() {
             return Ok(deferred);
         }
-        let mut stored = self.store().await?.readers.find(cache.name.clone(), rest).await?.into_iter();
-        Ok(deferred.into_iter().map(|found| found.or_else(|| stored.next().flatten())).collect())
+        let mut stored = self.store().await?.readers.find(cache.name.clone(), rest, left).await?.into_iter();
+        let read =
+            deferred.into_iter().map_while(|found| found.map_or_else(|| stored.next(), |found| Some(Some(found))));
+        Ok(read.collect())
     }
 
     /// Does a write after all deferred puts of its cache, and returns its result once it is committed.
@@ -208,7 +227,11 @@ impl Registry {
             Self::queue_deferred(store, cache, &mut deferred)?;
             store.writer.queue(job)?;
         }
-        received(result).await
+        let result = received(result).await;
+        if cache.is_over() {
+            self.sweep_due.notify_one();
+        }
+        result
     }
 
     /// Accepts a deferred put and returns its ticket; gives it back if there is no room.
@@ -257,7 +280,7 @@ impl Registry {
         };
         let finish = move |results: Result<Vec<(PutResult, u64)>, AppCacheError>| {
             match results {
-                Ok(results) => results.into_iter().for_each(|(result, evicted)| owner.count_put(result, evicted)),
+                Ok(results) => results.into_iter().for_each(|(result, evicted)| owner.count_deferred(result, evicted)),
                 Err(_) => owner.counters.add(AppCacheEvent::Lost, finished.len() as u64),
             }
             owner.deferred.lock().finish(&finished);
@@ -317,6 +340,12 @@ impl AppCache {
         let is_stored = matches!(result, PutResult::Stored(_));
         self.counters.count(if is_stored { AppCacheEvent::Stored } else { AppCacheEvent::Refused });
         self.counters.add(AppCacheEvent::Evicted, evicted);
+    }
+
+    /// Counts a put that was answered before its result was known.
+    fn count_deferred(&self, result: PutResult, evicted: u64) {
+        self.count_put(result, evicted);
+        self.counters.add(AppCacheEvent::Lost, u64::from(!matches!(result, PutResult::Stored(_))));
     }
 
     /// Counts a failure.

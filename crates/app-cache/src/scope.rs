@@ -41,6 +41,15 @@ pub(crate) fn end_of_prefix(prefix: &str) -> Option<String> {
     None
 }
 
+/// First key of those that begin with a prefix and come after another key, and the first one behind all of them, both as
+/// bytes: an index is searched between them. An empty `after` is before all keys.
+pub(crate) fn key_range(prefix: &str, after: &[u8]) -> (Vec<u8>, Vec<u8>) {
+    // Nothing lies between a key and the same with a NUL behind it, and no UTF-8 begins with 0xFF.
+    let next = if after.is_empty() { Vec::new() } else { [after, b"\0"].concat() };
+    let end = end_of_prefix(prefix).map_or_else(|| vec![0xFF], String::into_bytes);
+    (next.max(prefix.as_bytes().to_vec()), end)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -55,6 +64,18 @@ mod tests {
             prop_assert_eq!(is_within, text.starts_with(&prefix));
             let longer = format!("{prefix}{text}");
             prop_assert!(end_of_prefix(&prefix).is_none_or(|end| longer < end) && longer >= prefix);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_range_of_keys_holds_those_of_the_prefix_after_a_key(prefix in ".{0,3}", after in ".{0,4}", text in ".{1,5}") {
+            let key = format!("{prefix}{text}");
+            for key in [key.as_str(), text.as_str()] {
+                let (first, end) = key_range(&prefix, after.as_bytes());
+                let is_within = key.as_bytes() >= &first[..] && key.as_bytes() < &end[..];
+                prop_assert_eq!(is_within, key.starts_with(&prefix) && key > after.as_str());
+            }
         }
     }
 

@@ -7,9 +7,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::app_caches::AppCaches;
+use crate::counters::AppCacheEvent;
 use crate::error::AppCacheError;
 use crate::registry::Registry;
-use crate::store::{self, WriteJob, received};
+use crate::store::{self, WriteJob, WriteTransaction, received};
 
 /// Time that deferred puts are collected before they are written.
 const FLUSH_AFTER: Duration = Duration::from_millis(20);
@@ -26,6 +27,8 @@ impl AppCaches {
         tasks.spawn(sweep(Arc::clone(&self.registry), stop.clone()));
         if self.registry.has_store() || !self.registry.all().is_empty() {
             self.registry.store().await?;
+            // What the last process was removing when it ended.
+            self.registry.sweep_due.notify_one();
         }
         Ok(())
     }
@@ -71,10 +74,21 @@ async fn sweep(registry: Arc<Registry>, stop: CancellationToken) {
     }
 }
 
-async fn sweep_once(registry: &Registry) -> Result<bool, AppCacheError> {
+pub(crate) async fn sweep_once(registry: &Registry) -> Result<bool, AppCacheError> {
     let Some(store) = registry.opened() else { return Ok(false) };
     let (sender, result) = tokio::sync::oneshot::channel();
-    let job = WriteJob::new(store::sweep, move |result| {
+    let removals = registry.removals.lock().clone();
+    let over: Vec<_> = registry.all().into_iter().filter(|cache| cache.is_over()).collect();
+    let run = move |change: &mut WriteTransaction<'_>| {
+        let mut is_more = store::sweep(change, &removals)?;
+        for cache in &over {
+            let evicted = store::evict(change, &cache.name, &cache.settings)?;
+            cache.counters.add(AppCacheEvent::Evicted, evicted);
+            is_more |= evicted > 0;
+        }
+        Ok(is_more)
+    };
+    let job = WriteJob::new(run, move |result| {
         let _ = sender.send(result); // The sweeper may have ended.
     });
     store.writer.queue(job)?;

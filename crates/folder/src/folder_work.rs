@@ -193,7 +193,8 @@ impl Folder {
             lost,
             found,
             is_other_device: work.device != 0 && work.device != root.device(),
-            is_confirmed: accept_loss || work.suspicious_loss == Some(lost) && found > 0,
+            is_repeated: work.suspicious_loss == Some(lost),
+            is_accepted: accept_loss,
         };
         if let ScanDecision::Suspicious(reason) = judge_scan(evidence) {
             work.suspicious_loss = Some(lost);

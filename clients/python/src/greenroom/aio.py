@@ -204,15 +204,17 @@ class AsyncCache:
                 if flight.future.done():
                     raise
                 self.cache.loads.counters.add("waits_ended")
-                return await loader()
+                if not self.cache.loads.retire(ask, flight):
+                    return await loader()
 
     async def _lead(self, ask: Ask, flight: Flight, loader: Callable[[], Awaitable[Any]]) -> Any:
         loads = self.cache.loads
         try:
             held = await self._lease(ask)
             if isinstance(held, StoredEntry):
+                value = decoded((held.codec, held.payload))
                 loads.land(ask, flight, (held.codec, held.payload))
-                return decoded((held.codec, held.payload))
+                return value
             flight.begun = held.begun if held else None
             try:
                 value = await loader()

@@ -195,7 +195,8 @@ class Cache(EntryOperations):
     def transact(self, retry: bool = False) -> ContextManager[None]:
         """Make the writes of this thread within a `with` block one transaction, which an exception undoes.
 
-        Other writers wait for it. Without storage the block runs all the same.
+        Other writers wait for it. Without storage the block runs all the same. If storage fails within the block, nothing of
+        it is stored, whatever its earlier writes returned, and that is counted.
         """
         return self._transaction()
 

@@ -64,14 +64,25 @@ def decode(codec: int, payload: bytes) -> Any:
 
 def _decoded(payload: bytes) -> Any:
     # What `encode` wrote is ASCII without a space around it, so most of what `json.loads` does is not needed.
-    text = payload.decode("ascii")
+    if payload.isascii():
+        text = payload.decode("ascii")
+        try:
+            value, end = _raw_decode(text)
+            if end == len(text):
+                return value
+        except (StopIteration, ValueError):
+            pass
+        except RecursionError:
+            raise ValueError("nested too deeply") from None
+    return _decoded_foreign(payload)
+
+
+def _decoded_foreign(payload: bytes) -> Any:
+    """Decode JSON that another program wrote: any UTF-8, with space around it."""
     try:
-        value, end = _raw_decode(text)
-    except StopIteration:
-        raise ValueError("no JSON") from None
-    if end != len(text):
-        raise ValueError("more than one value")
-    return value
+        return json.loads(payload.decode("utf-8"))
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
 
 
 class _Survey:

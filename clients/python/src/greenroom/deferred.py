@@ -140,7 +140,8 @@ class Deferred:
         for key, (value, ttl, stale, tag, begun) in batch.items():
             try:
                 put = self._storage.made(key, value, self._storage.terms(ttl, stale, tag), begun=begun)
-            except (TypeError, ValueError) as error:
+            except Exception as error:
+                # Such as RuntimeError, because another thread changes the value.
                 self._storage.counters.add("refused_unstorable")
                 log.warning("a deferred value cannot be stored: %s", error)
                 continue

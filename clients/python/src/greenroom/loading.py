@@ -9,7 +9,7 @@ import time
 from typing import Any, Callable, Dict, NamedTuple, Optional, Tuple, Union
 
 from . import codec
-from .backend import LeaseHeld, LeaseTaken, Put, PutResult, StorageError, StoredEntry
+from .backend import LeaseHeld, LeaseResult, LeaseTaken, LeaseUnneeded, Put, PutResult, StorageError, StoredEntry
 from .storage import Storage, Terms, entry
 
 # Refreshes behind stale answers at a time; beyond, the stale value is served without one.
@@ -70,7 +70,8 @@ class Loads:
     def load(self, ask: Ask, loader: Callable[[], Any]) -> Any:
         """Return the value of a key that is not fresh: loaded here, or by another thread or process.
 
-        Raises what the loader raises. If another one loads for longer than `wait_s`, or storage failed, loads here.
+        Raises what the loader raises. If another one loads for longer than `wait_s`, one of those that wait in this process
+        loads again, and the others wait for that one. If storage failed, loads here.
         """
         while True:
             flight, leads = self.join(ask)
@@ -84,7 +85,19 @@ class Loads:
                 if flight.future.done():
                     raise
                 self.counters.add("waits_ended")
-                return loader()
+                if not self.retire(ask, flight):
+                    return loader()
+
+    def retire(self, ask: Ask, flight: Flight) -> bool:
+        """End the wait for a flight that takes too long, and return whether to join again.
+
+        The first of all that waited leads the next flight, so that a slow load is repeated once and not by each of them.
+        A caller that would not wait as long as a lease lasts loads by itself.
+        """
+        if ask.wait_s < ask.lease_s:
+            return False
+        self._end(ask, flight)
+        return True
 
     def join(self, ask: Ask) -> Tuple[Flight, bool]:
         """Return the flight of a key, and whether the caller leads it.
@@ -121,8 +134,9 @@ class Loads:
                 self.counters.add("waits_ended")
                 held = None
             if isinstance(held, StoredEntry):
-                self.land(ask, flight, (held.codec, held.payload))
-                return decoded((held.codec, held.payload))
+                value, encoded = codec.decode(held.codec, held.payload), (held.codec, held.payload)
+                self.land(ask, flight, encoded)
+                return value
             flight.begun = held.begun if held else None
             value, encoded = self._loaded(ask, held, loader)
         except BaseException as error:
@@ -146,21 +160,40 @@ class Loads:
         """Wait for the lease or for the value; LeaseTaken if neither came within `wait_s`, None if storage failed."""
         left_s, pause = ask.wait_s, POLL_FIRST_S
         while True:
-            outcome = self.try_lease(ask)
+            # The daemon wakes a caller; an embedded store is asked again and again.
+            wait_s = max(0.0, min(left_s, self.backend.lease_wait_s))
+            asked = time.monotonic()
+            outcome = self.try_lease(ask, wait_s)
             if not isinstance(outcome, LeaseTaken) or left_s <= 0:
                 return outcome
-            self.pause(pause)
-            left_s -= pause
+            waited = time.monotonic() - asked if wait_s else 0.0
+            if waited < pause:
+                self.pause(pause)
+                waited += pause
+            left_s -= waited
             pause = min(pause * 1.5, POLL_LAST_S)
 
-    def try_lease(self, ask: Ask) -> Union[LeaseHeld, LeaseTaken, StoredEntry, None]:
-        """Ask for the lease once. Returns the entry if it was stored meanwhile, None if storage failed."""
+    def try_lease(self, ask: Ask, wait_s: float = 0.0) -> Union[LeaseHeld, LeaseTaken, StoredEntry, None]:
+        """Ask for the lease once. Returns the entry if it was stored meanwhile, None if storage failed.
+
+        An entry that cannot be decoded, such as one of a newer client, is removed: it would never be loaded again.
+        """
         try:
-            result = self.backend.acquire(ask.key, ask.terms.tags, ask.lease_s, self.storage.clock(), ask.terms.version)
+            result = self._acquired(ask, wait_s)
+            if isinstance(result, LeaseUnneeded) and not _is_readable(result.entry):
+                self.counters.add("damaged")
+                self.backend.pop(ask.key, self.storage.clock())
+                result = self._acquired(ask, wait_s)
+                if isinstance(result, LeaseUnneeded) and not _is_readable(result.entry):
+                    return None
         except StorageError as error:
             self.storage.failed(error)
             return None
-        return result if isinstance(result, (LeaseHeld, LeaseTaken)) else result.entry
+        return result.entry if isinstance(result, LeaseUnneeded) else result
+
+    def _acquired(self, ask: Ask, wait_s: float) -> LeaseResult:
+        terms, now = ask.terms, self.storage.clock()
+        return self.backend.acquire(ask.key, terms.tags, ask.lease_s, now, terms.version, wait_s)
 
     def store(self, ask: Ask, held: Optional[LeaseHeld], value: Any) -> Union[Encoded, Uncoded]:
         """Store a loaded value, unless the key was invalidated since the load began, and end the lease."""
@@ -202,6 +235,8 @@ class Loads:
     def crash(self, ask: Ask, flight: Flight, error: BaseException) -> None:
         """End a flight with an error for those who wait; an interrupt of the leader is not theirs."""
         self._end(ask, flight)
+        if flight.future.done():
+            return
         flight.future.set_exception(error if isinstance(error, Exception) else LeaderGone())
 
     def _end(self, ask: Ask, flight: Flight) -> None:
@@ -257,6 +292,14 @@ class Loads:
 def decoded(value: Any) -> Any:
     """Return a waiting caller's own copy of a flight's value."""
     return value.value if isinstance(value, Uncoded) else codec.decode(*value)
+
+
+def _is_readable(stored: StoredEntry) -> bool:
+    try:
+        codec.decode(stored.codec, stored.payload)
+    except (ValueError, TypeError):
+        return False
+    return True
 
 
 def _spawn_thread(work: Callable[[], None]) -> None:

@@ -5,12 +5,13 @@ use rusqlite::{OptionalExtension, Row, params};
 use xxhash_rust::xxh3::Xxh3;
 
 use super::invalidations::{fence_since, mark};
-use super::transaction::WriteTransaction;
+use super::removals::{Removals, is_covered};
+use super::transaction::{CacheSize, WriteTransaction};
 use super::{from_sql, leases, sweeps, to_sql};
 use crate::entry::{ENTRY_OVERHEAD_BYTES, EntryState, EntryTier, NewEntry, StoredEntry, evaluate_deadlines};
 use crate::error::AppCacheError;
 use crate::name::{CacheName, EntryKey, EntryTags};
-use crate::put::{CacheFill, Put, PutDecision, PutInput, PutResult, ReplacedEntry, decide_put};
+use crate::put::{CacheFill, Put, PutCondition, PutDecision, PutInput, PutResult, ReplacedEntry, decide_put};
 use crate::scope::InvalidationScope;
 
 /// Media type of a number that `incr` made.
@@ -39,9 +40,11 @@ impl ReadableEntry {
         Ok(Self { stored: StoredEntry { entry, stored_ms, sequence, tier: EntryTier::Disk }, checksum: row.get(7)? })
     }
 
-    /// The entry, unless its value is not the one that was stored under this key.
-    pub(crate) fn checked(self, key: &str) -> Option<StoredEntry> {
-        (checksum(key, &self.stored.entry.value) == self.checksum).then_some(self.stored)
+    /// The entry, unless its value is not the one that was stored under this key, or it was invalidated since.
+    pub(super) fn checked(self, key: &str, removals: &Removals) -> Option<StoredEntry> {
+        let stored = self.stored;
+        let is_current = !removals.cover(key, &stored.entry.tags, stored.sequence);
+        (is_current && checksum(key, &stored.entry.value) == self.checksum).then_some(stored)
     }
 }
 
@@ -53,7 +56,7 @@ fn checksum(key: &str, value: &[u8]) -> i64 {
     (hash.digest() >> 16).cast_signed()
 }
 
-fn tags_of(column: Option<&str>) -> EntryTags {
+pub(super) fn tags_of(column: Option<&str>) -> EntryTags {
     let tags = column.and_then(|column| serde_json::from_str(column).ok());
     tags.and_then(EntryTags::parse).unwrap_or_default()
 }
@@ -66,9 +69,10 @@ pub(super) fn tags_column(tags: &EntryTags) -> Option<String> {
 /// The entry of a key, expired or not; `None` if there is none, or it is damaged.
 pub(super) fn find(change: &WriteTransaction<'_>, cache: i64, key: &str) -> Result<Option<StoredEntry>, AppCacheError> {
     let sql = format!("SELECT {COLUMNS} FROM entry WHERE cache = ?1 AND key = ?2");
+    let removals = Removals::of(change.db, cache)?;
     let mut find = change.db.prepare_cached(&sql)?;
     let found = find.query_row(params![cache, key.as_bytes()], ReadableEntry::read).optional()?;
-    Ok(found.and_then(|found| found.checked(key)))
+    Ok(found.and_then(|found| found.checked(key, &removals)))
 }
 
 /// The row in the place of a key.
@@ -78,14 +82,16 @@ struct Place {
 }
 
 fn place(change: &WriteTransaction<'_>, cache: i64, key: &str) -> rusqlite::Result<Option<Place>> {
-    let mut find = change
-        .db
-        .prepare_cached("SELECT id, sequence, expires_ms, length(value) FROM entry WHERE cache = ?1 AND key = ?2")?;
+    let removals = Removals::of(change.db, cache)?;
+    let sql = "SELECT id, sequence, expires_ms, length(value), tags FROM entry WHERE cache = ?1 AND key = ?2";
+    let mut find = change.db.prepare_cached(sql)?;
     find.query_row(params![cache, key.as_bytes()], |row| {
         let expires_ms = row.get::<_, Option<i64>>(2)?.map(from_sql);
-        let is_fresh = evaluate_deadlines(expires_ms, None, change.now_ms) == EntryState::Fresh;
+        let (sequence, tags) = (from_sql(row.get(1)?), row.get::<_, Option<String>>(4)?);
+        let is_fresh = evaluate_deadlines(expires_ms, None, change.now_ms) == EntryState::Fresh
+            && !is_covered(&removals, key, tags.as_deref(), sequence);
         let weight = key.len() as u64 + from_sql(row.get(3)?) + ENTRY_OVERHEAD_BYTES;
-        Ok(Place { id: row.get(0)?, replaced: ReplacedEntry { sequence: from_sql(row.get(1)?), is_fresh, weight } })
+        Ok(Place { id: row.get(0)?, replaced: ReplacedEntry { sequence, is_fresh, weight } })
     })
     .optional()
 }
@@ -118,14 +124,7 @@ pub(crate) fn put(
         is_fenced,
         weight,
     };
-    let fill = CacheFill {
-        entries: row.size.entries,
-        bytes: row.size.bytes,
-        max_entries: settings.max_entries,
-        max_bytes: settings.max_bytes,
-        evicts: settings.eviction == EvictionPolicy::LeastRecentlyStored,
-    };
-    let decision = decide_put(&input, &fill);
+    let decision = decide_put(&input, &fill_of(row.size, settings));
     if holds_lease == Some(true) && decision != PutDecision::ConditionFailed {
         leases::end(change, row.id, key)?;
     }
@@ -142,6 +141,16 @@ pub(crate) fn put(
     let sequence = insert(change, cache, key, &put.entry)?;
     let evicted = sweeps::evict(change, cache, settings)?;
     Ok((PutResult::Stored(sequence), evicted))
+}
+
+fn fill_of(size: CacheSize, settings: &AppCacheSettings) -> CacheFill {
+    CacheFill {
+        entries: size.entries,
+        bytes: size.bytes,
+        max_entries: settings.max_entries,
+        max_bytes: settings.max_bytes,
+        evicts: settings.eviction == EvictionPolicy::LeastRecentlyStored,
+    }
 }
 
 fn insert(
@@ -215,6 +224,18 @@ pub(super) fn delete_row(change: &WriteTransaction<'_>, cache: i64, id: i64) -> 
     Ok(())
 }
 
+/// Removes the row of a key, whatever its state. Returns whether there was one.
+pub(super) fn remove_key(
+    change: &mut WriteTransaction<'_>,
+    cache: &CacheName,
+    key: &str,
+) -> Result<bool, AppCacheError> {
+    let id = change.cache(cache)?.id;
+    let Some(place) = place(change, id, key)? else { return Ok(false) };
+    remove_row(change, cache, place.id, place.replaced.weight)?;
+    Ok(true)
+}
+
 /// Removes an entry and returns it if it was fresh. Loads of the key that are under way are fenced, also if there was no
 /// entry.
 pub(crate) fn pop(
@@ -225,9 +246,7 @@ pub(crate) fn pop(
     let id = change.cache(cache)?.id;
     let key = key.as_str();
     let found = find(change, id, key)?;
-    if let Some(place) = place(change, id, key)? {
-        remove_row(change, cache, place.id, place.replaced.weight)?;
-    }
+    remove_key(change, cache, key)?;
     mark(change, cache, &InvalidationScope::Key(key.to_owned()))?;
     Ok(found.filter(|found| found.entry.state(change.now_ms) == EntryState::Fresh))
 }
@@ -240,20 +259,12 @@ pub(crate) fn touch(
     (expires_ms, dies_ms): (Option<u64>, Option<u64>),
 ) -> Result<bool, AppCacheError> {
     let id = change.cache(cache)?.id;
-    let changed = change
-        .db
-        .prepare_cached(
-            "UPDATE entry SET expires_ms = ?1, dies_ms = ?2
-                WHERE cache = ?3 AND key = ?4 AND (expires_ms IS NULL OR expires_ms > ?5)",
-        )?
-        .execute(params![
-            expires_ms.map(to_sql),
-            dies_ms.map(to_sql),
-            id,
-            key.as_str().as_bytes(),
-            to_sql(change.now_ms)
-        ])?;
-    Ok(changed > 0)
+    let Some(found) = place(change, id, key.as_str())?.filter(|found| found.replaced.is_fresh) else {
+        return Ok(false);
+    };
+    let mut write = change.db.prepare_cached("UPDATE entry SET expires_ms = ?1, dies_ms = ?2 WHERE id = ?3")?;
+    write.execute(params![expires_ms.map(to_sql), dies_ms.map(to_sql), found.id])?;
+    Ok(true)
 }
 
 /// Replaces the tags of a fresh entry. Returns whether there is one.
@@ -274,29 +285,33 @@ pub(crate) fn retag(
         change.db.prepare_cached(sql)?.execute(params![cache, tag.as_bytes(), found.id])?;
     }
     write_tags(change, cache, found.id, tags)?;
-    let mut write = change.db.prepare_cached("UPDATE entry SET tags = ?1 WHERE id = ?2")?;
-    write.execute(params![tags_column(tags), found.id])?;
+    // Under a new number, or a removal of one of the new tags that is not finished would remove it.
+    let is_covered = Removals::of(change.db, cache)?.cover(key.as_str(), tags, found.replaced.sequence);
+    let sequence = if is_covered { change.next_sequence() } else { found.replaced.sequence };
+    let mut write = change.db.prepare_cached("UPDATE entry SET tags = ?1, sequence = ?2 WHERE id = ?3")?;
+    write.execute(params![tags_column(tags), to_sql(sequence), found.id])?;
     Ok(true)
 }
 
-/// Adds to a stored integer, which begins at `default`. Returns the sum, or `None` without an entry and a default.
+/// Adds to a stored integer, which begins at `default`. Returns the sum, or `None` without an entry and a default, and how
+/// many entries were evicted for it.
 pub(crate) fn add_integer(
     change: &mut WriteTransaction<'_>,
-    cache: &CacheName,
+    (cache, settings): (&CacheName, &AppCacheSettings),
     key: &EntryKey,
     (delta, default): (i64, Option<i64>),
     deadlines: (Option<u64>, Option<u64>),
-) -> Result<Option<i64>, AppCacheError> {
-    let id = change.cache(cache)?.id;
+) -> Result<(Option<i64>, u64), AppCacheError> {
+    let row = *change.cache(cache)?;
     let key = key.as_str();
-    let fresh = find(change, id, key)?.filter(|found| found.entry.state(change.now_ms) == EntryState::Fresh);
+    let fresh = find(change, row.id, key)?.filter(|found| found.entry.state(change.now_ms) == EntryState::Fresh);
     let (base, entry) = match (fresh, default) {
         (Some(found), _) => {
             let text = std::str::from_utf8(&found.entry.value).ok();
             let number = text.and_then(|text| text.parse().ok()).ok_or(AppCacheError::NotAnInteger)?;
             (number, found.entry)
         }
-        (None, None) => return Ok(None),
+        (None, None) => return Ok((None, 0)),
         (None, Some(default)) => {
             let (expires_ms, dies_ms) = deadlines;
             let media_type = INTEGER_MEDIA_TYPE.to_owned();
@@ -305,9 +320,16 @@ pub(crate) fn add_integer(
         }
     };
     let sum = base.checked_add(delta).ok_or(AppCacheError::Overflow)?;
-    if let Some(place) = place(change, id, key)? {
-        remove_row(change, cache, place.id, place.replaced.weight)?;
+    let entry = NewEntry { value: sum.to_string().into_bytes(), ..entry };
+    let replaced = place(change, row.id, key)?.map(|found| found.replaced);
+    let (condition, weight) = (PutCondition::Always, entry.weight(key));
+    let input = PutInput { replaced, condition, begun: None, holds_lease: None, is_fenced: false, weight };
+    match decide_put(&input, &fill_of(row.size, settings)) {
+        PutDecision::TooLarge => return Err(AppCacheError::ValueTooLong),
+        PutDecision::Full => return Err(AppCacheError::Full),
+        PutDecision::Store | PutDecision::ConditionFailed | PutDecision::Fenced => {}
     }
-    insert(change, cache, key, &NewEntry { value: sum.to_string().into_bytes(), ..entry })?;
-    Ok(Some(sum))
+    remove_key(change, cache, key)?;
+    insert(change, cache, key, &entry)?;
+    Ok((Some(sum), sweeps::evict(change, cache, settings)?))
 }

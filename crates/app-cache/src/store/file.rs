@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::schema::{APPLICATION_ID, FORMAT, TABLES};
+use super::schema::{APPLICATION_ID, FORMAT, REMOVAL_TABLE, TABLES};
 use crate::error::AppCacheError;
 
 /// Name of the file in the data directory.
@@ -65,11 +65,14 @@ impl StoreFile {
         let number = |pragma: &str| db.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
         match (number("application_id")?, number("user_version")?, number("schema_version")?) {
             (APPLICATION_ID, FORMAT, _) => {}
+            (APPLICATION_ID, 1, _) => {
+                db.execute_batch(&format!("BEGIN IMMEDIATE; {REMOVAL_TABLE} PRAGMA user_version = {FORMAT}; COMMIT;"))?;
+            }
             (_, _, 0) => {
                 db.pragma_update(None, "journal_mode", "WAL")?;
                 db.execute_batch(&format!(
-                    "BEGIN IMMEDIATE; {TABLES} PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {FORMAT}; \
-                     COMMIT;"
+                    "BEGIN IMMEDIATE; {TABLES} {REMOVAL_TABLE} PRAGMA application_id = {APPLICATION_ID}; \
+                     PRAGMA user_version = {FORMAT}; COMMIT;"
                 ))?;
             }
             _ => return Err(AppCacheError::Damaged),

@@ -2,76 +2,57 @@
 
 use rusqlite::{Connection, params};
 
-use super::entries::remove_row;
+use super::removals::{self, RemovalStep};
 use super::transaction::{CacheRow, WriteTransaction};
-use super::{from_sql, to_sql};
-use crate::entry::ENTRY_OVERHEAD_BYTES;
+use super::{entries, from_sql, to_sql};
 use crate::error::AppCacheError;
 use crate::name::{CacheName, EntryTags};
-use crate::scope::{InvalidationScope, end_of_prefix};
+use crate::scope::InvalidationScope;
 
 /// Invalidations of one cache that are remembered for loads under way. A load that began before the oldest of them is
 /// fenced.
-pub(super) const MAX_MARKERS: u64 = 10_000;
-/// Markers are counted and pruned once in so many numbers.
+pub(super) const MAX_MARKERS: u64 = if cfg!(test) { 300 } else { 10_000 };
+/// Markers are counted and pruned by the first one of so many numbers.
 const PRUNED_EVERY: u64 = 256;
 
 const KEY_KIND: i64 = 1;
 const PREFIX_KIND: i64 = 2;
 const TAG_KIND: i64 = 3;
 
-/// Removes everything that a scope covers and fences its loads. Returns how many entries were removed.
+/// Invalidates everything that a scope covers and fences its loads. Of a prefix or tag that covers much, only the first rows
+/// are removed in this transaction; the others are hidden from now on.
 pub(crate) fn invalidate(
     change: &mut WriteTransaction<'_>,
     cache: &CacheName,
     scope: &InvalidationScope,
-) -> Result<u64, AppCacheError> {
-    let id = change.cache(cache)?.id;
-    let rows: Vec<(i64, u64)> = match scope {
-        InvalidationScope::All => return Ok(change.renew_cache(cache)?),
+) -> Result<RemovalStep, AppCacheError> {
+    let removed = match scope {
+        // All keys begin with nothing.
+        InvalidationScope::Prefix(prefix) if prefix.is_empty() => change.renew_cache(cache)?,
+        InvalidationScope::All => change.renew_cache(cache)?,
         InvalidationScope::Key(key) => {
-            let condition = "cache = ?1 AND key = ?2";
-            rows(change.db, condition, params![id, key.as_bytes()])?
+            let removed = u64::from(entries::remove_key(change, cache, key)?);
+            mark(change, cache, scope)?;
+            removed
         }
-        InvalidationScope::Prefix(prefix) => match end_of_prefix(prefix) {
-            Some(end) => {
-                let condition = "cache = ?1 AND key >= ?2 AND key < ?3";
-                rows(change.db, condition, params![id, prefix.as_bytes(), end.as_bytes()])?
-            }
-            None => rows(change.db, "cache = ?1 AND key >= ?2", params![id, prefix.as_bytes()])?,
-        },
-        InvalidationScope::Tag(tag) => {
-            let condition = "id IN (SELECT entry FROM entry_tag WHERE cache = ?1 AND tag = ?2)";
-            rows(change.db, condition, params![id, tag.as_bytes()])?
-        }
+        InvalidationScope::Prefix(_) | InvalidationScope::Tag(_) => return removals::begin(change, cache, scope),
     };
-    for (row, weight) in &rows {
-        remove_row(change, cache, *row, *weight)?;
-    }
-    mark(change, cache, scope)?;
-    Ok(rows.len() as u64)
+    Ok(RemovalStep { removed, continues: None })
 }
 
-fn rows(db: &Connection, condition: &str, values: impl rusqlite::Params) -> rusqlite::Result<Vec<(i64, u64)>> {
-    let sql = format!("SELECT id, length(key) + length(value) FROM entry WHERE {condition}");
-    let mut find = db.prepare_cached(&sql)?;
-    let found = find.query_map(values, |row| Ok((row.get(0)?, from_sql(row.get(1)?) + ENTRY_OVERHEAD_BYTES)))?;
-    found.collect()
-}
-
-/// Remembers an invalidation for loads that began before it.
+/// Remembers an invalidation for loads that began before it. Returns its number.
 pub(super) fn mark(
     change: &mut WriteTransaction<'_>,
     cache: &CacheName,
     scope: &InvalidationScope,
-) -> Result<(), AppCacheError> {
+) -> Result<u64, AppCacheError> {
     let sequence = change.next_sequence();
     let id = change.cache(cache)?.id;
     let (kind, value) = match scope {
         InvalidationScope::Key(key) => (KEY_KIND, key),
         InvalidationScope::Prefix(prefix) => (PREFIX_KIND, prefix),
         InvalidationScope::Tag(tag) => (TAG_KIND, tag),
-        InvalidationScope::All => return Ok(()),
+        InvalidationScope::All => return Ok(sequence),
     };
     change.db.prepare_cached("INSERT OR REPLACE INTO marker VALUES (?1, ?2, ?3, ?4)")?.execute(params![
         id,
@@ -79,10 +60,18 @@ pub(super) fn mark(
         value.as_bytes(),
         to_sql(sequence)
     ])?;
-    if sequence.is_multiple_of(PRUNED_EVERY) {
+    // Not by one number alone: writes between the invalidations may take it each time.
+    let newest = newest_marker(change.db, id, sequence)?;
+    if newest / PRUNED_EVERY != sequence / PRUNED_EVERY {
         prune(change, cache)?;
     }
-    Ok(())
+    Ok(sequence)
+}
+
+/// Number of the last marker of a cache before this one; 0 if there is none.
+fn newest_marker(db: &Connection, cache: i64, before: u64) -> rusqlite::Result<u64> {
+    let sql = "SELECT coalesce(max(sequence), 0) FROM marker WHERE cache = ?1 AND sequence < ?2";
+    db.prepare_cached(sql)?.query_row(params![cache, to_sql(before)], |row| row.get(0).map(from_sql))
 }
 
 fn prune(change: &mut WriteTransaction<'_>, cache: &CacheName) -> Result<(), AppCacheError> {

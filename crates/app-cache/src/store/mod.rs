@@ -6,7 +6,7 @@
 //! | `schema` | its tables |
 //! | `writer` | the writing thread: writes that wait at the same moment share one transaction |
 //! | `transaction` | numbers and sizes within a transaction |
-//! | `entries`, `invalidations`, `leases`, `sweeps` | what is done within one |
+//! | `entries`, `invalidations`, `removals`, `leases`, `sweeps` | what is done within one |
 //! | `readers` | reading |
 //!
 //! A write is answered after its transaction is committed, so the death of the process loses none that was answered.
@@ -16,6 +16,7 @@ mod file;
 mod invalidations;
 mod leases;
 mod readers;
+mod removals;
 mod schema;
 mod sweeps;
 mod transaction;
@@ -27,7 +28,10 @@ pub(crate) use invalidations::{invalidate, is_invalidated};
 pub(crate) use leases::{acquire, release};
 pub use readers::ListedEntry;
 pub(crate) use readers::{EntryListing, Readers, caches};
-pub(crate) use sweeps::{drop_cache, sweep};
+#[cfg(test)]
+pub(crate) use removals::{MAX_REMOVALS, ROWS_PER_REMOVAL};
+pub(crate) use removals::{RemovalStep, continue_removal};
+pub(crate) use sweeps::{drop_cache, evict, sweep};
 pub(crate) use transaction::{CacheSize, WriteTransaction};
 pub(crate) use writer::{WriteJob, Writer, received};
 

@@ -9,11 +9,12 @@ use tokio::sync::Semaphore;
 use utoipa::ToSchema;
 
 use super::entries::COLUMNS;
-use super::{CacheSize, ReadableEntry, StoreFile, from_sql, is_invalidated, to_sql};
+use super::removals::{Removals, is_covered};
+use super::{CacheSize, ReadableEntry, StoreFile, from_sql, is_invalidated};
 use crate::entry::StoredEntry;
 use crate::error::AppCacheError;
 use crate::name::{CacheName, EntryKey, EntryTags};
-use crate::scope::end_of_prefix;
+use crate::scope::key_range;
 
 /// Max reads at a time.
 const MAX_READS: usize = 4;
@@ -80,13 +81,27 @@ impl Readers {
         tokio::task::spawn_blocking(work).await.unwrap_or(Err(AppCacheError::ShuttingDown))
     }
 
-    /// The entries of these keys, expired or not.
+    /// The entries of these keys, expired or not. Once their values have so many bytes, further keys are not read; the first
+    /// one always is.
     pub(crate) async fn find(
         &self,
         cache: CacheName,
         keys: Vec<EntryKey>,
+        max_bytes: u64,
     ) -> Result<Vec<Option<StoredEntry>>, AppCacheError> {
-        self.read(move |db| keys.iter().map(|key| find(db, &cache, key.as_str())).collect()).await
+        let read = move |db: &Connection| {
+            let (mut found, mut bytes) = (Vec::with_capacity(keys.len()), 0);
+            for key in &keys {
+                if bytes >= max_bytes && !found.is_empty() {
+                    break;
+                }
+                let entry = find(db, &cache, key.as_str())?;
+                bytes += entry.as_ref().map_or(0, |entry| entry.entry.value.len() as u64);
+                found.push(entry);
+            }
+            Ok(found)
+        };
+        self.read(read).await
     }
 
     /// Whether a load that began at a number is fenced.
@@ -124,29 +139,43 @@ pub(crate) fn caches(db: &Connection) -> Result<Vec<(String, CacheSize)>, AppCac
 }
 
 fn find(db: &Connection, cache: &CacheName, key: &str) -> Result<Option<StoredEntry>, AppCacheError> {
-    let sql = format!("SELECT {COLUMNS} FROM entry WHERE cache = (SELECT id FROM cache WHERE name = ?1) AND key = ?2");
-    let mut find = db.prepare_cached(&sql)?;
-    let found = find.query_row(params![cache.as_str(), key.as_bytes()], ReadableEntry::read).optional()?;
-    Ok(found.and_then(|found| found.checked(key)))
+    let Some(id) = id_of(db, cache)? else { return Ok(None) };
+    // Before the entry, so that one that is stored meanwhile is compared with what was invalidated before it.
+    let removals = Removals::of(db, id)?;
+    let mut find = db.prepare_cached(&format!("SELECT {COLUMNS} FROM entry WHERE cache = ?1 AND key = ?2"))?;
+    let found = find.query_row(params![id, key.as_bytes()], ReadableEntry::read).optional()?;
+    Ok(found.and_then(|found| found.checked(key, &removals)))
+}
+
+fn id_of(db: &Connection, cache: &CacheName) -> rusqlite::Result<Option<i64>> {
+    db.prepare_cached("SELECT id FROM cache WHERE name = ?1")?.query_row([cache.as_str()], |row| row.get(0)).optional()
 }
 
 fn list(db: &Connection, listing: &EntryListing) -> Result<Vec<ListedEntry>, AppCacheError> {
+    let Some(id) = id_of(db, &listing.cache)? else { return Ok(Vec::new()) };
+    let removals = Removals::of(db, id)?;
     let mut rows = db.prepare_cached(
-        "SELECT key, media_type, length(value), stored_ms, expires_ms FROM entry
-            WHERE cache = (SELECT id FROM cache WHERE name = ?1) AND key >= ?2 AND key > ?3 AND (?4 IS NULL OR key < ?4)
-            ORDER BY key LIMIT ?5",
+        "SELECT key, media_type, length(value), stored_ms, expires_ms, sequence, tags FROM entry
+            WHERE cache = ?1 AND key >= ?2 AND key < ?3 ORDER BY key",
     )?;
-    let end = end_of_prefix(&listing.prefix).map(String::into_bytes);
-    let (from, after) = (listing.prefix.as_bytes(), listing.after.as_deref().unwrap_or_default().as_bytes());
-    let limit = to_sql(listing.limit as u64 + 1);
-    let rows = rows.query_map(params![listing.cache.as_str(), from, after, end, limit], |row| {
-        Ok(ListedEntry {
-            key: String::from_utf8_lossy(&row.get::<_, Vec<u8>>(0)?).into_owned(),
+    let (first, end) = key_range(&listing.prefix, listing.after.as_deref().unwrap_or_default().as_bytes());
+    let mut rows = rows.query(params![id, first, end])?;
+    let mut page = Vec::new();
+    while page.len() <= listing.limit
+        && let Some(row) = rows.next()?
+    {
+        let key = String::from_utf8_lossy(&row.get::<_, Vec<u8>>(0)?).into_owned();
+        let tags: Option<String> = row.get(6)?;
+        if is_covered(&removals, &key, tags.as_deref(), from_sql(row.get(5)?)) {
+            continue;
+        }
+        page.push(ListedEntry {
+            key,
             media_type: row.get(1)?,
             bytes: from_sql(row.get(2)?),
             stored_ms: from_sql(row.get(3)?),
             expires_ms: row.get::<_, Option<i64>>(4)?.map(from_sql),
-        })
-    })?;
-    Ok(rows.collect::<Result<_, _>>()?)
+        });
+    }
+    Ok(page)
 }

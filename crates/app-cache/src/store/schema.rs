@@ -3,11 +3,12 @@
 /// Application id of the file: "Grnc".
 pub(super) const APPLICATION_ID: i64 = 0x4772_6e63;
 /// Version of the tables.
-pub(super) const FORMAT: i64 = 1;
+pub(super) const FORMAT: i64 = 2;
 
 /// The tables. `store` has the number of the last write, of the next cache, and of the last removal of a cache, which is
 /// the floor of new ones. A cache that is emptied gets a new id, and
-/// the rows of the old one, in `dropped`, are removed little by little. Keys and tags are bytes, so that a NUL is a letter
+/// the rows of the old one, in `dropped`, are removed little by little; so are the rows of a large invalidation, which
+/// `removal` has until then, with the key or row up to which they are removed. Keys and tags are bytes, so that a NUL is a letter
 /// like any other. The value is the last column, so that the others are read without it.
 pub(super) const TABLES: &str = "
     CREATE TABLE store (id INTEGER PRIMARY KEY CHECK (id = 1), sequence INTEGER NOT NULL, next_cache INTEGER NOT NULL,
@@ -60,4 +61,17 @@ pub(super) const TABLES: &str = "
         PRIMARY KEY (cache, key)
     ) WITHOUT ROWID;
     CREATE TABLE dropped (cache INTEGER PRIMARY KEY);
+";
+
+/// What format 2 has more than format 1.
+pub(super) const REMOVAL_TABLE: &str = "
+    CREATE TABLE removal (
+        cache INTEGER NOT NULL,
+        kind INTEGER NOT NULL,
+        value BLOB NOT NULL,
+        sequence INTEGER NOT NULL,
+        after_key BLOB,
+        after_row INTEGER NOT NULL,
+        PRIMARY KEY (cache, kind, value)
+    ) WITHOUT ROWID;
 ";

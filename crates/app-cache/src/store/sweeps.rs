@@ -7,6 +7,7 @@ use greenroom_config::{AppCacheSettings, EvictionPolicy};
 use rusqlite::{OptionalExtension, params};
 
 use super::entries::{delete_row, remove_row};
+use super::removals::{continue_removal, oldest_removal};
 use super::transaction::WriteTransaction;
 use super::{from_sql, to_sql};
 use crate::entry::ENTRY_OVERHEAD_BYTES;
@@ -16,12 +17,14 @@ use crate::name::CacheName;
 
 /// Max rows that one sweep removes.
 const ROWS_PER_SWEEP: i64 = 500;
-/// Max rows that one put evicts.
+/// Max rows that one put evicts; the sweeper evicts the others.
 const ROWS_PER_EVICTION: i64 = 100;
+/// Max rows that one put evicts from a cache that is a tenth over its limit.
+const ROWS_PER_URGENT_EVICTION: i64 = 2000;
 
-/// Removes the entries stored longest ago until a cache is within its limits, [`ROWS_PER_EVICTION`] at most. Returns how
-/// many.
-pub(super) fn evict(
+/// Removes the entries stored longest ago until a cache is within its limits, but only so many in one transaction. Returns
+/// how many.
+pub(crate) fn evict(
     change: &mut WriteTransaction<'_>,
     cache: &CacheName,
     settings: &AppCacheSettings,
@@ -35,12 +38,13 @@ pub(super) fn evict(
     if excess_bytes == 0 && excess_entries == 0 {
         return Ok(0);
     }
+    let is_urgent = excess_bytes > settings.max_bytes / 10 || excess_entries > settings.max_entries / 10;
+    let rows = if is_urgent { ROWS_PER_URGENT_EVICTION } else { ROWS_PER_EVICTION };
     let oldest = {
         let sql = "SELECT id, length(key) + length(value) FROM entry WHERE cache = ?1 ORDER BY id LIMIT ?2";
         let mut oldest = change.db.prepare_cached(sql)?;
         let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, from_sql(row.get(1)?) + ENTRY_OVERHEAD_BYTES));
-        let oldest: Vec<(i64, u64)> =
-            oldest.query_map(params![row.id, ROWS_PER_EVICTION], read)?.collect::<Result<_, _>>()?;
+        let oldest: Vec<(i64, u64)> = oldest.query_map(params![row.id, rows], read)?.collect::<Result<_, _>>()?;
         oldest
     };
     let mut evicted = 0;
@@ -64,9 +68,9 @@ pub(crate) fn drop_cache(change: &mut WriteTransaction<'_>, cache: &CacheName) -
 }
 
 /// Removes dead entries, rows of emptied caches and old leases, [`ROWS_PER_SWEEP`] of each at most. Returns whether there
-/// are more.
-pub(crate) fn sweep(change: &mut WriteTransaction<'_>) -> Result<bool, AppCacheError> {
-    let is_more = sweep_dead(change)? | sweep_dropped(change)?;
+/// are more. `removals` are those that others continue.
+pub(crate) fn sweep(change: &mut WriteTransaction<'_>, removals: &[u64]) -> Result<bool, AppCacheError> {
+    let is_more = sweep_dead(change)? | sweep_dropped(change)? | sweep_removals(change, removals)?;
     let (now_ms, max_ms) = (change.now_ms, u64::try_from(MAX_LEASE.as_millis()).unwrap_or(u64::MAX));
     // A holder that is late may still store, if no other caller took the lease over.
     change
@@ -98,8 +102,14 @@ fn sweep_dead(change: &mut WriteTransaction<'_>) -> Result<bool, AppCacheError> 
     Ok(dead.len() as u64 == from_sql(ROWS_PER_SWEEP))
 }
 
+fn sweep_removals(change: &mut WriteTransaction<'_>, except: &[u64]) -> Result<bool, AppCacheError> {
+    let Some(oldest) = oldest_removal(change, except)? else { return Ok(false) };
+    continue_removal(change, oldest)?;
+    Ok(true)
+}
+
 /// Name of the cache that has this id now.
-fn name_of(change: &mut WriteTransaction<'_>, id: i64) -> Result<Option<CacheName>, AppCacheError> {
+pub(super) fn name_of(change: &mut WriteTransaction<'_>, id: i64) -> Result<Option<CacheName>, AppCacheError> {
     let mut find = change.db.prepare_cached("SELECT name FROM cache WHERE id = ?1")?;
     let name: Option<String> = find.query_row([id], |row| row.get(0)).optional()?;
     let Some(name) = name.as_deref().and_then(CacheName::parse) else { return Ok(None) };
@@ -111,7 +121,7 @@ fn sweep_dropped(change: &WriteTransaction<'_>) -> Result<bool, AppCacheError> {
     let mut dropped = change.db.prepare_cached("SELECT cache FROM dropped LIMIT 1")?;
     let Some(id) = dropped.query_row([], |row| row.get::<_, i64>(0)).optional()? else { return Ok(false) };
     let mut left = ROWS_PER_SWEEP;
-    for table in ["marker", "lease"] {
+    for table in ["marker", "lease", "removal"] {
         change.db.prepare_cached(&format!("DELETE FROM {table} WHERE cache = ?1"))?.execute([id])?;
     }
     let mut rows = change.db.prepare_cached("SELECT id FROM entry WHERE cache = ?1 LIMIT ?2")?;

@@ -33,6 +33,8 @@ pub(crate) struct WriteTransaction<'a> {
     stored_numbers: Numbers,
     /// Each cache that was used, with its row as it is stored.
     caches: HashMap<CacheName, (CacheRow, Option<CacheRow>)>,
+    /// Caches that were removed; some may have been made again since.
+    forgotten: Vec<CacheName>,
 }
 
 /// Numbers of the whole store.
@@ -54,23 +56,26 @@ impl<'a> WriteTransaction<'a> {
                 let (sequence, floor) = (from_sql(row.get(0)?), from_sql(row.get(2)?));
                 Ok(Numbers { sequence, next_cache: row.get(1)?, floor })
             })?;
-        Ok(Self { db, now_ms, numbers, stored_numbers: numbers, caches: HashMap::new() })
+        Ok(Self { db, now_ms, numbers, stored_numbers: numbers, caches: HashMap::new(), forgotten: Vec::new() })
     }
 
-    /// Commits, and returns the sizes of the caches that changed. Without a change nothing is written.
-    pub(super) fn commit(self) -> rusqlite::Result<Vec<(CacheName, CacheSize)>> {
+    /// Commits, and returns the sizes of the caches that changed, none for those that were removed. Without a change nothing
+    /// is written.
+    pub(super) fn commit(self) -> rusqlite::Result<Vec<(CacheName, Option<CacheSize>)>> {
         let mut write = self.db.prepare_cached(
             "INSERT INTO cache (name, id, floor, entries, bytes) VALUES (?1, ?2, ?3, ?4, ?5)
                 ON CONFLICT (name) DO UPDATE SET id = ?2, floor = ?3, entries = ?4, bytes = ?5",
         )?;
-        let mut changed = Vec::new();
+        let is_gone = |name: &CacheName| !self.caches.contains_key(name);
+        let gone = self.forgotten.into_iter().filter(is_gone);
+        let mut changed: Vec<_> = gone.map(|name| (name, None)).collect();
         for (name, (row, stored)) in self.caches {
             if stored == Some(row) {
                 continue;
             }
             let CacheSize { entries, bytes } = row.size;
             write.execute(params![name.as_str(), row.id, to_sql(row.floor), to_sql(entries), to_sql(bytes)])?;
-            changed.push((name, row.size));
+            changed.push((name, Some(row.size)));
         }
         if self.numbers != self.stored_numbers {
             let Numbers { sequence, next_cache, floor } = self.numbers;
@@ -122,6 +127,7 @@ impl<'a> WriteTransaction<'a> {
     /// Removes a cache that was renewed.
     pub(super) fn forget_cache(&mut self, name: &CacheName) -> rusqlite::Result<()> {
         self.caches.remove(name);
+        self.forgotten.push(name.clone());
         self.numbers.floor = self.numbers.sequence;
         self.db.prepare_cached("DELETE FROM cache WHERE name = ?1")?.execute([name.as_str()])?;
         Ok(())

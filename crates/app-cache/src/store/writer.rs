@@ -19,8 +19,8 @@ const MAX_BATCH: usize = 256;
 
 type Run = Box<dyn FnOnce(&mut WriteTransaction<'_>) -> Result<(), AppCacheError> + Send>;
 type Finish = Box<dyn FnOnce(Result<(), AppCacheError>) + Send>;
-/// Receives the sizes of caches after each commit.
-pub(crate) type SizeListener = Box<dyn Fn(&CacheName, CacheSize) + Send>;
+/// Receives the sizes of caches after each commit, in the order of the commits; none for a cache that was removed.
+pub(crate) type SizeListener = Box<dyn Fn(&CacheName, Option<CacheSize>) + Send>;
 
 /// A write, and what follows its commit or its failure.
 pub(crate) struct WriteJob {
@@ -125,7 +125,7 @@ fn write_all(db: &Connection, mut waiting: mpsc::Receiver<WriteJob>, clock: &Clo
     }
 }
 
-fn commit(db: &Connection, runs: Vec<Run>, now_ms: u64) -> Result<Vec<(CacheName, CacheSize)>, AppCacheError> {
+fn commit(db: &Connection, runs: Vec<Run>, now_ms: u64) -> Result<Vec<(CacheName, Option<CacheSize>)>, AppCacheError> {
     let work = || {
         let mut change = WriteTransaction::begin(db, now_ms)?;
         for run in runs {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use greenroom_config::{AppCacheSettings, AppCachesSettings, EvictionPolicy};
 
 use super::{Stage, cache, entry, key, put};
+use crate::batch::{BatchOperation, BatchResult};
 use crate::entry::NewEntry;
 use crate::error::AppCacheError;
 use crate::lookup::EntryLookup;
@@ -45,6 +46,104 @@ async fn without_eviction_a_full_cache_refuses_until_there_is_room() {
     assert!(matches!(stage.set("full", "a", "2").await, PutResult::Stored(_)), "in its place");
     stage.caches.pop(&cache("full"), &key("a")).await.expect("it works");
     assert!(matches!(stage.set("full", "b", "1").await, PutResult::Stored(_)));
+    stage.close().await;
+}
+
+#[tokio::test]
+async fn large_values_after_many_small_ones_stay_within_the_limit() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mixed = AppCacheSettings { max_bytes: 400_000, ..AppCacheSettings::new("mixed") };
+    let stage = Stage::open(folder.path(), vec![mixed]).await;
+    for first in [0, 1000, 2000] {
+        let small = (first..first + 1000).map(|number| BatchOperation::Put(put(&number.to_string(), "v"))).collect();
+        stage.caches.batch(&cache("mixed"), small).await.expect("it works");
+    }
+    for number in 0..10 {
+        stage.set("mixed", &format!("large {number}"), &"v".repeat(150_000)).await;
+        let bytes = stage.caches.report(&cache("mixed")).expect("there").bytes;
+        assert!(bytes <= 800_000, "{bytes} after {number}");
+    }
+    stage.sweep().await;
+    assert!(stage.caches.report(&cache("mixed")).expect("there").bytes <= 400_000);
+    stage.close().await;
+}
+
+#[tokio::test]
+async fn a_sum_that_is_made_counts_towards_the_limits() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let full = AppCacheSettings { max_entries: 2, eviction: EvictionPolicy::Off, ..AppCacheSettings::new("full") };
+    let few = AppCacheSettings { max_entries: 2, ..AppCacheSettings::new("few") };
+    let stage = Stage::open(folder.path(), vec![full, few]).await;
+    let add = async |name: &str, text: &str| {
+        stage.caches.add_integer(&cache(name), key(text), (1, Some(0)), (None, None)).await
+    };
+    for (name, third) in [("full", Err(AppCacheError::Full)), ("few", Ok(Some(1)))] {
+        assert_eq!((add(name, "a").await, add(name, "b").await), (Ok(Some(1)), Ok(Some(1))));
+        assert_eq!(add(name, "c").await, third);
+        assert_eq!(stage.caches.report(&cache(name)).expect("there").entries, 2);
+    }
+    assert_eq!(add("full", "a").await, Ok(Some(2)), "one that is there is added to");
+    stage.close().await;
+}
+
+#[tokio::test]
+async fn a_put_that_a_cache_refuses_is_never_answered_as_deferred() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let full = AppCacheSettings { max_entries: 1, eviction: EvictionPolicy::Off, ..AppCacheSettings::new("full") };
+    let light = AppCacheSettings { max_bytes: 500, ..AppCacheSettings::new("light") };
+    let stage = Stage::open(folder.path(), vec![full, light]).await;
+    assert_eq!(stage.caches.put_later(&cache("full"), key("a"), entry("1")).await, Ok(None));
+    assert_eq!(stage.caches.put_later(&cache("full"), key("b"), entry("1")).await, Err(AppCacheError::Full));
+    let large = stage.caches.put_later(&cache("light"), key("a"), entry(&"v".repeat(500))).await;
+    assert_eq!(large, Err(AppCacheError::ValueTooLong));
+    stage.close().await;
+}
+
+#[tokio::test]
+async fn one_batch_reads_no_more_bytes_than_it_may() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let stage = Stage::open(folder.path(), Vec::new()).await;
+    stage.set("c", "large", &"v".repeat(900)).await;
+    for is_deferred in [false, true] {
+        if is_deferred {
+            stage.caches.put_later(&cache("c"), key("large"), entry(&"v".repeat(900))).await.expect("it works");
+        }
+        let asked = ["none", "large", "large", "large", "none"].map(|text| BatchOperation::Get(key(text))).to_vec();
+        let results = stage.caches.batch(&cache("c"), asked).await.expect("it works");
+        let read = results.iter().map(|result| !matches!(result, BatchResult::NotRead)).collect::<Vec<_>>();
+        assert_eq!(read, [true, true, true, false, false]);
+    }
+    stage.close().await;
+}
+
+#[tokio::test]
+async fn markers_are_pruned_though_each_follows_a_write() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let stage = Stage::open(folder.path(), Vec::new()).await;
+    for number in 0..800 {
+        let text = format!("k{number}");
+        stage.set("c", &text, "v").await;
+        stage.caches.pop(&cache("c"), &key(&text)).await.expect("it works");
+    }
+    let db = rusqlite::Connection::open(folder.path().join("apps.db")).expect("it opens");
+    let markers = db.query_row("SELECT count(*) FROM marker", [], |row| row.get::<_, i64>(0)).expect("a count");
+    assert!(markers <= 600, "{markers} of 800 are kept");
+    stage.close().await;
+}
+
+#[tokio::test]
+async fn a_write_queued_behind_the_removal_of_its_cache_is_found() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let stage = Stage::open(folder.path(), Vec::new()).await;
+    stage.set("c", "a", "v").await;
+    let (name, registry) = (cache("c"), &stage.caches.registry);
+    let own = registry.find_cache(&name).expect("there");
+    assert_eq!(stage.caches.remove(&name).await, Ok(Some(1)));
+    assert!(registry.find_cache(&name).is_none());
+    let (late, settings) = (name.clone(), std::sync::Arc::clone(&own.settings));
+    let written = registry.write(&own, move |change| crate::store::put(change, &late, &settings, &put("b", "v")));
+    assert!(matches!(written.await, Ok((PutResult::Stored(_), 0))));
+    assert_eq!(stage.text("c", "b").await.as_deref(), Some("v"));
     stage.close().await;
 }
 
@@ -145,7 +244,8 @@ async fn an_emptied_cache_leaves_no_rows_once_it_is_swept() {
     };
     stage.caches.batch(&cache("c"), operations(0)).await.expect("it works");
     stage.caches.batch(&cache("c"), operations(600)).await.expect("it works");
-    assert_eq!(stage.caches.invalidate(&cache("c"), InvalidationScope::All).await, Ok(1200));
+    let done = stage.caches.invalidate(&cache("c"), InvalidationScope::All).await;
+    assert_eq!(done.map(|done| done.removed), Ok(1200));
     assert_eq!(stage.caches.report(&cache("c")).expect("there").entries, 0);
     let rows = || {
         let db = rusqlite::Connection::open(folder.path().join("apps.db")).expect("it opens");

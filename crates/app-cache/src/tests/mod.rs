@@ -5,6 +5,7 @@ mod files;
 mod leases;
 mod limits;
 mod model;
+mod removals;
 
 use std::path::Path;
 use std::time::Duration;
@@ -16,9 +17,13 @@ use tokio_util::task::TaskTracker;
 
 use crate::app_caches::AppCaches;
 use crate::entry::NewEntry;
+use crate::error::AppCacheError;
 use crate::lease::LeaseRequest;
 use crate::name::{CacheName, EntryKey, EntryTags};
 use crate::put::{Put, PutCondition, PutResult};
+use crate::scope::InvalidationScope;
+use crate::store::{self, RemovalStep};
+use crate::upkeep::sweep_once;
 
 /// Caches in a folder, with their upkeep.
 pub(crate) struct Stage {
@@ -52,6 +57,29 @@ impl Stage {
     /// Stores a text for ever.
     pub(crate) async fn set(&self, name: &str, text: &str, value: &str) -> PutResult {
         self.caches.put(&cache(name), put(text, value)).await.expect("the store works")
+    }
+
+    /// Invalidates as a process does that is killed after the first transaction.
+    pub(crate) async fn begin_invalidation(
+        &self,
+        name: &str,
+        scope: InvalidationScope,
+    ) -> Result<RemovalStep, AppCacheError> {
+        let own = self.caches.registry.open_cache(&cache(name)).await?;
+        let name = own.name.clone();
+        self.caches.registry.write(&own, move |change| store::invalidate(change, &name, &scope)).await
+    }
+
+    /// Removes everything that is to be removed in the background.
+    pub(crate) async fn sweep(&self) {
+        while sweep_once(&self.caches.registry).await.expect("the store works") {}
+    }
+
+    /// All keys of a cache.
+    pub(crate) async fn keys(&self, name: &str) -> Vec<String> {
+        let (page, is_more) = self.caches.list(&cache(name), "", None, 1000).await.expect("the store works");
+        assert!(!is_more);
+        page.into_iter().map(|listed| listed.key).collect()
     }
 
     /// The fresh or stale text of a key.

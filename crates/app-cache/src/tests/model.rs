@@ -22,7 +22,8 @@ enum Step {
     Pop((usize, usize)),
     Retag { at: (usize, usize), tag: usize },
     Add((usize, usize)),
-    Invalidate { cache: usize, scope: InvalidationScope },
+    Invalidate { cache: usize, scope: InvalidationScope, is_killed: bool },
+    List(usize),
     Begin(usize),
     PutSince { at: (usize, usize), tag: usize },
     Batch { cache: usize, first: usize, second: usize },
@@ -45,7 +46,9 @@ fn step() -> impl Strategy<Value = Step> {
         2 => at().prop_map(Step::Pop),
         1 => (at(), tag()).prop_map(|(at, tag)| Step::Retag { at, tag }),
         2 => at().prop_map(Step::Add),
-        2 => (0..CACHES.len(), scope).prop_map(|(cache, scope)| Step::Invalidate { cache, scope }),
+        2 => (0..CACHES.len(), scope, any::<bool>())
+            .prop_map(|(cache, scope, is_killed)| Step::Invalidate { cache, scope, is_killed }),
+        1 => (0..CACHES.len()).prop_map(Step::List),
         1 => (0..CACHES.len()).prop_map(Step::Begin),
         2 => (at(), tag()).prop_map(|(at, tag)| Step::PutSince { at, tag }),
         1 => (0..CACHES.len(), 0..KEYS.len(), 0..KEYS.len())
@@ -82,6 +85,12 @@ impl Model {
     fn pop(&mut self, at: (usize, usize)) -> Option<(String, usize)> {
         self.invalidated.push((self.steps, at.0, InvalidationScope::Key(KEYS[at.1].into())));
         self.entries.remove(&at)
+    }
+
+    fn keys(&self, cache: usize) -> Vec<String> {
+        let mut keys: Vec<&str> = self.entries.keys().filter(|at| at.0 == cache).map(|at| KEYS[at.1]).collect();
+        keys.sort_unstable();
+        keys.into_iter().map(str::to_owned).collect()
     }
 
     fn invalidate(&mut self, cache: usize, scope: &InvalidationScope) -> u64 {
@@ -123,9 +132,18 @@ async fn play(stage: &Stage, model: &mut Model, step: &Step) {
             assert_eq!(sum, Ok(Some(expected)));
             model.store(at, expected.to_string(), tag);
         }
-        Step::Invalidate { cache: at, scope } => {
+        Step::Invalidate { cache: at, scope, is_killed: true } => {
+            stage.begin_invalidation(CACHES[at], scope.clone()).await.expect("it works");
+            model.invalidate(at, &scope);
+        }
+        Step::List(at) => {
+            caches.flush(&cache(CACHES[at]), None).await.expect("it works");
+            let expected: Vec<String> = model.keys(at);
+            assert_eq!(stage.keys(CACHES[at]).await, expected);
+        }
+        Step::Invalidate { cache: at, scope, is_killed: false } => {
             let removed = caches.invalidate(&cache(CACHES[at]), scope.clone()).await.expect("it works");
-            assert_eq!(removed, model.invalidate(at, &scope), "{step:?}");
+            assert_eq!(removed.removed, model.invalidate(at, &scope), "{step:?}");
         }
         Step::Begin(at) => {
             // What is deferred has no number before it is written.
@@ -224,6 +242,7 @@ proptest! {
             }
             for (number, name) in CACHES.iter().enumerate() {
                 stage.caches.flush(&cache(name), None).await.expect("it works");
+                stage.sweep().await;
                 let expected = model.entries.keys().filter(|at| at.0 == number).count() as u64;
                 let entries = stage.caches.report(&cache(name)).map_or(0, |report| report.entries);
                 assert_eq!(entries, expected, "the size is counted");

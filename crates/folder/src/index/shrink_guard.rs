@@ -17,8 +17,10 @@ pub struct ScanEvidence {
     pub found: usize,
     /// Whether the root is on another file system than before.
     pub is_other_device: bool,
-    /// Whether a scan before this one lost as many, or a person accepted the loss.
-    pub is_confirmed: bool,
+    /// Whether the scan before this one lost as many.
+    pub is_repeated: bool,
+    /// Whether a person accepted the loss.
+    pub is_accepted: bool,
 }
 
 /// Why a scan is suspicious.
@@ -61,15 +63,15 @@ pub enum ScanDecision {
 
 /// Judges a complete scan.
 pub fn judge_scan(evidence: ScanEvidence) -> ScanDecision {
-    let ScanEvidence { known, lost, found, is_other_device, is_confirmed } = evidence;
-    if is_confirmed || known == 0 || lost == 0 {
+    let ScanEvidence { known, lost, found, is_other_device, is_repeated, is_accepted } = evidence;
+    if is_accepted || known == 0 || lost == 0 {
         return ScanDecision::Accepted;
     }
     let is_half = lost > known / 2;
     match (found, is_half) {
         (0, _) => ScanDecision::Suspicious(SuspicionReason::RootEmpty),
         (_, true) if is_other_device => ScanDecision::Suspicious(SuspicionReason::OtherFileSystem),
-        (_, true) if lost >= MANY_LOST => ScanDecision::Suspicious(SuspicionReason::MostLost),
+        (_, true) if lost >= MANY_LOST && !is_repeated => ScanDecision::Suspicious(SuspicionReason::MostLost),
         _ => ScanDecision::Accepted,
     }
 }
@@ -86,7 +88,7 @@ mod tests {
     fn an_empty_root_is_suspicious_unless_it_was_always_empty_or_is_confirmed() {
         assert_eq!(judge(5, 5, 0), ScanDecision::Suspicious(SuspicionReason::RootEmpty));
         assert_eq!(judge(0, 0, 0), ScanDecision::Accepted);
-        let evidence = ScanEvidence { known: 5, lost: 5, is_confirmed: true, ..ScanEvidence::default() };
+        let evidence = ScanEvidence { known: 5, lost: 5, is_accepted: true, ..ScanEvidence::default() };
         assert_eq!(judge_scan(evidence), ScanDecision::Accepted);
     }
 
@@ -95,7 +97,23 @@ mod tests {
         assert_eq!(judge(1000, 400, 600), ScanDecision::Accepted);
         assert_eq!(judge(1000, 600, 400), ScanDecision::Suspicious(SuspicionReason::MostLost));
         assert_eq!(judge(10, 9, 1), ScanDecision::Accepted);
-        let moved = ScanEvidence { known: 10, lost: 9, found: 1, is_other_device: true, is_confirmed: false };
+        let again = ScanEvidence { known: 1000, lost: 600, found: 400, is_repeated: true, ..ScanEvidence::default() };
+        assert_eq!(judge_scan(again), ScanDecision::Accepted);
+    }
+
+    #[test]
+    fn a_second_scan_confirms_neither_another_disk_nor_an_empty_root() {
+        let moved = ScanEvidence {
+            known: 1000,
+            lost: 999,
+            found: 1,
+            is_other_device: true,
+            is_repeated: true,
+            is_accepted: false,
+        };
         assert_eq!(judge_scan(moved), ScanDecision::Suspicious(SuspicionReason::OtherFileSystem));
+        assert_eq!(judge_scan(ScanEvidence { is_accepted: true, ..moved }), ScanDecision::Accepted);
+        let empty = ScanEvidence { lost: 1000, found: 0, is_other_device: false, ..moved };
+        assert_eq!(judge_scan(empty), ScanDecision::Suspicious(SuspicionReason::RootEmpty));
     }
 }

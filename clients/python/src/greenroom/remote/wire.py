@@ -53,7 +53,19 @@ def problem(answer: Answer) -> Tuple[str, str]:
 
 def codec_of(headers: Dict[bytes, bytes]) -> int:
     """Return how the value of an answer is to be decoded."""
-    return CODECS.get(headers.get(b"content-type", b"").decode("latin-1"), codec.RAW)
+    return codec_named(headers.get(b"content-type", b"").decode("latin-1"))
+
+
+def codec_named(media_type: str) -> int:
+    """Return how a value of a media type is to be decoded; other programs write it in other letters and with parameters."""
+    known = CODECS.get(media_type)
+    if known is not None:
+        return known
+    name, *parameters = (part.strip().lower() for part in media_type.split(";"))
+    charsets = [text[len("charset="):].strip('"') for text in parameters if text.startswith("charset=")]
+    if any(charset not in ("utf-8", "utf8", "us-ascii") for charset in charsets):
+        return codec.RAW
+    return CODECS.get("text/plain; charset=utf-8" if name == "text/plain" else name, codec.RAW)
 
 
 def later(now: float, headers: Dict[bytes, bytes], name: bytes) -> Optional[float]:
@@ -68,7 +80,7 @@ def stored_of(result: Dict[str, Any], now: float) -> Optional[StoredEntry]:
         return None
     left, stale_left = result.get("left_ms"), result.get("stale_left_ms")
     return StoredEntry(
-        CODECS.get(result["media_type"], codec.RAW),
+        codec_named(result["media_type"]),
         base64.b64decode(result["value"]),
         None if left is None else now + left / 1000,
         None if stale_left is None else now + stale_left / 1000,
@@ -91,7 +103,7 @@ def times(entry: Entry, now: float) -> Tuple[int, int]:
 
 
 def parts(puts: Sequence[Put]) -> Iterator[List[Put]]:
-    """Yield puts in batches that the daemon takes."""
+    """Yield puts in batches that the daemon takes; a value of more than VALUE_BYTES_PER_CALL is alone."""
     part: List[Put] = []
     size = 0
     for put in puts:

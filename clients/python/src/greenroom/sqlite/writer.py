@@ -87,6 +87,7 @@ class Writer:
         self._queue: Deque[_Job[Any]] = deque()
         self._owner: Optional[int] = None
         self._held: Optional[Transaction] = None
+        self._broken: Optional[StorageError] = None
 
     def run(self, write: Callable[[Transaction], Result]) -> Result:
         """Run a write and return its result after its commit.
@@ -95,7 +96,7 @@ class Writer:
         others of the batch are committed. Raises StorageError for all writes of a transaction that failed.
         """
         if self._owner == threading.get_ident() and self._held is not None:
-            return write(self._held)
+            return self._run_held(self._held, write)
         job: _Job[Result] = _Job(write)
         self._queue.append(job)
         with self._lock:
@@ -104,6 +105,19 @@ class Writer:
         if job.error is not None:
             raise job.error
         return job.result  # type: ignore[return-value]
+
+    def _run_held(self, transaction: Transaction, write: Callable[[Transaction], Result]) -> Result:
+        """Run a write of the transaction that this thread holds. Once one has failed, all further ones fail."""
+        if self._broken is not None:
+            raise self._broken
+        try:
+            return write(transaction)
+        except sqlite3.Error as error:
+            self._broken = storage_error(error)
+            raise self._broken from error
+        except StorageError as error:
+            self._broken = error
+            raise
 
     def _commit(self, jobs: List[_Job[Any]]) -> None:
         try:
@@ -133,11 +147,14 @@ class Writer:
             yield
             return
         with self._lock, self._transaction() as transaction:
-            self._owner, self._held = threading.get_ident(), transaction
+            self._owner, self._held, self._broken = threading.get_ident(), transaction, None
             try:
                 yield
+                if self._broken is not None:
+                    # The half of it that was written is undone.
+                    raise self._broken
             finally:
-                self._owner, self._held = None, None
+                self._owner, self._held, self._broken = None, None, None
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[Transaction]:
