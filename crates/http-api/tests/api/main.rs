@@ -3,5 +3,7 @@
 mod fixture;
 mod graphql;
 mod headers;
+mod hostile;
 mod limits;
 mod routes;
+mod writes;
