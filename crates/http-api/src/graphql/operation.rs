@@ -17,7 +17,7 @@ const MEMBERS: [&str; 4] = ["query", "operationName", "variables", "extensions"]
 
 /// Kind of a request; that of a batch is the greatest of its operations'.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum OperationKind {
+pub enum OperationKind {
     /// It reads.
     Query,
     /// It goes on without an end: it is passed on.
@@ -30,17 +30,18 @@ pub(crate) enum OperationKind {
 
 /// A request: one operation, or a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct GraphqlRequest {
-    pub(crate) kind: OperationKind,
+pub struct GraphqlRequest {
+    /// What it does.
+    pub kind: OperationKind,
     /// Name of the operation; empty without one, and for a batch of different ones.
-    pub(crate) name: String,
+    pub name: String,
     /// The same text for requests that ask the same, and only for those.
-    pub(crate) identity: String,
+    pub identity: String,
 }
 
 impl GraphqlRequest {
     /// What the body of a POST asks.
-    pub(crate) fn of_body(body: &[u8]) -> Self {
+    pub fn of_body(body: &[u8]) -> Self {
         let Some(value) = strict_json::parse(body) else { return Self::other() };
         let operations = match &value {
             Value::Array(batch) if (1..=MAX_BATCH).contains(&batch.len()) => batch.iter().map(operation).collect(),
@@ -56,7 +57,7 @@ impl GraphqlRequest {
     }
 
     /// What the query of a GET asks.
-    pub(crate) fn of_query(query: &str) -> Self {
+    pub fn of_query(query: &str) -> Self {
         let mut pairs = BTreeMap::new();
         for (name, text) in form_urlencoded::parse(query.as_bytes()).into_owned().filter(|(name, _)| is_member(name)) {
             if !MEMBERS.contains(&name.as_str()) || pairs.insert(name, text).is_some() {

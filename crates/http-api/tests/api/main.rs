@@ -4,6 +4,7 @@ mod fixture;
 mod graphql;
 mod headers;
 mod hostile;
+mod identity;
 mod limits;
 mod routes;
 mod writes;
