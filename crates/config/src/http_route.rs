@@ -144,6 +144,13 @@ impl HttpRouteSettings {
         if !self.ignore_query.is_empty() && !self.keep_query.is_empty() {
             return Some("has both ignore_query and keep_query".into());
         }
+        if !self.invalidates.is_empty()
+            && self.graphql.is_none()
+            && !self.methods.is_empty()
+            && self.methods.iter().all(Method::is_safe)
+        {
+            return Some("invalidates tags, but none of its methods writes".into());
+        }
         let used = self.tags.iter().chain(&self.invalidates).flat_map(|tag| tag_captures(tag));
         used.into_iter()
             .find(|name| !captures.contains(name))
@@ -254,6 +261,7 @@ mod tests {
             ("path = \"/a\"\nfresh_s = -1", "g.toml:7: server.api.route.1.fresh_s must be a whole number"),
             ("path = \"/a\"\nfrsh_s = 1", "g.toml:7: unknown key server.api.route.1.frsh_s"),
             ("path = \"/a\"\nkeep_query = [\"a\"]\nignore_query = [\"b\"]", "g.toml:6: this route has both"),
+            ("path = \"/a\"\nmethods = [\"GET\"]\ninvalidates = [\"x\"]", "g.toml:6: this route invalidates tags"),
             ("path = \"/a\"\nmethods = [\"a b\"]", "g.toml:7: server.api.route.1.methods must list methods"),
         ] {
             let problem = read(&format!("[[server.route]]\n{lines}\n")).expect_err(lines);

@@ -15,7 +15,7 @@ use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
 use greenroom_config::ControlSettings;
-use greenroom_proxy::request::client_ip::client_network;
+use greenroom_http_server::client_network::client_network;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;

@@ -9,17 +9,21 @@ use greenroom_config::HttpApiSettings;
 use greenroom_http_caching::hop_by_hop;
 use greenroom_http_caching::request_directives::RequestDirectives;
 use greenroom_http_caching::storage::{CacheKind, ConfiguredLifetimes};
-use greenroom_http_caching::variant::SelectingFields;
+use greenroom_http_caching::stored_head::StoredHead;
+use greenroom_http_caching::variant::{SelectingFields, selects};
 use greenroom_http_server::interim::InterimSender;
 use greenroom_state::secrets::HashKey;
-use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, EXPECT, HOST};
+use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_LOCATION, EXPECT, HOST, LINK, LOCATION, REFRESH};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
-use crate::graphql::operation::GraphqlRequest;
+use crate::graphql::operation::{GraphqlRequest, is_member};
 use crate::route_table::RouteMatch;
 
 /// Partition of responses to requests without credentials.
 const SHARED: &str = "shared";
+/// Partition of the responses of public routes. It is another one than that of requests without credentials, so that a
+/// route that is public no more leaves nothing to them.
+const PUBLIC: &str = "public";
 /// Prefix of the tag that stands for a resource.
 const RESOURCE_TAG: &str = "resource ";
 /// Prefix of the tag that stands for a cache group.
@@ -50,6 +54,10 @@ pub(crate) struct ApiRequest {
     pub(crate) resource: Key,
     /// Name of the resource in tags: path and query without credentials.
     pub(crate) resource_name: String,
+    /// Partition of the client's own responses, on whatever route that is not public.
+    pub(crate) own_partition: Partition,
+    /// Hides the values of fields in keys and stored heads.
+    hash_key: HashKey,
     /// Further request fields that make a difference.
     pub(crate) key_headers: SelectingFields,
     /// Whether it is a GraphQL query.
@@ -73,12 +81,14 @@ impl ApiRequest {
             headers.remove(name);
         }
         let is_public = route.settings().is_some_and(|route| route.public);
-        let credentials = if is_public { None } else { credentials(settings, &headers, &target) };
-        let partition = credentials.as_ref().map_or_else(
+        let credentials = credentials(settings, &headers, &target);
+        let own_partition = credentials.as_ref().map_or_else(
             || Partition::new(SHARED),
             |credentials| Partition::new(partition_id(hash_key, &settings.name, credentials)),
         );
-        let audience = if credentials.is_some() { CacheKind::Private } else { CacheKind::Shared };
+        let partition = if is_public { public_partition() } else { own_partition.clone() };
+        let is_shared = is_public || credentials.is_none();
+        let audience = if is_shared { CacheKind::Shared } else { CacheKind::Private };
         let resource_name = resource_name(settings, &route, &target);
         let key_names = route.settings().map(|route| route.key_headers.clone()).unwrap_or_default();
         let lifetimes = route.settings().map(|route| route.lifetimes).unwrap_or_default();
@@ -86,6 +96,8 @@ impl ApiRequest {
             method: parts.method.clone(),
             resource: Key::new(&settings.name, &partition, &resource_name),
             key_headers: SelectingFields::of_names(key_names),
+            own_partition,
+            hash_key: *hash_key,
             headers,
             body: None,
             directives,
@@ -100,16 +112,12 @@ impl ApiRequest {
     }
 
     /// The same request as a GraphQL query with this body.
-    pub(crate) fn with_graphql_query(
-        mut self,
-        hash_key: &HashKey,
-        query: &GraphqlRequest,
-        body: Option<Bytes>,
-    ) -> Self {
-        let path = self.target.split('?').next().unwrap_or_default().to_owned();
+    pub(crate) fn with_graphql_query(mut self, query: &GraphqlRequest, body: Option<Bytes>) -> Self {
         // Variables may hold what only their owner should see.
-        let identity = blake3::keyed_hash(&hash_key.0, query.identity.as_bytes());
-        let text = format!("{path} graphql {} {}", query.name, HEXLOWER.encode(identity.as_bytes()));
+        let identity = blake3::keyed_hash(&self.hash_key.0, query.identity.as_bytes());
+        // What the query of the address says beside the operation may make a difference too.
+        let address = without_operation(&self.resource_name);
+        let text = format!("{address} graphql {} {}", query.name, HEXLOWER.encode(identity.as_bytes()));
         self.resource = Key::new(self.resource.namespace(), self.resource.partition(), &text);
         let graphql = self.route.settings().and_then(|route| route.graphql.as_ref());
         let operations = graphql.map(|graphql| graphql.operations.as_slice()).unwrap_or_default();
@@ -121,7 +129,8 @@ impl ApiRequest {
                 error: own.error.or(self.lifetimes.error),
             };
         }
-        self.resource_name = path;
+        // A mutation invalidates the path, whatever the query of its own address says.
+        self.resource_name = self.path().to_owned();
         // Its responses are read here, so they must not be encoded.
         self.headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         self.body = body;
@@ -129,13 +138,31 @@ impl ApiRequest {
         self
     }
 
+    /// Path as the server gets it.
+    pub(crate) fn path(&self) -> &str {
+        self.target.split('?').next().unwrap_or_default()
+    }
+
+    /// Digest of a field's value, which may be a secret.
+    pub(crate) fn digest(&self, name: &HeaderName, value: &str) -> String {
+        let mut hasher = blake3::Hasher::new_keyed(&self.hash_key.0);
+        hasher.update(b"field\0").update(name.as_str().as_bytes()).update(&[0]).update(value.as_bytes());
+        HEXLOWER.encode(&hasher.finalize().as_bytes()[..16])
+    }
+
+    /// Whether it selects a stored response.
+    pub(crate) fn selects(&self, head: &StoredHead) -> bool {
+        selects(&head.selected_by, &self.headers, |name, value| self.digest(name, value))
+    }
+
     /// Key of the variant that it selects among responses that vary by these fields.
     pub(crate) fn variant_key(&self, fields: &SelectingFields) -> Key {
         if fields.is_empty() && self.key_headers.is_empty() {
             return self.resource.clone();
         }
-        let text =
-            format!("{}{}{}", self.resource.text(), self.key_headers.key(&self.headers), fields.key(&self.headers));
+        let values = format!("{}\n{}", self.key_headers.key(&self.headers), fields.key(&self.headers));
+        let digest = blake3::keyed_hash(&self.hash_key.0, values.as_bytes());
+        let text = format!("{}\nvariant {}", self.resource.text(), HEXLOWER.encode(digest.as_bytes()));
         Key::new(self.resource.namespace(), self.resource.partition(), &text)
     }
 
@@ -145,6 +172,19 @@ impl ApiRequest {
         let route = self.route.tags();
         own.chain(route.iter().map(|tag| route_tag(tag))).chain(groups.iter().map(|group| group_tag(group))).collect()
     }
+}
+
+/// Partition of the responses of public routes.
+pub(crate) fn public_partition() -> Partition {
+    Partition::new(PUBLIC)
+}
+
+/// An address without what names the operation of a GraphQL request.
+fn without_operation(address: &str) -> String {
+    let Some((path, query)) = address.split_once('?') else { return address.to_owned() };
+    let name_of = |pair: &str| decoded(pair.split('=').next().unwrap_or_default());
+    let others: Vec<&str> = query.split('&').filter(|pair| !is_member(&name_of(pair))).collect();
+    if others.is_empty() { path.to_owned() } else { format!("{path}?{}", others.join("&")) }
 }
 
 /// Key of the part of a variant that is stored while the whole is not.
@@ -238,6 +278,48 @@ pub(crate) fn with_added_headers(settings: &HttpApiSettings, headers: &HeaderMap
         }
     }
     all
+}
+
+/// Removes the parameters that are added for the server from the addresses in its response's fields: they are secrets,
+/// and servers repeat them in redirects.
+pub(crate) fn hide_added_query(settings: &HttpApiSettings, headers: &mut HeaderMap) {
+    if settings.add_query.is_empty() {
+        return;
+    }
+    for name in [LOCATION, CONTENT_LOCATION, LINK, REFRESH] {
+        let is_bare = name == LOCATION || name == CONTENT_LOCATION;
+        let lines: Vec<HeaderValue> = headers.get_all(&name).iter().cloned().collect();
+        headers.remove(&name);
+        for line in lines {
+            let hidden = without_added_query(settings, &String::from_utf8_lossy(line.as_bytes()), is_bare);
+            if let Ok(value) = HeaderValue::from_str(&hidden) {
+                headers.append(&name, value);
+            }
+        }
+    }
+}
+
+/// A text without added parameters in the queries of its addresses. A bare address ends with the text or at `#`, one
+/// among other text also at what surrounds it.
+fn without_added_query(settings: &HttpApiSettings, text: &str, is_bare: bool) -> String {
+    let ends: &[char] = if is_bare { &['#'] } else { &['#', '>', '"', '\'', ' '] };
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('?') {
+        let (query, after) = after.split_at(after.find(ends).unwrap_or(after.len()));
+        let is_added = |pair: &&str| {
+            let name = decoded(pair.split('=').next().unwrap_or_default());
+            settings.add_query.iter().any(|(added, _)| *added == name)
+        };
+        let others: Vec<&str> = query.split('&').filter(|pair| !is_added(pair)).collect();
+        out.push_str(before);
+        if !others.is_empty() {
+            out.push('?');
+            out.push_str(&others.join("&"));
+        }
+        rest = after;
+    }
+    out + rest
 }
 
 /// The target that the server gets: the client's, and the parameters that are added for it.

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use greenroom_cache::{Cache, Clock, Invalidation, Policy, Scope, Tag};
+use greenroom_cache::{Cache, Clock, GracePeriod, Invalidation, Partition, Policy, Scope, Tag};
 use greenroom_config::HttpApiSettings;
 use greenroom_http_caching::storage::StorageRefusal;
 use greenroom_http_server::client_limits::ClientLimits;
@@ -12,9 +13,13 @@ use greenroom_state::secrets::HashKey;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::api_request::public_partition;
 use crate::route_table::RouteTable;
 use crate::upstream::Upstream;
 use crate::variant_index::VariantIndex;
+
+/// For this time after a write of unknown outcome, nothing that it may have changed is stored.
+const UNSTORABLE_FOR: Duration = Duration::from_secs(60);
 
 /// One server.
 #[derive(Debug)]
@@ -30,7 +35,7 @@ pub struct ApiServer {
     /// Stops the tasks that do not end on their own.
     pub stop: CancellationToken,
     /// Limits for its clients.
-    pub limits: ClientLimits,
+    pub limits: Arc<ClientLimits>,
     pub(crate) upstream: Upstream,
     pub(crate) variants: VariantIndex,
     pub(crate) hash_key: HashKey,
@@ -52,8 +57,8 @@ impl ApiServer {
     ) -> Result<Self, String> {
         Ok(Self {
             upstream: Upstream::new(&settings, clock.clone())?,
-            limits: ClientLimits::new(&settings.listener_limits),
-            variants: VariantIndex::new(),
+            limits: Arc::new(ClientLimits::new(&settings.listener_limits)),
+            variants: VariantIndex::new(hash_key),
             routes: ArcSwap::from_pointee(RouteTable::new(&settings.routes)),
             refusals: Default::default(),
             hash_key,
@@ -118,8 +123,33 @@ impl ApiServer {
     /// Marks everything with one of these tags stale, for all identities.
     pub(crate) fn invalidate(&self, tags: impl IntoIterator<Item = Tag>) {
         for tag in tags {
-            let scope = Scope::Tag { namespace: self.name().to_owned(), partition: None, tag };
-            self.cache.invalidate(&scope, &Invalidation::mark_stale());
+            self.cache.invalidate(&self.tag_scope(None, tag), &Invalidation::mark_stale());
         }
+    }
+
+    /// Invalidates what a confirmed write changed. The writer, and all on public routes, get an error rather than a
+    /// response from before the write; for others that is kept for the case that its successor cannot be loaded.
+    pub(crate) fn invalidate_written(&self, tags: impl IntoIterator<Item = Tag>, writer: &Partition) {
+        let others = Invalidation { grace_period: Some(GracePeriod::default()), ..Invalidation::mark_stale() };
+        let own = Invalidation { grace_period: Some(GracePeriod::default()), ..Invalidation::purge() };
+        for tag in tags {
+            self.cache.invalidate(&self.tag_scope(None, tag.clone()), &others);
+            for partition in [writer.clone(), public_partition()] {
+                self.cache.invalidate(&self.tag_scope(Some(partition), tag.clone()), &own);
+            }
+        }
+    }
+
+    /// Invalidates what a write of unknown outcome may have changed, or may still change: nothing of it is stored for
+    /// [`UNSTORABLE_FOR`].
+    pub(crate) fn invalidate_uncertain(&self, tags: impl IntoIterator<Item = Tag>) {
+        let invalidation = Invalidation { unstorable_for: Some(UNSTORABLE_FOR), ..Invalidation::mark_stale() };
+        for tag in tags {
+            self.cache.invalidate(&self.tag_scope(None, tag), &invalidation);
+        }
+    }
+
+    fn tag_scope(&self, partition: Option<Partition>, tag: Tag) -> Scope {
+        Scope::Tag { namespace: self.name().to_owned(), partition, tag }
     }
 }

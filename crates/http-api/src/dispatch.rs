@@ -6,20 +6,22 @@ use greenroom_http_caching::invalidation::is_safe;
 use greenroom_http_caching::validation::is_for_the_server;
 use greenroom_http_server::connection::{BodyFraming, ClientConnection};
 use greenroom_http_server::interim::InterimSender;
+use greenroom_http_server::limits::LimitKind;
 use greenroom_origin::body::{Body, CollectedBody, collect};
 use http::header::{CONTENT_LENGTH, HOST, UPGRADE};
 use http::{Method, Request, Response, StatusCode, Version};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 
 use crate::api_request::ApiRequest;
 use crate::api_server::ApiServer;
 use crate::graphql::operation::{GraphqlRequest, OperationKind};
 use crate::{forward, read, response};
 
-/// Max bytes of a GraphQL request that is read to be understood; a longer one is passed on.
+/// Max bytes of a GraphQL request that is read to be understood. A longer one is passed on as one that is not understood,
+/// and counted.
 const MAX_GRAPHQL_BYTES: u64 = 1024 * 1024;
 
-/// Way of a request.
+/// Kind of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum RequestKind {
     /// It may be answered from the cache.
@@ -41,6 +43,10 @@ pub(crate) async fn handle(
     if let Some(problem) = rejection(&parts, connection) {
         return response::problem(StatusCode::BAD_REQUEST, problem, None);
     }
+    if parts.method == Method::TRACE {
+        // The server would show the client the secrets that are added for it.
+        return response::problem(StatusCode::METHOD_NOT_ALLOWED, "TRACE is not forwarded", None);
+    }
     let target = parts.uri.path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string);
     let route = server.routes().find(&parts.method, parts.uri.path());
     let mut api_request = ApiRequest::new((&server.settings, &server.hash_key), &parts, target, route);
@@ -55,14 +61,14 @@ pub(crate) async fn handle(
         interim.close();
         return response;
     }
-    let handling = handling(&api_request);
+    let kind = request_kind(&api_request, !body.is_end_stream());
     let api_request = Arc::new(api_request);
-    let response = match handling {
+    let response = match kind {
         RequestKind::Read => read::read(&server, &api_request).await,
         RequestKind::Write => forward::write(server, api_request, Body::Stream(body)).await,
         RequestKind::Pass => match read::stored_head(&server, &api_request).await {
-            Some(response) => response,
-            None => forward::pass(&server, &api_request, Body::Stream(body)).await,
+            Some(response) if body.is_end_stream() => response,
+            _ => forward::pass(&server, &api_request, Body::Stream(body)).await,
         },
     };
     interim.close();
@@ -75,6 +81,12 @@ async fn handle_graphql(server: &Arc<ApiServer>, request: ApiRequest, body: Inco
     let body = match collecting {
         Ok(CollectedBody::Whole(body)) => body,
         Ok(CollectedBody::TooLong(read, rest)) => {
+            server.limits.counters.record(LimitKind::BodyLength);
+            tracing::debug!(
+                server = server.name(),
+                max_bytes = MAX_GRAPHQL_BYTES,
+                "GraphQL request too long to be read"
+            );
             return forward::write(Arc::clone(server), Arc::new(request), Body::Resumed { read, rest }).await;
         }
         Ok(CollectedBody::Broken(_)) | Err(_) => {
@@ -82,18 +94,34 @@ async fn handle_graphql(server: &Arc<ApiServer>, request: ApiRequest, body: Inco
         }
     };
     let asked = GraphqlRequest::new(&request.method, &request.target, &body);
-    if asked.kind == OperationKind::Query {
-        let is_post = request.method == Method::POST;
-        let request = request.with_graphql_query(&server.hash_key, &asked, is_post.then_some(body));
-        return read::read(server, &Arc::new(request)).await;
+    match graphql_request_kind(&request.method, asked.kind, !body.is_empty()) {
+        RequestKind::Read => {
+            let is_post = request.method == Method::POST;
+            let request = request.with_graphql_query(&asked, is_post.then_some(body));
+            read::read(server, &Arc::new(request)).await
+        }
+        RequestKind::Write => forward::write(Arc::clone(server), Arc::new(request), body.into()).await,
+        RequestKind::Pass => forward::pass(server, &request, body.into()).await,
     }
-    forward::write(Arc::clone(server), Arc::new(request), body.into()).await
 }
 
-fn handling(request: &ApiRequest) -> RequestKind {
+/// Kind of a GraphQL request. One that is not understood may be a mutation, but not by `GET`, which must not change
+/// anything (hashes of persisted queries come by it).
+fn graphql_request_kind(method: &Method, operation: OperationKind, has_body: bool) -> RequestKind {
+    match (operation, *method == Method::GET) {
+        (OperationKind::Mutation, _) => RequestKind::Write,
+        (OperationKind::Query, true) if has_body => RequestKind::Pass,
+        (OperationKind::Query, _) => RequestKind::Read,
+        (OperationKind::Subscription, _) | (OperationKind::Other, true) => RequestKind::Pass,
+        (OperationKind::Other, false) => RequestKind::Write,
+    }
+}
+
+fn request_kind(request: &ApiRequest, has_body: bool) -> RequestKind {
     if !is_safe(&request.method) {
         RequestKind::Write
-    } else if request.method == Method::GET && !is_for_the_server(&request.headers) {
+    } else if request.method == Method::GET && !has_body && !is_for_the_server(&request.headers) {
+        // A body is no part of the key, so what it asks for is not known.
         RequestKind::Read
     } else {
         RequestKind::Pass
@@ -119,4 +147,27 @@ fn rejection(parts: &http::request::Parts, connection: &ClientConnection) -> Opt
         plain == "." || plain == ".."
     };
     (parts.method == Method::CONNECT || path.split('/').any(is_dots)).then_some("the path of the request is not plain")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_graphql_request_is_a_write_if_it_may_change_something() {
+        for (method, operation, has_body, wanted) in [
+            (Method::POST, OperationKind::Query, true, RequestKind::Read),
+            (Method::POST, OperationKind::Mutation, true, RequestKind::Write),
+            (Method::POST, OperationKind::Subscription, true, RequestKind::Pass),
+            (Method::POST, OperationKind::Other, true, RequestKind::Write),
+            (Method::POST, OperationKind::Other, false, RequestKind::Write),
+            (Method::GET, OperationKind::Query, false, RequestKind::Read),
+            (Method::GET, OperationKind::Query, true, RequestKind::Pass),
+            (Method::GET, OperationKind::Mutation, false, RequestKind::Write),
+            (Method::GET, OperationKind::Subscription, false, RequestKind::Pass),
+            (Method::GET, OperationKind::Other, false, RequestKind::Pass),
+        ] {
+            assert_eq!(graphql_request_kind(&method, operation, has_body), wanted, "{method} {operation:?} {has_body}");
+        }
+    }
 }

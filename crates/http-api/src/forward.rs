@@ -6,7 +6,7 @@ use std::sync::Arc;
 use greenroom_cache::Tag;
 use greenroom_http_caching::cache_groups::{CACHE_GROUP_INVALIDATION, groups};
 use greenroom_http_caching::cache_status::{CacheStatusField, ForwardReason};
-use greenroom_http_caching::invalidation::{is_non_error, named_targets};
+use greenroom_http_caching::invalidation::{WriteOutcome, named_targets, write_outcome};
 use greenroom_http_caching::validation;
 use greenroom_origin::body::{Body, CollectedBody, collect};
 use greenroom_origin::client::UpstreamRequestKind;
@@ -16,11 +16,11 @@ use hyper::body::Incoming;
 use tokio::sync::oneshot;
 
 use crate::api_request::{
-    ANY_OBJECT, ApiRequest, group_tag, object_tag, resource_name, resource_tag, route_tag, with_added_headers,
-    with_added_query,
+    ANY_OBJECT, ApiRequest, group_tag, hide_added_query, object_tag, resource_name, resource_tag, route_tag,
+    with_added_headers, with_added_query,
 };
 use crate::api_server::ApiServer;
-use crate::graphql::result::GraphqlResult;
+use crate::graphql::result::{GraphqlResult, MutationEffect, mutation_effect};
 use crate::response;
 use crate::upstream::{BudgetPatience, SendError, may_have_reached};
 
@@ -40,19 +40,21 @@ pub(crate) async fn write(server: Arc<ApiServer>, request: Arc<ApiRequest>, body
 
 async fn write_once(server: &ApiServer, request: &ApiRequest, body: Body) -> Response<Body> {
     let response = match send(server, request, body, UpstreamRequestKind::Write).await {
+        Ok(response) if request.route.settings().is_some_and(|route| route.graphql.is_some()) => {
+            pass_on_mutation(server, request, response).await
+        }
         Ok(response) => {
-            if is_graphql_mutation(request) {
-                pass_on_mutation(server, request, response).await
-            } else {
-                if is_non_error(response.status()) {
-                    server.invalidate(written_tags(server, request, response.headers()));
-                }
-                pass_on(response, ForwardReason::Method)
+            let tags = || written_tags(server, request, response.headers());
+            match write_outcome(response.status()) {
+                WriteOutcome::Confirmed => server.invalidate_written(tags(), &request.own_partition),
+                WriteOutcome::Unknown => server.invalidate_uncertain(tags()),
+                WriteOutcome::Rejected => {}
             }
+            pass_on(response, ForwardReason::Method)
         }
         Err(error) => {
             if may_have_reached(&error) {
-                server.invalidate(written_tags(server, request, &HeaderMap::new()));
+                server.invalidate_uncertain(written_tags(server, request, &HeaderMap::new()));
             }
             unsent(&error)
         }
@@ -61,40 +63,41 @@ async fn write_once(server: &ApiServer, request: &ApiRequest, body: Body) -> Res
     response
 }
 
-fn is_graphql_mutation(request: &ApiRequest) -> bool {
-    request.route.settings().is_some_and(|route| route.graphql.as_ref().is_some_and(|graphql| graphql.tag_objects))
-}
-
-/// Invalidates the objects that a mutation returns; all of its route's responses if it returns none.
+/// Invalidates what a mutation changed, which its response says.
 async fn pass_on_mutation(server: &ApiServer, request: &ApiRequest, answer: Response<Incoming>) -> Response<Body> {
     let (parts, body) = answer.into_parts();
-    let (body, objects) = match collect(body, server.settings.max_body_bytes).await {
+    let route_tags = || written_tags(server, request, &parts.headers);
+    let writer = &request.own_partition;
+    let (body, result) = match collect(body, server.settings.max_body_bytes).await {
         CollectedBody::Whole(body) => {
-            let objects = GraphqlResult::of_body(&body).objects.unwrap_or_default();
-            (Body::from(body), objects)
+            let result = GraphqlResult::of_body(&body);
+            (Body::from(body), Some(result))
         }
-        CollectedBody::TooLong(read, rest) => (Body::Resumed { read, rest }, Vec::new()),
+        CollectedBody::TooLong(read, rest) => (Body::Resumed { read, rest }, None),
         CollectedBody::Broken(_) => {
-            server.invalidate(written_tags(server, request, &parts.headers));
+            server.invalidate_uncertain(route_tags());
             return response::problem(StatusCode::BAD_GATEWAY, "the response of the server ended early", None);
         }
     };
-    if objects.is_empty() {
-        server.invalidate(written_tags(server, request, &parts.headers));
-    } else {
-        let route = request.route.invalidates();
-        let names = objects.iter().map(String::as_str).chain([ANY_OBJECT]);
-        server.invalidate(names.map(object_tag).chain(route.iter().map(|tag| route_tag(tag))));
+    let tags_objects =
+        request.route.settings().and_then(|route| route.graphql.as_ref()).is_some_and(|graphql| graphql.tag_objects);
+    match mutation_effect(parts.status, result.as_ref(), tags_objects) {
+        MutationEffect::None => {}
+        MutationEffect::Uncertain => server.invalidate_uncertain(route_tags()),
+        MutationEffect::Route => server.invalidate_written(route_tags(), writer),
+        MutationEffect::Objects => {
+            let objects = result.and_then(|result| result.objects).unwrap_or_default();
+            let names = objects.iter().map(String::as_str).chain([ANY_OBJECT]).map(object_tag);
+            let route = request.route.invalidates();
+            let named_groups = groups(&parts.headers, &CACHE_GROUP_INVALIDATION);
+            let groups = named_groups.iter().map(|group| group_tag(group));
+            server.invalidate_written(names.chain(groups).chain(route.iter().map(|tag| route_tag(tag))), writer);
+        }
     }
     let mut response = response::passed(Response::from_parts(parts, body));
-    CacheStatusField::Forwarded {
-        reason: ForwardReason::Method,
-        status: None,
-        is_stored: false,
-        is_collapsed: false,
-        detail: None,
-    }
-    .append_to(response.headers_mut());
+    let reason = ForwardReason::Method;
+    CacheStatusField::Forwarded { reason, status: None, is_stored: false, is_collapsed: false, detail: None }
+        .append_to(response.headers_mut());
     response
 }
 
@@ -111,7 +114,10 @@ fn written_tags(server: &ApiServer, request: &ApiRequest, response: &HeaderMap) 
         resource_name(&server.settings, &server.routes().find(&Method::GET, path), target)
     };
     let own = std::iter::once(name_of(&request.target));
-    let resources = own.chain(named.map(name_of)).map(|name| resource_tag(&name));
+    // Queries of a GraphQL route have the tag of its path.
+    let graphql =
+        request.route.settings().is_some_and(|route| route.graphql.is_some()).then(|| request.path().to_owned());
+    let resources = own.chain(named.map(name_of)).chain(graphql).map(|name| resource_tag(&name));
     let named_groups = groups(response, &CACHE_GROUP_INVALIDATION);
     let route = request.route.invalidates();
     let tags = named_groups.iter().map(|group| group_tag(group)).chain(route.iter().map(|tag| route_tag(tag)));
@@ -161,7 +167,8 @@ async fn send(
     if let Some(interim) = request.interim.clone() {
         hyper::ext::on_informational(&mut upstream, move |told| interim.send(told.status(), told.headers()));
     }
-    let (response, _permit) = server.upstream.send(upstream, kind, BudgetPatience::Wait).await?;
+    let (mut response, _permit) = server.upstream.send(upstream, kind, BudgetPatience::Wait).await?;
+    hide_added_query(&server.settings, response.headers_mut());
     Ok(response)
 }
 

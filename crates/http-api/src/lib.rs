@@ -26,3 +26,4 @@ mod variant_index;
 
 pub use accept::serve;
 pub use api_server::ApiServer;
+pub use graphql::operation::{GraphqlRequest, OperationKind};

@@ -13,14 +13,17 @@ use greenroom_http_caching::reuse;
 use greenroom_http_caching::storage::{self, Exchange, StorageRefusal};
 use greenroom_http_caching::stored_head::{StaleOnErrorRule, StoredHead};
 use greenroom_http_caching::validation::{self, CONDITIONS};
-use greenroom_http_caching::variant::{SelectingFields, selects};
+use greenroom_http_caching::variant::SelectingFields;
 use greenroom_origin::body::{Body, CollectedBody, collect};
 use greenroom_origin::client::UpstreamRequestKind;
-use http::header::{AGE, DATE, HeaderMap, RANGE};
+use http::header::{AGE, DATE, HeaderMap, IF_RANGE, RANGE, SET_COOKIE};
 use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
+use tokio::sync::SemaphorePermit;
 
-use crate::api_request::{ANY_OBJECT, ApiRequest, object_tag, part_key, with_added_headers, with_added_query};
+use crate::api_request::{
+    ANY_OBJECT, ApiRequest, hide_added_query, object_tag, part_key, with_added_headers, with_added_query,
+};
 use crate::api_server::ApiServer;
 use crate::graphql::result::{GraphqlResult, ResultKind};
 use crate::response;
@@ -51,17 +54,25 @@ pub(crate) struct ApiLoader {
 impl Loader for ApiLoader {
     type Pass = Response<Body>;
 
-    async fn load(&self, _reason: LoadReason, old: Option<Arc<Entry>>) -> Result<LoadResult<Self::Pass>, LoadError> {
+    async fn load(&self, reason: LoadReason, old: Option<Arc<Entry>>) -> Result<LoadResult<Self::Pass>, LoadError> {
+        let is_invalidated = reason == LoadReason::Invalidated;
         let old = old.and_then(|entry| {
             let head = StoredHead::decode(entry.meta())?;
-            (head.part.is_none() && selects(&head.selected_by, &self.request.headers)).then_some((head, entry))
+            // After a write, a validator that counts seconds may still match what the write changed.
+            let is_usable = !is_invalidated || validation::has_strong_validator(&head.headers);
+            (head.part.is_none() && is_usable && self.request.selects(&head)).then_some((head, entry))
         });
-        let upstream_request = self.upstream_request(old.as_ref().map(|(head, _)| head))?;
         let request_ms = self.server.clock.now_ms();
-        let has_fallback = old.as_ref().is_some_and(|(head, _)| reuse::is_usable_on_error(head, request_ms));
+        let has_fallback =
+            !is_invalidated && old.as_ref().is_some_and(|(head, _)| reuse::is_usable_on_error(head, request_ms));
         let patience = if has_fallback { BudgetPatience::None } else { BudgetPatience::Wait };
-        let sent = self.server.upstream.send(upstream_request, UpstreamRequestKind::Read, patience).await;
-        let (answer, _permit) = sent.map_err(|error| load_error(&error))?;
+        let mut answer = self.ask(old.as_ref().map(|(head, _)| head), patience).await?;
+        let is_unfit = |head: &StoredHead| validation::is_of_another_version(answer.0.headers(), &head.headers);
+        if answer.0.status() == StatusCode::NOT_MODIFIED && old.as_ref().is_some_and(|(head, _)| is_unfit(head)) {
+            drop(answer);
+            answer = self.ask(None, patience).await?;
+        }
+        let (answer, _permit) = answer;
         let times = ExchangeTimes { request_ms, response_ms: self.server.clock.now_ms() };
         let status = answer.status();
         match old {
@@ -75,11 +86,27 @@ impl Loader for ApiLoader {
 }
 
 impl ApiLoader {
+    /// The server's response, to a conditional request if there is a stored one.
+    async fn ask(
+        &self,
+        old: Option<&StoredHead>,
+        patience: BudgetPatience,
+    ) -> Result<(Response<Incoming>, SemaphorePermit<'_>), LoadError> {
+        let request = self.upstream_request(old)?;
+        let sent = self.server.upstream.send(request, UpstreamRequestKind::Read, patience).await;
+        let (mut answer, permit) = sent.map_err(|error| load_error(&error))?;
+        hide_added_query(&self.server.settings, answer.headers_mut());
+        Ok((answer, permit))
+    }
+
     fn upstream_request(&self, old: Option<&StoredHead>) -> Result<Request<Body>, LoadError> {
         let request = &self.request;
         let mut headers = with_added_headers(&self.server.settings, &request.headers);
         for name in &CONDITIONS {
-            headers.remove(name);
+            // Whether a part is of the version that the client has is the server's to say.
+            if *name != IF_RANGE || self.target == LoadTarget::Whole {
+                headers.remove(name);
+            }
         }
         if self.target == LoadTarget::Whole {
             headers.remove(RANGE);
@@ -119,7 +146,12 @@ impl ApiLoader {
             Ok(kept) => kept,
             Err(refusal) => {
                 self.server.record_refusal(refusal);
-                return Ok(LoadResult::Pass(response::passed(Response::from_parts(parts, Body::Stream(body)))));
+                let answer = Response::from_parts(parts, body);
+                if is_outage(answer.status()) {
+                    // All who wait get it, so that a failing server is not asked once for each of them.
+                    return Err(self.outage_error(answer).await);
+                }
+                return Ok(LoadResult::Pass(response::passed(answer.map(Body::Stream))));
             }
         };
         match collect(body, self.server.settings.max_body_bytes).await {
@@ -217,7 +249,7 @@ impl ApiLoader {
         times: ExchangeTimes,
     ) -> Result<(StoredHead, SelectingFields), StorageRefusal> {
         let request = &self.request;
-        storage::evaluate(&Exchange {
+        let (mut head, fields) = storage::evaluate(&Exchange {
             // A read in the body of a POST is a read.
             method: if request.body.is_some() { &Method::GET } else { &request.method },
             request: &request.headers,
@@ -228,7 +260,11 @@ impl ApiLoader {
             audience: request.audience,
             configured: request.lifetimes,
             default_error: self.server.settings.stale_if_error,
-        })
+        })?;
+        for (name, value) in &mut head.selected_by {
+            *value = request.digest(name, value);
+        }
+        Ok((head, fields))
     }
 
     /// The head to store, and its key, now that it is known by what it varies.
@@ -283,6 +319,8 @@ impl ApiLoader {
         if let CollectedBody::Whole(body) = collect(body, MAX_ERROR_BYTES).await {
             let mut headers = parts.headers;
             greenroom_http_caching::hop_by_hop::strip(&mut headers);
+            // Others who wait for this load may get it too.
+            headers.remove(SET_COOKIE);
             error.response = Some(Value { body, meta: error_head(parts.status, headers).encode() });
         }
         error

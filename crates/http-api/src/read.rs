@@ -6,13 +6,13 @@ use bytes::Bytes;
 use greenroom_cache::{
     CacheDirective, CacheResponse, CacheStatus, CacheStatusReason, Entry, LoadError, LoadErrorKind, Tier,
 };
+use greenroom_http_caching::byte_range::if_range_matches;
 use greenroom_http_caching::cache_status::{CacheStatusField, ForwardReason};
 use greenroom_http_caching::request_directives::RequestDirectives;
 use greenroom_http_caching::reuse::{Reuse, is_usable_on_error, reuse};
 use greenroom_http_caching::stored_head::StoredHead;
-use greenroom_http_caching::variant::selects;
 use greenroom_origin::body::Body;
-use http::header::RANGE;
+use http::header::{HeaderMap, RANGE};
 use http::{Method, Response, StatusCode};
 
 use crate::api_request::{ApiRequest, part_key};
@@ -116,7 +116,7 @@ fn serve(
             "the server cannot be asked, and forbids to use its stored response",
             None,
         )),
-        CacheStatus::Joined if !selects(&head.selected_by, &request.headers) => Round::Again,
+        CacheStatus::Joined if !request.selects(&head) => Round::Again,
         CacheStatus::Joined if head.needs_validation => Round::Validate,
         CacheStatus::Joined => loaded(true),
         CacheStatus::Loaded | CacheStatus::Refreshed => loaded(false),
@@ -181,9 +181,15 @@ async fn load_part(server: &Arc<ApiServer>, request: &Arc<ApiRequest>) -> Respon
     match loaded {
         Ok(CacheResponse::Cached { entry, .. }) => {
             let Some(head) = StoredHead::decode(entry.meta()) else { return nothing_cached() };
+            if is_wrong_part(request, head.status, &head.headers) {
+                return load_whole(server, request).await;
+            }
             let mut response = response::from_loaded(request, &head, entry.body());
             status(true).append_to(response.headers_mut());
             response
+        }
+        Ok(CacheResponse::Passed(response)) if is_wrong_part(request, response.status(), response.headers()) => {
+            load_whole(server, request).await
         }
         Ok(CacheResponse::Passed(mut response)) => {
             status(false).append_to(response.headers_mut());
@@ -191,6 +197,19 @@ async fn load_part(server: &Arc<ApiServer>, request: &Arc<ApiRequest>) -> Respon
         }
         Ok(CacheResponse::Shared { value, .. }) => from_value(request, &value.meta, &value.body),
         Err(error) => failed(request, &error),
+    }
+}
+
+/// Whether a part is of another version than the one that the client has, although it asked for no other (`If-Range`).
+fn is_wrong_part(request: &ApiRequest, status: StatusCode, headers: &HeaderMap) -> bool {
+    status == StatusCode::PARTIAL_CONTENT && !if_range_matches(&request.headers, headers)
+}
+
+/// The whole response, for a client whose part is outdated.
+async fn load_whole(server: &Arc<ApiServer>, request: &Arc<ApiRequest>) -> Response<Body> {
+    match look_up(server, request, CacheDirective::LoadUnshared).await {
+        Round::Answer(response) => response,
+        Round::Validate | Round::Again => nothing_cached(),
     }
 }
 
@@ -210,7 +229,10 @@ fn failed(request: &ApiRequest, error: &LoadError) -> Response<Body> {
             response::problem(StatusCode::BAD_GATEWAY, "the response of the server ended early", None)
         }
         LoadErrorKind::Refused => response::problem(StatusCode::BAD_REQUEST, "the request cannot be forwarded", None),
-        _ => response::problem(StatusCode::BAD_GATEWAY, "the server cannot be reached", None),
+        LoadErrorKind::Unreachable => {
+            response::problem(StatusCode::SERVICE_UNAVAILABLE, "the server cannot be reached", Some(2))
+        }
+        _ => response::problem(StatusCode::BAD_GATEWAY, "the server failed", None),
     }
 }
 

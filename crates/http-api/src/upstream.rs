@@ -150,7 +150,11 @@ impl Upstream {
         }
         match self.clock.timeout(self.timeout, self.permits.acquire()).await {
             Ok(Ok(permit)) => Ok(permit),
-            _ => Err(SendError::TimedOut),
+            // It was never sent.
+            _ => {
+                self.counters.queue_refusals.fetch_add(1, Ordering::Relaxed);
+                Err(SendError::QueueFull)
+            }
         }
     }
 

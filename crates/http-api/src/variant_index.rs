@@ -9,6 +9,7 @@ use greenroom_cache::{
     Value,
 };
 use greenroom_http_caching::variant::SelectingFields;
+use greenroom_state::secrets::HashKey;
 
 /// Max resources whose fields are known in memory.
 const MAX_RESOURCES: usize = 65_536;
@@ -32,7 +33,10 @@ const POLICY: Policy = Policy {
 /// The index of one server.
 #[derive(Debug)]
 pub(crate) struct VariantIndex {
-    known: quick_cache::sync::Cache<Key, Arc<SelectingFields>>,
+    /// By digests of keys, which may be long.
+    known: quick_cache::sync::Cache<[u8; 32], Arc<SelectingFields>>,
+    hash_key: HashKey,
+    none: Arc<SelectingFields>,
 }
 
 /// Stores the fields of one resource, or nothing.
@@ -51,13 +55,21 @@ impl Loader for FieldsLoader {
 
 impl VariantIndex {
     /// An empty index.
-    pub(crate) fn new() -> Self {
-        Self { known: quick_cache::sync::Cache::new(MAX_RESOURCES) }
+    pub(crate) fn new(hash_key: HashKey) -> Self {
+        Self { known: quick_cache::sync::Cache::new(MAX_RESOURCES), hash_key, none: Arc::default() }
+    }
+
+    fn digest(&self, resource: &Key) -> [u8; 32] {
+        let mut hasher = blake3::Hasher::new_keyed(&self.hash_key.0);
+        let partition = resource.partition().as_str().as_bytes();
+        hasher.update(&(partition.len() as u64).to_be_bytes()).update(partition).update(resource.text().as_bytes());
+        *hasher.finalize().as_bytes()
     }
 
     /// The fields by which the responses of a resource vary, as far as known.
     pub(crate) async fn fields(&self, cache: &Cache, resource: &Key) -> Arc<SelectingFields> {
-        if let Some(fields) = self.known.get(resource) {
+        let digest = self.digest(resource);
+        if let Some(fields) = self.known.get(&digest) {
             return fields;
         }
         let loader = || FieldsLoader(None);
@@ -68,8 +80,8 @@ impl VariantIndex {
             }
             _ => SelectingFields::default(),
         };
-        let fields = Arc::new(fields);
-        self.known.insert(resource.clone(), Arc::clone(&fields));
+        let fields = if fields.is_empty() { Arc::clone(&self.none) } else { Arc::new(fields) };
+        self.known.insert(digest, Arc::clone(&fields));
         fields
     }
 
@@ -86,7 +98,7 @@ impl VariantIndex {
             return Some(known);
         }
         let (all, text) = (Arc::new(all.clone()), all.encode());
-        self.known.insert(resource.clone(), Arc::clone(&all));
+        self.known.insert(self.digest(resource), Arc::clone(&all));
         let loader = || FieldsLoader(Some(text));
         // It is found again after a restart if it can be stored; else variants are loaded once more.
         let _ = cache.get_or_load(&fields_key(resource), &POLICY, CacheDirective::LoadUnshared, loader).await;

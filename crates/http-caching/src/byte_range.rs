@@ -46,8 +46,8 @@ impl PartRange {
         if part.last >= part.complete || part.first > part.last || length == 0 {
             return None;
         }
-        // Servers that count wrongly at the end of a body: what counts is what came.
-        if part.length() > length && part.last + 1 == part.complete {
+        // Servers that count one byte too many at the end of a body. More than one is missing: the body was cut.
+        if part.length() == length + 1 && part.last + 1 == part.complete {
             part.last = part.first + length - 1;
             part.complete = part.last + 1;
         }
@@ -164,6 +164,7 @@ mod tests {
         assert_eq!(of("bytes 4-9/10", 5), Some(PartRange { first: 4, last: 8, complete: 9 }));
         for (value, length) in [
             ("bytes 4-8/10", 6),
+            ("bytes 4-9/10", 4),
             ("bytes 2-8/10", 5),
             ("bytes 4-8/*", 5),
             ("bytes 8-4/10", 5),

@@ -9,9 +9,25 @@ pub fn is_safe(method: &Method) -> bool {
         || ["PROPFIND", "REPORT", "SEARCH", "QUERY"].contains(&method.as_str())
 }
 
-/// Whether a response to an unsafe request says that something was changed.
-pub fn is_non_error(status: StatusCode) -> bool {
-    status.is_success() || status.is_redirection()
+/// Outcome of an unsafe request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WriteOutcome {
+    /// The server says that it was done.
+    Confirmed,
+    /// It may have been done: no response came, or a gateway lost the server's.
+    Unknown,
+    /// The server says that it was not done.
+    Rejected,
+}
+
+/// Outcome of an unsafe request that got this status. Non-error responses invalidate (RFC 9111, section 4.4); a 502 or
+/// 504 comes from a gateway that does not know what the server did.
+pub fn write_outcome(status: StatusCode) -> WriteOutcome {
+    match status.as_u16() {
+        200..=399 => WriteOutcome::Confirmed,
+        502 | 504 => WriteOutcome::Unknown,
+        _ => WriteOutcome::Rejected,
+    }
 }
 
 /// Paths with queries, beside the request's own, that a non-error response to an unsafe request invalidates: those in
@@ -72,6 +88,21 @@ mod tests {
             [("GET", true), ("HEAD", true), ("OPTIONS", true), ("POST", false), ("M-SEARCH", false), ("PATCH", false)]
         {
             assert_eq!(is_safe(&method.parse().expect("a method")), wanted, "{method}");
+        }
+    }
+
+    #[test]
+    fn a_lost_response_leaves_the_outcome_of_a_write_open() {
+        for (status, wanted) in [
+            (200, WriteOutcome::Confirmed),
+            (303, WriteOutcome::Confirmed),
+            (400, WriteOutcome::Rejected),
+            (500, WriteOutcome::Rejected),
+            (502, WriteOutcome::Unknown),
+            (503, WriteOutcome::Rejected),
+            (504, WriteOutcome::Unknown),
+        ] {
+            assert_eq!(write_outcome(StatusCode::from_u16(status).expect("a status")), wanted, "{status}");
         }
     }
 

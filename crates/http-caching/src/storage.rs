@@ -109,15 +109,24 @@ impl StorageRefusal {
 /// # Errors
 /// The reason why it must not be stored.
 pub fn evaluate(exchange: &Exchange<'_>) -> Result<(StoredHead, SelectingFields), StorageRefusal> {
-    let directives = ResponseDirectives::of(exchange.response);
+    let mut directives = ResponseDirectives::of(exchange.response);
+    if exchange.audience == CacheKind::Private {
+        // It is about shared caches.
+        directives.s_maxage_s = None;
+    }
     let (own_lifetime_ms, source) =
         lifetime_ms(exchange.status, exchange.response, &directives, exchange.times.response_ms);
     if let Some(refusal) = refusal(exchange, &directives, source) {
         return Err(refusal);
     }
     let selecting = SelectingFields::of_response(exchange.response).ok_or(StorageRefusal::VaryStar)?;
-    let configured = exchange.configured;
-    let is_configured = configured.fresh.is_some();
+    let is_configured = is_configured(exchange);
+    let is_good = is_good(exchange.status);
+    let configured = ConfiguredLifetimes {
+        fresh: exchange.configured.fresh.filter(|_| is_good),
+        stale: exchange.configured.stale.filter(|_| is_good),
+        error: exchange.configured.error,
+    };
     let needs_validation = directives.no_cache.is_whole() && !is_configured;
     let lifetime_ms = configured.fresh.map_or(own_lifetime_ms, millis);
     let forbids_stale = !is_configured && forbids_stale(&directives, exchange.audience);
@@ -157,7 +166,7 @@ pub fn with_part(head: StoredHead, length: u64) -> Result<StoredHead, StorageRef
 
 fn refusal(exchange: &Exchange<'_>, directives: &ResponseDirectives, source: LifetimeSource) -> Option<StorageRefusal> {
     let status = exchange.status;
-    let is_configured = exchange.configured.fresh.is_some() && is_heuristically_cacheable(status);
+    let is_configured = is_configured(exchange);
     let is_understood = status.canonical_reason().is_some();
     let ignores_no_store = is_configured || (directives.must_understand && is_understood);
     if exchange.method != Method::GET {
@@ -182,6 +191,17 @@ fn refusal(exchange: &Exchange<'_>, directives: &ResponseDirectives, source: Lif
             || is_heuristically_cacheable(status);
         (!is_allowed).then_some(StorageRefusal::NotCacheable)
     }
+}
+
+/// Whether a configured lifetime counts in place of the server's.
+fn is_configured(exchange: &Exchange<'_>) -> bool {
+    exchange.configured.fresh.is_some() && is_good(exchange.status)
+}
+
+/// Whether a status says that this is the resource, or where it is for ever. Configured lifetimes are for nothing else:
+/// an error that a server calls cacheable is so for the time that the server says.
+fn is_good(status: StatusCode) -> bool {
+    status.is_success() || matches!(status, StatusCode::MOVED_PERMANENTLY | StatusCode::PERMANENT_REDIRECT)
 }
 
 fn forbids_stale(directives: &ResponseDirectives, audience: CacheKind) -> bool {
@@ -340,5 +360,30 @@ mod tests {
         let refusal =
             evaluated(500, &lines, |exchange| exchange.configured.fresh = Some(Duration::from_secs(60))).err();
         assert_eq!(refusal, Some(StorageRefusal::NoStore), "a configured lifetime is for good responses");
+    }
+
+    #[test]
+    fn no_error_is_fresh_for_a_configured_time_whatever_it_says() {
+        for status in [400, 401, 403, 404, 405, 410, 429, 500, 501, 502, 503, 504] {
+            for value in ["no-cache", "max-age=0", "public", "max-age=0, private, must-revalidate", "x"] {
+                let configured = |exchange: &mut Exchange<'_>| {
+                    exchange.configured.fresh = Some(DAY);
+                    exchange.configured.stale = Some(DAY);
+                };
+                let lines = [("cache-control", value), ("expires", "0")];
+                if let Ok(head) = evaluated(status, &lines, configured) {
+                    let window_ms = head.lifetime_ms + head.stale_while_revalidate_ms;
+                    assert_eq!(window_ms, 0, "{status} {value}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_lifetime_for_shared_caches_is_none_for_an_owners_own() {
+        let lines = [("cache-control", "max-age=0, s-maxage=3600")];
+        let own = evaluated(200, &lines, |exchange| exchange.audience = CacheKind::Private).expect("stored");
+        assert_eq!(own.lifetime_ms, 0);
+        assert_eq!(evaluated(200, &lines, |_| ()).expect("stored").lifetime_ms, 3_600_000);
     }
 }

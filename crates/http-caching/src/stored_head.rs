@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use crate::byte_range::PartRange;
 
 /// Version of the encoding; another one is not read.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// May a stored response be used stale if the origin server cannot be asked?
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +38,7 @@ pub struct StoredHead {
     pub stale_on_error: StaleOnErrorRule,
     /// It must be validated before every use.
     pub needs_validation: bool,
-    /// Request fields that selected it (`Vary`), with their normalised values.
+    /// Request fields that selected it (`Vary`), with digests of their normalised values, which may be secrets.
     pub selected_by: Vec<(HeaderName, String)>,
     /// Range of the body, if it is not the whole one.
     pub part: Option<PartRange>,

@@ -33,6 +33,22 @@ pub fn set_conditions(request: &mut HeaderMap, stored: &HeaderMap) {
     }
 }
 
+/// Whether a stored response has a validator that tells versions of the same second apart.
+pub fn has_strong_validator(stored: &HeaderMap) -> bool {
+    stored.get(ETAG).is_some_and(|etag| !etag.as_bytes().starts_with(b"W/"))
+}
+
+/// Whether a 304 is about another version than the stored one (RFC 9111, section 4.3.4).
+pub fn is_of_another_version(not_modified: &HeaderMap, stored: &HeaderMap) -> bool {
+    match (not_modified.get(ETAG), stored.get(ETAG)) {
+        (Some(told), Some(known)) => {
+            let is_strong = |etag: &http::HeaderValue| !etag.as_bytes().starts_with(b"W/");
+            is_strong(told) && is_strong(known) && opaque_tag(told) != opaque_tag(known)
+        }
+        _ => false,
+    }
+}
+
 /// A stored response's fields, updated by those of a 304.
 pub fn updated_headers(stored: &HeaderMap, not_modified: &HeaderMap) -> HeaderMap {
     let mut update = not_modified.clone();
@@ -160,6 +176,15 @@ mod tests {
         let wanted =
             headers(&[("b", "1"), ("content-length", "36"), ("content-type", "text/plain"), ("a", "3"), ("c", "4")]);
         assert_eq!(updated_headers(&stored, &told), wanted);
+    }
+
+    #[test]
+    fn a_304_with_another_strong_entity_tag_is_of_another_version() {
+        let of =
+            |told: &str, known: &str| is_of_another_version(&headers(&[("etag", told)]), &headers(&[("etag", known)]));
+        assert!(of("\"b\"", "\"a\""));
+        assert!(!of("\"a\"", "\"a\"") && !of("W/\"b\"", "\"a\""));
+        assert!(!is_of_another_version(&HeaderMap::new(), &headers(&[("etag", "\"a\"")])));
     }
 
     #[test]

@@ -182,7 +182,7 @@ const OF_THE_ENGINE: [(&str, &[&str]); 3] = [
 const BANNED: [&str; 6] = ["common", "core", "utils", "types", "helpers", "prelude"];
 
 /// Crates that may never become a dependency, with the reason.
-const FORBIDDEN: [(&str, &[&str]); 22] = [
+const FORBIDDEN: [(&str, &[&str]); 24] = [
     ("greenroom-app-cache", &["greenroom-dialect", "greenroom-state", "http", "hyper", "axum"]),
     ("greenroom-app-cache-api", &["hyper", "rusqlite"]),
     ("greenroom-cache", &["http", "hyper", "axum", "redis"]),
@@ -192,7 +192,9 @@ const FORBIDDEN: [(&str, &[&str]); 22] = [
     ("greenroom-doctor", &["axum", "rusqlite"]),
     ("greenroom-folder", &["greenroom-dialect", "http", "hyper", "axum"]),
     ("greenroom-graphql-simulator", &["axum", "rusqlite"]),
-    ("greenroom-http-server", &["hyper", "axum", "rusqlite"]),
+    ("greenroom-http-api", &["axum", "rusqlite"]),
+    ("greenroom-http-caching", &["axum", "hyper", "rusqlite", "tokio"]),
+    ("greenroom-http-server", &["axum", "rusqlite"]),
     ("greenroom-library", &["tokio", "http", "hyper", "axum", "rusqlite"]),
     ("greenroom-notifications", &["axum", "rusqlite"]),
     ("greenroom-origin", &["axum", "rusqlite"]),

@@ -3,11 +3,16 @@
 /// Max bytes of a document.
 pub(crate) const MAX_DOCUMENT_BYTES: usize = 256 * 1024;
 
-/// The normal form of a document: two documents with the same tokens have the same one, and only those.
-pub(crate) fn normal_form(text: &str) -> String {
+/// Max brackets that are open at once in a document that is parsed: the parser recurses at each of them.
+pub(crate) const MAX_NESTING: usize = 64;
+
+/// The normal form of a document: two documents with the same tokens have the same one, and only those. `None` if it is
+/// no document: a string does not end, or brackets are nested deeper than [`MAX_NESTING`].
+pub(crate) fn normal_form(text: &str) -> Option<String> {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     let mut ends_in_word = false;
+    let mut nesting = 0_usize;
     while let Some(first) = rest.chars().next() {
         let length = match first {
             '#' => {
@@ -18,12 +23,20 @@ pub(crate) fn normal_form(text: &str) -> String {
                 rest = &rest[first.len_utf8()..];
                 continue;
             }
-            '"' if rest.starts_with("\"\"\"") => block_string_length(rest),
-            '"' => string_length(rest),
+            '"' if rest.starts_with("\"\"\"") => block_string_length(rest)?,
+            '"' => string_length(rest)?,
             _ if is_word(first) => rest.find(|letter| !is_word(letter)).unwrap_or(rest.len()),
             '.' if rest.starts_with("...") => 3,
             _ => first.len_utf8(),
         };
+        match first {
+            '{' | '[' | '(' => nesting += 1,
+            '}' | ']' | ')' => nesting = nesting.saturating_sub(1),
+            _ => {}
+        }
+        if nesting > MAX_NESTING {
+            return None;
+        }
         let (token, after) = rest.split_at(length);
         if ends_in_word && token.starts_with(is_word) {
             out.push(' ');
@@ -36,7 +49,7 @@ pub(crate) fn normal_form(text: &str) -> String {
         ends_in_word = token.ends_with(is_word);
         rest = after;
     }
-    out
+    Some(out)
 }
 
 /// Letters of names and numbers: none of them ends a token.
@@ -44,29 +57,31 @@ fn is_word(letter: char) -> bool {
     letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-' | '+')
 }
 
-fn string_length(text: &str) -> usize {
+/// `None` if it does not end on its line.
+fn string_length(text: &str) -> Option<usize> {
     let mut is_escaped = false;
     for (at, letter) in text.char_indices().skip(1) {
         match letter {
-            _ if is_escaped => is_escaped = false,
+            _ if is_escaped && !matches!(letter, '\n' | '\r') => is_escaped = false,
             '\\' => is_escaped = true,
-            '"' => return at + 1,
+            '"' => return Some(at + 1),
+            '\n' | '\r' => return None,
             _ => {}
         }
     }
-    text.len()
+    None
 }
 
-fn block_string_length(text: &str) -> usize {
+fn block_string_length(text: &str) -> Option<usize> {
     let mut from = 3;
     while let Some(end) = text[from..].find("\"\"\"") {
         let at = from + end;
         if !text[..at].ends_with('\\') {
-            return at + 3;
+            return Some(at + 3);
         }
         from = at + 3;
     }
-    text.len()
+    None
 }
 
 #[cfg(test)]
@@ -110,17 +125,30 @@ mod tests {
             "{a(x:-1)}",
             "{a(x:\"\"\"b\\\"\"\"\"\"\")}",
         ];
-        let mut forms: Vec<String> = documents.iter().map(|document| normal_form(document)).collect();
+        let mut forms: Vec<Option<String>> = documents.iter().map(|document| normal_form(document)).collect();
         forms.sort();
         forms.dedup();
         assert_eq!(forms.len(), documents.len());
     }
 
+    #[test]
+    fn brackets_of_every_kind_are_counted_before_anything_is_parsed() {
+        for open in ["{", "[", "(", "{a(x:[", "[\"]]]]\"", "[\"\"\"]]]]\"\"\"", "[#]]]]\n"] {
+            assert_eq!(normal_form(&format!("{{a(x:{}", open.repeat(100_000))), None, "{open}");
+        }
+        assert_eq!(normal_form("{a(x:\"\"\" [[[[ \" [[[[ "), None, "it does not end");
+        assert_eq!(normal_form("{a(x:\"[\n\")}"), None, "it does not end on its line");
+        let deep = format!("{}a{}", "{a".repeat(MAX_NESTING), "}".repeat(MAX_NESTING));
+        assert!(normal_form(&deep).is_some());
+        assert!(normal_form(&"{a}".repeat(1000)).is_some(), "only what is open at once counts");
+    }
+
     proptest! {
         #[test]
         fn a_normal_form_is_its_own(text in "[ -~\n]{0,60}") {
-            let once = normal_form(&text);
-            prop_assert_eq!(normal_form(&once), once.clone());
+            if let Some(once) = normal_form(&text) {
+                prop_assert_eq!(normal_form(&once), Some(once.clone()));
+            }
         }
     }
 }

@@ -8,35 +8,41 @@ use http::Method;
 use serde_json::Value;
 
 use super::document::{MAX_DOCUMENT_BYTES, normal_form};
+use super::strict_json;
 
 /// Max operations of one batch.
 const MAX_BATCH: usize = 64;
+/// Members of a request.
+const MEMBERS: [&str; 4] = ["query", "operationName", "variables", "extensions"];
 
-/// Kind of a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum OperationKind {
+/// Kind of a request; that of a batch is the greatest of its operations'.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum OperationKind {
     /// It reads.
     Query,
+    /// It goes on without an end: it is passed on.
+    Subscription,
+    /// It is not understood, so it may be anything.
+    Other,
     /// It may change something.
     Mutation,
-    /// It is not understood, or goes on without an end: it is passed on, as a write.
-    Other,
 }
 
 /// A request: one operation, or a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct GraphqlRequest {
-    pub(crate) kind: OperationKind,
+pub struct GraphqlRequest {
+    /// What it does.
+    pub kind: OperationKind,
     /// Name of the operation; empty without one, and for a batch of different ones.
-    pub(crate) name: String,
+    pub name: String,
     /// The same text for requests that ask the same, and only for those.
-    pub(crate) identity: String,
+    pub identity: String,
 }
 
 impl GraphqlRequest {
     /// What the body of a POST asks.
-    pub(crate) fn of_body(body: &[u8]) -> Self {
-        let Ok(value) = serde_json::from_slice::<Value>(body) else { return Self::other() };
+    pub fn of_body(body: &[u8]) -> Self {
+        let Some(value) = strict_json::parse(body) else { return Self::other() };
         let operations = match &value {
             Value::Array(batch) if (1..=MAX_BATCH).contains(&batch.len()) => batch.iter().map(operation).collect(),
             Value::Object(_) => vec![operation(&value)],
@@ -51,11 +57,16 @@ impl GraphqlRequest {
     }
 
     /// What the query of a GET asks.
-    pub(crate) fn of_query(query: &str) -> Self {
-        let pairs: BTreeMap<String, String> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+    pub fn of_query(query: &str) -> Self {
+        let mut pairs = BTreeMap::new();
+        for (name, text) in form_urlencoded::parse(query.as_bytes()).into_owned().filter(|(name, _)| is_member(name)) {
+            if !MEMBERS.contains(&name.as_str()) || pairs.insert(name, text).is_some() {
+                return Self::other();
+            }
+        }
         let parsed = |name: &str| match pairs.get(name) {
             None => Some(Value::Null),
-            Some(text) => serde_json::from_str(text).ok(),
+            Some(text) => strict_json::parse(text.as_bytes()),
         };
         let (Some(variables), Some(extensions)) = (parsed("variables"), parsed("extensions")) else {
             return Self::other();
@@ -82,10 +93,7 @@ impl GraphqlRequest {
     }
 
     fn of_operations(operations: Vec<Self>, is_batch: bool) -> Self {
-        let kind = operations
-            .iter()
-            .map(|operation| operation.kind)
-            .fold(OperationKind::Query, |kind, next| if kind == OperationKind::Query { next } else { kind });
+        let kind = operations.iter().map(|operation| operation.kind).max().unwrap_or(OperationKind::Other);
         let name = operations.first().map(|operation| operation.name.clone()).unwrap_or_default();
         let is_one_name = operations.iter().all(|operation| operation.name == name);
         let texts: Vec<Value> = operations.into_iter().map(|operation| Value::String(operation.identity)).collect();
@@ -99,12 +107,25 @@ impl GraphqlRequest {
     }
 }
 
+/// Whether a name is one of [`MEMBERS`], in whatever case: some servers do not care.
+pub(crate) fn is_member(name: &str) -> bool {
+    MEMBERS.iter().any(|member| member.eq_ignore_ascii_case(name))
+}
+
 /// One operation of a request.
 fn operation(value: &Value) -> GraphqlRequest {
+    // A server might read its operation from a member that is not known here.
+    let are_known =
+        value.as_object().is_some_and(|members| members.keys().all(|name| MEMBERS.contains(&name.as_str())));
+    if !are_known {
+        return GraphqlRequest::other();
+    }
     let document = value.get("query").and_then(Value::as_str).filter(|text| text.len() <= MAX_DOCUMENT_BYTES);
     // Without its document an operation may be a mutation, whatever its hash.
     let Some(document) = document else { return GraphqlRequest::other() };
     let wanted = value.get("operationName").and_then(Value::as_str).filter(|name| !name.is_empty());
+    // This bounds the nesting, and with it the parser's recursion.
+    let Some(normal) = normal_form(document) else { return GraphqlRequest::other() };
     let Ok(parsed) = parse_query(document) else { return GraphqlRequest::other() };
     let (kind, name) = match &parsed.operations {
         DocumentOperations::Single(operation) => (Some(operation.node.ty), wanted.unwrap_or_default().to_owned()),
@@ -122,11 +143,12 @@ fn operation(value: &Value) -> GraphqlRequest {
     let kind = match kind {
         Some(OperationType::Query) => OperationKind::Query,
         Some(OperationType::Mutation) => OperationKind::Mutation,
-        Some(OperationType::Subscription) | None => OperationKind::Other,
+        Some(OperationType::Subscription) => OperationKind::Subscription,
+        None => OperationKind::Other,
     };
     let mut identity = String::new();
     for part in [
-        &Value::String(normal_form(document)),
+        &Value::String(normal),
         &Value::String(name.clone()),
         &member(value, "variables"),
         &member(value, "extensions"),
@@ -193,7 +215,11 @@ mod tests {
             (r#"{"query":"{a}"}"#, OperationKind::Query),
             (r#"{"query":"query A{a}"}"#, OperationKind::Query),
             (r#"{"query":"mutation A{a}"}"#, OperationKind::Mutation),
-            (r#"{"query":"subscription A{a}"}"#, OperationKind::Other),
+            (r#"{"query":"subscription A{a}"}"#, OperationKind::Subscription),
+            (r#"{"query":"mutation{a}","query":"{a}"}"#, OperationKind::Other),
+            (r#"{"query":"{a}","Query":"mutation{a}"}"#, OperationKind::Other),
+            (r#"{"query":"{a}","id":"a-stored-mutation"}"#, OperationKind::Other),
+            (r#"{"query":"{a}","variables":{"x":1,"x":2}}"#, OperationKind::Other),
             (r#"{"query":"query A{a} mutation B{b}","operationName":"A"}"#, OperationKind::Query),
             (r#"{"query":"query A{a} mutation B{b}","operationName":"B"}"#, OperationKind::Mutation),
             (r#"{"query":"query A{a} mutation B{b}"}"#, OperationKind::Other),
@@ -240,7 +266,19 @@ mod tests {
     }
 
     #[test]
+    fn a_get_that_names_its_document_twice_is_not_understood() {
+        for query in ["query={a}&query=mutation{b}", "query={a}&Query=mutation{b}", "query={a}&QUERY={a}"] {
+            assert_eq!(GraphqlRequest::of_query(query).kind, OperationKind::Other, "{query}");
+        }
+        assert_eq!(GraphqlRequest::of_query("query={a}&lang=de").kind, OperationKind::Query);
+    }
+
+    #[test]
     fn a_document_that_is_nested_too_deep_is_passed() {
+        for open in ["{a(x:[", "{a(x:{b:", "{a @b(c:[", "query A($x:["] {
+            let deep = format!("{open}{}", "[".repeat(100_000));
+            assert_eq!(of(&serde_json::json!({ "query": deep }).to_string()).kind, OperationKind::Other);
+        }
         let deep = format!("{}a{}", "{a".repeat(5000), "}".repeat(5000));
         assert_eq!(of(&serde_json::json!({ "query": deep }).to_string()).kind, OperationKind::Other);
     }

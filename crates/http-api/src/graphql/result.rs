@@ -1,5 +1,7 @@
 //! What a GraphQL response says: whether it is good, and which objects it is about.
 
+use greenroom_http_caching::invalidation::{WriteOutcome, write_outcome};
+use http::StatusCode;
 use serde_json::Value;
 
 /// Max objects of one response that count; a response with more is tagged with none of them.
@@ -80,9 +82,69 @@ fn collect_objects(value: &Value, objects: &mut Vec<String>) -> bool {
     }
 }
 
+/// What a mutation invalidates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum MutationEffect {
+    /// Nothing: the server says that it did nothing.
+    None,
+    /// The objects that its response returns.
+    Objects,
+    /// All responses of its route.
+    Route,
+    /// The same, and nothing of it is stored for a while, because it may still be done.
+    Uncertain,
+}
+
+/// What a mutation invalidates by its response; `result` is `None` if that is too long to be read. The status counts as
+/// for any write, but data shows that something was done whatever the status says. With errors a part was done, and the
+/// response does not say which objects that touched.
+pub(crate) fn mutation_effect(
+    status: StatusCode,
+    result: Option<&GraphqlResult>,
+    tags_objects: bool,
+) -> MutationEffect {
+    let has_data = result.is_some_and(|result| result.kind != ResultKind::Failed);
+    match write_outcome(status) {
+        WriteOutcome::Rejected if !has_data => return MutationEffect::None,
+        WriteOutcome::Unknown if !has_data => return MutationEffect::Uncertain,
+        WriteOutcome::Rejected | WriteOutcome::Unknown | WriteOutcome::Confirmed => {}
+    }
+    let names_objects = result.is_some_and(|result| {
+        result.kind == ResultKind::Good && result.objects.as_ref().is_some_and(|objects| !objects.is_empty())
+    });
+    if tags_objects && names_objects { MutationEffect::Objects } else { MutationEffect::Route }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_mutation_invalidates_its_objects_only_if_all_of_it_was_done() {
+        let good = r#"{"data":{"p":{"__typename":"P","id":1}}}"#;
+        let partial = r#"{"data":{"p":{"__typename":"P","id":1}},"errors":[{"message":"half"}]}"#;
+        let failed = r#"{"data":null,"errors":[{"message":"no"}]}"#;
+        for (status, body, tags_objects, wanted) in [
+            (200, Some(good), true, MutationEffect::Objects),
+            (200, Some(good), false, MutationEffect::Route),
+            (200, Some(r#"{"data":{"p":true}}"#), true, MutationEffect::Route),
+            (200, Some(partial), true, MutationEffect::Route),
+            (200, Some(failed), true, MutationEffect::Route),
+            (200, Some("<html>"), true, MutationEffect::Route),
+            (200, None, true, MutationEffect::Route),
+            (302, Some(""), true, MutationEffect::Route),
+            (400, Some(failed), true, MutationEffect::None),
+            (400, Some(partial), true, MutationEffect::Route),
+            (500, Some(""), true, MutationEffect::None),
+            (500, None, true, MutationEffect::None),
+            (502, Some("<html>"), true, MutationEffect::Uncertain),
+            (504, None, false, MutationEffect::Uncertain),
+        ] {
+            let result = body.map(|body| GraphqlResult::of_body(body.as_bytes()));
+            let status = StatusCode::from_u16(status).expect("a status");
+            assert_eq!(mutation_effect(status, result.as_ref(), tags_objects), wanted, "{status} {body:?}");
+        }
+    }
 
     fn kind(body: &str) -> ResultKind {
         GraphqlResult::of_body(body.as_bytes()).kind

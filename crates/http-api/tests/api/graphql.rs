@@ -89,3 +89,68 @@ async fn each_operation_has_its_own_lifetime_and_each_identity_its_own_answers()
     let mine = api.send("POST", "/graphql", &[("authorization", "me")], menu).await;
     assert_eq!(mine.body, data("v4"));
 }
+
+#[tokio::test]
+async fn a_mutation_with_errors_makes_all_queries_of_its_route_stale() {
+    let bodies = Bodies::default();
+    let lines = format!("{ROUTE}tag_objects = true\n");
+    let api = Fixture::new(&lines, move |seen| {
+        if seen.body.contains("mutation") {
+            let partial = r#"{"data":{"p":{"__typename":"P","id":9}},"errors":[{"message":"half"}]}"#;
+            return answer(200, &[], partial);
+        }
+        answer(200, &[], data(&bodies.next()))
+    })
+    .await;
+    let query = r#"{"query":"{a}"}"#;
+    assert_eq!((post(&api, query).await.body, post(&api, query).await.body), (data("v1"), data("v1")));
+    post(&api, r#"{"query":"mutation{b}"}"#).await;
+    assert_eq!(post(&api, query).await.body, data("v2"));
+}
+
+#[tokio::test]
+async fn queries_of_other_addresses_differ_and_a_mutation_at_any_of_them_counts_for_all() {
+    let bodies = Bodies::default();
+    let api = Fixture::new(ROUTE, move |_| answer(200, &[], data(&bodies.next()))).await;
+    let query = r#"{"query":"{a}"}"#;
+    let read = async |target: &str| api.send("POST", target, &[], query).await.body;
+    assert_eq!((read("/graphql?lang=de").await, read("/graphql?lang=en").await), (data("v1"), data("v2")));
+    assert_eq!(read("/graphql?lang=de").await, data("v1"));
+    api.send("POST", "/graphql?op=Set", &[], r#"{"query":"mutation{b}"}"#).await;
+    assert_eq!((read("/graphql?lang=de").await, read("/graphql?lang=en").await), (data("v4"), data("v5")));
+}
+
+#[tokio::test]
+async fn a_get_that_is_not_understood_invalidates_nothing() {
+    let bodies = Bodies::default();
+    let api = Fixture::new(ROUTE, move |_| answer(200, &[], data(&bodies.next()))).await;
+    let query = r#"{"query":"{a}"}"#;
+    assert_eq!(post(&api, query).await.body, data("v1"));
+    for target in ["/graphql", "/graphql?extensions=%7B%22persistedQuery%22:%7B%7D%7D", "/graphql?query=%7B"] {
+        api.get(target).await;
+    }
+    assert_eq!(post(&api, query).await.body, data("v1"));
+    assert_eq!(api.seen().len(), 4);
+}
+
+#[tokio::test]
+async fn a_request_that_is_too_long_is_passed_as_a_write_and_counted() {
+    let bodies = Bodies::default();
+    let api = Fixture::new(ROUTE, move |_| answer(200, &[], data(&bodies.next()))).await;
+    let (query, long) = (r#"{"query":"{a}"}"#, format!(r#"{{"query":"{{a}} #{}"}}"#, "x".repeat(1024 * 1024)));
+    assert_eq!(post(&api, query).await.body, data("v1"));
+    assert_eq!((post(&api, &long).await.body, post(&api, &long).await.body), (data("v2"), data("v3")));
+    assert_eq!(post(&api, query).await.body, data("v4"), "it may have been a mutation");
+    let counts = api.server.limits.counters.counts();
+    assert!(counts.contains(&("body-length", 2)), "{counts:?}");
+    assert_eq!(api.seen()[1].body, long);
+}
+
+#[tokio::test]
+async fn a_document_of_many_brackets_is_passed_and_not_parsed() {
+    let api = Fixture::new(ROUTE, |_| answer(400, &[], "no")).await;
+    for open in ["{a(x:[", "[", "{", "{a(x:{b:"] {
+        let body = serde_json::json!({ "query": format!("{{a(x:{}", open.repeat(20_000)) }).to_string();
+        assert_eq!(post(&api, &body).await.status, 400, "{open}");
+    }
+}

@@ -3,5 +3,8 @@
 mod fixture;
 mod graphql;
 mod headers;
+mod hostile;
+mod identity;
 mod limits;
 mod routes;
+mod writes;

@@ -16,7 +16,7 @@ async fn a_route_sets_lifetimes_that_the_server_denies() {
     let second = api.get("/movies/1").await;
     assert_eq!((second.body.as_str(), second.is_hit(), second.header("set-cookie")), ("v1", true, ""));
     assert_eq!((api.get("/other").await.body, api.get("/other").await.body), ("v2".into(), "v3".into()));
-    assert_eq!((api.get("/movies/0").await.body, api.get("/movies/0").await.body), ("v4".into(), "v5".into()));
+    assert_eq!((api.get("/movies/0").await.status, api.get("/movies/0").await.is_hit()), (500, false));
 }
 
 #[tokio::test]

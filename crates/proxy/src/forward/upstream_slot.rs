@@ -22,9 +22,9 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::forward::outage;
 use crate::proxy_request::ProxyRequest;
-use crate::request::client_ip::client_network;
 use crate::response;
 use crate::server::Server;
+use greenroom_http_server::client_network::client_network;
 use greenroom_http_server::concurrency_limit::{ConcurrencyLimitError, ConcurrencyPermit};
 use greenroom_http_server::limits::LimitKind;
 use greenroom_origin::body::{Body, BodyError};

@@ -1,6 +1,6 @@
 //! Address of the client: the connection's peer, or the address that a trusted proxy there names.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use http::HeaderMap;
 
@@ -30,14 +30,6 @@ pub fn client(peer: IpAddr, headers: &HeaderMap, trusted: &Networks) -> IpAddr {
         }
     }
     nearest
-}
-
-/// The client's network: with IPv6 each client has 2^64 addresses.
-pub fn client_network(peer: IpAddr) -> IpAddr {
-    match peer.to_canonical() {
-        IpAddr::V4(v4) => IpAddr::V4(v4),
-        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),
-    }
 }
 
 /// Whether a trusted proxy reports that the client's connection to it is encrypted.

@@ -81,7 +81,7 @@ pub struct Server {
     /// Recorders of its requests.
     pub recorders: RequestRecorders,
     /// Limits for its clients.
-    pub limits: ClientLimits,
+    pub limits: Arc<ClientLimits>,
     /// Proxies it trusts, according to its last answer.
     pub proxy_trust: ProxyTrustState,
     /// Secret part of the webhook URL.
@@ -135,7 +135,7 @@ impl Server {
             invalidation: InvalidationState::default(),
             counters: ServerCounters::default(),
             recorders: RequestRecorders::default(),
-            limits: ClientLimits::new(&settings.listener_limits),
+            limits: Arc::new(ClientLimits::new(&settings.listener_limits)),
             proxy_trust: ProxyTrustState::default(),
             webhook_secret: secrets.1,
             modes: ModeState::default(),
@@ -158,10 +158,11 @@ impl Server {
         self
     }
 
-    /// Counts request bodies held for its clients in this pool of the process as well.
+    /// Counts request bodies held for its clients in this pool of the process as well. Before it has clients.
     pub fn share_bodies(&mut self, process: &Arc<BytePool>) {
-        self.limits.bodies =
-            Arc::new(ByteBudget::new(Arc::clone(process), self.origin.settings.listener_limits.bodies.held));
+        let limits = &self.origin.settings.listener_limits;
+        let bodies = Arc::new(ByteBudget::new(Arc::clone(process), limits.bodies.held));
+        self.limits = Arc::new(ClientLimits { bodies, ..ClientLimits::new(limits) });
     }
 
     /// Its name, which is also its namespace in the engine.

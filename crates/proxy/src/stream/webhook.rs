@@ -18,9 +18,9 @@ use subtle::ConstantTimeEq;
 
 use crate::invalidate;
 use crate::invalidate::InvalidationSource;
-use crate::request::client_ip::client_network;
 use crate::response::complete;
 use crate::server::Server;
+use greenroom_http_server::client_network::client_network;
 use greenroom_origin::body::{Body, CollectedBody, collect};
 
 /// Path of webhooks; the secret follows.

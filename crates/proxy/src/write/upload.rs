@@ -22,9 +22,9 @@ use hyper::body::Incoming;
 
 use super::body_plan::{BodyFacts, BodyPlan, plan};
 use crate::proxy_request::ProxyRequest;
-use crate::request::client_ip;
 use crate::response;
 use greenroom_http_server::byte_budget::{ByteBudgetError, ByteReservation};
+use greenroom_http_server::client_network::client_network;
 use greenroom_http_server::concurrency_limit::{ConcurrencyLimitError, ConcurrencyPermit};
 use greenroom_http_server::limits::LimitKind;
 use greenroom_origin::body::{Body, BodyError};
@@ -126,7 +126,7 @@ async fn read(request: &ProxyRequest, body_use: BodyUse, mut body: Incoming) -> 
     let started_us = server.origin.clock.now_us();
     let mut facts = BodyFacts { declared: body.size_hint().exact(), arrived: 0, body_use, is_proven };
     let mut buffer = BodyBuffer {
-        reservation: server.limits.bodies.reserve(client_ip::client_network(request.client), is_proven),
+        reservation: server.limits.bodies.reserve(client_network(request.client), is_proven),
         bytes: Vec::new(),
         reserved: 0,
     };
@@ -209,12 +209,11 @@ fn acquire_permits(request: &ProxyRequest, is_proven: bool) -> Result<UploadPerm
     let server = &request.server;
     let unproven = (!is_proven).then(|| server.limits.unproven_uploads.try_acquire(None)).transpose();
     let unproven = unproven.map_err(|_| LimitKind::UploadsUnproven)?;
-    let permit = server.limits.uploads.try_acquire(Some(client_ip::client_network(request.client))).map_err(
-        |full| match full {
+    let permit =
+        server.limits.uploads.try_acquire(Some(client_network(request.client))).map_err(|full| match full {
             ConcurrencyLimitError::Total => LimitKind::Uploads,
             ConcurrencyLimitError::PerClient => LimitKind::UploadsPerPeer,
-        },
-    )?;
+        })?;
     Ok((permit, unproven))
 }
 
