@@ -1,10 +1,11 @@
 //! A client's request as the cache sees it: whose it is, which resource it names, and what the server is asked.
 
-use std::sync::Arc;
+use std::borrow::Cow;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use data_encoding::HEXLOWER;
-use greenroom_cache::{Key, Partition, Tag};
+use greenroom_cache::{Key, LoadReason, Partition, Tag};
 use greenroom_config::HttpApiSettings;
 use greenroom_http_caching::hop_by_hop;
 use greenroom_http_caching::request_directives::RequestDirectives;
@@ -15,8 +16,10 @@ use greenroom_state::secrets::HashKey;
 use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, EXPECT, HOST};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
+use crate::caller::Caller;
 use crate::graphql::operation::GraphqlRequest;
 use crate::route_table::RouteMatch;
+use crate::route_traffic::pattern_of;
 
 /// Partition of responses to requests without credentials.
 const SHARED: &str = "shared";
@@ -56,6 +59,10 @@ pub(crate) struct ApiRequest {
     pub(crate) is_graphql_query: bool,
     /// Where interim responses go.
     pub(crate) interim: Option<Arc<InterimSender>>,
+    /// The app and the user; `None` for a request of Greenroom's own.
+    pub(crate) caller: Option<Caller>,
+    /// Reason of its load, if it caused one.
+    pub(crate) load_reason: OnceLock<LoadReason>,
 }
 
 impl ApiRequest {
@@ -96,6 +103,8 @@ impl ApiRequest {
             target,
             is_graphql_query: false,
             interim: None,
+            caller: None,
+            load_reason: OnceLock::new(),
         }
     }
 
@@ -137,6 +146,14 @@ impl ApiRequest {
         let text =
             format!("{}{}{}", self.resource.text(), self.key_headers.key(&self.headers), fields.key(&self.headers));
         Key::new(self.resource.namespace(), self.resource.partition(), &text)
+    }
+
+    /// Its route, or the pattern of its path if none matches.
+    pub(crate) fn group(&self) -> Cow<'_, str> {
+        match self.route.settings() {
+            Some(route) => Cow::Borrowed(&route.name),
+            None => Cow::Owned(pattern_of(self.target.split('?').next().unwrap_or_default())),
+        }
     }
 
     /// Tags of its response: its resource, what its route says, and its cache groups.

@@ -16,10 +16,12 @@ use greenroom_http_caching::validation::{self, CONDITIONS};
 use greenroom_http_caching::variant::{SelectingFields, selects};
 use greenroom_origin::body::{Body, CollectedBody, collect};
 use greenroom_origin::client::UpstreamRequestKind;
+use greenroom_request_log::RequestCategory;
 use http::header::{AGE, DATE, HeaderMap, RANGE};
 use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 
+use crate::access_log;
 use crate::api_request::{ANY_OBJECT, ApiRequest, object_tag, part_key, with_added_headers, with_added_query};
 use crate::api_server::ApiServer;
 use crate::graphql::result::{GraphqlResult, ResultKind};
@@ -51,7 +53,12 @@ pub(crate) struct ApiLoader {
 impl Loader for ApiLoader {
     type Pass = Response<Body>;
 
-    async fn load(&self, _reason: LoadReason, old: Option<Arc<Entry>>) -> Result<LoadResult<Self::Pass>, LoadError> {
+    async fn load(&self, reason: LoadReason, old: Option<Arc<Entry>>) -> Result<LoadResult<Self::Pass>, LoadError> {
+        let caller = access_log::caller_of_load(&self.request, reason);
+        if caller.is_some() {
+            self.request.load_reason.get_or_init(|| reason);
+        }
+        let began_us = self.server.clock.now_us();
         let old = old.and_then(|entry| {
             let head = StoredHead::decode(entry.meta())?;
             (head.part.is_none() && selects(&head.selected_by, &self.request.headers)).then_some((head, entry))
@@ -61,16 +68,20 @@ impl Loader for ApiLoader {
         let has_fallback = old.as_ref().is_some_and(|(head, _)| reuse::is_usable_on_error(head, request_ms));
         let patience = if has_fallback { BudgetPatience::None } else { BudgetPatience::Wait };
         let sent = self.server.upstream.send(upstream_request, UpstreamRequestKind::Read, patience).await;
+        access_log::record_sent(&self.server, caller, &sent);
         let (answer, _permit) = sent.map_err(|error| load_error(&error))?;
         let times = ExchangeTimes { request_ms, response_ms: self.server.clock.now_ms() };
         let status = answer.status();
-        match old {
+        let loaded = match old {
             Some((head, entry)) if status == StatusCode::NOT_MODIFIED => {
                 self.store_validated(&head, &entry, answer, times).await
             }
             Some(_) if is_outage(status) && has_fallback => Err(self.outage_error(answer).await),
             _ => self.store(answer, times, has_fallback).await,
-        }
+        };
+        let category = RequestCategory::Route(self.request.route.route.name);
+        self.server.recorder.record_load(category, self.server.clock.now_us().saturating_sub(began_us));
+        loaded
     }
 }
 
@@ -118,7 +129,7 @@ impl ApiLoader {
         let (head, key) = match kept {
             Ok(kept) => kept,
             Err(refusal) => {
-                self.server.record_refusal(refusal);
+                self.record_refusal(refusal);
                 return Ok(LoadResult::Pass(response::passed(Response::from_parts(parts, Body::Stream(body)))));
             }
         };
@@ -129,7 +140,7 @@ impl ApiLoader {
             CollectedBody::Whole(bytes) => match self.with_part(head, &bytes) {
                 Ok(head) => Ok(self.stored(&head, bytes, key)),
                 Err(refusal) => {
-                    self.server.record_refusal(refusal);
+                    self.record_refusal(refusal);
                     Ok(LoadResult::Pass(response::passed(Response::from_parts(parts, bytes.into()))))
                 }
             },
@@ -203,7 +214,7 @@ impl ApiLoader {
         match kept {
             Ok((head, key)) => Ok(self.stored(&head, entry.body().clone(), key)),
             Err(refusal) => {
-                self.server.record_refusal(refusal);
+                self.record_refusal(refusal);
                 let head = StoredHead { headers, ..old.clone() };
                 Ok(LoadResult::Pass(response::from_loaded(&self.request, &head, entry.body())))
             }
@@ -255,7 +266,13 @@ impl ApiLoader {
         Ok(head)
     }
 
+    fn record_refusal(&self, refusal: StorageRefusal) {
+        let request = &self.request;
+        self.server.record_storage(&request.group(), &request.resource, Some(refusal));
+    }
+
     fn stored(&self, head: &StoredHead, body: Bytes, key: Key) -> LoadResult<Response<Body>> {
+        self.server.record_storage(&self.request.group(), &self.request.resource, None);
         let now_ms = self.server.clock.now_ms();
         let millis = Duration::from_millis;
         let fresh = millis(u64::try_from(head.fresh_left_ms(now_ms)).unwrap_or_default());
@@ -266,7 +283,7 @@ impl ApiLoader {
         };
         let kept = if validation::has_validator(&head.headers) { KEPT_FOR_VALIDATION } else { Duration::ZERO };
         let settings = self.request.route.settings();
-        let policy = self.server.policy(self.request.route.route.class, settings.is_some_and(|route| route.warm));
+        let policy = self.server.policy(self.request.route.route.name.text(), settings.is_some_and(|route| route.warm));
         LoadResult::Store(LoadedValue {
             value: Value { body, meta: head.encode() },
             tags: self.request.tags(&groups(&head.headers, &CACHE_GROUPS)),

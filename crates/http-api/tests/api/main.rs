@@ -4,4 +4,5 @@ mod fixture;
 mod graphql;
 mod headers;
 mod limits;
+mod recording;
 mod routes;
