@@ -4,6 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::counters::{add, since};
+use greenroom_origin::client_apps::ClientApps;
 use greenroom_proxy::server::Server;
 
 /// One app of one server.
@@ -33,9 +34,14 @@ pub(super) struct AppStats {
 
 impl AppStats {
     /// Counters since start of all apps of a server.
-    pub(super) fn from_server(server: &Server) -> impl Iterator<Item = Self> {
-        server.apps.counters().into_iter().map(|(name, counters)| Self {
-            server: server.name().to_owned(),
+    pub(super) fn from_server(server: &Server) -> impl Iterator<Item = Self> + use<> {
+        Self::from_apps(server.name().to_owned(), &server.apps)
+    }
+
+    /// Counters since start of these apps of the server with this name.
+    pub(super) fn from_apps(server: String, apps: &ClientApps) -> impl Iterator<Item = Self> + use<> {
+        apps.counters().into_iter().map(move |(name, counters)| Self {
+            server: server.clone(),
             name,
             asked: counters.requests,
             reached: counters.upstream_requests,

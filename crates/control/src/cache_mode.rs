@@ -15,9 +15,9 @@ use crate::error::Problem;
 use crate::explain;
 use crate::explain::explanation::Explanation;
 use greenroom_config::CacheMode;
-use greenroom_proxy::bypass::{Bypass, BypassError, Bypasses};
 use greenroom_proxy::server::Server;
 use greenroom_proxy::shadow::ShadowReport;
+use greenroom_state::bypass::{Bypass, BypassError, Bypasses};
 
 /// Sets the mode of one server, or of all if none is named.
 #[derive(Deserialize, ToSchema)]
@@ -63,7 +63,11 @@ pub(super) async fn observations(State(state): State<Arc<ApiState>>) -> Json<Vec
         mode: server.mode(),
         report: server.shadow_report(),
     };
-    Json(state.control.select_servers(None).map(response).collect())
+    let of_apis = state.control.apis.iter().map(|api| {
+        let stats = api.stats();
+        ObservationResponse { server: stats.name, mode: stats.mode, report: stats.observed }
+    });
+    Json(state.control.select_servers(None).map(response).chain(of_apis).collect())
 }
 
 /// Sets the mode of one server or all.
@@ -91,7 +95,8 @@ pub(super) async fn set_mode(
         CacheMode::Bypass => "are answered by the server; the cache is bypassed",
     };
     let is_bypassed = request.mode != CacheMode::Bypass
-        && state.control.select_servers(request.server.as_deref()).any(|server| server.mode() == CacheMode::Bypass);
+        && (state.control.select_servers(request.server.as_deref()).any(|server| server.mode() == CacheMode::Bypass)
+            || state.control.select_apis(request.server.as_deref()).any(|server| server.mode() == CacheMode::Bypass));
     let warning = if is_bypassed { " The bypass of all servers is still active; remove it first." } else { "" };
     Ok(Json(ActionResponse::succeeded(format!("Reads of {servers} {effect}.{warning}"))))
 }
@@ -155,12 +160,16 @@ pub(super) async fn explain_read(
     body: JsonBody<ExplainRequest>,
 ) -> Result<Json<Explanation>, Problem> {
     let request = body.required()?;
-    let server = state.control.server_for_url(&request.url, request.server.as_deref())?;
+    let api = state.control.api_for_url(&request.url, request.server.as_deref());
     let query = explain::ExplainQuery {
         url: request.url,
         token: request.token.filter(|token| !token.is_empty()).map(Secret::new),
         headers: explain::headers(&request.headers).map_err(|_| Problem::BAD_BODY)?,
     };
+    if let Some(api) = api {
+        return explain::explain_api(&api, &query).await.map(Json).map_err(|_| Problem::NOT_A_URL);
+    }
+    let server = state.control.server_for_url(&query.url, request.server.as_deref())?;
     explain::explain(&server, &query).await.map(Json).map_err(|_| Problem::NOT_A_URL)
 }
 
@@ -175,6 +184,11 @@ impl ControlPlane {
             CacheMode::Cache | CacheMode::Observe => self.remove_bypass(whole_server).await?,
         }
         for server in self.select_servers(server_name) {
+            if server.set_mode(mode) {
+                tracing::info!(server = server.name(), mode = mode.name(), "cache mode changed");
+            }
+        }
+        for server in self.select_apis(server_name) {
             if server.set_mode(mode) {
                 tracing::info!(server = server.name(), mode = mode.name(), "cache mode changed");
             }
@@ -209,10 +223,10 @@ impl ControlPlane {
         &self,
         change: impl FnOnce(&Bypasses) -> Result<bool, BypassError> + Send + 'static,
     ) -> Result<(), Problem> {
-        let Some(server) = self.servers.first().map(|managed| Arc::clone(&managed.server)) else { return Ok(()) };
-        let bypasses = Arc::clone(&server.modes.bypasses);
+        let Some(bypasses) = self.shared_bypasses().map(Arc::clone) else { return Ok(()) };
         let file_work = bypasses.file_work.clone();
-        let result = file_work.run(move || change(&bypasses)).await;
+        let changed = Arc::clone(&bypasses);
+        let result = file_work.run(move || change(&changed)).await;
         let result = result.unwrap_or_else(|error| Err(BypassError::NotSaved(error.to_string())));
         let has_changed = result.map_err(|error| match error {
             BypassError::TooMany => Problem::TOO_MANY_BYPASSES,
@@ -222,7 +236,7 @@ impl ControlPlane {
             }
         })?;
         if has_changed {
-            tracing::info!(bypasses = server.modes.bypasses.list().len(), "bypasses changed");
+            tracing::info!(bypasses = bypasses.list().len(), "bypasses changed");
         }
         Ok(())
     }

@@ -81,15 +81,15 @@ fn image_url(control: &ControlPlane, playing: &PlayingSession) -> Option<String>
 pub(super) async fn summary(State(state): State<Arc<ApiState>>) -> Json<SummaryResponse> {
     let control = &state.control;
     let figures = control.dashboard.stats();
-    let apps = control.servers.iter().flat_map(|managed| managed.server.apps.counters());
+    let of_apis = control.apis.iter().flat_map(|api| api.client_apps().counters());
+    let apps = control.servers.iter().flat_map(|managed| managed.server.apps.counters()).chain(of_apis);
     let apps = apps.filter(|(_, app)| !app.is_stranger).count();
     let amounts = figures.libraries.as_ref().map(|libraries| libraries.all);
     let counted_ms = figures.libraries.as_ref().map(|libraries| libraries.as_of_ms);
     let today = control.statistics.today(None);
-    let warnings = control.own_warnings().count()
-        + control.servers.iter().map(|managed| managed.warnings().count()).sum::<usize>();
+    let warnings = control.sorted_warnings().len();
     Json(SummaryResponse {
-        servers: control.servers.len() as u64,
+        servers: (control.servers.len() + control.apis.len()) as u64,
         servers_online: figures.services.online,
         apps: apps as u64,
         asked_today: today.asked,

@@ -16,6 +16,7 @@ use greenroom_config::AppCachesSettings;
 use greenroom_config::settings::JOBS_AT_ONCE;
 use greenroom_dashboard::Dashboard;
 use greenroom_folder::Folders;
+use greenroom_http_api::ApiServer;
 use greenroom_notifications::Notifier;
 use greenroom_proxy::internal_client::InternalClient;
 use greenroom_proxy::otlp::OtlpExporter;
@@ -35,6 +36,8 @@ use greenroom_sync::playlists::PlaylistService;
 pub struct ControlPlaneDeps {
     /// The media servers, each with the address at which its clients reach it.
     pub servers: Vec<(Arc<Server>, SocketAddr)>,
+    /// The servers of any HTTP API, each with the address at which its clients reach it.
+    pub apis: Vec<(Arc<ApiServer>, SocketAddr)>,
     /// The cache engine.
     pub cache: Cache,
     /// The remote store, if there is one.
@@ -95,6 +98,7 @@ impl ControlPlaneDeps {
         let app_caches = AppCaches::new(Path::new("/nonexistent"), AppCachesSettings::default(), clock.clone());
         Self {
             servers: Vec::new(),
+            apis: Vec::new(),
             statistics: Arc::new(Statistics::new(Vec::new(), clock.clone())),
             cache,
             remote_store: None,

@@ -10,6 +10,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::control::{ApiState, ManagedServer};
+use crate::http_apis::ManagedApi;
 use crate::servers::ServerStatus;
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -45,7 +46,10 @@ pub(super) async fn ready(State(state): State<Arc<ApiState>>) -> Response {
         name: managed.server.name().to_owned(),
         state: ServerStatus::from_server(&managed.server),
     };
-    let servers: Vec<ServerReadiness> = state.control.servers.iter().map(readiness).collect();
+    let of_api = |api: &ManagedApi| ServerReadiness { name: api.server.name().to_owned(), state: api.status() };
+    let control = &state.control;
+    let servers: Vec<ServerReadiness> =
+        control.servers.iter().map(readiness).chain(control.apis.iter().map(of_api)).collect();
     let ready = is_ready(servers.iter().map(|server| server.state));
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(Readiness { ready, servers })).into_response()

@@ -2,7 +2,7 @@
 //!
 //! Modules, bottom up: a module uses only modules of its own line and of earlier lines.
 //! - [`error`] (problem responses), [`counters`] (monotonic counters), [`connections`] (limits of connections).
-//! - Displayed values: [`apps`], [`servers`], [`server_identity`], [`prefetch_stats`], [`queue_stats`], [`stats`],
+//! - Displayed values: [`apps`], [`servers`], [`http_apis`], [`server_identity`], [`prefetch_stats`], [`queue_stats`], [`stats`],
 //!   [`disk`], their [`snapshot`], and [`stats_baseline`] (the zero point of statistics after a reset).
 //! - Features with their own state: [`jobs`], [`recommendations`],
 //!   [`explain`] (why a read gets its response), [`live`] (pages with live updates), [`image_urls`],
@@ -40,6 +40,7 @@ pub mod explain;
 mod folders_api;
 mod health;
 mod history_api;
+mod http_apis;
 mod image_urls;
 pub mod jobs;
 mod jobs_api;

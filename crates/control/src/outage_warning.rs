@@ -1,17 +1,16 @@
-//! The warning that stands while a media server is down.
+//! The warning that stands while a server is down.
 
 use greenroom_config::CacheMode;
-use greenroom_origin::breaker::UpstreamOutcome;
-use greenroom_proxy::server::Server;
+use greenroom_origin::breaker::{Breaker, UpstreamOutcome};
 use greenroom_state::warnings::Warning;
 
 /// Code of the warning.
 pub(crate) const CODE: &str = "server-down";
 
-/// The warning of this server's outage; `None` while it is up.
-pub(crate) fn find(server: &Server) -> Option<Warning> {
-    let outage = server.origin.breaker.outage()?;
-    Some(warning(outage.cause, server.mode()))
+/// The warning of an outage of the server with this breaker, in this mode; `None` while it is up.
+pub(crate) fn find(breaker: &Breaker, mode: CacheMode) -> Option<Warning> {
+    let outage = breaker.outage()?;
+    Some(warning(outage.cause, mode))
 }
 
 fn warning(cause: Option<UpstreamOutcome>, mode: CacheMode) -> Warning {

@@ -7,7 +7,7 @@ use super::apps::AppStats;
 use super::disk::DiskTierStats;
 use super::servers::ServerStats;
 use crate::stats::{ClassCacheStats, MemoryTierStats};
-use greenroom_proxy::bypass::Bypass;
+use greenroom_state::bypass::Bypass;
 use greenroom_state::warnings::Warning;
 use greenroom_statistics::TodaySummary;
 use greenroom_sync::index;

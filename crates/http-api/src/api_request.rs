@@ -1,10 +1,11 @@
 //! A client's request as the cache sees it: whose it is, which resource it names, and what the server is asked.
 
-use std::sync::Arc;
+use std::borrow::Cow;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use data_encoding::HEXLOWER;
-use greenroom_cache::{Key, Partition, Tag};
+use greenroom_cache::{Key, LoadReason, Partition, Tag};
 use greenroom_config::HttpApiSettings;
 use greenroom_http_caching::hop_by_hop;
 use greenroom_http_caching::request_directives::RequestDirectives;
@@ -16,8 +17,10 @@ use greenroom_state::secrets::HashKey;
 use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_LOCATION, EXPECT, HOST, LINK, LOCATION, REFRESH};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
+use crate::caller::Caller;
 use crate::graphql::operation::{GraphqlRequest, is_member};
 use crate::route_table::RouteMatch;
+use crate::route_traffic::pattern_of;
 
 /// Partition of responses to requests without credentials.
 const SHARED: &str = "shared";
@@ -64,6 +67,10 @@ pub(crate) struct ApiRequest {
     pub(crate) is_graphql_query: bool,
     /// Where interim responses go.
     pub(crate) interim: Option<Arc<InterimSender>>,
+    /// The app and the user; `None` for a request of Greenroom's own.
+    pub(crate) caller: Option<Caller>,
+    /// Reason of its load, if it caused one.
+    pub(crate) load_reason: OnceLock<LoadReason>,
 }
 
 impl ApiRequest {
@@ -108,6 +115,8 @@ impl ApiRequest {
             target,
             is_graphql_query: false,
             interim: None,
+            caller: None,
+            load_reason: OnceLock::new(),
         }
     }
 
@@ -164,6 +173,14 @@ impl ApiRequest {
         let digest = blake3::keyed_hash(&self.hash_key.0, values.as_bytes());
         let text = format!("{}\nvariant {}", self.resource.text(), HEXLOWER.encode(digest.as_bytes()));
         Key::new(self.resource.namespace(), self.resource.partition(), &text)
+    }
+
+    /// Its route, or the pattern of its path if none matches.
+    pub(crate) fn group(&self) -> Cow<'_, str> {
+        match self.route.settings() {
+            Some(route) => Cow::Borrowed(&route.name),
+            None => Cow::Owned(pattern_of(self.target.split('?').next().unwrap_or_default())),
+        }
     }
 
     /// Tags of its response: its resource, what its route says, and its cache groups.

@@ -4,17 +4,26 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
-use greenroom_cache::{Cache, Clock, GracePeriod, Invalidation, Partition, Policy, Scope, Tag};
-use greenroom_config::HttpApiSettings;
+use arc_swap::{ArcSwap, ArcSwapOption};
+use greenroom_cache::{Cache, Clock, GracePeriod, Invalidation, Key, Partition, Policy, Scope, Tag};
+use greenroom_config::{CacheMode, HttpApiSettings};
 use greenroom_http_caching::storage::StorageRefusal;
 use greenroom_http_server::client_limits::ClientLimits;
+use greenroom_origin::breaker::{Breaker, key_of};
+use greenroom_origin::client::OriginClient;
+use greenroom_origin::client_apps::ClientApps;
+use greenroom_request_log::RequestRecorder;
+use greenroom_state::bypass::Bypasses;
 use greenroom_state::secrets::HashKey;
+use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::api_counters::ApiCounters;
 use crate::api_request::public_partition;
+use crate::observation::Observation;
 use crate::route_table::RouteTable;
+use crate::route_traffic::{RouteTraffic, UnstoredRoute};
 use crate::upstream::Upstream;
 use crate::variant_index::VariantIndex;
 
@@ -36,15 +45,26 @@ pub struct ApiServer {
     pub stop: CancellationToken,
     /// Limits for its clients.
     pub limits: Arc<ClientLimits>,
+    /// Its requests and their results over time.
+    pub recorder: Arc<RequestRecorder>,
+    /// The apps that use it.
+    pub apps: ClientApps,
+    /// Counters of its requests.
+    pub counters: ApiCounters,
+    /// Bypasses, for all servers.
+    pub bypasses: Arc<Bypasses>,
+    /// The current observation, or the last one.
+    observation: ArcSwapOption<Observation>,
     pub(crate) upstream: Upstream,
     pub(crate) variants: VariantIndex,
     pub(crate) hash_key: HashKey,
     routes: ArcSwap<RouteTable>,
     refusals: [AtomicU64; StorageRefusal::EVERY.len()],
+    traffic: Mutex<RouteTraffic>,
 }
 
 impl ApiServer {
-    /// A server without any history. `hash_key` hides credentials.
+    /// A server without any history. `hash_key` hides credentials; `bypasses` are those of all servers.
     ///
     /// # Errors
     /// Its address or its certificate settings are unusable.
@@ -53,7 +73,7 @@ impl ApiServer {
         (cache, clock): (Cache, Clock),
         tasks: TaskTracker,
         stop: CancellationToken,
-        hash_key: HashKey,
+        (hash_key, bypasses): (HashKey, Arc<Bypasses>),
     ) -> Result<Self, String> {
         Ok(Self {
             upstream: Upstream::new(&settings, clock.clone())?,
@@ -61,6 +81,12 @@ impl ApiServer {
             variants: VariantIndex::new(hash_key),
             routes: ArcSwap::from_pointee(RouteTable::new(&settings.routes)),
             refusals: Default::default(),
+            traffic: Mutex::default(),
+            recorder: Arc::default(),
+            apps: ClientApps::default(),
+            counters: ApiCounters::default(),
+            observation: ArcSwapOption::empty(),
+            bypasses,
             hash_key,
             settings,
             cache,
@@ -73,6 +99,47 @@ impl ApiServer {
     /// Its name.
     pub fn name(&self) -> &str {
         &self.settings.name
+    }
+
+    /// Its mode, without bypasses of single routes or apps.
+    pub fn mode(&self) -> CacheMode {
+        if self.bypasses.covers_all_of(self.name()) {
+            CacheMode::Bypass
+        } else if self.running_observation().is_some() {
+            CacheMode::Observe
+        } else {
+            CacheMode::Cache
+        }
+    }
+
+    /// Begins or ends an observation; a bypass is set in the list of bypasses. Returns whether the mode changed.
+    pub fn set_mode(&self, mode: CacheMode) -> bool {
+        let (running, now_ms) = (self.running_observation(), self.clock.now_ms());
+        match (mode, running) {
+            (CacheMode::Observe, None) => self.observation.store(Some(Arc::new(Observation::new(now_ms)))),
+            (CacheMode::Cache, Some(running)) => running.end(now_ms),
+            _ => return false,
+        }
+        true
+    }
+
+    /// The current observation, or the last one.
+    pub fn observation(&self) -> Option<Arc<Observation>> {
+        self.observation.load_full()
+    }
+
+    pub(crate) fn running_observation(&self) -> Option<Arc<Observation>> {
+        self.observation().filter(|observation| observation.until_ms().is_none())
+    }
+
+    /// Its circuit breaker.
+    pub fn breaker(&self) -> &Breaker {
+        &self.upstream.breaker
+    }
+
+    /// Its connections to the server.
+    pub fn client(&self) -> &OriginClient {
+        &self.upstream.client
     }
 
     /// Replaces its routes.
@@ -100,18 +167,38 @@ impl ApiServer {
         self.routes.load()
     }
 
-    pub(crate) fn record_refusal(&self, refusal: StorageRefusal) {
-        self.refusals[refusal as usize].fetch_add(1, Ordering::Relaxed);
+    /// Routes whose responses are never stored although they are read repeatedly, the most worthwhile first.
+    pub fn unstored_routes(&self) -> Vec<UnstoredRoute> {
+        self.traffic.lock().unstored(self.clock.now_ms())
+    }
+
+    /// When the server may be asked again, if its budget of the day is used up.
+    pub fn budget_wait(&self) -> Option<Duration> {
+        self.upstream.day_wait()
+    }
+
+    /// Max requests to the server at a time, how many are sent now, and how many wait.
+    pub fn queue(&self) -> (usize, usize, usize) {
+        self.upstream.queue()
+    }
+
+    /// Counts the response to a read of this group of paths: stored, or why not.
+    pub(crate) fn record_storage(&self, group: &str, resource: &Key, refusal: Option<StorageRefusal>) {
+        if let Some(refusal) = refusal {
+            self.refusals[refusal as usize].fetch_add(1, Ordering::Relaxed);
+        }
+        let resource = key_of(resource.encoded());
+        self.traffic.lock().record(group, resource, refusal, self.clock.now_ms());
     }
 
     /// The engine's policy for a class. The windows are those of each response; see the loader.
     pub(crate) fn policy(&self, class: &'static str, warm: bool) -> Policy {
         Policy {
             class,
-            fresh: std::time::Duration::ZERO,
+            fresh: Duration::ZERO,
             freshness_bound: None,
-            stale: std::time::Duration::ZERO,
-            stale_on_error: std::time::Duration::ZERO,
+            stale: Duration::ZERO,
+            stale_on_error: Duration::ZERO,
             refresh_ahead: false,
             warm,
             // What may be served instead depends on the entry, so the caller decides that after the load.

@@ -8,14 +8,16 @@ use greenroom_http_server::connection::{BodyFraming, ClientConnection};
 use greenroom_http_server::interim::InterimSender;
 use greenroom_http_server::limits::LimitKind;
 use greenroom_origin::body::{Body, CollectedBody, collect};
+use greenroom_request_log::{PassReason, RequestCategory};
 use http::header::{CONTENT_LENGTH, HOST, UPGRADE};
 use http::{Method, Request, Response, StatusCode, Version};
 use hyper::body::{Body as _, Incoming};
 
+use crate::access_log::{self, InFlightRequest};
 use crate::api_request::ApiRequest;
 use crate::api_server::ApiServer;
 use crate::graphql::operation::{GraphqlRequest, OperationKind};
-use crate::{forward, read, response};
+use crate::{forward, observed_read, read, response};
 
 /// Max bytes of a GraphQL request that is read to be understood. A longer one is passed on as one that is not understood,
 /// and counted.
@@ -41,38 +43,82 @@ pub(crate) async fn handle(
 ) -> Response<Body> {
     let (parts, body) = request.into_parts();
     if let Some(problem) = rejection(&parts, connection) {
-        return response::problem(StatusCode::BAD_REQUEST, problem, None);
+        let response = response::problem(StatusCode::BAD_REQUEST, problem, None);
+        return access_log::refused(&server, &parts.headers, response);
     }
     if parts.method == Method::TRACE {
         // The server would show the client the secrets that are added for it.
-        return response::problem(StatusCode::METHOD_NOT_ALLOWED, "TRACE is not forwarded", None);
+        let response = response::problem(StatusCode::METHOD_NOT_ALLOWED, "TRACE is not forwarded", None);
+        return access_log::refused(&server, &parts.headers, response);
     }
     let target = parts.uri.path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string);
     let route = server.routes().find(&parts.method, parts.uri.path());
     let mut api_request = ApiRequest::new((&server.settings, &server.hash_key), &parts, target, route);
+    let kind = request_kind(&api_request, !body.is_end_stream());
+    let category = match kind {
+        RequestKind::Write if !is_graphql(&api_request) => RequestCategory::Write,
+        _ => RequestCategory::Route(api_request.route.route.name),
+    };
+    let caller = access_log::caller_of(&server, &parts.headers, Some(api_request.resource.partition()), category);
+    let in_flight = InFlightRequest::new(&server, caller.clone());
+    api_request.caller = Some(caller);
     let interim = Arc::new(interim);
     if parts.version >= Version::HTTP_11 {
         api_request.interim = Some(Arc::clone(&interim));
     }
-    if api_request.route.settings().is_some_and(|route| route.graphql.is_some())
-        && matches!(api_request.method, Method::POST | Method::GET)
-    {
+    if is_graphql(&api_request) {
         let response = handle_graphql(&server, api_request, body).await;
         interim.close();
-        return response;
+        return in_flight.finish(response);
     }
-    let kind = request_kind(&api_request, !body.is_end_stream());
     let api_request = Arc::new(api_request);
     let response = match kind {
-        RequestKind::Read => read::read(&server, &api_request).await,
-        RequestKind::Write => forward::write(server, api_request, Body::Stream(body)).await,
-        RequestKind::Pass => match read::stored_head(&server, &api_request).await {
+        RequestKind::Read => answer_read(&server, &api_request).await,
+        RequestKind::Write => write(server, api_request, Body::Stream(body)).await,
+        RequestKind::Pass => match answer_head(&server, &api_request).await {
             Some(response) if body.is_end_stream() => response,
             _ => forward::pass(&server, &api_request, Body::Stream(body)).await,
         },
     };
     interim.close();
-    response
+    in_flight.finish(response)
+}
+
+fn is_graphql(request: &ApiRequest) -> bool {
+    request.route.settings().is_some_and(|route| route.graphql.is_some())
+        && matches!(request.method, Method::POST | Method::GET)
+}
+
+/// Sends a write.
+async fn write(server: Arc<ApiServer>, request: Arc<ApiRequest>, body: Body) -> Response<Body> {
+    let response = forward::write(server, request, body).await;
+    access_log::with_default_outcome(response, access_log::passed_outcome(PassReason::Write))
+}
+
+/// Answers a read in the server's mode.
+async fn answer_read(server: &Arc<ApiServer>, request: &Arc<ApiRequest>) -> Response<Body> {
+    if is_bypassed(server, request) {
+        let body = request.body.clone().map_or_else(Body::empty, Body::from);
+        let response = forward::pass(server, request, body).await;
+        return access_log::with_default_outcome(response, access_log::passed_outcome(PassReason::Bypassed));
+    }
+    match server.running_observation() {
+        Some(observation) => observed_read::read(server, request, &observation).await,
+        None => read::read(server, request).await,
+    }
+}
+
+/// The response to a `HEAD`, if the cache may give it.
+async fn answer_head(server: &Arc<ApiServer>, request: &Arc<ApiRequest>) -> Option<Response<Body>> {
+    if is_bypassed(server, request) || server.running_observation().is_some() {
+        return None;
+    }
+    read::stored_head(server, request).await
+}
+
+fn is_bypassed(server: &ApiServer, request: &ApiRequest) -> bool {
+    let app = request.caller.as_ref().map_or("", |caller| caller.app.name.as_str());
+    server.bypasses.covers(server.name(), request.route.route.name.text(), app)
 }
 
 /// Answers a request of a GraphQL route: a query from the cache, all else by the server.
@@ -87,7 +133,7 @@ async fn handle_graphql(server: &Arc<ApiServer>, request: ApiRequest, body: Inco
                 max_bytes = MAX_GRAPHQL_BYTES,
                 "GraphQL request too long to be read"
             );
-            return forward::write(Arc::clone(server), Arc::new(request), Body::Resumed { read, rest }).await;
+            return write(Arc::clone(server), Arc::new(request), Body::Resumed { read, rest }).await;
         }
         Ok(CollectedBody::Broken(_)) | Err(_) => {
             return response::problem(StatusCode::BAD_REQUEST, "the body of the request is incomplete", None);
@@ -98,9 +144,9 @@ async fn handle_graphql(server: &Arc<ApiServer>, request: ApiRequest, body: Inco
         RequestKind::Read => {
             let is_post = request.method == Method::POST;
             let request = request.with_graphql_query(&asked, is_post.then_some(body));
-            read::read(server, &Arc::new(request)).await
+            answer_read(server, &Arc::new(request)).await
         }
-        RequestKind::Write => forward::write(Arc::clone(server), Arc::new(request), body.into()).await,
+        RequestKind::Write => write(Arc::clone(server), Arc::new(request), body.into()).await,
         RequestKind::Pass => forward::pass(server, &request, body.into()).await,
     }
 }

@@ -15,6 +15,7 @@ use http::{HeaderMap, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use tokio::sync::oneshot;
 
+use crate::access_log;
 use crate::api_request::{
     ANY_OBJECT, ApiRequest, group_tag, hide_added_query, object_tag, resource_name, resource_tag, route_tag,
     with_added_headers, with_added_query,
@@ -147,6 +148,24 @@ async fn check_stored(server: &ApiServer, request: &ApiRequest, told: &HeaderMap
     }
 }
 
+/// Sends a request of Greenroom's own.
+///
+/// # Errors
+/// Why there is no response, as the end of a sentence.
+pub(crate) async fn send_once(
+    server: &ApiServer,
+    request: &ApiRequest,
+    body: Body,
+) -> Result<Response<Incoming>, String> {
+    send(server, request, body, UpstreamRequestKind::Stream).await.map_err(|error| match error {
+        SendError::Down => "the server is down".to_owned(),
+        SendError::QueueFull => "too many requests wait for the server".to_owned(),
+        SendError::OverBudget(_) => "the budget of requests is used up".to_owned(),
+        SendError::TimedOut => "the server did not respond in time".to_owned(),
+        SendError::Failed(error) => error.message.to_string(),
+    })
+}
+
 async fn send(
     server: &ApiServer,
     request: &ApiRequest,
@@ -167,9 +186,12 @@ async fn send(
     if let Some(interim) = request.interim.clone() {
         hyper::ext::on_informational(&mut upstream, move |told| interim.send(told.status(), told.headers()));
     }
-    let (mut response, _permit) = server.upstream.send(upstream, kind, BudgetPatience::Wait).await?;
-    hide_added_query(&server.settings, response.headers_mut());
-    Ok(response)
+    let mut sent = server.upstream.send(upstream, kind, BudgetPatience::Wait).await;
+    access_log::record_sent(server, request.caller.as_ref(), &sent);
+    if let Ok((response, _permit)) = &mut sent {
+        hide_added_query(&server.settings, response.headers_mut());
+    }
+    sent.map(|(response, _permit)| response)
 }
 
 fn pass_on(response: Response<Incoming>, reason: ForwardReason) -> Response<Body> {

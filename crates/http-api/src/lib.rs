@@ -4,26 +4,36 @@
 //! listener), `dispatch` (what a request is), `api_request` (whose it is, and its keys), `route_table` (what is
 //! configured for it), `read` (from the cache, or loaded), `loader` (one exchange with the server), `variant_index` (by
 //! what responses vary), `forward` (writes, and what is passed on), `graphql` (queries and mutations), `response` (what a client gets), `upstream`
-//! (breaker, queue, budget) with `request_budget` and `prober`.
+//! (breaker, queue, budget) with `request_budget` and `prober`, `access_log` (records each request of a `caller`),
+//! `observed_read` (observe mode) with [`observation`], [`inspection`] (explains a read), [`route_traffic`] (which route
+//! would be worth a lifetime).
 //!
 //! Responses to requests without credentials are shared by all clients. A request with credentials has a partition of
 //! its own, named by their keyed hash, unless its route is public.
 
 mod accept;
+mod access_log;
+mod api_counters;
 mod api_request;
 mod api_server;
+mod caller;
 mod dispatch;
 mod forward;
 mod graphql;
+pub mod inspection;
 mod loader;
+pub mod observation;
+mod observed_read;
 mod prober;
 mod read;
 mod request_budget;
 mod response;
 mod route_table;
+pub mod route_traffic;
 mod upstream;
 mod variant_index;
 
 pub use accept::serve;
+pub use api_counters::ApiCounters;
 pub use api_server::ApiServer;
 pub use graphql::operation::{GraphqlRequest, OperationKind};

@@ -16,15 +16,18 @@ use greenroom_http_caching::validation::{self, CONDITIONS};
 use greenroom_http_caching::variant::SelectingFields;
 use greenroom_origin::body::{Body, CollectedBody, collect};
 use greenroom_origin::client::UpstreamRequestKind;
+use greenroom_request_log::RequestCategory;
 use http::header::{AGE, DATE, HeaderMap, IF_RANGE, RANGE, SET_COOKIE};
 use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use tokio::sync::SemaphorePermit;
 
+use crate::access_log;
 use crate::api_request::{
     ANY_OBJECT, ApiRequest, hide_added_query, object_tag, part_key, with_added_headers, with_added_query,
 };
 use crate::api_server::ApiServer;
+use crate::caller::Caller;
 use crate::graphql::result::{GraphqlResult, ResultKind};
 use crate::response;
 use crate::upstream::{BudgetPatience, SendError};
@@ -56,6 +59,11 @@ impl Loader for ApiLoader {
 
     async fn load(&self, reason: LoadReason, old: Option<Arc<Entry>>) -> Result<LoadResult<Self::Pass>, LoadError> {
         let is_invalidated = reason == LoadReason::Invalidated;
+        let caller = access_log::caller_of_load(&self.request, reason);
+        if caller.is_some() {
+            self.request.load_reason.get_or_init(|| reason);
+        }
+        let began_us = self.server.clock.now_us();
         let old = old.and_then(|entry| {
             let head = StoredHead::decode(entry.meta())?;
             // After a write, a validator that counts seconds may still match what the write changed.
@@ -66,22 +74,25 @@ impl Loader for ApiLoader {
         let has_fallback =
             !is_invalidated && old.as_ref().is_some_and(|(head, _)| reuse::is_usable_on_error(head, request_ms));
         let patience = if has_fallback { BudgetPatience::None } else { BudgetPatience::Wait };
-        let mut answer = self.ask(old.as_ref().map(|(head, _)| head), patience).await?;
+        let mut answer = self.ask(old.as_ref().map(|(head, _)| head), patience, caller).await?;
         let is_unfit = |head: &StoredHead| validation::is_of_another_version(answer.0.headers(), &head.headers);
         if answer.0.status() == StatusCode::NOT_MODIFIED && old.as_ref().is_some_and(|(head, _)| is_unfit(head)) {
             drop(answer);
-            answer = self.ask(None, patience).await?;
+            answer = self.ask(None, patience, caller).await?;
         }
         let (answer, _permit) = answer;
         let times = ExchangeTimes { request_ms, response_ms: self.server.clock.now_ms() };
         let status = answer.status();
-        match old {
+        let loaded = match old {
             Some((head, entry)) if status == StatusCode::NOT_MODIFIED => {
                 self.store_validated(&head, &entry, answer, times).await
             }
             Some(_) if is_outage(status) && has_fallback => Err(self.outage_error(answer).await),
             _ => self.store(answer, times, has_fallback).await,
-        }
+        };
+        let category = RequestCategory::Route(self.request.route.route.name);
+        self.server.recorder.record_load(category, self.server.clock.now_us().saturating_sub(began_us));
+        loaded
     }
 }
 
@@ -91,9 +102,11 @@ impl ApiLoader {
         &self,
         old: Option<&StoredHead>,
         patience: BudgetPatience,
+        caller: Option<&Caller>,
     ) -> Result<(Response<Incoming>, SemaphorePermit<'_>), LoadError> {
         let request = self.upstream_request(old)?;
         let sent = self.server.upstream.send(request, UpstreamRequestKind::Read, patience).await;
+        access_log::record_sent(&self.server, caller, &sent);
         let (mut answer, permit) = sent.map_err(|error| load_error(&error))?;
         hide_added_query(&self.server.settings, answer.headers_mut());
         Ok((answer, permit))
@@ -145,7 +158,7 @@ impl ApiLoader {
         let (head, key) = match kept {
             Ok(kept) => kept,
             Err(refusal) => {
-                self.server.record_refusal(refusal);
+                self.record_refusal(refusal);
                 let answer = Response::from_parts(parts, body);
                 if is_outage(answer.status()) {
                     // All who wait get it, so that a failing server is not asked once for each of them.
@@ -161,7 +174,7 @@ impl ApiLoader {
             CollectedBody::Whole(bytes) => match self.with_part(head, &bytes) {
                 Ok(head) => Ok(self.stored(&head, bytes, key)),
                 Err(refusal) => {
-                    self.server.record_refusal(refusal);
+                    self.record_refusal(refusal);
                     Ok(LoadResult::Pass(response::passed(Response::from_parts(parts, bytes.into()))))
                 }
             },
@@ -235,7 +248,7 @@ impl ApiLoader {
         match kept {
             Ok((head, key)) => Ok(self.stored(&head, entry.body().clone(), key)),
             Err(refusal) => {
-                self.server.record_refusal(refusal);
+                self.record_refusal(refusal);
                 let head = StoredHead { headers, ..old.clone() };
                 Ok(LoadResult::Pass(response::from_loaded(&self.request, &head, entry.body())))
             }
@@ -291,7 +304,13 @@ impl ApiLoader {
         Ok(head)
     }
 
+    fn record_refusal(&self, refusal: StorageRefusal) {
+        let request = &self.request;
+        self.server.record_storage(&request.group(), &request.resource, Some(refusal));
+    }
+
     fn stored(&self, head: &StoredHead, body: Bytes, key: Key) -> LoadResult<Response<Body>> {
+        self.server.record_storage(&self.request.group(), &self.request.resource, None);
         let now_ms = self.server.clock.now_ms();
         let millis = Duration::from_millis;
         let fresh = millis(u64::try_from(head.fresh_left_ms(now_ms)).unwrap_or_default());
@@ -302,7 +321,7 @@ impl ApiLoader {
         };
         let kept = if validation::has_validator(&head.headers) { KEPT_FOR_VALIDATION } else { Duration::ZERO };
         let settings = self.request.route.settings();
-        let policy = self.server.policy(self.request.route.route.class, settings.is_some_and(|route| route.warm));
+        let policy = self.server.policy(self.request.route.route.name.text(), settings.is_some_and(|route| route.warm));
         LoadResult::Store(LoadedValue {
             value: Value { body, meta: head.encode() },
             tags: self.request.tags(&groups(&head.headers, &CACHE_GROUPS)),

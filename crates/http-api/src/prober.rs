@@ -1,5 +1,6 @@
 //! Probes of a suspected server: one request for the configured path, when the breaker says that it is due.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use greenroom_origin::body::Body;
@@ -53,6 +54,8 @@ async fn probe_when_due(server: &ApiServer) {
 async fn is_up(server: &ApiServer) -> bool {
     let Ok(uri) = server.upstream.client.uri(&server.settings.probe) else { return false };
     let Ok(request) = Request::builder().uri(uri).body(Body::empty()) else { return false };
+    server.recorder.record_own(1, server.clock.now_ms());
+    server.counters.own.fetch_add(1, Ordering::Relaxed);
     let response = server.upstream.client.send(request, UpstreamRequestKind::Write).await;
     response.is_ok_and(|response| response.status() < StatusCode::INTERNAL_SERVER_ERROR)
 }

@@ -12,9 +12,11 @@ use greenroom_http_caching::request_directives::RequestDirectives;
 use greenroom_http_caching::reuse::{Reuse, is_usable_on_error, reuse};
 use greenroom_http_caching::stored_head::StoredHead;
 use greenroom_origin::body::Body;
+use greenroom_request_log::PassReason;
 use http::header::{HeaderMap, RANGE};
 use http::{Method, Response, StatusCode};
 
+use crate::access_log;
 use crate::api_request::{ApiRequest, part_key};
 use crate::api_server::ApiServer;
 use crate::loader::{ApiLoader, LoadTarget};
@@ -54,6 +56,11 @@ pub(crate) async fn read(server: &Arc<ApiServer>, request: &Arc<ApiRequest>) -> 
             Round::Again => {}
         }
     }
+    load_unshared(server, request).await
+}
+
+/// Answers a read with what the server says now.
+pub(crate) async fn load_unshared(server: &Arc<ApiServer>, request: &Arc<ApiRequest>) -> Response<Body> {
     match look_up(server, request, CacheDirective::LoadUnshared).await {
         Round::Answer(response) => response,
         Round::Validate | Round::Again => {
@@ -65,19 +72,25 @@ pub(crate) async fn read(server: &Arc<ApiServer>, request: &Arc<ApiRequest>) -> 
 async fn look_up(server: &Arc<ApiServer>, request: &Arc<ApiRequest>, directive: CacheDirective) -> Round {
     let fields = server.variants.fields(&server.cache, &request.resource).await;
     let key = request.variant_key(&fields);
-    let policy = server.policy(request.route.route.class, request.route.settings().is_some_and(|route| route.warm));
+    let policy =
+        server.policy(request.route.route.name.text(), request.route.settings().is_some_and(|route| route.warm));
     let loader = || ApiLoader { server: Arc::clone(server), request: Arc::clone(request), target: LoadTarget::Whole };
     match server.cache.get_or_load(&key, &policy, directive, loader).await {
-        Ok(CacheResponse::Cached { entry, served, tier, reason, .. }) => {
-            serve(server, request, &entry, (served, tier, reason))
+        Ok(CacheResponse::Cached { entry, served, tier, reason, age, .. }) => {
+            let outcome = access_log::cached_outcome(request, (served, reason), age);
+            match serve(server, request, &entry, (served, tier, reason)) {
+                Round::Answer(response) => Round::Answer(access_log::with_default_outcome(response, outcome)),
+                round => round,
+            }
         }
         Ok(CacheResponse::Passed(mut response)) => {
             let reason = forward_reason(directive, served_reason(CacheStatus::Loaded));
             forwarded(reason, false, false, None).append_to(response.headers_mut());
-            Round::Answer(response)
+            let outcome = access_log::passed_outcome(PassReason::Forbidden);
+            Round::Answer(access_log::with_default_outcome(response, outcome))
         }
         Ok(CacheResponse::Shared { value, .. }) => Round::Answer(from_value(request, &value.meta, &value.body)),
-        Err(error) => Round::Answer(failed(request, &error)),
+        Err(error) => Round::Answer(access_log::failed(failed(request, &error), &error)),
     }
 }
 
@@ -129,13 +142,14 @@ pub(crate) async fn stored_head(server: &Arc<ApiServer>, request: &Arc<ApiReques
         return None;
     }
     let fields = server.variants.fields(&server.cache, &request.resource).await;
-    let policy = server.policy(request.route.route.class, false);
+    let policy = server.policy(request.route.route.name.text(), false);
     let loader = || ApiLoader { server: Arc::clone(server), request: Arc::clone(request), target: LoadTarget::Whole };
     let key = request.variant_key(&fields);
     let stored = server.cache.get_or_load(&key, &policy, CacheDirective::OnlyIfCached, loader).await;
-    let Ok(CacheResponse::Cached { entry, served: CacheStatus::Hit, tier, .. }) = stored else { return None };
+    let Ok(CacheResponse::Cached { entry, served: CacheStatus::Hit, tier, age, .. }) = stored else { return None };
+    let outcome = access_log::cached_outcome(request, (CacheStatus::Hit, None), age);
     match serve(server, request, &entry, (CacheStatus::Hit, tier, None)) {
-        Round::Answer(response) => Some(response),
+        Round::Answer(response) => Some(access_log::with_default_outcome(response, outcome)),
         Round::Validate | Round::Again => None,
     }
 }
@@ -145,11 +159,11 @@ async fn read_part(server: &Arc<ApiServer>, request: &Arc<ApiRequest>) -> Respon
     let fields = server.variants.fields(&server.cache, &request.resource).await;
     let key = request.variant_key(&fields);
     let part_key = part_key(&key);
-    let policy = server.policy(request.route.route.class, false);
+    let policy = server.policy(request.route.route.name.text(), false);
     let loader = || ApiLoader { server: Arc::clone(server), request: Arc::clone(request), target: LoadTarget::Part };
     for key in [&key, &part_key] {
         let stored = server.cache.get_or_load(key, &policy, CacheDirective::OnlyIfCached, loader).await;
-        let Ok(CacheResponse::Cached { entry, served: CacheStatus::Hit, tier, .. }) = stored else { continue };
+        let Ok(CacheResponse::Cached { entry, served: CacheStatus::Hit, tier, age, .. }) = stored else { continue };
         let Some(head) = StoredHead::decode(entry.meta()) else { continue };
         let now_ms = server.clock.now_ms();
         if reuse(&head, &request.directives, now_ms) == Reuse::Validate || request.directives.no_store {
@@ -162,7 +176,8 @@ async fn read_part(server: &Arc<ApiServer>, request: &Arc<ApiRequest>) -> Respon
         if let Some(mut response) = response {
             let ttl_s = head.fresh_left_ms(now_ms).div_euclid(1000);
             CacheStatusField::Hit { ttl_s, detail: Some(tier.name()) }.append_to(response.headers_mut());
-            return response;
+            let outcome = access_log::cached_outcome(request, (CacheStatus::Hit, None), age);
+            return access_log::with_default_outcome(response, outcome);
         }
     }
     if request.directives.only_if_cached {
@@ -174,29 +189,29 @@ async fn read_part(server: &Arc<ApiServer>, request: &Arc<ApiRequest>) -> Respon
 async fn load_part(server: &Arc<ApiServer>, request: &Arc<ApiRequest>) -> Response<Body> {
     let fields = server.variants.fields(&server.cache, &request.resource).await;
     let part_key = part_key(&request.variant_key(&fields));
-    let policy = server.policy(request.route.route.class, false);
+    let policy = server.policy(request.route.route.name.text(), false);
     let loader = || ApiLoader { server: Arc::clone(server), request: Arc::clone(request), target: LoadTarget::Part };
     let loaded = server.cache.get_or_load(&part_key, &policy, CacheDirective::LoadUnshared, loader).await;
     let status = |is_stored| forwarded(ForwardReason::Partial, is_stored, false, None);
     match loaded {
-        Ok(CacheResponse::Cached { entry, .. }) => {
+        Ok(CacheResponse::Cached { entry, served, reason, age, .. }) => {
             let Some(head) = StoredHead::decode(entry.meta()) else { return nothing_cached() };
             if is_wrong_part(request, head.status, &head.headers) {
                 return load_whole(server, request).await;
             }
             let mut response = response::from_loaded(request, &head, entry.body());
             status(true).append_to(response.headers_mut());
-            response
+            access_log::with_default_outcome(response, access_log::cached_outcome(request, (served, reason), age))
         }
         Ok(CacheResponse::Passed(response)) if is_wrong_part(request, response.status(), response.headers()) => {
             load_whole(server, request).await
         }
         Ok(CacheResponse::Passed(mut response)) => {
             status(false).append_to(response.headers_mut());
-            response
+            access_log::with_default_outcome(response, access_log::passed_outcome(PassReason::Forbidden))
         }
         Ok(CacheResponse::Shared { value, .. }) => from_value(request, &value.meta, &value.body),
-        Err(error) => failed(request, &error),
+        Err(error) => access_log::failed(failed(request, &error), &error),
     }
 }
 

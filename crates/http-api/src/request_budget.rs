@@ -41,6 +41,16 @@ impl RequestBudget {
         Self { per_second, per_day, ..Self::default() }
     }
 
+    /// When there is room again, in milliseconds from now, if the day is used up.
+    pub(crate) fn day_wait_ms(&self, now_ms: u64) -> Option<u64> {
+        let hour = now_ms / HOUR_MS;
+        let in_window = || self.hours.iter().filter(|(at, _)| at + DAY_HOURS >= hour);
+        let today: u64 = in_window().map(|(_, count)| count).sum();
+        let oldest = in_window().next().map_or(hour, |(at, _)| *at);
+        let is_used_up = self.per_day > 0 && today >= self.per_day;
+        is_used_up.then(|| ((oldest + DAY_HOURS + 1) * HOUR_MS).saturating_sub(now_ms).max(1))
+    }
+
     /// Takes one request.
     ///
     /// # Errors
@@ -50,10 +60,8 @@ impl RequestBudget {
         while self.hours.front().is_some_and(|(at, _)| at + DAY_HOURS < hour) {
             self.hours.pop_front();
         }
-        let today: u64 = self.hours.iter().map(|(_, count)| count).sum();
-        if self.per_day > 0 && today >= self.per_day {
-            let oldest = self.hours.front().map_or(hour, |(at, _)| *at);
-            return Err(BudgetRefusal::Day(((oldest + DAY_HOURS + 1) * HOUR_MS).saturating_sub(now_ms).max(1)));
+        if let Some(wait_ms) = self.day_wait_ms(now_ms) {
+            return Err(BudgetRefusal::Day(wait_ms));
         }
         if self.per_second > 0 {
             while self.last_ms.front().is_some_and(|at_ms| at_ms + SECOND_MS <= now_ms) {

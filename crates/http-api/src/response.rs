@@ -6,6 +6,7 @@ use greenroom_http_caching::hop_by_hop;
 use greenroom_http_caching::stored_head::StoredHead;
 use greenroom_http_caching::validation::{ConditionResult, evaluate_conditions, not_modified_headers};
 use greenroom_origin::body::Body;
+use greenroom_request_log::{CacheResult, DecisionOutcome, DecisionReason};
 use http::header::{AGE, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderValue, RANGE, RETRY_AFTER};
 use http::{Method, Response, StatusCode};
 
@@ -125,7 +126,9 @@ pub(crate) fn problem(status: StatusCode, message: &str, retry_after_s: Option<u
     if let Some(seconds) = retry_after_s {
         headers.insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));
     }
-    with_headers(status, headers, Bytes::from(format!("{message}\n")).into())
+    let mut response = with_headers(status, headers, Bytes::from(format!("{message}\n")).into());
+    response.extensions_mut().insert(DecisionOutcome::new(CacheResult::Failed, DecisionReason::Unanswered));
+    response
 }
 
 fn with_headers(status: StatusCode, headers: HeaderMap, body: Body) -> Response<Body> {

@@ -1,27 +1,18 @@
 //! The routes of a server: which one a request has, and what it says.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use greenroom_config::HttpRouteSettings;
+use greenroom_request_log::RouteName;
 use http::Method;
-use parking_lot::Mutex;
-
-/// Class in statistics of requests without a route.
-const NO_ROUTE: &str = "http";
-/// Max class names that are remembered; further routes count under [`NO_ROUTE`].
-const MAX_CLASS_NAMES: usize = 1024;
-
-/// Class names: the engine wants them to live as long as the process. Routes are few and reloads rare.
-static CLASS_NAMES: Mutex<Option<HashSet<&'static str>>> = Mutex::new(None);
 
 /// One route.
 #[derive(Debug)]
 pub(crate) struct Route {
     /// What is configured; `None` for requests that no route matches.
     pub(crate) settings: Option<HttpRouteSettings>,
-    /// Its class in statistics.
-    pub(crate) class: &'static str,
+    /// Its name in statistics.
+    pub(crate) name: RouteName,
 }
 
 /// A request's route.
@@ -43,11 +34,11 @@ impl RouteTable {
     /// The table of these routes.
     pub(crate) fn new(routes: &[HttpRouteSettings]) -> Self {
         let route = |settings: &HttpRouteSettings| {
-            Arc::new(Route { class: class_name(&settings.name), settings: Some(settings.clone()) })
+            Arc::new(Route { name: RouteName::new(&settings.name), settings: Some(settings.clone()) })
         };
         Self {
             routes: routes.iter().map(route).collect(),
-            otherwise: Arc::new(Route { settings: None, class: NO_ROUTE }),
+            otherwise: Arc::new(Route { settings: None, name: RouteName::NONE }),
         }
     }
 
@@ -107,20 +98,6 @@ fn captures(pattern: &str, path: &str) -> Option<Vec<(String, String)>> {
         }
     }
     segments.next().is_none().then_some(captured)
-}
-
-fn class_name(name: &str) -> &'static str {
-    let mut names = CLASS_NAMES.lock();
-    let names = names.get_or_insert_default();
-    if let Some(known) = names.get(name) {
-        return known;
-    }
-    if names.len() >= MAX_CLASS_NAMES {
-        return NO_ROUTE;
-    }
-    let name: &'static str = Box::leak(name.to_owned().into_boxed_str());
-    names.insert(name);
-    name
 }
 
 #[cfg(test)]

@@ -30,6 +30,7 @@ pub(crate) struct Upstream {
     pub(crate) breaker: Breaker,
     clock: Clock,
     permits: Semaphore,
+    places: usize,
     waiting: AtomicUsize,
     max_waiting: usize,
     timeout: Duration,
@@ -84,6 +85,7 @@ impl Upstream {
             breaker: Breaker::default(),
             clock,
             permits: Semaphore::new(settings.upstream_concurrency),
+            places: settings.upstream_concurrency,
             waiting: AtomicUsize::new(0),
             max_waiting: settings.max_waiting,
             timeout: settings.load_timeout,
@@ -181,6 +183,17 @@ impl Upstream {
         }
         let refusal: BudgetRefusal = self.budget.lock().try_take(now_ms).err()?;
         Some(Duration::from_millis(refusal.wait_ms()))
+    }
+
+    /// When there is room again, if the budget of the day is used up.
+    pub(crate) fn day_wait(&self) -> Option<Duration> {
+        self.budget.lock().day_wait_ms(self.clock.now_ms()).map(Duration::from_millis)
+    }
+
+    /// Max concurrent requests, requests that are sent now, and requests that wait.
+    pub(crate) fn queue(&self) -> (usize, usize, usize) {
+        let busy = self.places.saturating_sub(self.permits.available_permits());
+        (self.places, busy, self.waiting.load(Ordering::Relaxed))
     }
 
     /// Sends nothing for as long as a 429, or a 503 with `Retry-After`, demands.

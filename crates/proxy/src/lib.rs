@@ -17,7 +17,7 @@
 //!
 //! Modules, lowest first; none uses one above it:
 //!
-//! - without a server: [`identity`], [`request`], [`shadow`], [`otlp`], [`bypass`], [`mode`],
+//! - without a server: [`identity`], [`request`], [`shadow`], [`otlp`], [`mode`],
 //!   [`ttl_overrides`], [`feed`], [`invalidation_state`], [`warm_keys`], [`prefetch`],
 //!   [`listing_watch`], [`cache_setup`], [`confirmation`];
 //! - [`server`]: one media server with all of that;
@@ -29,7 +29,6 @@
 pub mod accept;
 pub mod access_log;
 pub mod account_request;
-pub mod bypass;
 pub mod cache_setup;
 pub mod confirmation;
 mod confirmation_check;

@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use greenroom_dialect::class::Class;
 use parking_lot::RwLock;
 
-use crate::bypass::Bypasses;
 use crate::shadow::{ShadowReport, ShadowRun};
 use greenroom_config::CacheMode;
+use greenroom_state::bypass::Bypasses;
 
 /// Cache mode of a server, with the bypasses that override it.
 #[derive(Debug, Default)]

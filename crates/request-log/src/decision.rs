@@ -9,6 +9,7 @@ use greenroom_dialect::classification::Classification;
 use serde::Serialize;
 
 use crate::pass_reason::PassReason;
+use crate::route_name::RouteName;
 use greenroom_origin::client_apps::ClientApp;
 
 /// Category in which a request is counted.
@@ -16,6 +17,8 @@ use greenroom_origin::client_apps::ClientApp;
 pub enum RequestCategory {
     /// A read of this class.
     Read(Class),
+    /// A read of an HTTP API by this route.
+    Route(RouteName),
     /// A write.
     Write,
     /// Pass-through.
@@ -25,7 +28,7 @@ pub enum RequestCategory {
 }
 
 impl RequestCategory {
-    /// Number of categories.
+    /// Number of categories, routes left out.
     pub const COUNT: usize = Class::EVERY.len() + 3;
 
     /// Category of a request.
@@ -42,24 +45,27 @@ impl RequestCategory {
     pub fn name(self) -> &'static str {
         match self {
             Self::Read(class) => class.name(),
+            Self::Route(route) => route.text(),
             Self::Write => "writes",
             Self::Stream => "streams",
             Self::Refused => "refused",
         }
     }
 
-    /// Every category, in the order of [`RequestCategory::index`].
+    /// Every category but the routes, in the order of [`RequestCategory::index`].
     pub fn every() -> impl Iterator<Item = Self> {
         let others = [Self::Write, Self::Stream, Self::Refused];
         Class::EVERY.into_iter().map(Self::Read).chain(others)
     }
 
-    pub(super) fn index(self) -> usize {
+    /// Its index among the categories that are no routes; the route, if it is one.
+    pub(super) fn index(self) -> Result<usize, RouteName> {
         match self {
-            Self::Read(class) => class as usize,
-            Self::Write => Class::EVERY.len(),
-            Self::Stream => Class::EVERY.len() + 1,
-            Self::Refused => Class::EVERY.len() + 2,
+            Self::Read(class) => Ok(class as usize),
+            Self::Route(route) => Err(route),
+            Self::Write => Ok(Class::EVERY.len()),
+            Self::Stream => Ok(Class::EVERY.len() + 1),
+            Self::Refused => Ok(Class::EVERY.len() + 2),
         }
     }
 

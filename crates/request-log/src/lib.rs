@@ -10,6 +10,7 @@
 //! | [`minute_bucket`] | the rows of one minute |
 //! | [`time_series`] | sums by minute, hour and day |
 //! | [`recent_decisions`] | the last decisions |
+//! | [`route_name`] | names of the routes of HTTP APIs |
 //! | [`reuse_sample`] | times of repeated requests, for replay |
 //!
 //! Every request of a client counts once, under its result. Own requests (refreshes, warming, prefetch, events, spot
@@ -26,8 +27,10 @@ pub mod pass_reason;
 pub mod recent_decisions;
 pub mod recorder;
 pub mod reuse_sample;
+pub mod route_name;
 pub mod time_series;
 
 pub use decision::{CacheResult, Decision, DecisionOutcome, DecisionReason, RequestCategory, UserHash};
 pub use pass_reason::PassReason;
 pub use recorder::RequestRecorder;
+pub use route_name::RouteName;

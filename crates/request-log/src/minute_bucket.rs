@@ -1,10 +1,11 @@
 //! Counts of one minute: a row for each class, app and user.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::counts::{RequestCounter, RequestCounts};
 use super::decision::{RequestCategory, UserHash};
+use crate::route_name::RouteName;
 use greenroom_origin::client_apps::ClientApp;
 use greenroom_origin::client_apps::OTHERS;
 
@@ -46,6 +47,8 @@ pub struct MinuteBucket {
     /// Start of the minute.
     pub minute_ms: u64,
     categories: [Option<Box<RequestCounts>>; RequestCategory::COUNT],
+    /// Routes of an HTTP API.
+    routes: BTreeMap<RouteName, Box<RequestCounts>>,
     /// Indexed by the app's number.
     apps: Vec<Option<(Arc<ClientApp>, Box<RequestCounts>)>>,
     users: HashMap<UserHash, Box<RequestCounts>>,
@@ -82,7 +85,16 @@ impl MinuteBucket {
 
     /// Row of a category.
     pub fn category(&mut self, category: RequestCategory) -> &mut RequestCounts {
-        self.categories[category.index()].get_or_insert_default()
+        match category.index() {
+            Ok(index) => self.categories[index].get_or_insert_default(),
+            Err(route) => self.routes.entry(route).or_default(),
+        }
+    }
+
+    fn categories(&self) -> impl Iterator<Item = (&'static str, &RequestCounts)> {
+        let categories = RequestCategory::every().zip(&self.categories);
+        let categories = categories.filter_map(|(category, counts)| Some((category.name(), counts.as_deref()?)));
+        categories.chain(self.routes.iter().map(|(route, counts)| (route.text(), &**counts)))
     }
 
     /// Adds own requests.
@@ -92,14 +104,14 @@ impl MinuteBucket {
 
     /// Whether all rows are empty.
     pub fn is_empty(&self) -> bool {
-        self.categories.iter().flatten().all(|counts| counts.is_empty())
+        self.categories().all(|(_, counts)| counts.is_empty())
             && self.own.is_empty()
             && self.apps.iter().flatten().all(|(_, counts)| counts.is_empty())
     }
 
     /// Whether only own requests were counted.
     pub fn is_own_only(&self) -> bool {
-        self.categories.iter().flatten().all(|counts| counts.is_empty())
+        self.categories().all(|(_, counts)| counts.is_empty())
             && self.apps.iter().flatten().all(|(_, counts)| counts.is_empty())
             && self.users.values().all(|counts| counts.is_empty())
             && self.others.is_empty()
@@ -108,10 +120,7 @@ impl MinuteBucket {
     /// Nonempty rows of one kind, with their names.
     pub fn rows(&self, by: RowKind) -> Vec<(String, &RequestCounts)> {
         let mut rows: Vec<(String, &RequestCounts)> = match by {
-            RowKind::Class => RequestCategory::every()
-                .zip(&self.categories)
-                .filter_map(|(category, counts)| Some((category.name().to_owned(), counts.as_deref()?)))
-                .collect(),
+            RowKind::Class => self.categories().map(|(name, counts)| (name.to_owned(), counts)).collect(),
             RowKind::App => {
                 self.apps.iter().flatten().map(|(app, counts)| (app.statistics_name().to_owned(), &**counts)).collect()
             }
@@ -131,6 +140,9 @@ impl MinuteBucket {
             if let Some(other) = other {
                 own.get_or_insert_default().merge(other);
             }
+        }
+        for (route, counts) in &other.routes {
+            self.routes.entry(*route).or_default().merge(counts);
         }
         if self.apps.len() < other.apps.len() {
             self.apps.resize_with(other.apps.len(), Option::default);

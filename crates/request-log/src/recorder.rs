@@ -2,18 +2,19 @@
 //! the current minute has no row yet for its category, app or user. Everything else happens later in the background,
 //! where no request waits for it.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use greenroom_dialect::class::Class;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 
 use super::counts::RequestCounter;
 use super::decision::{CacheResult, Decision, RequestCategory, UserHash};
 use crate::minute_bucket::{MinuteBucket, RequestSource};
 use crate::recent_decisions::{NumberedDecision, RecentDecisions};
 use crate::reuse_sample::{RecordedTrace, ReuseSample};
+use crate::route_name::RouteName;
 use crate::time_series::{SeriesPoint, TimeSeries, TimeStep};
 
 /// Max buckets waiting to be written. Beyond it the two oldest are merged: no count is lost, only the exact minute.
@@ -29,6 +30,8 @@ pub struct RequestRecorder {
     unwritten: Mutex<UnwrittenBuckets>,
     /// Mean duration of a load by category, in microseconds; zero before the first load.
     load_us: [AtomicU64; RequestCategory::COUNT],
+    /// The same by route, absent before the first load.
+    route_load_us: RwLock<HashMap<RouteName, AtomicU64>>,
 }
 
 #[derive(Debug, Default)]
@@ -58,6 +61,7 @@ impl Default for RequestRecorder {
             open: Mutex::default(),
             unwritten: Mutex::default(),
             load_us: [const { AtomicU64::new(0) }; RequestCategory::COUNT],
+            route_load_us: RwLock::default(),
         }
     }
 }
@@ -65,7 +69,7 @@ impl Default for RequestRecorder {
 impl RequestRecorder {
     /// Records a finished request.
     pub fn record(&self, decision: Decision) {
-        let load_us = self.load_us[decision.category.index()].load(Ordering::Relaxed);
+        let load_us = self.mean_load(decision.category, |mean| mean.load(Ordering::Relaxed));
         let load_ms = (load_us + 500) / 1000;
         let mut open = self.open.lock();
         let source = RequestSource { category: decision.category, app: &decision.app, user: decision.user };
@@ -119,11 +123,24 @@ impl RequestRecorder {
 
     /// Updates the mean load duration of a category.
     pub fn record_load(&self, category: RequestCategory, elapsed_us: u64) {
-        let mean = &self.load_us[category.index()];
-        let before = mean.load(Ordering::Relaxed);
-        let after = if before == 0 { elapsed_us } else { before - before / LOAD_SHARE + elapsed_us / LOAD_SHARE };
-        // Of two concurrent updates one may be lost, which a mean tolerates.
-        mean.store(after.max(1), Ordering::Relaxed);
+        if let Err(route) = category.index() {
+            self.route_load_us.write().entry(route).or_default();
+        }
+        self.mean_load(category, |mean| {
+            let before = mean.load(Ordering::Relaxed);
+            let after = if before == 0 { elapsed_us } else { before - before / LOAD_SHARE + elapsed_us / LOAD_SHARE };
+            // Of two concurrent updates one may be lost, which a mean tolerates.
+            mean.store(after.max(1), Ordering::Relaxed);
+            after
+        });
+    }
+
+    /// Applies `read` to the mean load duration of a category; zero if it has none yet.
+    fn mean_load(&self, category: RequestCategory, read: impl FnOnce(&AtomicU64) -> u64) -> u64 {
+        match category.index() {
+            Ok(index) => read(&self.load_us[index]),
+            Err(route) => self.route_load_us.read().get(&route).map_or(0, read),
+        }
     }
 
     /// The newest decisions with a number above `after` for which `filter` is true: at most `limit`, newest first.

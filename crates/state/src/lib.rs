@@ -18,6 +18,7 @@
 //! | [`secrets`] | the data directory and its keys |
 //! | [`control_tokens`] | tokens of the control plane on disk |
 //! | [`app_tokens`] | tokens of apps, each for some folders |
+//! | [`bypass`] | which reads are not answered from the cache |
 //! | [`error`], [`warnings`] | what is wrong, and the remedy |
 //! | [`backup`] | backup and restore; [`unfinished_backups`]: leftovers of a killed one |
 //!
@@ -30,6 +31,7 @@
 
 pub mod app_tokens;
 pub mod backup;
+pub mod bypass;
 pub mod codec;
 pub mod confirmations;
 pub mod control_tokens;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::db::StatisticsDb;
-use greenroom_proxy::server::Server;
+use crate::recorded_server::RecordedServer;
 use greenroom_request_log::minute_bucket::MinuteBucket;
 use greenroom_state::error::StateError;
 use greenroom_state::warnings::{Warning, Warnings};
@@ -76,7 +76,7 @@ impl LazyDb {
     /// Writes the buckets, all or none; returns the number of rows.
     pub(crate) fn write(
         &mut self,
-        drained: &[(Arc<Server>, Vec<Arc<MinuteBucket>>)],
+        drained: &[(RecordedServer, Vec<Arc<MinuteBucket>>)],
         now_ms: u64,
     ) -> Result<usize, StateError> {
         let buckets: Vec<(&str, &MinuteBucket)> = drained

@@ -5,6 +5,7 @@
 //! | [`mod@db`], `retention`, `labels` and `db_handle` | storage |
 //! | [`local_midnight`] | start of the local day |
 //! | [`what_if`] | what other TTLs would have saved |
+//! | [`recorded_server`] | a server whose requests are counted |
 //! | [`report`] and `queries` | reports |
 //! | [`mod@user_names`] | names of users |
 //!
@@ -18,6 +19,7 @@ mod idle_tests;
 mod labels;
 pub mod local_midnight;
 mod queries;
+pub mod recorded_server;
 pub mod report;
 mod retention;
 #[cfg(test)]
@@ -36,18 +38,19 @@ use jiff::tz::TimeZone;
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
+pub use recorded_server::RecordedServer;
 pub use report::{SampledTraffic, SpotCheckSummary, TodaySummary, WhatIfReport};
 
 use db_handle::LazyDb;
 use greenroom_proxy::feed::EventStreamState;
 use greenroom_proxy::server::Server;
 use greenroom_proxy::shadow::spot_checks::SpotChecker;
+use greenroom_request_log::Decision;
 use greenroom_request_log::counts::RequestCounter;
 use greenroom_request_log::minute_bucket::MinuteBucket;
 use greenroom_request_log::recent_decisions::NumberedDecision;
 use greenroom_request_log::time_series;
 use greenroom_request_log::time_series::TimeSeries;
-use greenroom_request_log::{Decision, RequestCategory};
 use greenroom_state::error::StateError;
 use greenroom_state::file_work_queue::FileWorkQueue;
 use greenroom_state::warnings::Warnings;
@@ -62,7 +65,7 @@ const SPOT_CHECKS: &str = "spot-checks";
 /// Statistics of all servers.
 #[derive(Debug)]
 pub struct Statistics {
-    servers: Vec<Arc<Server>>,
+    servers: Vec<RecordedServer>,
     clock: Clock,
     /// Local time zone, as it was at start.
     zone: TimeZone,
@@ -124,7 +127,7 @@ impl Statistics {
     pub fn open(
         dir: &Path,
         settings: &greenroom_config::StatisticsSettings,
-        (servers, clock): (Vec<Arc<Server>>, Clock),
+        (servers, clock): (impl IntoIterator<Item: Into<RecordedServer>>, Clock),
         warnings: Arc<Warnings>,
     ) -> Self {
         let handle = LazyDb::new(Some(dir.to_owned()), settings.max_bytes, warnings);
@@ -141,10 +144,10 @@ impl Statistics {
         Self::with_db(LazyDb::new(None, defaults.max_bytes, Arc::default()), servers, clock)
     }
 
-    fn with_db(handle: LazyDb, servers: Vec<Arc<Server>>, clock: Clock) -> Self {
+    fn with_db(handle: LazyDb, servers: impl IntoIterator<Item: Into<RecordedServer>>, clock: Clock) -> Self {
         let write_every = greenroom_config::StatisticsSettings::default().write_every;
         Self {
-            servers,
+            servers: servers.into_iter().map(Into::into).collect(),
             clock,
             zone: system_zone(),
             write_every,
@@ -166,8 +169,8 @@ impl Statistics {
         let stored = self.servers.iter().map(|server| db.points(server.name(), now_ms));
         let stored: Vec<TimeSeries> = stored.collect::<Result<_, _>>()?;
         for (server, points) in self.servers.iter().zip(stored) {
-            server.recorders.requests.restore(points);
-            if let Some(is_enabled) = is_enabled {
+            server.recorder().restore(points);
+            if let (Some(is_enabled), Some(server)) = (is_enabled, server.media()) {
                 server.recorders.spot_checks.enable(is_enabled != 0);
             }
         }
@@ -218,18 +221,18 @@ impl Statistics {
             return Err(error.message);
         }
         let mut drained: Vec<_> =
-            self.servers.iter().map(|server| (Arc::clone(server), server.recorders.requests.drain_buckets())).collect();
+            self.servers.iter().map(|server| (server.clone(), server.recorder().drain_buckets())).collect();
         let before_ms = now_ms.saturating_add(self.write_every_ms()).saturating_sub(OWN_WAITS_MS);
         if scope == FlushScope::Due && drained.iter().all(|(_, buckets)| may_wait(buckets, before_ms)) {
             for (server, buckets) in drained.drain(..) {
-                server.recorders.requests.requeue(buckets);
+                server.recorder().requeue(buckets);
             }
         }
         match handle.write(&drained, now_ms) {
             Ok(rows) => Ok(format!("{rows} rows were written.")),
             Err(error) => {
                 for (server, buckets) in drained {
-                    server.recorders.requests.requeue(buckets);
+                    server.recorder().requeue(buckets);
                 }
                 Err(error.message)
             }
@@ -242,15 +245,17 @@ impl Statistics {
             server.record_own_requests(now_ms);
         }
         let Some(first) = self.servers.first() else { return };
-        for class in first.cache.stats().classes {
+        for class in first.cache().stats().classes {
             let useful = class.refreshes_useful + class.warm_useful + class.prefetch_useful;
             let useless = class.refreshes_useless + class.warm_useless + class.prefetch_useless;
             let server = self.servers.iter().find(|server| server.name() == class.namespace);
-            let (Some(server), Some(parsed)) = (server, Class::parse(class.class)) else { continue };
+            let Some((server, category)) = server.and_then(|server| Some((server, server.category(class.class)?)))
+            else {
+                continue;
+            };
             let before = handle.refreshes.insert((class.namespace, class.class), (useful, useless));
             let (useful_before, useless_before) = before.unwrap_or_default();
-            let recorder = &server.recorders.requests;
-            let category = RequestCategory::Read(parsed);
+            let recorder = server.recorder();
             recorder.record_count(
                 category,
                 RequestCounter::RefreshesUseful,
@@ -275,19 +280,19 @@ impl Statistics {
         let store = move || own.db.lock().db()?.set_setting(SPOT_CHECKS, i64::from(is_enabled));
         let result = self.lane.run(store).await;
         result.map_err(|error| error.to_string())?.map_err(|error: StateError| error.message)?;
-        self.servers.iter().for_each(|server| server.recorders.spot_checks.enable(is_enabled));
+        self.media().for_each(|server| server.recorders.spot_checks.enable(is_enabled));
         Ok(())
     }
 
     /// Whether spot checks are enabled, and one in how many hits is checked.
     pub fn spot_checks(&self) -> (bool, u64) {
-        let mut spots = self.servers.iter().map(|server| &server.recorders.spot_checks);
+        let mut spots = self.media().map(|server| &server.recorders.spot_checks);
         (spots.clone().any(SpotChecker::is_enabled), spots.next().map_or(0, SpotChecker::one_in))
     }
 
     /// What other TTLs of a class would have saved; `None` if there is no such server.
     pub fn what_if(&self, server: &str, class: Class) -> Option<WhatIfReport> {
-        let server = self.selected(Some(server)).next()?;
+        let server = self.media().find(|media| media.name() == server)?;
         let lifetime = server.lifetime(class, class.lifetime(server.origin.settings.kind));
         let is_signalled = !lifetime.user_state || server.events_state() == EventStreamState::Subscribed;
         let (window, fresh_s) = if is_signalled && lifetime.fresh_with_signal_s > lifetime.fresh_s {
@@ -310,7 +315,7 @@ impl Statistics {
 
     /// Rows deleted before the end of their retention, and minutes merged because too many waited.
     pub fn dropped(&self) -> u64 {
-        let merged: u64 = self.servers.iter().map(|server| server.recorders.requests.merged()).sum();
+        let merged: u64 = self.servers.iter().map(|server| server.recorder().merged()).sum();
         // A write may be waiting for the disk: then the last known number is used.
         if let Some(handle) = self.db.try_lock() {
             self.dropped.store(handle.dropped(), Ordering::Relaxed);
@@ -325,7 +330,7 @@ impl Statistics {
         let mut sum = time_series::SeriesPoint::default();
         for server in self.selected(only) {
             server.record_own_requests(now_ms);
-            sum.add(&server.recorders.requests.sum(since_ms));
+            sum.add(&server.recorder().sum(since_ms));
         }
         let share = |part: u64| (sum.judged > 0).then(|| part as f64 / sum.judged as f64);
         TodaySummary {
@@ -357,7 +362,7 @@ impl Statistics {
         let mut decisions: Vec<_> = self
             .selected(filter.server.as_deref())
             .flat_map(|server| {
-                let of_server = server.recorders.requests.decisions(after, limit, matches_filter).into_iter();
+                let of_server = server.recorder().decisions(after, limit, matches_filter).into_iter();
                 of_server.map(|decision| (server.name(), decision))
             })
             .collect();
@@ -366,7 +371,11 @@ impl Statistics {
         decisions
     }
 
-    fn selected<'a>(&'a self, only: Option<&'a str>) -> impl Iterator<Item = &'a Arc<Server>> {
+    fn media(&self) -> impl Iterator<Item = &Arc<Server>> + Clone {
+        self.servers.iter().filter_map(RecordedServer::media)
+    }
+
+    fn selected<'a>(&'a self, only: Option<&'a str>) -> impl Iterator<Item = &'a RecordedServer> {
         self.servers.iter().filter(move |server| only.is_none_or(|only| only == server.name()))
     }
 }

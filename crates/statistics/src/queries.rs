@@ -94,7 +94,7 @@ impl Statistics {
         let mut rows = handle.db()?.rows(only, by, range)?;
         for server in self.selected(only) {
             let is_in_range = |bucket: &Arc<MinuteBucket>| bucket.minute_ms >= range.since_ms;
-            for bucket in server.recorders.requests.unwritten_buckets().iter().filter(|bucket| is_in_range(bucket)) {
+            for bucket in server.recorder().unwritten_buckets().iter().filter(|bucket| is_in_range(bucket)) {
                 rows.extend(bucket.rows(by).into_iter().map(|(name, counts)| StatisticsDbRow {
                     server: server.name().to_owned(),
                     name,
@@ -109,8 +109,7 @@ impl Statistics {
     pub fn series(&self, only: Option<&str>, span: TimeSpan) -> Curve {
         let now_ms = self.clock.now_ms();
         let (step, each_ms, since_ms) = span.curve(now_ms);
-        let points: Vec<_> =
-            self.selected(only).flat_map(|server| server.recorders.requests.points(step, since_ms)).collect();
+        let points: Vec<_> = self.selected(only).flat_map(|server| server.recorder().points(step, since_ms)).collect();
         report::curve(&points, (each_ms, since_ms), now_ms)
     }
 }

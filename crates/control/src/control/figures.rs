@@ -1,10 +1,11 @@
 //! Statistics since start, and the snapshot that is shown.
 
-use greenroom_proxy::bypass::Bypass;
 use greenroom_proxy::cache_setup;
+use greenroom_state::bypass::Bypass;
 
 use super::{ControlPlane, ManagedServer};
 use crate::apps::AppStats;
+use crate::http_apis::ManagedApi;
 use crate::jobs::{JobReport, JobState, indexes, playlists};
 use crate::outage_warning;
 use crate::servers::ServerStats;
@@ -30,8 +31,13 @@ impl ControlPlane {
             ServerStats::from_server(&managed.server, managed.listen.to_string(), &managed.identity_cache.get())
         };
         CumulativeStats {
-            servers: self.servers.iter().map(server_stats).collect(),
-            apps: self.servers.iter().flat_map(|managed| AppStats::from_server(&managed.server)).collect(),
+            servers: self.servers.iter().map(server_stats).chain(self.apis.iter().map(ManagedApi::stats)).collect(),
+            apps: self
+                .servers
+                .iter()
+                .flat_map(|managed| AppStats::from_server(&managed.server))
+                .chain(self.apis.iter().flat_map(ManagedApi::apps))
+                .collect(),
             engine: CacheEngineStats::from_cache(&self.cache),
             warnings: self.sorted_warnings(),
         }
@@ -47,6 +53,7 @@ impl ControlPlane {
     pub(crate) fn sorted_warnings(&self) -> Vec<ServerWarning> {
         let mut all: Vec<ServerWarning> =
             self.own_warnings().chain(self.servers.iter().flat_map(ManagedServer::warnings)).collect();
+        all.extend(self.apis.iter().flat_map(ManagedApi::warnings));
         all.sort_by_key(|warning| (warning.warning.code != outage_warning::CODE, warning.warning.severity));
         all
     }
@@ -74,7 +81,7 @@ impl ControlPlane {
 
     /// Active bypasses of all servers.
     pub(crate) fn bypasses(&self) -> Vec<Bypass> {
-        self.select_servers(None).next().map(|server| server.modes.bypasses.list()).unwrap_or_default()
+        self.shared_bypasses().map(|bypasses| bypasses.list()).unwrap_or_default()
     }
 
     /// All jobs, library indexes and scheduled playlists.
@@ -98,7 +105,7 @@ impl ManagedServer {
     /// Warnings about this server.
     pub(crate) fn warnings(&self) -> impl Iterator<Item = ServerWarning> {
         let server = self.server.name().to_owned();
-        let outage = outage_warning::find(&self.server);
+        let outage = outage_warning::find(&self.server.origin.breaker, self.server.mode());
         let active = outage.into_iter().chain(self.server.origin.warnings.active());
         active.map(move |warning| ServerWarning::new(Some(&server), warning))
     }

@@ -23,6 +23,7 @@ use crate::compat_cache_counters::CompatCacheCounters;
 use crate::connections::ConnectionRefusals;
 use crate::deps::ControlPlaneDeps;
 use crate::error::Problem;
+use crate::http_apis::ManagedApi;
 use crate::image_urls::ImageUrlSigner;
 use crate::jobs::Jobs;
 use crate::live::{LiveStats, MAX_WATCHERS};
@@ -31,6 +32,7 @@ use crate::server_identity::ServerIdentityCache;
 use crate::stats_baseline::Baseline;
 use greenroom_dashboard::Dashboard;
 use greenroom_folder::Folders;
+use greenroom_http_api::ApiServer;
 use greenroom_notifications::Notifier;
 use greenroom_proxy::internal_client::InternalClient;
 use greenroom_proxy::otlp::OtlpExporter;
@@ -39,6 +41,7 @@ use greenroom_proxy::stored_responses::StorePaths;
 use greenroom_proxy::ttl_overrides;
 use greenroom_remote_store::RedisStore;
 use greenroom_state::app_tokens::AppTokens;
+use greenroom_state::bypass::Bypasses;
 use greenroom_state::control_tokens::TokenStore;
 use greenroom_state::file_watch::FileReloader;
 use greenroom_state::warnings::Warnings;
@@ -53,6 +56,8 @@ pub(crate) use api_state::ApiState;
 #[derive(Debug)]
 pub struct ControlPlane {
     pub(crate) servers: Vec<ManagedServer>,
+    /// Servers of any HTTP API.
+    pub(crate) apis: Vec<ManagedApi>,
     pub(crate) cache: Cache,
     pub(crate) clock: Clock,
     pub(crate) token: TokenStore,
@@ -116,6 +121,7 @@ impl ControlPlane {
         let managed = |(server, listen)| ManagedServer { server, listen, identity_cache: Arc::default() };
         Self {
             servers: deps.servers.into_iter().map(managed).collect(),
+            apis: deps.apis.into_iter().map(|(server, listen)| ManagedApi { server, listen }).collect(),
             cache: deps.cache,
             remote_store: deps.remote_store,
             token: deps.token,
@@ -173,8 +179,36 @@ impl ControlPlane {
         found.or(only).map(|managed| Arc::clone(&managed.server)).ok_or(Problem::SERVER_REQUIRED)
     }
 
+    /// Resolves a URL to a server of any HTTP API, if it is of one: by name, by the port it listens on, by the server's
+    /// own address, or the only one.
+    pub(crate) fn api_for_url(&self, url: &str, name: Option<&str>) -> Option<Arc<ApiServer>> {
+        let authority = url.trim().parse::<http::Uri>().ok().and_then(|uri| uri.authority().cloned());
+        let is_match = |api: &&ManagedApi| match (name, &authority) {
+            (Some(name), _) => api.server.name() == name,
+            (None, Some(authority)) => {
+                authority == api.server.client().authority() || authority.port_u16() == Some(api.listen.port())
+            }
+            (None, None) => self.servers.is_empty() && self.apis.len() == 1,
+        };
+        self.apis.iter().find(is_match).map(|api| Arc::clone(&api.server))
+    }
+
+    /// The bypasses, which all servers share.
+    pub(crate) fn shared_bypasses(&self) -> Option<&Arc<Bypasses>> {
+        let media = self.servers.first().map(|managed| &managed.server.modes.bypasses);
+        media.or_else(|| self.apis.first().map(|api| &api.server.bypasses))
+    }
+
+    /// The server of any HTTP API with this name, or all.
+    pub(crate) fn select_apis<'a>(&'a self, only: Option<&'a str>) -> impl Iterator<Item = &'a Arc<ApiServer>> {
+        let apis = self.apis.iter().map(|api| &api.server);
+        apis.filter(move |server| only.is_none_or(|only| only == server.name()))
+    }
+
     pub(crate) fn check_server(&self, name: Option<&str>) -> Result<(), Problem> {
-        let is_known = name.is_none_or(|name| self.servers.iter().any(|managed| managed.server.name() == name));
+        let is_api = |name: &str| self.apis.iter().any(|api| api.server.name() == name);
+        let is_known =
+            name.is_none_or(|name| is_api(name) || self.servers.iter().any(|managed| managed.server.name() == name));
         if is_known { Ok(()) } else { Err(Problem::UNKNOWN_SERVER) }
     }
 

@@ -235,7 +235,7 @@ fn difference(entry: &Value, status: StatusCode, body: &[u8], target: &str) -> O
     })
 }
 
-fn explained_entry(entry: &Entry, warm: bool, now_ms: u64) -> ExplainedEntry {
+pub(super) fn explained_entry(entry: &Entry, warm: bool, now_ms: u64) -> ExplainedEntry {
     let remaining_ms = |until_ms: u64| {
         let until = i64::try_from(until_ms).unwrap_or(i64::MAX);
         until.saturating_sub(i64::try_from(now_ms).unwrap_or(i64::MAX))
@@ -254,7 +254,7 @@ fn explained_entry(entry: &Entry, warm: bool, now_ms: u64) -> ExplainedEntry {
     }
 }
 
-fn last_invalidation(diagnosis: &Diagnosis, now_ms: u64) -> Option<LastInvalidation> {
+pub(super) fn last_invalidation(diagnosis: &Diagnosis, now_ms: u64) -> Option<LastInvalidation> {
     let at_ms = diagnosis.invalidated?.ms();
     let by = match diagnosis.cause.as_ref()? {
         InvalidationCause::All => "everything was invalidated".to_owned(),

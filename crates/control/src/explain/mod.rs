@@ -4,8 +4,9 @@
 //! Explaining leaves no trace in the cache. The server is asked once, with the given or the configured token. No output
 //! holds a token.
 //!
-//! Modules: `explained_read` (one explained read), [`explanation`] (the result), [`outcome`] (the predicted response).
+//! Modules: `explained_read` (one explained read), `explained_api` (one of an HTTP API), [`explanation`] (the result), [`outcome`] (the predicted response).
 
+mod explained_api;
 mod explained_read;
 pub mod explanation;
 pub mod outcome;
@@ -18,6 +19,7 @@ use greenroom_dialect::request::ServerKind;
 use http::header::ACCEPT;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 
+pub use explained_api::explain_api;
 use explained_read::{inspect, inspect_with_headers};
 use explanation::Explanation;
 use greenroom_proxy::server::Server;

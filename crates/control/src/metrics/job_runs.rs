@@ -14,7 +14,7 @@ impl ControlPlane {
     /// Rejected file work by kind.
     pub(super) fn file_work_refused(&self) -> Vec<(&'static str, u64)> {
         let queues = [
-            ("bypasses", self.servers.first().map(|managed| &managed.server.modes.bypasses.file_work)),
+            ("bypasses", self.shared_bypasses().map(|bypasses| &bypasses.file_work)),
             ("history", Some(self.history.file_work())),
             ("libraries", self.playlists.libraries.lane()),
             ("lifetimes", self.ttl_overrides.as_ref().map(|store| &store.file_work)),

@@ -76,7 +76,7 @@ export function bytes(value) {
 }
 
 /** Names of the kinds of server. */
-export const KINDS = { plex: "Plex", jellyfin: "Jellyfin" };
+export const KINDS = { plex: "Plex", jellyfin: "Jellyfin", http: "HTTP API" };
 
 /** What each request type holds. */
 export const CLASSES = {

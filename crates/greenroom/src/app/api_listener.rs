@@ -36,7 +36,8 @@ impl ProcessContext {
             let address = address_of(&listener)?;
             let certificate = open_certificate(api.certificate.as_ref(), &name, &self.clock)?;
             let engine = (self.cache.clone(), self.clock.clone());
-            let server = ApiServer::new(api, engine, self.tasks.clone(), self.stop.clone(), self.secrets.0)?;
+            let known = (self.secrets.0, Arc::clone(&self.bypasses));
+            let server = ApiServer::new(api, engine, self.tasks.clone(), self.stop.clone(), known)?;
             api_listeners.push(ApiListener { server: Arc::new(server), address, listener, certificate });
         }
         Ok(api_listeners)

@@ -33,13 +33,13 @@ use greenroom_http_server::server_certificate::ServerCertificate;
 use greenroom_notifications::Notifier;
 use greenroom_origin::anonymous_access;
 use greenroom_origin::system_event::SystemEvent;
-use greenroom_proxy::bypass::Bypasses;
 use greenroom_proxy::cache_setup;
 use greenroom_proxy::otlp::OtlpExporter;
 use greenroom_proxy::persistence::StatePersistence;
 use greenroom_proxy::server::Server;
 use greenroom_proxy::stored_responses::StorePaths;
 use greenroom_proxy::{proxy_trust_check, ttl_overrides};
+use greenroom_state::bypass::Bypasses;
 use greenroom_state::control_tokens::TokenStore;
 use greenroom_state::file_watch::{self, FileReloader};
 use greenroom_state::ownership;
@@ -146,13 +146,14 @@ impl Process {
             .map(|server_listener| (Arc::clone(&server_listener.server), server_listener.address))
             .collect();
         let api_listeners = context.open_api_listeners(&settings, &mut sockets, &mut handover).await?;
-        let apis = api_listeners.iter().map(|listener| (Arc::clone(&listener.server), listener.address)).collect();
+        let apis: Vec<_> =
+            api_listeners.iter().map(|listener| (Arc::clone(&listener.server), listener.address)).collect();
         let place = "the control plane";
         let listener = bind(settings.control.listen, place, &mut sockets, &mut handover).await?;
         let control = address_of(&listener)?;
-        let services = context.open_services(&settings, &servers);
+        let services = context.open_services(&settings, &servers, &apis);
         let app_socket = context.open_app_caches(&settings.app_caches, &services.app_caches).await;
-        let control_plane = context.control(&settings, &servers, &services)?;
+        let control_plane = context.control(&settings, (&servers, &apis), &services)?;
         let certificate = open_certificate(settings.control.certificate.as_ref(), place, &context.clock)?;
         let scheme = if certificate.is_some() { "https" } else { "http" };
         let page = format!("{scheme}://{control}{}/", settings.control.base_path);
@@ -271,7 +272,7 @@ impl ProcessContext {
     fn control(
         &self,
         settings: &Settings,
-        servers: &[(Arc<Server>, SocketAddr)],
+        (servers, apis): (&[(Arc<Server>, SocketAddr)], &[(Arc<ApiServer>, SocketAddr)]),
         services: &ProcessServices,
     ) -> Result<Arc<ControlPlane>, String> {
         let store = settings.disk.as_ref().map(|disk| disk.dir.clone());
@@ -282,6 +283,7 @@ impl ProcessContext {
             shows_user_names: settings.statistics.user_names,
             image_url_signer: ImageUrlSigner::new(&self.secrets.0),
             servers: servers.to_vec(),
+            apis: apis.to_vec(),
             cache: self.cache.clone(),
             remote_store: self.remote_store.store.clone(),
             clock: self.clock.clone(),

@@ -10,10 +10,11 @@ use greenroom_control::jobs::{self, Jobs};
 use greenroom_control::recommendations::Recommender;
 use greenroom_dashboard::Dashboard;
 use greenroom_folder::{FolderContext, Folders};
+use greenroom_http_api::ApiServer;
 use greenroom_proxy::internal_client::InternalClient;
 use greenroom_proxy::server::Server;
 use greenroom_state::app_tokens::AppTokens;
-use greenroom_statistics::Statistics;
+use greenroom_statistics::{RecordedServer, Statistics};
 use greenroom_sync::history::PlaybackHistory;
 use greenroom_sync::index::Libraries;
 use greenroom_sync::matching::Matcher;
@@ -36,7 +37,12 @@ pub(super) struct ProcessServices {
 
 impl ProcessContext {
     /// Opens libraries, playlists, jobs, statistics and the data for dashboards.
-    pub(super) fn open_services(&self, settings: &Settings, servers: &[(Arc<Server>, SocketAddr)]) -> ProcessServices {
+    pub(super) fn open_services(
+        &self,
+        settings: &Settings,
+        servers: &[(Arc<Server>, SocketAddr)],
+        apis: &[(Arc<ApiServer>, SocketAddr)],
+    ) -> ProcessServices {
         let (tasks, stop, dir) = (&self.tasks, &self.stop, self.data_dir.path());
         let state_error = || self.state.error();
         let libraries = Arc::new(Libraries::open(dir, settings.library_memory_bytes));
@@ -58,7 +64,7 @@ impl ProcessContext {
         let jobs = Arc::new(jobs.with_data_dir(dir));
         jobs::warming::add(&jobs, &self.cache);
         jobs::indexes::add(&jobs, &libraries);
-        let kept = (without_addresses(servers), self.clock.clone());
+        let kept = (recorded_servers(servers, apis), self.clock.clone());
         let statistics = Statistics::open(dir, &settings.statistics, kept, Arc::clone(&self.warnings));
         let statistics = Arc::new(statistics);
         tasks.spawn(greenroom_statistics::run_writer(Arc::clone(&statistics), stop.clone()));
@@ -111,4 +117,18 @@ impl ProcessContext {
             AppTokens::default()
         })
     }
+}
+
+/// All servers whose requests are counted.
+fn recorded_servers(
+    servers: &[(Arc<Server>, SocketAddr)],
+    apis: &[(Arc<ApiServer>, SocketAddr)],
+) -> Vec<RecordedServer> {
+    let of_api = |(api, _): &(Arc<ApiServer>, SocketAddr)| RecordedServer::Api {
+        name: api.name().to_owned(),
+        recorder: Arc::clone(&api.recorder),
+        cache: api.cache.clone(),
+    };
+    let media = without_addresses(servers).into_iter().map(RecordedServer::Media);
+    media.chain(apis.iter().map(of_api)).collect()
 }

@@ -107,7 +107,7 @@ impl Fixture {
         tree.add_toml("test.toml", &own);
         let settings = Settings::read(tree).expect("valid settings").http_apis.remove(0);
         let stop = CancellationToken::new();
-        let server = ApiServer::new(settings, (cache, clock), tasks, stop.clone(), HashKey([7; 32]));
+        let server = ApiServer::new(settings, (cache, clock), tasks, stop.clone(), (HashKey([7; 32]), Arc::default()));
         let server = Arc::new(server.expect("a server"));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");

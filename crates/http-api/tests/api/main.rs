@@ -6,5 +6,6 @@ mod headers;
 mod hostile;
 mod identity;
 mod limits;
+mod recording;
 mod routes;
 mod writes;

@@ -1,4 +1,4 @@
-//! Bypasses. While one is set, the reads it covers go to the media server as if there were no cache.
+//! Bypasses. While one is set, the reads it covers go to the server as if there were no cache.
 //!
 //! The list is short, is stored in one small file, and survives a restart. Writes and events still invalidate during
 //! a bypass, so entries cached before it can be served after it.
@@ -10,8 +10,8 @@ use parking_lot::{Mutex, RwLock};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use greenroom_state::file_work_queue::FileWorkQueue;
-use greenroom_state::secrets::{BYPASS_FILE as FILE, DataDir};
+use crate::file_work_queue::FileWorkQueue;
+use crate::secrets::{BYPASS_FILE as FILE, DataDir};
 
 /// Max number of bypasses; a person sets one or two.
 pub const MAX_BYPASSES: usize = 64;
