@@ -5,7 +5,7 @@ import requests
 from .program import Program, free_port
 
 # Where a server says that it is there, without a token.
-GREETING = {"plex": "/identity", "jellyfin": "/System/Info/Public", "graphql": "/status"}
+GREETING = {"plex": "/identity", "jellyfin": "/System/Info/Public", "graphql": "/status", "http": "/status"}
 # Large enough for several pages of everything, small enough for a quick walk.
 SIZE = ("--films", "300", "--shows", "24", "--tracks", "3000")
 
@@ -13,12 +13,12 @@ SIZE = ("--films", "300", "--shows", "24", "--tracks", "3000")
 class Server:
     """`greenroom simulate KIND`: what a gateway or an app asks."""
 
-    def __init__(self, kind, name, port=None, options=()):
+    def __init__(self, kind, name, port=None, options=(), size=SIZE):
         self.kind = kind
         self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         listen = ["--listen", f"127.0.0.1:{self.port}"]
-        self.program = Program(name, ["simulate", kind, *listen, "--latency", "none", *SIZE, *options])
+        self.program = Program(name, ["simulate", kind, *listen, "--latency", "none", *size, *options])
         self.program.wait_for(self.url + GREETING[kind])
 
     def reached(self):

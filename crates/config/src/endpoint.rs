@@ -19,6 +19,11 @@ impl Endpoint {
         Self { origin: server.origin.clone(), base_path: server.base_path.clone() }
     }
 
+    /// The address of a server of any HTTP API.
+    pub fn from_http_api(server: &crate::HttpApiSettings) -> Self {
+        Self { origin: server.origin.clone(), base_path: server.base_path.clone() }
+    }
+
     /// Parses `http://ADDRESS:PORT` or `https://NAME/BASE`.
     pub fn parse(text: &str) -> Option<Self> {
         let (origin, base_path) = parse_origin(text)?;

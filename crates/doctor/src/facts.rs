@@ -7,7 +7,7 @@ use greenroom_dialect::permissions::Permissions;
 use greenroom_dialect::request::ServerKind;
 use greenroom_dialect::server_identity::ServerIdentity;
 
-use greenroom_config::Endpoint;
+use greenroom_config::{Endpoint, HttpRouteSettings};
 use greenroom_origin::probe_client::ProbeError;
 
 /// Facts on one media server.
@@ -188,4 +188,30 @@ pub struct PortHolder {
     pub name: String,
     /// Whether it is this program, though perhaps not the gateway of this data directory.
     pub is_greenroom: bool,
+}
+
+/// What is known of a server of any HTTP API.
+#[derive(Debug)]
+pub struct HttpApiFacts {
+    /// Its address.
+    pub endpoint: Endpoint,
+    /// The path of its probe.
+    pub probe: String,
+    /// Its answer to the probe.
+    pub answer: Result<ProbeAnswer, ProbeError>,
+    /// Whether its certificate is trusted; `None` if its URL is not encrypted.
+    pub certificate: Option<Result<(), ProbeError>>,
+    /// Its routes, in order.
+    pub routes: Vec<HttpRouteSettings>,
+}
+
+/// An answer to a probe.
+#[derive(Debug, Clone, Copy)]
+pub struct ProbeAnswer {
+    /// Its status.
+    pub status: u16,
+    /// How long it took.
+    pub took_ms: u64,
+    /// Seconds by which the server's clock is ahead of this machine's, if it says the time.
+    pub clock_ahead_s: Option<i64>,
 }

@@ -4,7 +4,7 @@
 //! sentence that a person reads can be tested without a network. Nothing is changed, no secret is shown, and everything
 //! ends within seconds.
 //!
-//! - [`facts`]: input of the checks. [`server`]: gathers it from a media server. [`machine`]: from this machine.
+//! - [`facts`]: input of the checks. [`server`]: gathers it from a media server. [`http_api`]: from one of any HTTP API. [`machine`]: from this machine.
 //!   [`socket`]: finds the program that listens on a port.
 //! - [`advice`]: what to type, in the words of where a server was configured.
 //! - [`checks`]: the checks, one file per subject.
@@ -18,6 +18,7 @@ pub mod compare;
 pub mod control;
 pub mod facts;
 pub mod finding;
+pub mod http_api;
 pub mod machine;
 pub mod report;
 pub mod server;
@@ -40,6 +41,12 @@ pub async fn run_checks(settings: &Settings, enquirer: &ProbeClient, mut begin: 
     for server in &settings.servers {
         begin(&format!("{} at {}", server.name, greenroom_config::Endpoint::from_server(server).url()));
         let (facts, findings) = check_server(server, enquirer, &settings.data_dir, machine.container).await;
+        subjects.push(SubjectFindings { name: format!("{} ({})", server.name, facts.endpoint.url()), findings });
+    }
+    for server in &settings.http_apis {
+        let facts = http_api::gather(server, enquirer).await;
+        begin(&format!("{} at {}", server.name, facts.endpoint.url()));
+        let findings = checks::HTTP_API.iter().flat_map(|check| check(&facts)).collect();
         subjects.push(SubjectFindings { name: format!("{} ({})", server.name, facts.endpoint.url()), findings });
     }
     let findings = checks::MACHINE.iter().flat_map(|check| check(&machine)).collect();

@@ -133,7 +133,8 @@ impl ServerProbe<'_> {
     }
 }
 
-fn clock_ahead_s(heard: &ProbeResponse, our_ms: u64) -> Option<i64> {
+/// Seconds by which the `Date` of a response is ahead of our time, in milliseconds since 1970.
+pub(crate) fn clock_ahead_s(heard: &ProbeResponse, our_ms: u64) -> Option<i64> {
     let date = httpdate::parse_http_date(heard.headers.get(DATE)?.to_str().ok()?).ok()?;
     let ours = UNIX_EPOCH + Duration::from_millis(our_ms);
     let ahead = date.duration_since(ours).map(|ahead| i64::try_from(ahead.as_secs()).unwrap_or(i64::MAX));

@@ -1,6 +1,6 @@
-//! A simulated Plex and a simulated Jellyfin.
+//! A simulated Plex, a simulated Jellyfin, and simulated HTTP APIs of metadata services.
 //!
-//! Both implement enough of their API for real clients to work unmodified. They share one backend, whose modules are
+//! All implement enough of their API for real clients to work unmodified. They share one backend, whose modules are
 //! re-exported here for callers that set up a server: a library computed from a seed ([`catalogue`]), the state of its
 //! users ([`state`]), fault injection ([`faults`]), response latency ([`latency`]) and a log of every request
 //! ([`request_log`]). A dialect only maps requests to views and writes of that state, and those to its own shapes.
@@ -18,7 +18,7 @@
 //! # }
 //! ```
 //!
-//! Every body contains its user and the number of writes it includes (`greenroomUser`, `greenroomSeq`,
+//! Every body of a media server contains its user and the number of writes it includes (`greenroomUser`, `greenroomSeq`,
 //! `greenroomUserSeq`), so that a mixed-up or outdated response shows in its content.
 //!
 //! Under `/__simulator/` each server shows its request log and accepts faults; these requests are not counted.
@@ -26,6 +26,7 @@
 //! Deliberately absent: any other crate of this project, storage, media worth watching, and the parts of the protocols
 //! that only players use.
 
+pub mod http_api;
 pub mod jellyfin;
 pub mod plex;
 pub mod switch_names;

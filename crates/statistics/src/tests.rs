@@ -18,7 +18,7 @@ use greenroom_proxy::persistence::StatePersistence;
 use greenroom_request_log::counts::RequestCounter;
 use greenroom_request_log::minute_bucket::{MinuteBucket, RowKind};
 use greenroom_request_log::time_series::{DAY_MS, HOUR_MS, MINUTE_MS, TimeStep};
-use greenroom_request_log::{CacheResult, DecisionOutcome, DecisionReason, RequestRecorder, UserHash};
+use greenroom_request_log::{CacheResult, DecisionOutcome, DecisionReason, RequestCategory, RequestRecorder, UserHash};
 use greenroom_state::secrets::HashKey;
 
 pub(crate) const NOW_MS: u64 = 20_000 * DAY_MS;

@@ -9,16 +9,20 @@ const LARGEST_S: u64 = 30;
 
 /// Warns of clocks that differ: certificates and tokens become invalid early, and histories odd.
 pub fn check(facts: &ServerFacts) -> Option<Finding> {
-    let ahead_s = facts.identity_response.as_ref().ok()?.clock_ahead_s?;
+    facts.identity_response.as_ref().ok()?.clock_ahead_s.map(compare)
+}
+
+/// Warns of a server's clock that is so many seconds ahead of this machine's.
+pub fn compare(ahead_s: i64) -> Finding {
     if ahead_s.unsigned_abs() <= LARGEST_S {
-        return Some(Finding::ok(CHECK, "the server's clock agrees with this machine's"));
+        return Finding::ok(CHECK, "the server's clock agrees with this machine's");
     }
     let way = if ahead_s > 0 { "ahead of" } else { "behind" };
-    Some(Finding::warning(
+    Finding::warning(
         CHECK,
         format!("the server's clock is {} {way} this machine's", lasting(ahead_s.unsigned_abs())),
         "let both set their clocks by network: `timedatectl set-ntp true` on each; a container has the clock of its machine",
-    ))
+    )
 }
 
 fn lasting(seconds: u64) -> String {

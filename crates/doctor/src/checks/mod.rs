@@ -9,13 +9,14 @@ pub mod encryption;
 #[cfg(test)]
 pub(crate) mod fixtures;
 pub mod folders;
+pub mod http_api;
 pub mod identity;
 pub mod name;
 pub mod permissions;
 pub mod port;
 pub mod version;
 
-use super::facts::{MachineFacts, ServerFacts};
+use super::facts::{HttpApiFacts, MachineFacts, ServerFacts};
 use super::finding::Finding;
 
 /// Checks of every media server.
@@ -30,6 +31,10 @@ pub const SERVER: &[fn(&ServerFacts) -> Option<Finding>] = &[
     permissions::check,
     clock::check,
 ];
+
+/// Checks of every server of any HTTP API.
+pub const HTTP_API: &[fn(&HttpApiFacts) -> Vec<Finding>] =
+    &[http_api::check_probe, http_api::check_certificate, http_api::check_clock, http_api::check_routes];
 
 /// Checks of this machine.
 pub const MACHINE: &[fn(&MachineFacts) -> Vec<Finding>] = &[directory::check, port::check, folders::check];

@@ -72,7 +72,8 @@ pub(super) fn run(options: &DoctorArgs) -> u8 {
     };
     if let Some(name) = &options.server {
         settings.servers.retain(|server| server.name == *name);
-        if settings.servers.is_empty() {
+        settings.http_apis.retain(|server| server.name == *name);
+        if settings.servers.is_empty() && (settings.http_apis.is_empty() || options.compare) {
             return usage_error(&format!("no server is called \"{name}\""));
         }
     }

@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use clap::{Args, ValueEnum};
 use greenroom_graphql_simulator::{GraphQl, GraphQlOptions, SWITCH_NAMES as GRAPHQL_SWITCHES};
 use greenroom_simulator::catalogue::CatalogueSize;
+use greenroom_simulator::http_api::{HTTP_API_SWITCHES, HttpApi, HttpApiOptions};
 use greenroom_simulator::jellyfin::{self, Jellyfin};
 use greenroom_simulator::latency::LatencyProfile;
 use greenroom_simulator::plex::{self, Plex};
@@ -19,6 +20,7 @@ use super::{FAILURE, SUCCESS, USAGE_ERROR, block_on, stop_signal};
 const PLEX_PORT: u16 = 32400;
 const JELLYFIN_PORT: u16 = 8096;
 const GRAPHQL_PORT: u16 = 8480;
+const HTTP_API_PORT: u16 = 8481;
 
 /// What was typed.
 #[derive(Debug, Args)]
@@ -27,7 +29,7 @@ pub(super) struct SimulateArgs {
     /// Kind of server
     #[arg(value_enum)]
     kind: SimulatedServerKind,
-    /// Address and port [default: 127.0.0.1:32400 for Plex, 127.0.0.1:8096 for Jellyfin, 127.0.0.1:8480 for GraphQL]
+    /// Address and port [default: 127.0.0.1:32400 for Plex, 127.0.0.1:8096 for Jellyfin, 127.0.0.1:8480 for GraphQL, 127.0.0.1:8481 for HTTP]
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<SocketAddr>,
     /// Seed of the random library, latencies and history
@@ -59,6 +61,8 @@ enum SimulatedServerKind {
     Jellyfin,
     /// A streaming service that is neither: projects, seasons, episodes, resume watching
     Graphql,
+    /// HTTP APIs of metadata services: TMDB, MusicBrainz, Sonarr and Radarr
+    Http,
 }
 
 impl SimulatedServerKind {
@@ -67,6 +71,7 @@ impl SimulatedServerKind {
             Self::Plex => "Plex",
             Self::Jellyfin => "Jellyfin",
             Self::Graphql => "GraphQL API",
+            Self::Http => "HTTP APIs",
         }
     }
 }
@@ -80,10 +85,11 @@ enum LatencyMode {
 fn after_help() -> String {
     let names = |names: Vec<&str>| names.join(", ");
     format!(
-        "Switches of plex: {}\nSwitches of jellyfin: {}\nSwitches of graphql: {}",
+        "Switches of plex: {}\nSwitches of jellyfin: {}\nSwitches of graphql: {}\nSwitches of http: {}",
         names(PLEX_SWITCHES.iter().map(|(name, _)| *name).collect()),
         names(JELLYFIN_SWITCHES.iter().map(|(name, _)| *name).collect()),
         names(GRAPHQL_SWITCHES.iter().map(|(name, _)| *name).collect()),
+        names(HTTP_API_SWITCHES.iter().map(|(name, _)| *name).collect()),
     )
 }
 
@@ -142,6 +148,12 @@ async fn start(options: &SimulateArgs, tasks: &TaskTracker) -> Result<SimulatedS
             let address = options.listen.unwrap_or_else(|| loopback(GRAPHQL_PORT));
             let graphql = GraphQlOptions { seed: options.seed, size, latency, switches, ..Default::default() };
             (address, GraphQl::new(graphql).start(address, tasks).await)
+        }
+        SimulatedServerKind::Http => {
+            let switches = turned(HTTP_API_SWITCHES, &options.switches).map_err(|reason| (USAGE_ERROR, reason))?;
+            let address = options.listen.unwrap_or_else(|| loopback(HTTP_API_PORT));
+            let http_api = HttpApiOptions { seed: options.seed, size, latency, switches, ..Default::default() };
+            (address, HttpApi::new(http_api).start(address, tasks).await)
         }
     };
     result.map_err(|error| (FAILURE, format!("cannot listen on {address}: {error}; choose another with --listen")))

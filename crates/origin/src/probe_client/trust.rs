@@ -61,6 +61,11 @@ impl ProbeTrust {
         Self::new(server.tls.trust.clone(), server.tls.server_name.clone())
     }
 
+    /// Trusts what is configured for this server of any HTTP API.
+    pub fn for_http_api(server: &greenroom_config::HttpApiSettings) -> Self {
+        Self::new(server.tls.trust.clone(), server.tls.server_name.clone())
+    }
+
     /// Trusts the certificate of these files, for any name: that of a listener of this configuration. If they cannot be
     /// read, trusts the system's authorities.
     pub fn for_listener(files: &CertificateFiles) -> Self {
