@@ -14,6 +14,8 @@ use crate::control::{ApiState, ControlPlane};
 use crate::error::Problem;
 use crate::explain;
 use crate::explain::explanation::Explanation;
+use crate::settings_sync::SettingsChanges;
+use crate::shared_settings::mode_changes;
 use greenroom_config::CacheMode;
 use greenroom_proxy::bypass::{Bypass, BypassError, Bypasses};
 use greenroom_proxy::server::Server;
@@ -174,11 +176,14 @@ impl ControlPlane {
             CacheMode::Bypass => return self.bypass(whole_server).await,
             CacheMode::Cache | CacheMode::Observe => self.remove_bypass(whole_server).await?,
         }
+        let transaction = self.begin_settings_change().await;
         for server in self.select_servers(server_name) {
             if server.set_mode(mode) {
                 tracing::info!(server = server.name(), mode = mode.name(), "cache mode changed");
             }
         }
+        let changes = mode_changes(self.select_servers(server_name), mode);
+        self.end_settings_change(transaction, changes).await;
         Ok(())
     }
 
@@ -210,6 +215,7 @@ impl ControlPlane {
         change: impl FnOnce(&Bypasses) -> Result<bool, BypassError> + Send + 'static,
     ) -> Result<(), Problem> {
         let Some(server) = self.servers.first().map(|managed| Arc::clone(&managed.server)) else { return Ok(()) };
+        let transaction = self.begin_settings_change().await;
         let bypasses = Arc::clone(&server.modes.bypasses);
         let file_work = bypasses.file_work.clone();
         let result = file_work.run(move || change(&bypasses)).await;
@@ -224,6 +230,7 @@ impl ControlPlane {
         if has_changed {
             tracing::info!(bypasses = server.modes.bypasses.list().len(), "bypasses changed");
         }
+        self.end_settings_change(transaction, SettingsChanges::new()).await;
         Ok(())
     }
 
