@@ -149,7 +149,7 @@ impl Cache {
     /// The common case: a fresh entry in memory that needs no refresh. No allocation, no lock but the map's own.
     #[inline]
     fn hit<P>(&self, key: &Key, policy: &Policy, directive: CacheDirective, now_ms: u64) -> Option<CacheResponse<P>> {
-        let is_trusted = self.0.coordinator.trust.holds(now_ms);
+        let is_trusted = self.0.coordinator.trust.holds(&self.0.clock, now_ms);
         if !is_trusted || !matches!(directive, CacheDirective::Any | CacheDirective::OnlyIfCached) {
             return None;
         }

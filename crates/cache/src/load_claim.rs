@@ -30,7 +30,7 @@ impl CacheEngine {
             && !leader.is_unshared()
             && context.load_reason != LoadReason::Demanded
             && tier.store.is_shared()
-            && self.coordinator.trust.holds(self.clock.now_ms());
+            && self.coordinator.trust.holds(&self.clock, self.clock.now_ms());
         if !may_claim {
             return Ok(None);
         }
@@ -48,7 +48,7 @@ impl CacheEngine {
         let now_ms = self.clock.now_ms();
         let found = self.coordinator.load_remotely(&context.key, &context.counters, now_ms, false).await?;
         let now_ms = self.clock.now_ms();
-        let is_trusted = self.coordinator.trust.holds(now_ms);
+        let is_trusted = self.coordinator.trust.holds(&self.clock, now_ms);
         let validity = self.coordinator.validity(&found);
         let is_fresh = matches!(evaluate_freshness(&found, &context.policy, now_ms, validity), Freshness::Fresh { .. });
         let is_newer = old.is_none_or(|old| {

@@ -1,6 +1,7 @@
 //! Until when this cache may serve entries without asking the source: as long as no other cache can have completed an
 //! invalidation that this one has not heard.
 
+use crate::clock::Clock;
 use crate::policy::Validity;
 use crate::sabotage;
 use crate::sync::atomic::{AtomicU64, Ordering};
@@ -21,10 +22,11 @@ impl Default for PeerTrust {
 }
 
 impl PeerTrust {
-    /// Whether trust holds.
+    /// Whether trust holds. A suspend counts at once, not only when the clock leaps.
     #[inline]
-    pub(crate) fn holds(&self, now_ms: u64) -> bool {
-        now_ms < self.until_ms.load(Ordering::Acquire)
+    pub(crate) fn holds(&self, clock: &Clock, now_ms: u64) -> bool {
+        let until_ms = self.until_ms.load(Ordering::Acquire);
+        until_ms == u64::MAX || (now_ms < until_ms && now_ms.saturating_add(clock.unnoticed_suspend_ms()) < until_ms)
     }
 
     /// Sets the end of trust, and the age up to which entries are served past it.
@@ -47,17 +49,35 @@ impl PeerTrust {
 #[cfg(test)]
 #[cfg(not(feature = "shuttle"))]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicU64;
+
     use super::*;
+    use crate::clock::SuspendDetector;
 
     #[test]
     fn past_the_end_of_trust_an_entry_serves_only_in_place_of_a_failed_load() {
-        let trust = PeerTrust::default();
-        assert!(trust.holds(u64::MAX - 1), "there is no end");
+        let (trust, clock) = (PeerTrust::default(), Clock::system());
+        assert!(trust.holds(&clock, u64::MAX - 1), "there is no end");
         trust.set(1_000, 0);
-        assert!(trust.holds(999) && !trust.holds(1_000));
+        assert!(trust.holds(&clock, 999) && !trust.holds(&clock, 1_000));
         assert_eq!(trust.judge(true, Validity::Valid, 0, 999), Validity::Valid);
         assert_eq!(trust.judge(false, Validity::Valid, 1_000, 1_000), Validity::Invalidated);
         assert_eq!(trust.judge(false, Validity::Purged, 1_000, 1_000), Validity::Purged);
+    }
+
+    #[test]
+    fn trust_ends_in_a_suspend_before_the_clock_has_noticed_it() {
+        let slept_ms = Arc::new(AtomicU64::new(0));
+        let read_ms = Arc::clone(&slept_ms);
+        let clock = Clock::system().with_suspend_detector(SuspendDetector::counting(move || {
+            read_ms.load(std::sync::atomic::Ordering::Relaxed)
+        }));
+        let trust = PeerTrust::default();
+        trust.set(3_000, 0);
+        assert!(trust.holds(&clock, 1_000));
+        slept_ms.store(60_000, std::sync::atomic::Ordering::Relaxed);
+        assert!(!trust.holds(&clock, 1_000), "the clock stood still, leases did not");
     }
 
     #[test]

@@ -98,6 +98,6 @@ impl Cache {
 
     /// Whether entries may be served without asking the source.
     pub fn is_trusted(&self) -> bool {
-        self.0.coordinator.trust.holds(self.0.clock.now_ms())
+        self.0.coordinator.trust.holds(&self.0.clock, self.0.clock.now_ms())
     }
 }

@@ -14,6 +14,8 @@ use crate::control::{ApiState, ControlPlane};
 use crate::error::Problem;
 use crate::explain;
 use crate::explain::explanation::Explanation;
+use crate::settings_sync::SettingsChanges;
+use crate::shared_settings::mode_changes;
 use greenroom_config::CacheMode;
 use greenroom_proxy::server::Server;
 use greenroom_proxy::shadow::ShadowReport;
@@ -183,6 +185,7 @@ impl ControlPlane {
             CacheMode::Bypass => return self.bypass(whole_server).await,
             CacheMode::Cache | CacheMode::Observe => self.remove_bypass(whole_server).await?,
         }
+        let transaction = self.begin_settings_change().await;
         for server in self.select_servers(server_name) {
             if server.set_mode(mode) {
                 tracing::info!(server = server.name(), mode = mode.name(), "cache mode changed");
@@ -193,6 +196,8 @@ impl ControlPlane {
                 tracing::info!(server = server.name(), mode = mode.name(), "cache mode changed");
             }
         }
+        let changes = mode_changes(self.select_servers(server_name), mode);
+        self.end_settings_change(transaction, changes).await;
         Ok(())
     }
 
@@ -224,6 +229,7 @@ impl ControlPlane {
         change: impl FnOnce(&Bypasses) -> Result<bool, BypassError> + Send + 'static,
     ) -> Result<(), Problem> {
         let Some(bypasses) = self.shared_bypasses().map(Arc::clone) else { return Ok(()) };
+        let transaction = self.begin_settings_change().await;
         let file_work = bypasses.file_work.clone();
         let changed = Arc::clone(&bypasses);
         let result = file_work.run(move || change(&changed)).await;
@@ -238,6 +244,7 @@ impl ControlPlane {
         if has_changed {
             tracing::info!(bypasses = bypasses.list().len(), "bypasses changed");
         }
+        self.end_settings_change(transaction, SettingsChanges::new()).await;
         Ok(())
     }
 

@@ -145,7 +145,7 @@ fn warnings(status: &StoreStatus) -> Vec<Warning> {
                 status.prefix
             ),
             "Give each gateway its own store.redis.prefix, or set store.redis.shared = true on all of them, with one \
-             cluster key."
+             cluster key. A gateway whose data directory was copied needs an empty one."
                 .into(),
         )),
         StoreState::Connecting | StoreState::Connected => {}

@@ -15,6 +15,7 @@ use crate::class_name::check_class;
 use crate::control::{ApiState, ControlPlane};
 use crate::error::Problem;
 use crate::explain;
+use crate::settings_sync::SettingsChanges;
 use greenroom_proxy::read::origin_loader::class_tag;
 use greenroom_proxy::server::Server;
 use greenroom_proxy::ttl_overrides::{MAX_S, TtlOverride};
@@ -321,9 +322,10 @@ impl ControlPlane {
             }
             return Ok(());
         };
+        let transaction = self.begin_settings_change().await;
         // Serialised, so that the stored overrides match the active ones.
         let lock = Arc::clone(&store.lock);
-        let _guard = lock.lock().await;
+        let guard = lock.lock().await;
         let with_classes =
             |server: &Arc<Server>| classes.iter().map(|class| (server.name().to_owned(), *class)).collect();
         let targets: Vec<(String, Class)> = servers.iter().flat_map::<Vec<_>, _>(with_classes).collect();
@@ -338,6 +340,8 @@ impl ControlPlane {
                 server.ttl_overrides.set(class, new);
             }
         }
+        drop(guard);
+        self.end_settings_change(transaction, SettingsChanges::new()).await;
         Ok(())
     }
 }

@@ -74,6 +74,10 @@ pub fn apply(server: &Server, invalidations: &[TagInvalidation], source: Invalid
 
 /// Purges the partitions of all known identities and their accounts. Unknown tokens' are purged when first seen.
 pub fn purge_all_identities(server: &Server) {
+    if server.cache.is_shared() {
+        // Other gateways know tokens that are unknown here.
+        server.invalidate(&Scope::Namespace(server.name().into()), &Invalidation::purge());
+    }
     let identities = server.identities.all();
     let accounts = identities.iter().filter_map(|identity| server.account_partition_of(identity));
     let accounts: HashSet<Partition> = accounts.chain([server.api_key_partition()]).collect();

@@ -53,11 +53,13 @@ impl TtlOverride {
         }
     }
 
-    fn numbers(self) -> [Option<u32>; 4] {
+    /// All numbers, in the order of the fields.
+    pub fn numbers(self) -> [Option<u32>; 4] {
         [self.fresh_s, self.fresh_with_signal_s, self.stale_s, self.stale_on_error_s]
     }
 
-    fn from_numbers(numbers: [Option<u32>; 4]) -> Self {
+    /// The override with these numbers, in the order of the fields.
+    pub fn from_numbers(numbers: [Option<u32>; 4]) -> Self {
         let [fresh_s, fresh_with_signal_s, stale_s, stale_on_error_s] = numbers;
         Self { fresh_s, fresh_with_signal_s, stale_s, stale_on_error_s }
     }

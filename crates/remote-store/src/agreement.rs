@@ -45,6 +45,8 @@ pub struct LogEntry {
 /// Another gateway.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Peer {
+    /// Its id, the same in every run.
+    pub id: String,
     /// Its name.
     pub name: String,
     /// The newest number it has heard.
@@ -54,7 +56,7 @@ pub struct Peer {
 }
 
 /// Answer to a heartbeat.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Tidings {
     /// The store's clock, in milliseconds since 1970.
     pub now_ms: u64,
@@ -74,6 +76,8 @@ pub struct Tidings {
     pub peers: Vec<Peer>,
     /// Numbers not heard yet, from the first on.
     pub entries: Vec<LogEntry>,
+    /// The longest lease that any gateway asked for.
+    pub longest_lease_ms: u64,
 }
 
 /// How a gateway catches up.
@@ -86,8 +90,16 @@ pub enum CatchUp {
     /// What it has cached may be older than numbers that no one can tell it: it invalidates everything, and reads the
     /// marks.
     Everything,
-    /// It has nothing cached: it reads the marks.
+    /// It has nothing cached from before this process: it invalidates what it has loaded since, and reads the marks.
     Start,
+}
+
+impl CatchUp {
+    /// Whether all that is cached here counts as invalidated, once the marks are read. Also without a past: between the
+    /// start of the process and now, something may have been loaded.
+    pub fn invalidates_everything(self) -> bool {
+        matches!(self, Self::Everything | Self::Start) && !sabotage::is_disabled("join")
+    }
 }
 
 /// How to catch up. `has_past` is whether something may be cached here from before this session, `is_first` whether this
@@ -114,6 +126,18 @@ pub fn trust_end_ms(sent_ms: u64, tidings: &Tidings, heard: u64, lease: Duration
     (tidings.renewed && heard >= tidings.seq).then(|| sent_ms.saturating_add(certain_ms))
 }
 
+/// Until when, at the latest, a write waits that began at `began_ms`, by our clock. While the session is live, another
+/// gateway may renew its lease once more before it must have heard, so two leases end every wait. Once it has ended, the
+/// store answered no one after that as far as is known here, so one lease from then on.
+pub fn wait_end_ms(began_ms: u64, session_ended_ms: Option<u64>, lease: Duration, response_timeout: Duration) -> u64 {
+    let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    let soon_ms = began_ms.saturating_add(millis(response_timeout));
+    match session_ended_ms {
+        None => soon_ms.saturating_add(millis(lease * 2)),
+        Some(ended_ms) => ended_ms.saturating_add(millis(lease)).max(soon_ms),
+    }
+}
+
 /// Whether a write with this number may be answered.
 pub fn is_acknowledged(tidings: &Tidings, seq: u64) -> bool {
     tidings.acked >= seq || sabotage::is_disabled("wait")
@@ -134,6 +158,7 @@ mod tests {
             acked: seq,
             peers: Vec::new(),
             entries: Vec::new(),
+            longest_lease_ms: 3_000,
         }
     }
 
@@ -145,6 +170,18 @@ mod tests {
     fn a_gateway_with_a_past_but_no_memory_of_the_sequence_distrusts_what_it_has() {
         assert_eq!(plan_catch_up(&SequencePosition::default(), &tidings(1, 5), true, true), CatchUp::Everything);
         assert_eq!(plan_catch_up(&SequencePosition::default(), &tidings(1, 5), false, true), CatchUp::Start);
+    }
+
+    #[test]
+    fn a_write_waits_until_the_trust_of_others_must_have_ended_counted_from_when_the_store_was_last_known_to_answer() {
+        let (lease, response) = (Duration::from_secs(3), Duration::from_millis(250));
+        assert_eq!(
+            wait_end_ms(10_000, None, lease, response),
+            16_250,
+            "a live store may have renewed a lease just now"
+        );
+        assert_eq!(wait_end_ms(10_000, Some(9_500), lease, response), 12_500);
+        assert_eq!(wait_end_ms(10_000, Some(1_000), lease, response), 10_250);
     }
 
     #[test]

@@ -13,6 +13,8 @@ use crate::store::{RedisStore, hex};
 
 /// How long a lease holds without its holder; a load that takes longer is made twice.
 const LEASE: Duration = Duration::from_secs(10);
+/// Ends the id of the gateway that holds a lease.
+const ID_END: char = '.';
 /// Waits between two looks at a lease, growing from the first to the last.
 const FIRST_WAIT: Duration = Duration::from_millis(10);
 const LAST_WAIT: Duration = Duration::from_millis(200);
@@ -47,27 +49,44 @@ async fn wait_or_lead(store: &Arc<RedisStore>, key: &Key) -> LoadClaim {
     if getrandom::fill(&mut random).is_err() {
         return LoadClaim::Unclaimed;
     }
-    let nonce = hex(&random);
+    let nonce = format!("{}{ID_END}{}", store.id, hex(&random));
     let (mut wait, mut has_waited) = (FIRST_WAIT, false);
     loop {
-        let Some(mut open) = store.opened() else { return LoadClaim::Unclaimed };
         let mut command = redis::cmd("SET");
         command.arg(&name).arg(&nonce).arg("NX").arg("PX").arg(LEASE.as_millis().to_string());
-        let Ok(answer) = command.query_async::<Option<String>>(&mut open.connection).await else {
-            return LoadClaim::Unclaimed;
-        };
+        let Some(answer) = ask::<Option<String>>(store, &command).await else { return LoadClaim::Unclaimed };
         if answer.is_some() {
             let guard = ClaimGuard { store: Arc::clone(store), name, nonce };
             // The gateway that had the lease may have stored the value since this one looked.
             let mut exists = redis::cmd("EXISTS");
             exists.arg(&entry);
-            let may_be_stored = has_waited && matches!(exists.query_async::<u64>(&mut open.connection).await, Ok(1));
+            let may_be_stored = has_waited && ask::<u64>(store, &exists).await == Some(1);
             let counters = &store.counters;
             count(if may_be_stored { &counters.claims_followed } else { &counters.claims_granted });
             return LoadClaim::Granted { guard: Box::new(guard), may_be_stored };
+        }
+        let mut holder = redis::cmd("GET");
+        holder.arg(&name);
+        let Some(holder) = ask::<Option<String>>(store, &holder).await else { return LoadClaim::Unclaimed };
+        let is_held = holder.is_none_or(|holder| {
+            let id = holder.split(ID_END).next().unwrap_or_default();
+            id == store.id || store.is_live(id)
+        });
+        if !is_held {
+            // Its holder is gone; the lease ends by itself.
+            return LoadClaim::Unclaimed;
         }
         has_waited = true;
         tokio::time::sleep(wait).await;
         wait = (wait * 2).min(LAST_WAIT);
     }
+}
+
+/// Asks the store as a lookup does: no longer than that, and not while requests pass it over.
+async fn ask<T: redis::FromRedisValue>(store: &RedisStore, command: &redis::Cmd) -> Option<T> {
+    let mut open = store.opened().filter(|_| store.breaker.lock().allows(store.clock.now_ms()))?;
+    let answer = tokio::time::timeout(store.settings.read_timeout, command.query_async(&mut open.connection)).await;
+    let found = answer.ok().and_then(Result::ok);
+    store.record_answer(found.is_some());
+    found
 }

@@ -14,7 +14,8 @@ const MAX_SCOPES: usize = 10_000;
 struct State {
     pushed: u64,
     newest_ticket: u64,
-    everything: bool,
+    /// One over everything waits; whether it purges.
+    everything: Option<bool>,
     /// In order of arrival: the position of each scope.
     scopes: HashMap<String, SharedInvalidation>,
 }
@@ -48,7 +49,8 @@ impl InvalidationQueue {
         }
         state.scopes.insert(invalidation.scope.clone(), invalidation);
         if state.scopes.len() > MAX_SCOPES {
-            state.everything = true;
+            let purges = state.scopes.values().any(|waiting| waiting.purges);
+            state.everything = Some(state.everything.unwrap_or(false) | purges);
             state.scopes.clear();
         }
         drop(state);
@@ -56,10 +58,10 @@ impl InvalidationQueue {
     }
 
     /// Queues an invalidation of everything.
-    pub(crate) fn push_everything(&self) {
+    pub(crate) fn push_everything(&self, purges: bool) {
         let mut state = self.state.lock();
         state.pushed += 1;
-        state.everything = true;
+        state.everything = Some(state.everything.unwrap_or(false) | purges);
         drop(state);
         self.notify.notify_one();
     }
@@ -72,7 +74,13 @@ impl InvalidationQueue {
     /// Whether any waits.
     pub(crate) fn is_empty(&self) -> bool {
         let state = self.state.lock();
-        state.scopes.is_empty() && !state.everything
+        state.scopes.is_empty() && state.everything.is_none()
+    }
+
+    /// Whether any that waits purges.
+    pub(crate) fn has_purges(&self) -> bool {
+        let state = self.state.lock();
+        state.everything == Some(true) || state.scopes.values().any(|waiting| waiting.purges)
     }
 
     /// Takes all.
@@ -80,17 +88,19 @@ impl InvalidationQueue {
         let mut state = self.state.lock();
         let mut invalidations: Vec<SharedInvalidation> = state.scopes.drain().map(|(_, waiting)| waiting).collect();
         invalidations.sort_by_key(|invalidation| invalidation.ticket);
-        let replaces_up_to = std::mem::take(&mut state.everything).then_some(state.newest_ticket);
-        if replaces_up_to.is_some() {
-            invalidations.push(SharedInvalidation::everything());
-        }
+        let everything = state.everything.take();
+        let replaces_up_to = everything.map(|_| state.newest_ticket);
+        invalidations.extend(everything.map(SharedInvalidation::everything));
         InvalidationBatch { invalidations, pushed: state.pushed, replaces_up_to }
     }
 
     /// Puts a batch back that could not be numbered.
     pub(crate) fn put_back(&self, batch: InvalidationBatch) {
         let mut state = self.state.lock();
-        state.everything |= batch.replaces_up_to.is_some();
+        if batch.replaces_up_to.is_some() {
+            let purges = batch.invalidations.iter().any(|waiting| waiting.ticket == 0 && waiting.purges);
+            state.everything = Some(state.everything.unwrap_or(false) | purges);
+        }
         let own = batch.invalidations.into_iter().filter(|invalidation| invalidation.ticket > 0);
         for earlier in own {
             match state.scopes.get_mut(&earlier.scope) {
@@ -108,7 +118,7 @@ mod tests {
     use super::*;
 
     fn of(scope: &str, ticket: u64) -> SharedInvalidation {
-        SharedInvalidation { scope: scope.into(), ticket, purges: false, ..SharedInvalidation::everything() }
+        SharedInvalidation { scope: scope.into(), ticket, ..SharedInvalidation::everything(false) }
     }
 
     #[test]
@@ -142,6 +152,9 @@ mod tests {
         }
         let batch = queue.take();
         assert_eq!(batch.replaces_up_to, Some(MAX_SCOPES as u64 + 1));
-        assert_eq!(batch.invalidations, [SharedInvalidation::everything()]);
+        assert_eq!(batch.invalidations, [SharedInvalidation::everything(false)], "nothing was purged");
+        queue.push(SharedInvalidation { purges: true, ..of("a", 1) });
+        queue.put_back(batch);
+        assert!(queue.has_purges());
     }
 }

@@ -11,6 +11,8 @@ use crate::agreement::SequencePosition;
 /// Name of the file in the data directory.
 pub const JOURNAL_FILE: &str = "remote-store.journal";
 const VERSION: &str = "1";
+/// Says that the store lacks purges; older versions do not read so far.
+const PURGES: &str = "purges";
 /// Max bytes read of it.
 const MAX_BYTES: u64 = 4096;
 
@@ -23,6 +25,8 @@ pub(crate) struct JournalRecord {
     pub(crate) standing: SequencePosition,
     /// Whether the store lacks invalidations that were made.
     pub(crate) is_behind: bool,
+    /// Whether purges are among them.
+    pub(crate) lacks_purges: bool,
 }
 
 /// Writes the file on a thread of its own, so that a hanging disk blocks no task.
@@ -81,14 +85,16 @@ fn read(path: &Path) -> Option<JournalRecord> {
     let (store, epoch, heard) = (words.next()?.to_owned(), words.next()?.parse().ok()?, words.next()?.parse().ok()?);
     let is_behind = words.next()? == "behind";
     let token = words.next().unwrap_or_default().to_owned();
-    Some(JournalRecord { store, standing: SequencePosition { epoch, heard, token }, is_behind })
+    let lacks_purges = is_behind && words.next() == Some(PURGES);
+    Some(JournalRecord { store, standing: SequencePosition { epoch, heard, token }, is_behind, lacks_purges })
 }
 
 fn write(path: &Path, record: &JournalRecord) -> std::io::Result<()> {
     let beside: PathBuf = path.with_extension("journal-new");
-    let JournalRecord { store, standing, is_behind } = record;
+    let JournalRecord { store, standing, is_behind, lacks_purges } = record;
     let state = if *is_behind { "behind" } else { "level" };
-    let text = format!("{VERSION} {store} {} {} {state} {}\n", standing.epoch, standing.heard, standing.token);
+    let purges = if *lacks_purges { format!(" {PURGES}") } else { String::new() };
+    let text = format!("{VERSION} {store} {} {} {state} {}{purges}\n", standing.epoch, standing.heard, standing.token);
     std::fs::write(&beside, text)?;
     std::fs::rename(&beside, path)
 }
@@ -104,6 +110,7 @@ mod tests {
             store: "abc".into(),
             standing: SequencePosition { epoch: 7, heard: 9, token: "x:1".into() },
             is_behind: true,
+            lacks_purges: true,
         };
         let (journal, before) = Journal::open(dir.path()).expect("it opens");
         assert_eq!(before, None);

@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::agreement::{CatchUp, LogEntry, SequencePosition, Tidings, is_acknowledged, plan_catch_up, trust_end_ms};
+use crate::agreement::{CatchUp, LogEntry, SequencePosition, Tidings, plan_catch_up, trust_end_ms};
+use crate::announcements::{AnnouncementResult, Announcements};
 
 const GATEWAYS: usize = 3;
 const LEASE_MS: u64 = 1_000;
@@ -84,6 +85,7 @@ impl Store {
             acked: if now_ms < self.born_ms + LEASE_MS { 0 } else { acked },
             peers: Vec::new(),
             entries: if is_same { self.log.iter().enumerate().map(entry).skip(known).collect() } else { Vec::new() },
+            longest_lease_ms: LEASE_MS,
         }
     }
 
@@ -113,8 +115,10 @@ struct Gateway {
     /// Version of what it has cached; `None` if that was invalidated.
     cached: Option<u64>,
     answer: Option<Answer>,
-    /// Version and number of a write that is not answered yet; without a number it is not announced.
-    write: Option<(u64, Option<u64>)>,
+    /// Version of a write that is not announced yet, and of one that waits for the others.
+    write: Option<u64>,
+    announcements: Announcements<u64>,
+    has_joined: bool,
     paused_until_ms: u64,
     is_cut_off: bool,
     /// Per mille that its clock is fast or slow.
@@ -130,17 +134,22 @@ impl Gateway {
     /// What `Session::beat` does with an answer.
     fn apply(&mut self, answer: &Answer, store: &mut Store, id: usize, version: u64) -> Option<u64> {
         let tidings = &answer.tidings;
-        match plan_catch_up(&self.standing, tidings, self.cached.is_some(), self.standing.epoch == 0) {
+        let plan = plan_catch_up(&self.standing, tidings, self.has_joined, !self.has_joined);
+        match plan {
             CatchUp::Log => {
                 for entry in &tidings.entries {
+                    self.announcements.hear(entry);
                     self.cached = None;
                     let token = entry.token.clone();
                     self.standing = SequencePosition { epoch: self.standing.epoch, heard: entry.seq, token };
                 }
             }
             CatchUp::Marks | CatchUp::Everything | CatchUp::Start => {
-                // The marks are read now, which is later than the answer.
-                self.cached = None;
+                // The marks are read now, which is later than the answer. Only those above are heard.
+                if plan.invalidates_everything() || store.seq() > self.standing.heard {
+                    self.cached = None;
+                }
+                self.has_joined = true;
                 let token = store.log.last().cloned().unwrap_or_default();
                 self.standing = SequencePosition { epoch: store.epoch, heard: store.seq(), token };
             }
@@ -149,18 +158,28 @@ impl Gateway {
         if let Some(until_ms) = trust_end_ms(answer.sent_ms, tidings, self.standing.heard, lease) {
             self.trusted_until_ms = until_ms;
         }
-        match self.write {
-            Some((written, Some(seq))) if is_acknowledged(tidings, seq) && tidings.epoch == self.standing.epoch => {
+        let answered = match self.announcements.conclude(tidings, &self.standing) {
+            Some(AnnouncementResult::Acknowledged(written)) => Some(written),
+            Some(AnnouncementResult::Lost(written)) => {
+                self.write = Some(written);
+                None
+            }
+            None => None,
+        };
+        if !self.announcements.is_waiting()
+            && let Some(written) = self.write
+        {
+            let token = format!("{id}:{version}:{}", store.seq());
+            if let Some(seq) = store.announce(self.standing.epoch, token.clone()) {
                 self.write = None;
-                return Some(written);
+                self.announcements.begin(self.standing.epoch, seq, token, written);
             }
-            Some((written, None)) => {
-                self.write =
-                    Some((written, store.announce(self.standing.epoch, format!("{id}:{version}:{}", store.seq()))));
-            }
-            _ => {}
         }
-        None
+        answered
+    }
+
+    fn has_write(&self) -> bool {
+        self.write.is_some() || self.announcements.is_waiting()
     }
 }
 
@@ -202,16 +221,20 @@ fn play(seed: u64) -> Result<usize, String> {
                     None => gateway.cached = Some(version),
                 }
             }
-            12 | 13 if is_awake && gateway.write.is_none() => {
+            12 | 13 if is_awake && !gateway.has_write() => {
                 version += 1;
                 gateway.cached = None;
-                gateway.write = Some((version, None));
+                gateway.write = Some(version);
             }
             14 => match random.below(3) {
                 0 => gateway.paused_until_ms = now_ms + random.below(3 * LEASE_MS),
                 1 => gateway.is_cut_off = !gateway.is_cut_off,
                 _ => replica = store.clone(),
             },
+            // Its connection ended: what was on its way is gone, what waits waits on.
+            15 if random.below(4) == 0 => gateway.answer = None,
+            // Everything is lost, and the process is the same.
+            15 if random.below(12) == 0 => store = Store { run: store.run, ..Store::default() },
             15 if random.below(8) == 0 => {
                 // The replica lacks what came since, numbers and leases.
                 store = Store { run: store.run + 1, ..replica.clone() };
@@ -219,7 +242,21 @@ fn play(seed: u64) -> Result<usize, String> {
             _ => {}
         }
     }
-    Ok(hits)
+    heal(&mut gateways, &mut store, now_ms, &mut epochs).map(|()| hits)
+}
+
+/// Nothing is paused or cut off any more: every write must be answered within a few leases.
+fn heal(gateways: &mut [Gateway], store: &mut Store, mut now_ms: u64, epochs: &mut u64) -> Result<(), String> {
+    for _ in 0..60 {
+        now_ms += LEASE_MS / 10;
+        for (id, gateway) in gateways.iter_mut().enumerate() {
+            let tidings = store.hear(id, &gateway.standing, now_ms, epochs);
+            let answer = Answer { arrives_ms: now_ms, sent_ms: gateway.clock_ms(now_ms), tidings };
+            gateway.apply(&answer, store, id, 0);
+        }
+    }
+    let waiting = gateways.iter().position(Gateway::has_write);
+    waiting.map_or(Ok(()), |id| Err(format!("gateway {id} waits for ever")))
 }
 
 #[test]

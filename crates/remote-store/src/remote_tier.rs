@@ -26,10 +26,8 @@ impl RemoteStore for RemoteTierHandle {
         }
     }
 
-    fn remove(&self, key: &Key, ticket: u64) {
-        if !self.0.writes.remove(key, ticket) {
-            self.0.invalidations.push_everything();
-        }
+    fn remove(&self, key: &Key, ticket: u64) -> bool {
+        self.0.writes.remove(key, ticket)
     }
 
     fn invalidate(&self, invalidation: SharedInvalidation) {

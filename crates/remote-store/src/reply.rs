@@ -95,7 +95,8 @@ pub(crate) fn join_mark(scope: &str, purges: bool) -> String {
 
 fn peer(value: &Value) -> Result<Peer, String> {
     let parts = items(value)?;
-    Ok(Peer { name: text(parts.get(1))?, heard: number(parts.get(2))?, lease_ms: number(parts.get(3))? })
+    let id = text(parts.first())?;
+    Ok(Peer { id, name: text(parts.get(1))?, heard: number(parts.get(2))?, lease_ms: number(parts.get(3))? })
 }
 
 /// Reads the answer to a heartbeat.
@@ -115,6 +116,7 @@ pub(crate) fn read_hear(value: &Value) -> Result<HearReply, String> {
         acked: number(parts.get(7))?,
         peers: list(8)?.iter().map(peer).collect::<Result<_, _>>()?,
         entries: list(9)?.iter().map(log_entry).collect::<Result<_, _>>()?,
+        longest_lease_ms: number(parts.get(10))?,
     })))
 }
 

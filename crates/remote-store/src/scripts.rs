@@ -16,6 +16,7 @@ pub(crate) struct Scripts {
     pub(crate) put: Script,
     pub(crate) release: Script,
     pub(crate) leave: Script,
+    pub(crate) settings: Script,
 }
 
 impl Scripts {
@@ -30,6 +31,7 @@ impl Scripts {
             put: Script::new(include_str!("scripts/put.lua")),
             release: flagged(include_str!("scripts/release.lua")),
             leave: flagged(include_str!("scripts/leave.lua")),
+            settings: flagged(include_str!("scripts/settings.lua")),
         }
     }
 }

@@ -10,12 +10,14 @@ use greenroom_cache::remote::SharedInvalidation;
 use redis::Value;
 use tokio_util::sync::CancellationToken;
 
-use crate::agreement::{CatchUp, LogEntry, SequencePosition, Tidings, is_acknowledged, plan_catch_up, trust_end_ms};
+use crate::agreement::{SequencePosition, Tidings, trust_end_ms};
+use crate::announcements::{AnnouncementResult, Announcements};
 use crate::connection::explain;
 use crate::handshake::{connect, read_info};
 use crate::invalidation_queue::InvalidationBatch;
 use crate::log_watch::LogWatch;
-use crate::reply::{AnnounceReply, HearReply, MarkList, join_mark, read_announce, read_hear, read_marks};
+use crate::peer_news::PeerNews;
+use crate::reply::{AnnounceReply, HearReply, join_mark, read_announce, read_hear};
 use crate::scripts;
 use crate::status::{StoreState, count};
 use crate::store::{OpenStore, RedisStore, millis};
@@ -36,8 +38,6 @@ const MAX_ANNOUNCED: usize = 256;
 const MAX_MARKS: usize = 20_000;
 /// Numbers the log keeps, about.
 const MAX_LOG: usize = 10_000;
-/// End of the log in which holds are looked for at the start.
-const LOG_TAIL: usize = 256;
 /// Interval at which the store is asked for its own figures.
 const INFO_INTERVAL: Duration = Duration::from_secs(10);
 /// Bits of an epoch: Lua's numbers are exact up to 53.
@@ -50,32 +50,42 @@ pub(crate) enum SessionEnd {
     Taken(String),
 }
 
+/// What a heartbeat found.
+enum HeartbeatResult {
+    /// Nothing to hear.
+    Quiet,
+    /// There was something to hear: another heartbeat says that it was heard.
+    Heard,
+    /// Another gateway has the prefix for itself.
+    Taken(String),
+}
+
 /// One connection's session.
 pub(crate) struct Session<'a> {
-    store: &'a Arc<RedisStore>,
-    cache: &'a Cache,
-    open: OpenStore,
-    standing: SequencePosition,
-    /// Numbers that must be acknowledged: how many were queued, and the number.
-    waiting: Option<(u64, u64)>,
+    pub(crate) store: &'a Arc<RedisStore>,
+    pub(crate) cache: &'a Cache,
+    pub(crate) open: OpenStore,
+    pub(crate) standing: SequencePosition,
+    pub(crate) announcements: Announcements<InvalidationBatch>,
     info_due_ms: u64,
-    is_first: bool,
+    pub(crate) is_first: bool,
 }
 
 /// Connects again and again until `stop`.
 pub(crate) async fn run(store: &Arc<RedisStore>, cache: &Cache, stop: &CancellationToken) {
     let mut standing = store.record.as_ref().map(|record| record.standing.clone()).unwrap_or_default();
+    let mut announcements = Announcements::default();
     let (mut retry, mut is_first, mut is_warned) = (FIRST_RETRY, true, false);
     if store.is_behind.load(Ordering::Acquire) {
         // Invalidations were made before the restart that the store never got.
-        store.invalidations.push_everything();
+        store.invalidations.push_everything(store.lacks_purges.load(Ordering::Acquire));
     }
     loop {
         let end = match connect(store).await {
             Ok(open) => {
-                let mut session = Session { store, cache, open, standing, waiting: None, info_due_ms: 0, is_first };
+                let mut session = Session { store, cache, open, standing, announcements, info_due_ms: 0, is_first };
                 let end = session.run(stop).await;
-                (standing, is_first) = (session.standing, session.is_first);
+                (standing, announcements, is_first) = (session.standing, session.announcements, session.is_first);
                 end
             }
             Err(reason) => SessionEnd::Lost(reason),
@@ -83,6 +93,7 @@ pub(crate) async fn run(store: &Arc<RedisStore>, cache: &Cache, stop: &Cancellat
         store.is_ready.store(false, Ordering::Release);
         let was_connected = store.open.lock().take().is_some();
         if was_connected {
+            store.session_ended_ms.send_replace(Some(store.clock.now_ms()));
             (retry, is_warned) = (FIRST_RETRY, false);
         }
         let (state, wait) = match end {
@@ -127,18 +138,29 @@ impl Session<'_> {
         let mut watch = LogWatch::new(self.store);
         let mut poll = FIRST_POLL;
         loop {
-            match self.beat().await {
-                Ok(None) => {}
-                Ok(Some(end)) => return end,
+            let has_heard = match self.beat().await {
+                Ok(HeartbeatResult::Heard) => true,
+                Ok(HeartbeatResult::Quiet) => false,
+                Ok(HeartbeatResult::Taken(by)) => return SessionEnd::Taken(by),
                 Err(reason) => return SessionEnd::Lost(reason),
-            }
+            };
             if self.store.open.lock().replace(self.open.clone()).is_none() {
                 self.store.published.lock().state = StoreState::Connected;
+                self.store.session_ended_ms.send_replace(None);
+                if self.store.settings.shared {
+                    // No other gateway waits for this one to take the settings over.
+                    drop(self.store.news.tell(vec![PeerNews::Joined]));
+                }
                 tracing::info!(kind = self.open.connection.kind(), "connected to the remote store");
             }
+            if has_heard && !stop.is_cancelled() {
+                // What was told is heard now: others wait for this.
+                continue;
+            }
             let beat = self.store.settings.peer_timeout / BEATS_PER_LEASE;
-            let wait = if self.waiting.is_some() { poll } else { beat };
-            poll = if self.waiting.is_some() { (poll * 2).min(LAST_POLL) } else { FIRST_POLL };
+            let is_waiting = self.announcements.is_waiting();
+            let wait = if is_waiting { poll } else { beat };
+            poll = if is_waiting { (poll * 2).min(LAST_POLL) } else { FIRST_POLL };
             let queued = self.store.invalidations.notify.notified();
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
@@ -153,34 +175,32 @@ impl Session<'_> {
     }
 
     /// Hears what there is to hear, announces what is queued, and publishes what follows.
-    async fn beat(&mut self) -> Result<Option<SessionEnd>, String> {
+    async fn beat(&mut self) -> Result<HeartbeatResult, String> {
         let sent_ms = self.store.clock.now_ms();
         let sent_us = self.store.clock.now_us();
         let tidings = match self.hear().await? {
-            HearReply::Taken { by } => return Ok(Some(SessionEnd::Taken(by))),
+            HearReply::Taken { by } => return Ok(HeartbeatResult::Taken(by)),
             HearReply::Told(tidings) => tidings,
         };
         let latency_us = u64::try_from(self.store.clock.since(sent_us).as_micros()).unwrap_or(u64::MAX);
         self.publish_clock(sent_ms, &tidings, latency_us);
+        self.store.longest_lease_ms.fetch_max(tidings.longest_lease_ms, Ordering::Relaxed);
         let has_heard = self.catch_up(&tidings).await?;
         self.cache.raise_remote_floor(tidings.floor);
         if let Some(until_ms) = trust_end_ms(sent_ms, &tidings, self.standing.heard, self.store.settings.peer_timeout) {
-            self.store.contact_ms.store(sent_ms, Ordering::Relaxed);
             let until_ms = if self.store.settings.shared { until_ms } else { u64::MAX };
             self.cache.trust_until(until_ms, self.store.settings.when_away.max_age());
         }
-        if let Some((pushed, seq)) = self.waiting
-            && is_acknowledged(&tidings, seq)
-        {
-            self.waiting = None;
-            self.settle(pushed);
+        match self.announcements.conclude(&tidings, &self.standing) {
+            Some(AnnouncementResult::Acknowledged(batch)) => self.settle(batch.pushed),
+            Some(AnnouncementResult::Lost(batch)) => self.store.invalidations.put_back(batch),
+            None => {}
         }
-        if self.waiting.is_none() {
+        if !self.announcements.is_waiting() {
             self.announce().await?;
         }
         self.publish(&tidings).await;
-        // What was told is heard now: others wait for this.
-        if has_heard { Box::pin(self.beat()).await } else { Ok(None) }
+        Ok(if has_heard { HeartbeatResult::Heard } else { HeartbeatResult::Quiet })
     }
 
     async fn hear(&mut self) -> Result<HearReply, String> {
@@ -192,7 +212,9 @@ impl Session<'_> {
         let (epoch, heard) = (standing.epoch.to_string(), standing.heard.to_string());
         let exclusive = if store.settings.shared { "0" } else { "1" };
         let most = MAX_TOLD.to_string();
-        let arguments = [&store.id, &store.name, &epoch, &heard, &standing.token, &lease, exclusive, &proposal, &most];
+        let origin = store.origin.as_str();
+        let arguments =
+            [&store.id, &store.name, &epoch, &heard, &standing.token, &lease, exclusive, &proposal, &most, origin];
         let keys = self.keys();
         let value: Value = scripts::run(&self.open.scripts.hear, &mut self.open.connection, &keys, &arguments)
             .await
@@ -200,72 +222,8 @@ impl Session<'_> {
         read_hear(&value)
     }
 
-    fn keys(&self) -> [String; 3] {
+    pub(crate) fn keys(&self) -> [String; 3] {
         ["meta", "log", "marks"].map(|last| self.store.agreement_key(last))
-    }
-
-    /// Hears what was told, or reads the marks. True if anything was heard.
-    async fn catch_up(&mut self, tidings: &Tidings) -> Result<bool, String> {
-        let has_past = self.store.has_past || !self.is_first;
-        let plan = plan_catch_up(&self.standing, tidings, has_past, self.is_first);
-        if plan == CatchUp::Log {
-            for entry in &tidings.entries {
-                self.apply(entry);
-            }
-            return Ok(!tidings.entries.is_empty());
-        }
-        if plan == CatchUp::Everything {
-            // Heard from no one, so it has no number: it acts here only.
-            self.cache.hear(0, &SharedInvalidation::everything());
-            if self.standing.epoch == 0 {
-                // What was invalidated here without the store is not known there.
-                self.store.invalidations.push_everything();
-            }
-        }
-        let above = if self.is_first || self.standing.epoch != tidings.epoch { 0 } else { self.standing.heard };
-        let list = self.read_marks(above).await?;
-        if self.is_first || list.epoch != self.standing.epoch {
-            self.cache.begin_remote_epoch(list.epoch);
-        }
-        for (scope, purges, seq) in &list.marks {
-            if plan == CatchUp::Marks && *seq > self.standing.heard {
-                let scope = scope.clone();
-                let missed = SharedInvalidation { scope, purges: *purges, ..SharedInvalidation::everything() };
-                self.cache.hear(*seq, &missed);
-            } else {
-                self.cache.record_mark(*seq, scope);
-            }
-        }
-        for entry in list.newest.iter().rev().filter(|entry| entry.durations_ms[0] > 0) {
-            self.cache.hear(entry.seq, &travelled(entry));
-        }
-        self.cache.raise_remote_floor(list.floor);
-        self.standing = SequencePosition { epoch: list.epoch, heard: list.seq, token: list.token };
-        self.is_first = false;
-        self.cache.record_heard(list.seq);
-        Ok(true)
-    }
-
-    async fn read_marks(&mut self, above: u64) -> Result<MarkList, String> {
-        let arguments = [above.to_string(), LOG_TAIL.to_string()];
-        let keys = self.keys();
-        let value: Value = scripts::run(&self.open.scripts.marks, &mut self.open.connection, &keys, &arguments)
-            .await
-            .map_err(explain)?;
-        read_marks(&value)
-    }
-
-    /// Applies the next number of the log.
-    fn apply(&mut self, entry: &LogEntry) {
-        let own = entry.token.strip_prefix(&self.store.origin).and_then(|rest| rest.strip_prefix(':'));
-        if let Some(ticket) = own.and_then(|ticket| ticket.parse().ok()) {
-            self.cache.record_number(entry.seq, &entry.scope, ticket);
-        } else {
-            count(&self.store.counters.heard);
-            self.cache.hear(entry.seq, &travelled(entry));
-        }
-        self.standing = SequencePosition { epoch: self.standing.epoch, heard: entry.seq, token: entry.token.clone() };
-        self.cache.record_heard(entry.seq);
     }
 
     /// Announces what is queued; `waiting` says which number must be acknowledged.
@@ -278,10 +236,12 @@ impl Session<'_> {
         let announced = self.announce_batch(&mut batch).await;
         match announced {
             Ok(Some(seq)) => {
-                self.waiting = Some((batch.pushed, seq));
                 if let Some(ticket) = batch.replaces_up_to {
                     self.cache.record_all_numbered(seq, ticket);
                 }
+                let newest = batch.invalidations.last().map_or(0, |newest| newest.ticket);
+                let token = self.token_of(newest);
+                self.announcements.begin(self.standing.epoch, seq, token, batch);
                 Ok(())
             }
             Ok(None) => {
@@ -297,13 +257,18 @@ impl Session<'_> {
         }
     }
 
+    /// What the store has under the number of one of ours.
+    fn token_of(&self, ticket: u64) -> String {
+        format!("{}:{ticket}", self.store.origin)
+    }
+
     async fn announce_batch(&mut self, batch: &mut InvalidationBatch) -> Result<Option<u64>, String> {
         let mut newest = None;
         for part in batch.invalidations.chunks(MAX_ANNOUNCED) {
             let mut arguments = vec![self.standing.epoch.to_string(), MAX_MARKS.to_string(), MAX_LOG.to_string()];
             for waiting in part {
                 let SharedInvalidation { scope, purges, unstorable_ms, grace_ms, grace_fresh_ms, ticket } = waiting;
-                arguments.push(format!("{}:{ticket}", self.store.origin));
+                arguments.push(self.token_of(*ticket));
                 arguments.push(join_mark(scope, *purges));
                 arguments.push(format!("{unstorable_ms};{grace_ms};{grace_fresh_ms}"));
             }
@@ -331,7 +296,11 @@ impl Session<'_> {
         self.store.settled.send_if_modified(|settled| std::mem::replace(settled, (*settled).max(pushed)) < pushed);
         let is_level = self.store.invalidations.is_empty();
         if is_level {
-            self.store.is_behind.store(false, Ordering::Release);
+            let was_behind = self.store.is_behind.swap(false, Ordering::AcqRel);
+            self.store.lacks_purges.store(false, Ordering::Release);
+            if self.store.is_behind_recorded.swap(false, Ordering::AcqRel) || was_behind {
+                drop(self.store.journal.write(self.store.record_now()));
+            }
             self.store.is_ready.store(true, Ordering::Release);
         }
     }
@@ -375,10 +344,4 @@ impl Session<'_> {
         let written = self.store.journal.write(self.store.record_now());
         let _ = tokio::time::timeout(self.store.settings.response_timeout, written).await;
     }
-}
-
-fn travelled(entry: &LogEntry) -> SharedInvalidation {
-    let [unstorable_ms, grace_ms, grace_fresh_ms] = entry.durations_ms;
-    let scope = entry.scope.clone();
-    SharedInvalidation { scope, purges: entry.purges, unstorable_ms, grace_ms, grace_fresh_ms, ticket: 0 }
 }

@@ -12,12 +12,13 @@ use greenroom_config::RemoteStoreSettings;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-use crate::agreement::{Peer, SequencePosition};
+use crate::agreement::{Peer, SequencePosition, wait_end_ms};
 use crate::breaker::ReadBreaker;
 use crate::codec::{self, StoreKey};
 use crate::connection::StoreConnection;
 use crate::invalidation_queue::InvalidationQueue;
 use crate::journal::{Journal, JournalRecord};
+use crate::peer_news::NewsDesk;
 use crate::scripts::Scripts;
 use crate::status::{StoreCounters, StoreState, StoreStatus, count};
 use crate::store_info::StoreInfo;
@@ -64,8 +65,6 @@ pub struct RedisStore {
     pub(crate) is_ready: AtomicBool,
     /// What the store's clock is ahead of ours, in milliseconds.
     pub(crate) offset_ms: AtomicI64,
-    /// When the store last renewed our lease, by our clock.
-    pub(crate) contact_ms: AtomicU64,
     pub(crate) breaker: Mutex<ReadBreaker>,
     pub(crate) writes: WriteQueue,
     pub(crate) invalidations: InvalidationQueue,
@@ -73,10 +72,17 @@ pub struct RedisStore {
     pub(crate) settled: watch::Sender<u64>,
     pub(crate) published: Mutex<PublishedState>,
     pub(crate) counters: StoreCounters,
-    /// Whether a store that is behind was recorded as such.
+    /// Whether the store lacks invalidations, whether purges are among them, and whether the journal says so.
     pub(crate) is_behind: AtomicBool,
+    pub(crate) lacks_purges: AtomicBool,
+    pub(crate) is_behind_recorded: AtomicBool,
+    /// The longest lease that any gateway asked for: so long another may trust its cache.
+    pub(crate) longest_lease_ms: AtomicU64,
+    /// When the last session ended, by our clock; `None` while one is live.
+    pub(crate) session_ended_ms: watch::Sender<Option<u64>>,
     /// Leases on loads to be released: name and nonce.
     pub(crate) releases: Mutex<Vec<(String, String)>>,
+    pub(crate) news: NewsDesk,
 }
 
 impl RedisStore {
@@ -105,15 +111,18 @@ impl RedisStore {
             id: hex(&own[..8]),
             origin: hex(&random),
             name: name.chars().filter(|letter| *letter != ';' && !letter.is_control()).take(64).collect(),
+            longest_lease_ms: AtomicU64::new(millis(settings.peer_timeout)),
+            session_ended_ms: watch::Sender::new(Some(clock.now_ms())),
             clock,
             journal,
             is_behind: AtomicBool::new(record.as_ref().is_some_and(|record| record.is_behind)),
+            lacks_purges: AtomicBool::new(record.as_ref().is_some_and(|record| record.lacks_purges)),
+            is_behind_recorded: AtomicBool::new(record.as_ref().is_some_and(|record| record.is_behind)),
             record,
             has_past,
             open: Mutex::default(),
             is_ready: AtomicBool::new(false),
             offset_ms: AtomicI64::new(0),
-            contact_ms: AtomicU64::new(0),
             breaker: Mutex::default(),
             writes: WriteQueue::new(settings.max_queued_bytes),
             invalidations: InvalidationQueue::default(),
@@ -121,6 +130,7 @@ impl RedisStore {
             published: Mutex::default(),
             counters: StoreCounters::default(),
             releases: Mutex::default(),
+            news: NewsDesk::default(),
             settings,
         }))
     }
@@ -143,6 +153,11 @@ impl RedisStore {
     /// Whether another gateway is live.
     pub(crate) fn has_peers(&self) -> bool {
         self.published.lock().peers.iter().any(|peer| peer.lease_ms > 0)
+    }
+
+    /// Whether the other gateway with this id was live at the last heartbeat.
+    pub(crate) fn is_live(&self, id: &str) -> bool {
+        self.published.lock().peers.iter().any(|peer| peer.id == id && peer.lease_ms > 0)
     }
 
     pub(crate) fn opened(&self) -> Option<OpenStore> {
@@ -196,32 +211,47 @@ impl RedisStore {
         if *settled.borrow_and_update() >= target {
             return true;
         }
-        let limit = if self.settings.shared {
-            let fenced_ms = self.contact_ms.load(Ordering::Relaxed).saturating_add(millis(self.settings.peer_timeout));
-            let left = Duration::from_millis(fenced_ms.saturating_sub(self.clock.now_ms()));
-            left.max(self.settings.response_timeout)
-        } else if self.opened().is_some() {
-            self.settings.response_timeout
-        } else {
-            Duration::ZERO
-        };
-        let deadline = tokio::time::sleep(limit);
-        let mut deadline = std::pin::pin!(deadline);
-        let is_settled = tokio::select! {
-            reached = settled.wait_for(|settled| *settled >= target) => reached.is_ok(),
-            () = &mut deadline => false,
-        };
-        if is_settled {
-            return true;
+        let began_ms = self.clock.now_ms();
+        let mut ended = self.session_ended_ms.subscribe();
+        loop {
+            let end_ms = self.wait_end_ms(began_ms, *ended.borrow_and_update());
+            let left = Duration::from_millis(end_ms.saturating_sub(self.clock.now_ms()));
+            tokio::select! {
+                reached = settled.wait_for(|settled| *settled >= target) => if reached.is_ok() { return true },
+                // Another end of the wait: the session has ended, or begun.
+                Ok(()) = ended.changed() => continue,
+                () = tokio::time::sleep(left) => {}
+            }
+            break;
         }
         count(&self.counters.unacknowledged);
-        if !self.is_behind.swap(true, Ordering::AcqRel) {
-            let record = self.record_now();
-            let written = self.journal.write(record);
-            // A disk that does not answer within this time does not keep the client waiting.
-            let _ = tokio::time::timeout(self.settings.response_timeout, written).await;
-        }
+        self.record_behind().await;
         false
+    }
+
+    fn wait_end_ms(&self, began_ms: u64, session_ended_ms: Option<u64>) -> u64 {
+        if self.settings.shared {
+            let lease = Duration::from_millis(self.longest_lease_ms.load(Ordering::Relaxed));
+            return wait_end_ms(began_ms, session_ended_ms, lease, self.settings.response_timeout);
+        }
+        // No other gateway: what is not numbered in time is recorded as lacking.
+        if session_ended_ms.is_none() {
+            began_ms.saturating_add(millis(self.settings.response_timeout))
+        } else {
+            began_ms
+        }
+    }
+
+    /// Makes it durable here that the store lacks invalidations. A disk that hangs does not keep the client waiting.
+    async fn record_behind(&self) {
+        let lacks_more = self.invalidations.has_purges() && !self.lacks_purges.swap(true, Ordering::AcqRel);
+        self.is_behind.store(true, Ordering::Release);
+        if lacks_more || !self.is_behind_recorded.load(Ordering::Acquire) {
+            let written = self.journal.write(self.record_now());
+            if let Ok(Ok(true)) = tokio::time::timeout(self.settings.response_timeout, written).await {
+                self.is_behind_recorded.store(true, Ordering::Release);
+            }
+        }
     }
 
     pub(crate) fn record_now(&self) -> JournalRecord {
@@ -229,6 +259,7 @@ impl RedisStore {
             store: store_id(&self.settings),
             standing: self.published.lock().standing.clone(),
             is_behind: self.is_behind.load(Ordering::Acquire),
+            lacks_purges: self.lacks_purges.load(Ordering::Acquire),
         }
     }
 

@@ -77,10 +77,16 @@ async fn write_one(store: &RedisStore, cache: &Cache, mut open: OpenStore, key: 
             // An epoch of zero: the load began before the store was heard.
             let is_known = entry.known.epoch != 0;
             let encoded = codec::encode(store.key, &key, entry, offset_ms).filter(|_| is_known);
-            let Some(encoded) = encoded else { return };
-            scripts::run::<u64>(&open.scripts.put, &mut open.connection, &[name], &[encoded, lifetime_ms]).await
+            match encoded {
+                Some(encoded) => {
+                    let put = &open.scripts.put;
+                    scripts::run::<u64>(put, &mut open.connection, &[name], &[encoded, lifetime_ms]).await
+                }
+                None if write.removal.is_none() => return,
+                None => delete(&mut open, name).await,
+            }
         }
-        None => redis::cmd("DEL").arg(name).query_async::<u64>(&mut open.connection).await.map(|_| 1),
+        None => delete(&mut open, name).await,
     };
     let counters = &store.counters;
     match (written, write.removal) {
@@ -98,4 +104,8 @@ async fn write_one(store: &RedisStore, cache: &Cache, mut open: OpenStore, key: 
             }
         }
     }
+}
+
+async fn delete(open: &mut OpenStore, name: String) -> redis::RedisResult<u64> {
+    redis::cmd("DEL").arg(name).query_async::<u64>(&mut open.connection).await.map(|_| 1)
 }

@@ -137,6 +137,14 @@ impl Bypasses {
         self.change(|list| Ok(list.iter().filter(|other| !other.lies_within(bypass)).cloned().collect()))
     }
 
+    /// Replaces all bypasses by those of another gateway. Returns whether the list changed. Blocks: it writes a file.
+    ///
+    /// # Errors
+    /// If there are too many, or the list cannot be written; it is unchanged then.
+    pub fn replace(&self, new: Vec<Bypass>) -> Result<bool, BypassError> {
+        if new.len() > MAX_BYPASSES { Err(BypassError::TooMany) } else { self.change(|_| Ok(new)) }
+    }
+
     /// Writes the changed list to the file, then replaces the one in memory, so that lookups never wait for a disk.
     fn change(&self, change: impl FnOnce(&[Bypass]) -> Result<Vec<Bypass>, BypassError>) -> Result<bool, BypassError> {
         let _guard = self.change_lock.lock();

@@ -89,6 +89,14 @@ impl Revocations {
         }
     }
 
+    /// Waits until all revocations so far are durable, as long as [`Self::flush`] does, but for no purge.
+    pub async fn flush_grants(&self) {
+        if let Some(RevocationWriter { bell, cache, settle }) = self.attended.get() {
+            let written = cache.clock().timeout(*settle, bell.wait_done(bell.last_ticket()));
+            drop(written.await);
+        }
+    }
+
     /// Takes all pending revocations.
     pub fn drain(&self) -> RevokedPartitions {
         mem::take(&mut *self.pending.lock())

@@ -172,6 +172,17 @@ impl Clock {
         Some(event)
     }
 
+    /// Time for which the machine was suspended and that this clock does not count yet: it leaps up to a second after the
+    /// machine wakes. Zero where the system does not count it.
+    pub fn unnoticed_suspend_ms(&self) -> u64 {
+        match &self.suspend_detector {
+            Some(detector) if matches!(detector.0, SuspendSource::Sleep { .. }) => {
+                self.behind_ms(detector).saturating_sub(self.leapt_ms())
+            }
+            _ => 0,
+        }
+    }
+
     /// Time that the detector counts and the clock without its leaps has missed.
     fn behind_ms(&self, detector: &SuspendDetector) -> u64 {
         match &detector.0 {

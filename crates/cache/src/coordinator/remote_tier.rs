@@ -68,7 +68,13 @@ mod with_store {
         /// Queues the removal of a key's entry from the store.
         pub(crate) fn remove_remotely(&self, key: &Key) {
             if let Some(tier) = self.remote_tier.get() {
-                tier.store.remove(key, tier.marks.begin_removal(key));
+                let ticket = tier.marks.begin_removal(key);
+                if !tier.store.remove(key, ticket) {
+                    let scope = Scope::Key(key.clone());
+                    let number = self.begin_remote_invalidation(&scope);
+                    tier.marks.end_removal(key, ticket);
+                    self.invalidate_remotely(&scope, &Invalidation::mark_stale(), number);
+                }
             }
         }
 

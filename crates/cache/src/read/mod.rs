@@ -82,7 +82,7 @@ impl<'a, L: Loader, F: FnOnce() -> L> CacheRead<'a, L, F> {
         now_ms: u64,
     ) -> Self {
         Self {
-            arrived_trusted: engine.coordinator.trust.holds(now_ms),
+            arrived_trusted: engine.coordinator.trust.holds(&engine.clock, now_ms),
             arrived: engine.coordinator.arrival_time(now_ms),
             scope_hashes: ScopeHashes::from_key(key),
             counters: engine.counters.class_counters(key.namespace(), policy.class),
@@ -134,7 +134,7 @@ impl<'a, L: Loader, F: FnOnce() -> L> CacheRead<'a, L, F> {
     /// The entry under the key, from memory or from the lookup at the start of this read, and its validity.
     fn cached_entry(&self) -> Option<(Arc<Entry>, Validity)> {
         let (coordinator, now_ms) = (&self.engine.coordinator, self.engine.clock.now_ms());
-        let is_trusted = coordinator.trust.holds(now_ms);
+        let is_trusted = coordinator.trust.holds(&self.engine.clock, now_ms);
         let stored = coordinator.get(self.key).or_else(|| {
             let (entry, _) = self.lookup.as_ref()?;
             Some((Arc::clone(entry), coordinator.validity(entry)))

@@ -91,6 +91,9 @@ impl RemoteMarks {
         for mark in state.marks.values_mut() {
             mark.own_numbered = mark.own_numbered.max(ticket.min(mark.own));
         }
+        // What these would be compared with is below the floor.
+        state.marks.retain(|_, mark| mark.newest > seq || mark.own > mark.own_numbered);
+        state.removals.retain(|_, newest| *newest > ticket);
     }
 
     /// From `stamp` on, loads know every invalidation up to `seq`.
@@ -195,6 +198,15 @@ mod tests {
         marks.number(scope(), 3, None);
         marks.raise_floor(5);
         assert_eq!((marks.len(), admits(&marks, 0, 4), admits(&marks, 0, 5)), (0, false, true));
+    }
+
+    #[test]
+    fn one_number_over_everything_frees_all_that_waited_for_theirs() {
+        let marks = RemoteMarks::default();
+        marks.begin_removal(&key());
+        let ticket = marks.begin(scope());
+        marks.number_all(9, ticket);
+        assert_eq!((marks.len(), admits(&marks, 0, 8), admits(&marks, 0, 9)), (0, false, true));
     }
 
     #[test]

@@ -42,8 +42,8 @@ pub trait RemoteStore: Send + Sync + 'static {
     fn put(&self, key: &Key, entry: RemoteWrite);
 
     /// Queues the removal of a key's entry, because the source does not have the value. `ticket` is passed to
-    /// [`crate::Cache::removed_remotely`] once it is gone.
-    fn remove(&self, key: &Key, ticket: u64);
+    /// [`crate::Cache::removed_remotely`] once it is gone. False if too many wait: then the key is invalidated instead.
+    fn remove(&self, key: &Key, ticket: u64) -> bool;
 
     /// Queues an invalidation, to be numbered without delay.
     fn invalidate(&self, invalidation: SharedInvalidation);

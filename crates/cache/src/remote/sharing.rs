@@ -46,9 +46,10 @@ impl SharedInvalidation {
         }
     }
 
-    /// Everything, purged: for where it is not known what was invalidated.
-    pub fn everything() -> Self {
-        Self::new(&Scope::All, &Invalidation::purge(), 0)
+    /// Everything: for where it is not known what was invalidated. Purged only if something is known to have been.
+    pub fn everything(purges: bool) -> Self {
+        let invalidation = if purges { Invalidation::purge() } else { Invalidation::mark_stale() };
+        Self::new(&Scope::All, &invalidation, 0)
     }
 
     /// Merges an earlier invalidation of the same scope that was not sent.
@@ -64,8 +65,8 @@ impl SharedInvalidation {
         self.ticket = self.ticket.max(earlier.ticket);
     }
 
-    /// The scope.
-    pub(crate) fn scope(&self) -> Scope {
+    /// The scope; everything if it cannot be decoded.
+    pub fn scope(&self) -> Scope {
         decode_scope(&self.scope)
     }
 

@@ -39,8 +39,9 @@ impl RemoteStore for Arc<NaiveStore> {
         self.0.lock().unwrap().entries.insert(key.encoded().into(), stored);
     }
 
-    fn remove(&self, key: &Key, ticket: u64) {
+    fn remove(&self, key: &Key, ticket: u64) -> bool {
         self.0.lock().unwrap().removals.push((key.clone(), ticket));
+        true
     }
 
     fn invalidate(&self, invalidation: SharedInvalidation) {

@@ -29,6 +29,7 @@ use crate::jobs::Jobs;
 use crate::live::{LiveStats, MAX_WATCHERS};
 use crate::recommendations::Recommender;
 use crate::server_identity::ServerIdentityCache;
+use crate::settings_sync::SettingsSync;
 use crate::stats_baseline::Baseline;
 use greenroom_dashboard::Dashboard;
 use greenroom_folder::Folders;
@@ -67,6 +68,8 @@ pub struct ControlPlane {
     pub playlists: Arc<PlaylistService>,
     /// The remote store, if there is one.
     pub(crate) remote_store: Option<Arc<RedisStore>>,
+    /// Orders changes of settings that gateways share.
+    pub(crate) settings_sync: SettingsSync,
     /// Sends notifications.
     pub(crate) notifier: Arc<Notifier>,
     /// Trace exporter.
@@ -124,6 +127,7 @@ impl ControlPlane {
             apis: deps.apis.into_iter().map(|(server, listen)| ManagedApi { server, listen }).collect(),
             cache: deps.cache,
             remote_store: deps.remote_store,
+            settings_sync: SettingsSync::default(),
             token: deps.token,
             warnings: deps.warnings,
             playlists: deps.playlists,

@@ -19,6 +19,7 @@ use crate::error::Problem;
 use crate::matching_api::lookup::{PathMapParams, TrackParams, compile_maps};
 use crate::matching_api::responses;
 use crate::pagination;
+use crate::settings_sync::SettingsChanges;
 use greenroom_sync::index::Library;
 use greenroom_sync::matching::TrackQuery;
 use greenroom_sync::matching::overrides::{ExportedMatchOverride, MatchOverride, MatchOverrideKind};
@@ -89,7 +90,9 @@ pub(crate) async fn pin(
         _ => return Err(EMPTY_QUERY.into()),
     };
     let matching = &control.playlists.matching;
+    let transaction = control.begin_settings_change().await;
     let stored = matching.set_override(&library, kind, query, &request.key).await?;
+    control.end_settings_change(transaction, SettingsChanges::new()).await;
     Ok(Json((&stored).into()))
 }
 
@@ -222,7 +225,9 @@ pub(crate) async fn delete_overrides(
     body: Body,
 ) -> Result<Json<responses::OverridesDeletedResponse>, MatchApiError> {
     let request: DeleteOverridesRequest = read_up_to(&headers, body, MAX_OVERRIDE_BYTES).await?;
+    let transaction = state.control.begin_settings_change().await;
     let deleted = state.control.playlists.matching.remove_overrides(request.ids).await?;
+    state.control.end_settings_change(transaction, SettingsChanges::new()).await;
     Ok(Json(responses::OverridesDeletedResponse { success: true, gone: deleted }))
 }
 
@@ -295,6 +300,8 @@ pub(crate) async fn import_overrides(
         }
         imported.push(entry);
     }
+    let transaction = state.control.begin_settings_change().await;
     let imported_count = state.control.playlists.matching.import_overrides(imported).await?;
+    state.control.end_settings_change(transaction, SettingsChanges::new()).await;
     Ok(Json(responses::OverridesImportedResponse { success: true, kept: imported_count }))
 }

@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use greenroom_cache::{Cache, Clock};
 use greenroom_config::Settings;
+use greenroom_remote_store::peer_news::NewsBatch;
 use greenroom_remote_store::{RedisStore, identity_secret, journal};
 use greenroom_state::secrets::HashKey;
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -48,6 +50,11 @@ impl RemoteStoreService {
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         tasks.spawn(Arc::clone(&store).run(cache.clone(), stop.clone()));
         Ok(Self { store: Some(store), tasks, stop })
+    }
+
+    /// What other gateways announce beside invalidations; `None` if there are none.
+    pub(super) fn subscribe(&self) -> Option<mpsc::Receiver<NewsBatch>> {
+        self.store.as_ref().filter(|store| store.is_shared())?.subscribe()
     }
 
     /// Announces and writes what is left, and leaves the store.

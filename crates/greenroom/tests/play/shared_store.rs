@@ -1,6 +1,7 @@
 //! Several gateways with one Redis, each a whole process with its own data directory.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::future::join_all;
 use serde_json::Value;
@@ -14,6 +15,7 @@ use crate::fixture::{GatewayConfigBuilder, GatewayFixture, TestClient};
 
 const ITEM: &str = "/library/metadata/5";
 const COLD: &str = "/library/metadata/6";
+const POSTER: &str = "/library/metadata/5/thumb/2";
 const SCROBBLE: &str = "/:/scrobble?identifier=com.plexapp.plugins.library&key=5";
 const SHARED: &str = "shared = true\npeer_timeout_ms = 1500\n\
     cluster_key = \"00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\"\n";
@@ -151,4 +153,66 @@ async fn reads_go_on_while_the_store_is_gone() {
     assert_eq!((server.count("GET", ITEM), server.count("GET", COLD)), (1, 1), "memory answers as before");
     server.stop();
     gateway.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_one_gateway_saw_rejected_is_served_by_none_any_more() {
+    let (tasks, store) = (TaskTracker::new(), RedisServer::start().await);
+    let (is_rejected, said) =
+        (Arc::new(AtomicBool::new(false)), "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n");
+    let rejects = Arc::clone(&is_rejected);
+    let server = ScriptedServer::start(&tasks, move |request: &ReceivedRequest| {
+        ScriptedReply::Bytes(match (rejects.load(Ordering::SeqCst), request.target.starts_with(POSTER)) {
+            (true, _) => said.into(),
+            (false, true) => answer("200 OK", "image/gif", "GIF89a;"),
+            (false, false) => container(5),
+        })
+    })
+    .await;
+    let gateways = three(&server, &store).await;
+    for gateway in &gateways {
+        // Bodies of images are shared by all tokens: only the grant says that this one may have it.
+        assert_eq!(client(gateway).get(POSTER).await.status, 200);
+        assert_eq!(client(gateway).get(POSTER).await.status, 200);
+    }
+    is_rejected.store(true, Ordering::SeqCst);
+    assert_eq!(client(&gateways[0]).get(COLD).await.status, 401);
+    for gateway in &gateways {
+        assert_eq!(client(gateway).get(POSTER).await.status, 401);
+    }
+    server.stop();
+    for gateway in gateways {
+        gateway.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_set_through_one_gateway_holds_on_every_other_once_it_is_answered_and_on_those_that_join() {
+    let (tasks, store) = (TaskTracker::new(), RedisServer::start().await);
+    let server = ScriptedServer::start(&tasks, |_: &ReceivedRequest| ScriptedReply::Bytes(container(5))).await;
+    let gateways = three(&server, &store).await;
+    let (put, delete) = (http::Method::PUT, http::Method::DELETE);
+    let bypass = r#"{"class":"lists"}"#;
+    assert_eq!(gateways[0].control().send(put.clone(), "/api/v1/bypass", bypass).await.status, 200);
+    let policy = r#"{"class":"sessions","fresh_s":7}"#;
+    assert_eq!(gateways[1].control().send(put.clone(), "/api/v1/cache/policies", policy).await.status, 200);
+    let joined = gateway(&server, &store, SHARED).await;
+    until_async(async || joined.control().get("/api/v1/bypass").await.text().contains("lists")).await;
+    for gateway in gateways.iter().chain([&joined]) {
+        let bypasses = gateway.control().get("/api/v1/bypass").await.json();
+        assert_eq!(bypasses["bypasses"], serde_json::json!([{"class": "lists"}]));
+        let policies = gateway.control().get("/api/v1/cache/policies").await.json();
+        let sessions = policies["items"].as_array().expect("a list").iter().find(|item| item["class"] == "sessions");
+        assert_eq!(sessions.expect("the type")["fresh_s"], 7);
+    }
+    assert_eq!(gateways[2].control().send(delete, "/api/v1/bypass", "").await.status, 200);
+    assert_eq!(gateways[2].control().send(put, "/api/v1/mode", r#"{"mode":"observe"}"#).await.status, 200);
+    for gateway in gateways.iter().chain([&joined]) {
+        assert_eq!(gateway.control().get("/api/v1/bypass").await.json()["bypasses"], serde_json::json!([]));
+        assert_eq!(gateway.control().get("/api/v1/observe").await.json()[0]["mode"], "observe");
+    }
+    server.stop();
+    for gateway in gateways.into_iter().chain([joined]) {
+        gateway.stop().await;
+    }
 }

@@ -99,6 +99,16 @@ impl IdentityRegistry {
         self.revocations.record_all();
     }
 
+    /// Revokes the token whose own partition this is, if it is one's: another gateway purged it.
+    pub fn refuse_partition(&self, partition: &Partition) {
+        let identity = unhex(partition.as_str()).and_then(|hash| self.by_hash.read().get(&hash).cloned());
+        match identity {
+            Some(identity) => identity.refuse(),
+            // Its grants may be on disk only.
+            None => self.revocations.record(partition.as_str()),
+        }
+    }
+
     /// Drains grants not written yet, or all. Identities with an open socket count as proven at `sockets_ms`. If
     /// urgent, includes those only slightly newer.
     pub fn drain_changes(&self, all: bool, sockets_ms: Option<u64>, is_urgent: bool) -> GrantChanges {

@@ -2,10 +2,12 @@
 local meta, log, marks = KEYS[1], KEYS[2], KEYS[3]
 local id, name, my_epoch = ARGV[1], ARGV[2], ARGV[3]
 local heard, token, lease = tonumber(ARGV[4]), ARGV[5], tonumber(ARGV[6])
-local exclusive, proposal, most = ARGV[7], ARGV[8], tonumber(ARGV[9])
+local exclusive, proposal, most, origin = ARGV[7], ARGV[8], tonumber(ARGV[9]), ARGV[10]
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local head = redis.call('HMGET', meta, 'epoch', 'seq', 'floor', 'marks', 'born', 'run')
+local head = redis.call('HMGET', meta, 'epoch', 'seq', 'floor', 'marks', 'born', 'run', 'lease')
+-- Gateways may ask for leases of different length: the longest counts.
+local longest = math.max(lease, tonumber(head[7] or 0))
 local epoch, seq, floor = head[1], tonumber(head[2] or 0), tonumber(head[3] or 0)
 local born = tonumber(head[5] or 0)
 -- Numbers that were assigned are lost if there are none, if marks are missing, or if this gateway heard others.
@@ -38,28 +40,32 @@ for at = 1, #fields, 2 do
     local deadline, its_heard, seen, alone, its_name = string.match(fields[at + 1], '^(%d+);(%d+);(%d+);(%d);(.*)$')
     deadline, its_heard = tonumber(deadline or 0), tonumber(its_heard or 0)
     if peer == id then
-      mine = { deadline, tonumber(seen or 0) }
+      mine = { deadline, tonumber(seen or 0), its_name or '' }
     elseif deadline > now then
       if exclusive == '1' or alone == '1' then taken = its_name end
       acked = math.min(acked, its_heard)
       peers[#peers + 1] = { peer, its_name, its_heard, deadline - now }
     elseif deadline + 3600000 < now then
-      redis.call('HDEL', meta, fields[at])
+      redis.call('HDEL', meta, fields[at], 'o:' .. peer)
     else
       peers[#peers + 1] = { peer, its_name or '', its_heard, 0 }
     end
   end
 end
+-- Two processes with one identity, for example of a copied data directory: the second waits until the first is gone.
+local owner = redis.call('HGET', meta, 'o:' .. id)
+if mine and mine[1] > now and owner and owner ~= origin then taken = mine[3] end
 if taken then return { 'taken', taken } end
 -- A gateway that does not hear what it was told a heartbeat ago does not go on as live.
 local renewed = (not mine) or heard >= mine[2] or epoch ~= my_epoch
 local deadline = renewed and now + lease or mine[1]
-redis.call('HSET', meta, 'p:' .. id, string.format('%d;%d;%d;%s;%s', deadline, heard, seq, exclusive, name))
+local state = string.format('%d;%d;%d;%s;%s', deadline, heard, seq, exclusive, name)
+redis.call('HSET', meta, 'p:' .. id, state, 'o:' .. id, origin, 'lease', longest)
 -- Gateways whose leases were lost may serve until those would have ended.
-if exclusive ~= '1' and now < born + lease then acked = 0 end
+if exclusive ~= '1' and now < born + longest then acked = 0 end
 local entries, gap = {}, 0
 if epoch == my_epoch and heard < seq then
   entries = redis.call('XRANGE', log, (heard + 1) .. '-1', '+', 'COUNT', most)
   if not entries[1] or entries[1][1] ~= (heard + 1) .. '-1' then entries, gap = {}, 1 end
 end
-return { 'ok', now, epoch, seq, floor, renewed and 1 or 0, gap, acked, peers, entries }
+return { 'ok', now, epoch, seq, floor, renewed and 1 or 0, gap, acked, peers, entries, longest }

@@ -5,5 +5,6 @@ mod figures;
 mod fixture;
 mod leases;
 mod outages;
+mod recoveries;
 mod sharing;
 mod single;
