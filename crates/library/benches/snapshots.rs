@@ -1,5 +1,5 @@
 //! Cost of a snapshot of a million tracks: CPU time and memory of a build, of its file, of reading a row and
-//! of a comparison. A build includes the track index; its share is measured by building one of the same
+//! of a comparison, and the same of patches. A build includes the track index; its share is measured by building one of the same
 //! tracks and dropping it. `cargo bench -p greenroom-library --bench snapshots`.
 
 use std::fs;
@@ -10,6 +10,8 @@ use greenroom_library::snapshot::{Snapshot, SnapshotBuilder, diff};
 
 const TRACKS: u64 = 1_000_000;
 const READS: u32 = 20_000;
+const PATCHES: u64 = 3;
+const CHANGES: u64 = 1_000;
 
 const WORDS: [&str; 32] = [
     "Amber", "Ashen", "Bitter", "Harbour", "Lantern", "River", "Glass", "Winter", "Engine", "Orchard", "Copper",
@@ -94,6 +96,43 @@ fn crawled(has_hex_key: bool) -> SnapshotBuilder {
     builder
 }
 
+/// Patches of 1,000 changes, one after the other: a quarter each is added, removed, retagged and moved.
+fn patches(name: &str, has_hex_key: bool, snapshot: &Snapshot) {
+    let mut patched: Option<Snapshot> = None;
+    for round in 0..PATCHES {
+        let before = patched.as_ref().unwrap_or(snapshot);
+        let next = said(&format!("{name}: patch {round} of {CHANGES} changes"), || {
+            let mut builder = SnapshotBuilder::from(before);
+            for change in 0..CHANGES {
+                let number = draw(round * CHANGES + change, 15) % TRACKS;
+                let old = track(number, has_hex_key);
+                builder.remove(&old.key);
+                match change % 4 {
+                    0 => {
+                        builder.push(track(TRACKS + round * CHANGES + change, has_hex_key));
+                    }
+                    1 => {}
+                    2 => {
+                        builder.push(Item { title: format!("{} (Live)", old.title).into(), ..old });
+                    }
+                    _ => {
+                        let path = format!("/media/moved/{number}.flac").into();
+                        builder.push(Item { files: vec![MediaFile { path, size_bytes: None }], ..old });
+                    }
+                }
+            }
+            builder.build()
+        });
+        println!("    {} tracks differ from the whole index", next.patched_tracks());
+        let changed = said(&format!("{name}: comparing it with the last one"), || diff::between(before, &next));
+        println!("    {} rows changed", changed.changed_rows.len());
+        patched = Some(next);
+    }
+    if let Some(patched) = patched {
+        said(&format!("{name}: merging it into a whole index"), || black_box(patched.merged()));
+    }
+}
+
 fn main() {
     for (name, has_hex_key) in [("Plex", false), ("Jellyfin", true)] {
         said(&format!("{name}: making {TRACKS} items alone"), || {
@@ -111,6 +150,7 @@ fn main() {
         let read = said(&format!("{name}: reading it, with index"), || Snapshot::decode(&file).expect("it is whole"));
         said(&format!("{name}: comparing two that are alike"), || black_box(diff::between(&snapshot, &read)));
         drop((read, file));
+        patches(name, has_hex_key, &snapshot);
         let step = u32::try_from(TRACKS).expect("it fits") / READS;
         let before = cpu_s();
         let found = (0..READS).filter_map(|at| snapshot.item(at * step)).count();
