@@ -1,6 +1,6 @@
 //! Cost of a snapshot of a million tracks: CPU time and memory of a build, of its file, of reading a row and
-//! of a comparison. A build includes the track index; its share is measured by building one of the same
-//! tracks and dropping it. `cargo bench -p greenroom-library --bench snapshots`.
+//! of a comparison, and the same of patches. A build includes the track index; its share is measured by building one of the same
+//! tracks and dropping it. `cargo bench -p greenroom-library --bench snapshots -- Plex` (or `Jellyfin`).
 
 use std::fs;
 use std::hint::black_box;
@@ -10,6 +10,8 @@ use greenroom_library::snapshot::{Snapshot, SnapshotBuilder, diff};
 
 const TRACKS: u64 = 1_000_000;
 const READS: u32 = 20_000;
+const PATCHES: u64 = 3;
+const CHANGES: u64 = 1_000;
 
 const WORDS: [&str; 32] = [
     "Amber", "Ashen", "Bitter", "Harbour", "Lantern", "River", "Glass", "Winter", "Engine", "Orchard", "Copper",
@@ -94,8 +96,46 @@ fn crawled(has_hex_key: bool) -> SnapshotBuilder {
     builder
 }
 
+/// Patches of 1,000 changes, one after the other: a quarter each is added, removed, retagged and moved.
+fn patched(name: &str, has_hex_key: bool, mut snapshot: Snapshot) -> Snapshot {
+    for round in 0..PATCHES {
+        let next = said(&format!("{name}: patch {round} of {CHANGES} changes"), || {
+            let mut builder = SnapshotBuilder::from(&snapshot);
+            for change in 0..CHANGES {
+                let number = draw(round * CHANGES + change, 15) % TRACKS;
+                let old = track(number, has_hex_key);
+                builder.remove(&old.key);
+                let new = match change % 4 {
+                    0 => Some(track(TRACKS + round * CHANGES + change, has_hex_key)),
+                    1 => None,
+                    2 => Some(Item { title: format!("{} (Live)", old.title).into(), ..old }),
+                    _ => {
+                        let path = format!("/media/moved/{number}.flac").into();
+                        Some(Item { files: vec![MediaFile { path, size_bytes: None }], ..old })
+                    }
+                };
+                new.map(|item| builder.push(item));
+            }
+            builder.build()
+        });
+        let changed = said(&format!("{name}: comparing it with the last one"), || diff::between(&snapshot, &next));
+        println!(
+            "    {} rows changed; {} tracks differ from the whole index",
+            changed.changed_rows.len(),
+            next.patched_tracks()
+        );
+        snapshot = next;
+        let (now, _) = memory_mib();
+        println!("    without the last one {now} MiB resident");
+    }
+    snapshot
+}
+
 fn main() {
-    for (name, has_hex_key) in [("Plex", false), ("Jellyfin", true)] {
+    // Memory that one of them gives back would count for the other.
+    let wanted = std::env::args().nth(1).filter(|name| !name.starts_with('-'));
+    let is_wanted = |name: &str| wanted.as_ref().is_none_or(|wanted| wanted == name);
+    for (name, has_hex_key) in [("Plex", false), ("Jellyfin", true)].into_iter().filter(|(name, _)| is_wanted(name)) {
         said(&format!("{name}: making {TRACKS} items alone"), || {
             (0..TRACKS).map(|number| track(number, has_hex_key).title.len()).sum::<usize>()
         });
@@ -103,6 +143,7 @@ fn main() {
         println!("    the builder says it takes {} MiB", builder.memory_bytes() >> 20);
         let snapshot = said(&format!("{name}: snapshot with track index"), || builder.build());
         println!("    the snapshot says it takes {} MiB without indexes", snapshot.memory_bytes() >> 20);
+        let snapshot = patched(name, has_hex_key, snapshot);
         let mut file = Vec::new();
         said(&format!("{name}: writing its file"), || {
             snapshot.encode(&mut file).expect("a Vec takes everything");
@@ -111,6 +152,7 @@ fn main() {
         let read = said(&format!("{name}: reading it, with index"), || Snapshot::decode(&file).expect("it is whole"));
         said(&format!("{name}: comparing two that are alike"), || black_box(diff::between(&snapshot, &read)));
         drop((read, file));
+        said(&format!("{name}: merging the patches into a whole index"), || black_box(snapshot.merged()));
         let step = u32::try_from(TRACKS).expect("it fits") / READS;
         let before = cpu_s();
         let found = (0..READS).filter_map(|at| snapshot.item(at * step)).count();

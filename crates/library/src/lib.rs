@@ -7,6 +7,7 @@
 //! - [`default_library`]: chooses the music library when none is named.
 //! - [`matching`]: finds the track a playlist row means. [`files`]: finds the item a file belongs to.
 //! - `sorted_hashes`: sorted hashes for the indexes of ids and files.
+//! - [`row_changes`]: which rows of a snapshot changed since an earlier one.
 //! - [`playlist`]: parses playlists from elsewhere in many formats.
 //! - [`lineage`]: parents, groups and members of items, learnt from responses.
 
@@ -17,5 +18,6 @@ pub mod item;
 pub mod lineage;
 pub mod matching;
 pub mod playlist;
+pub mod row_changes;
 pub mod snapshot;
 mod sorted_hashes;

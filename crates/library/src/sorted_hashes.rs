@@ -44,6 +44,11 @@ impl SortedHashes {
         from + begin..from + end
     }
 
+    /// All hashes in order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = u64> + '_ {
+        self.hashes.iter().copied()
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.hashes.len()
     }

@@ -80,11 +80,15 @@ fn servers(stats: &Value) -> String {
     align(&rows)
 }
 
-/// Libraries that the server scans.
+/// Libraries that the server scans, or of which it announced changes that the index lacks.
 fn changing(libraries: &Value) -> String {
     let scanned = libraries["libraries"].as_array().into_iter().flatten().filter(|one| one["state"] == "changing");
     let line = |one: &Value| {
-        format!("{} ({}) is changing: the server is scanning its files\n", text(&one["title"]), text(&one["id"]))
+        format!(
+            "{} ({}) is changing: the server scans its files, or announced changes follow\n",
+            text(&one["title"]),
+            text(&one["id"])
+        )
     };
     scanned.map(line).collect()
 }

@@ -6,6 +6,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::canonical;
 use crate::item::{Item, ItemKind};
+use crate::row_changes::RowChanges;
 use crate::sorted_hashes::SortedHashes;
 
 /// Collects the external ids of items.
@@ -55,6 +56,25 @@ impl IdIndex {
     /// Rows of the items that seem to have this canonical id. Hash collisions are extremely rare.
     pub fn rows(&self, canonical: &str) -> &[u32] {
         &self.rows[self.hashes.range(xxh3_64(canonical.as_bytes()))]
+    }
+
+    /// The index of the next snapshot: ids keep their items under the rows that the changes give, those of removed rows are
+    /// left out, and those of `added` come in, each with its show. Only if no show was changed, because the ids of its
+    /// episodes are derived from it.
+    pub fn patched<'i>(
+        &self,
+        changes: &RowChanges,
+        added: impl IntoIterator<Item = (u32, &'i Item, Option<&'i Item>)>,
+    ) -> Self {
+        let old = self.hashes.iter().zip(&self.rows).filter_map(|(hash, row)| Some((hash, changes.row(*row)?)));
+        let mut entries: Vec<(u64, u32)> = old.collect();
+        for (row, item, show) in added {
+            entries.extend(names(item, show).iter().map(|name| (xxh3_64(name.as_bytes()), row)));
+        }
+        entries.sort();
+        entries.dedup();
+        let rows = entries.iter().map(|(_, row)| *row).collect();
+        Self { hashes: SortedHashes::new(entries.into_iter().map(|(hash, _)| hash).collect()), rows }
     }
 
     /// Number of ids.

@@ -11,6 +11,7 @@ use std::ops::Range;
 
 use super::path::{PathPart, parts, plain};
 use crate::item::Item;
+use crate::row_changes::RowChanges;
 use crate::sorted_hashes::SortedHashes;
 
 /// Parent of the topmost folders.
@@ -39,19 +40,26 @@ pub struct FileIndex {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct Folder {
+pub(super) struct Folder {
     above: u32,
     part: PathPart,
 }
 
 /// A file without its folded name.
 #[derive(Debug, Clone, Copy)]
-struct FileRecord {
+pub(super) struct FileRecord {
     size_bytes: u64,
     duration_ms: u32,
     folder: u32,
     spelling: u32,
     row: u32,
+}
+
+impl FileRecord {
+    /// The file under its row in the next snapshot; `None` if the row is gone.
+    pub(super) fn in_next(self, changes: &RowChanges) -> Option<Self> {
+        Some(Self { row: changes.row(self.row)?, ..self })
+    }
 }
 
 impl FileIndexBuilder {
@@ -93,22 +101,39 @@ impl FileIndexBuilder {
         })
     }
 
+    /// A builder of files that are added to an index.
+    pub(super) fn over(index: &FileIndex) -> Self {
+        let known = (0..).zip(&index.folders).map(|(id, folder)| (*folder, id)).collect();
+        Self { folders: index.folders.clone(), known, leaves: Vec::new(), passed_over: index.passed_over }
+    }
+
+    /// All folders, the files with their names, and the number of skipped paths.
+    pub(super) fn into_parts(self) -> (Vec<Folder>, Vec<(u64, FileRecord)>, u32) {
+        (self.folders, self.leaves, self.passed_over)
+    }
+
     /// Builds the index.
     pub fn build(self) -> FileIndex {
         let Self { mut folders, mut leaves, passed_over, known } = self;
         drop(known);
         folders.shrink_to_fit();
-        let order = |(name, leaf): &(u64, FileRecord), (other_name, other): &(u64, FileRecord)| {
-            let spelled = |leaf: &FileRecord| (leaf.folder, leaf.spelling, leaf.row);
-            name.cmp(other_name)
-                .then_with(|| compare_folders(&folders, leaf.folder, other.folder))
-                .then_with(|| spelled(leaf).cmp(&spelled(other)))
-        };
-        leaves.sort_unstable_by(order);
+        leaves.sort_unstable_by(|one, other| compare_files(&folders, one, other));
         let names = SortedHashes::new(leaves.iter().map(|(name, _)| *name).collect());
         let leaves = leaves.into_iter().map(|(_, leaf)| leaf).collect();
         FileIndex { names, leaves, folders, passed_over }
     }
+}
+
+/// Compares two files with their names by their paths from the end, then by spelling and row.
+pub(super) fn compare_files(
+    folders: &[Folder],
+    (name, leaf): &(u64, FileRecord),
+    (other_name, other): &(u64, FileRecord),
+) -> Ordering {
+    let spelled = |leaf: &FileRecord| (leaf.folder, leaf.spelling, leaf.row);
+    name.cmp(other_name)
+        .then_with(|| compare_folders(folders, leaf.folder, other.folder))
+        .then_with(|| spelled(leaf).cmp(&spelled(other)))
 }
 
 /// Compares by the folders' own names, then by their parents'; a folder without a parent comes first.
@@ -138,6 +163,20 @@ pub(super) struct SuffixMatches {
 }
 
 impl FileIndex {
+    pub(super) fn from_parts(
+        names: SortedHashes,
+        leaves: Vec<FileRecord>,
+        folders: Vec<Folder>,
+        passed_over: u32,
+    ) -> Self {
+        Self { names, leaves, folders, passed_over }
+    }
+
+    /// All files with the hashes of their names, in order.
+    pub(super) fn named_files(&self) -> impl Iterator<Item = (u64, FileRecord)> + '_ {
+        self.names.iter().zip(self.leaves.iter().copied())
+    }
+
     /// Number of files.
     pub fn len(&self) -> usize {
         self.leaves.len()

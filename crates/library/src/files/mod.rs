@@ -6,6 +6,7 @@
 //! | `path` | parses paths of any system |
 //! | [`path_map`] | rules that map one program's paths to another's; `reverse_rule`: their inverses |
 //! | [`index`] | the files of a library, sorted by path from the end |
+//! | `patch` | the index of the next snapshot out of the last |
 //! | [`lookup`] | matches a path to an item |
 //!
 //! A path certainly belongs to an item if the whole path is equal (with or without a path map), or if a
@@ -14,6 +15,7 @@
 
 pub mod index;
 pub mod lookup;
+mod patch;
 mod path;
 pub mod path_map;
 mod reverse_rule;

@@ -3,13 +3,14 @@
 //!
 //! Modules: `key`: item keys and their sorted list; `row`: binary format of an item; `block`: compressed
 //! blocks of rows; `rows`: all rows sorted by key; `builder`: builds snapshots; `patch`: makes one from
-//! another; `file`: file format;
+//! another; `history`: what patches changed; `file`: file format;
 //! [`diff`]: differences between two snapshots.
 
 mod block;
 mod builder;
 pub mod diff;
 mod file;
+mod history;
 mod key;
 mod patch;
 #[cfg(test)]
@@ -24,10 +25,13 @@ use std::sync::Arc;
 
 pub use builder::SnapshotBuilder;
 pub use file::SnapshotDecodeError;
+pub use history::RowsId;
 
 use crate::item::{Item, ItemKind};
 use crate::matching::{TrackIndex, TrackIndexBuilder, with_track};
+use crate::row_changes::NO_ROW;
 use block::Block;
+use history::PatchHistory;
 use key::ItemKey;
 use row::InvalidRow;
 use rows::SortedRows;
@@ -42,6 +46,8 @@ pub struct Snapshot {
     /// The items' rows of tracks, [`NO_ROW`] if the track was removed.
     track_rows: Arc<Vec<u32>>,
     counts: [u32; 5],
+    /// The last patches that led here.
+    history: PatchHistory,
 }
 
 impl Snapshot {
@@ -60,7 +66,14 @@ impl Snapshot {
         track_rows.shrink_to_fit();
         let tracks = Arc::new(tracks.build());
         let whole_tracks = Arc::clone(&tracks);
-        Ok(Self { rows: Arc::new(rows), tracks, whole_tracks, track_rows: Arc::new(track_rows), counts })
+        Ok(Self {
+            rows: Arc::new(rows),
+            tracks,
+            whole_tracks,
+            track_rows: Arc::new(track_rows),
+            counts,
+            history: Vec::new(),
+        })
     }
 
     /// Number of items.
@@ -99,9 +112,16 @@ impl Snapshot {
         self.rows.key_at(row).map(|key| key.to_string())
     }
 
-    /// The keys of all descendants of these items. Reads every row.
+    /// The keys of all descendants of these items. Reads every row, unless they all have none by their kind.
     pub fn keys_below(&self, above: &[&str]) -> Vec<Box<str>> {
-        let above: HashSet<&str> = above.iter().copied().collect();
+        let has_children = |key: &&str| {
+            let item = || self.item(self.row_of(key)?);
+            item().is_none_or(|item| matches!(item.kind, ItemKind::Show | ItemKind::Season))
+        };
+        let above: HashSet<&str> = above.iter().copied().filter(has_children).collect();
+        if above.is_empty() {
+            return Vec::new();
+        }
         let lies_in = |key: &Option<Box<str>>| key.as_deref().is_some_and(|key| above.contains(key));
         let below = self.items().filter(|item| lies_in(&item.parent_key) || lies_in(&item.grandparent_key));
         below.map(|item| item.key).collect()
@@ -138,9 +158,6 @@ fn place(kind: ItemKind) -> usize {
         ItemKind::Track => 4,
     }
 }
-
-/// Row of a removed track.
-const NO_ROW: u32 = u32::MAX;
 
 /// Adds a track to an index in the same way as a snapshot does; returns its row there.
 pub fn push_track(tracks: &mut TrackIndexBuilder, item: &Item) -> u32 {

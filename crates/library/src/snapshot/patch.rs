@@ -6,11 +6,13 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use super::history::PatchStep;
 use super::key::ItemKey;
 use super::rows::SortedRows;
-use super::{NO_ROW, Snapshot, place, push_track, row};
+use super::{Snapshot, place, push_track, row};
 use crate::item::ItemKind;
 use crate::matching::{AddedTrack, TrackIndex, TrackIndexBuilder};
+use crate::row_changes::NO_ROW;
 
 /// Share of the rows in percent, and rows, that may differ from the whole index before it is merged; the larger share of
 /// a small library and the smaller number of a large one hold.
@@ -34,6 +36,7 @@ impl Snapshot {
             whole_tracks: Arc::clone(&self.whole_tracks),
             track_rows: Arc::clone(&self.track_rows),
             counts: self.counts,
+            history: self.history.clone(),
         }
     }
 
@@ -80,17 +83,23 @@ impl Snapshot {
         for (_, kind) in &patched.removed {
             counts[place(*kind)] -= 1;
         }
-        let removed: Vec<u32> = patched.removed.iter().map(|(row, _)| *row).collect();
-        let moved = MovedRows { removed: &removed, added: &patched.added };
+        let is_show = |kind: &ItemKind| *kind == ItemKind::Show;
+        let changes = PatchStep {
+            rows_before: u32::try_from(self.len()).ok()?,
+            removed: patched.removed.iter().map(|(row, _)| *row).collect(),
+            has_show: patched.removed.iter().map(|(_, kind)| kind).chain(&added_kinds).any(is_show),
+            added: patched.added.clone(),
+        };
         let is_track = |(_, kind): &(&u32, &ItemKind)| **kind == ItemKind::Track;
         let tracks: Vec<u32> = patched.added.iter().zip(&added_kinds).filter(is_track).map(|(row, _)| *row).collect();
-        let (tracks, track_rows) = self.patched_index(&patched.rows, &moved, tracks, bound)?;
+        let (tracks, track_rows) = self.patched_index(&patched.rows, &changes, tracks, bound)?;
         Some(Self {
             rows: Arc::new(patched.rows),
             tracks: Arc::new(tracks),
             whole_tracks: Arc::clone(&self.whole_tracks),
             track_rows: Arc::new(track_rows),
             counts,
+            history: self.history_with(Arc::new(changes)),
         })
     }
 
@@ -98,14 +107,14 @@ impl Snapshot {
     fn patched_index(
         &self,
         rows: &SortedRows,
-        moved: &MovedRows<'_>,
+        changes: &PatchStep,
         added: Vec<u32>,
         bound: usize,
     ) -> Option<(TrackIndex, Vec<u32>)> {
         let whole = self.whole_tracks.len();
         let (base_rows, patch_rows) = self.track_rows.split_at(whole);
-        let mut track_rows = moved.map(base_rows);
-        let mut tail = moved.map(patch_rows);
+        let mut track_rows = changes.map(base_rows);
+        let mut tail = changes.map(patch_rows);
         tail.retain(|row| *row != NO_ROW);
         tail.extend(added);
         tail.sort_unstable();
@@ -127,42 +136,5 @@ impl Snapshot {
         let index = self.whole_tracks.patched(removed, &added, &read)?;
         track_rows.append(&mut tail);
         Some((index, track_rows))
-    }
-}
-
-/// Rows of a snapshot that are not in the next one, and rows of the next one that are not in it, both sorted.
-struct MovedRows<'a> {
-    removed: &'a [u32],
-    added: &'a [u32],
-}
-
-impl MovedRows<'_> {
-    /// The rows in the next snapshot, [`NO_ROW`] for removed ones. The rows that are given must be sorted, apart from
-    /// [`NO_ROW`].
-    fn map(&self, rows: &[u32]) -> Vec<u32> {
-        let (mut removed, mut added) = (0, 0);
-        let mut next = Vec::with_capacity(rows.len());
-        for row in rows {
-            if *row == NO_ROW {
-                next.push(NO_ROW);
-                continue;
-            }
-            while self.removed.get(removed).is_some_and(|other| other < row) {
-                removed += 1;
-            }
-            if self.removed.get(removed) == Some(row) {
-                next.push(NO_ROW);
-                continue;
-            }
-            // Added rows before it push it further, which may bring it behind others.
-            let stays = row - u32::try_from(removed).unwrap_or(u32::MAX);
-            let mut moved = stays + u32::try_from(added).unwrap_or(u32::MAX);
-            while self.added.get(added).is_some_and(|other| *other <= moved) {
-                added += 1;
-                moved += 1;
-            }
-            next.push(moved);
-        }
-        next
     }
 }

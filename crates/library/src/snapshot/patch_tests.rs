@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{Snapshot, SnapshotBuilder, diff};
+use super::{RowsId, Snapshot, SnapshotBuilder, diff};
+use crate::external_id::index::{IdIndex, IdIndexBuilder, show_key};
+use crate::files::{CaseSensitivity, FileIndex, FileIndexBuilder, FileQuery, PathMaps};
 use crate::item::{Item, ItemKind, MediaFile};
 use crate::matching::{ListEvidence, MatchPolicy, Track, TrackMatchReason, with_track};
 
@@ -70,7 +72,11 @@ const ALBUMS: [&str; 7] =
     ["", "Gold", "Live at Home", "Live in Harbour 1999", "Greatest Hits", "Unplugged in River", "Night"];
 
 fn item(rng: &mut Rng, key: &str) -> Item {
-    let kind = if rng.is_one_in(8) { ItemKind::Episode } else { ItemKind::Track };
+    let kind = match rng.below(40) {
+        0 => ItemKind::Show,
+        1..=5 => ItemKind::Episode,
+        _ => ItemKind::Track,
+    };
     let words: Vec<&str> = (0..=rng.below(3)).map(|_| rng.pick(&WORDS)).collect();
     let artist = rng.pick(&ARTISTS);
     let prefix = if rng.is_one_in(12) { format!("{artist} - ") } else { String::new() };
@@ -80,14 +86,18 @@ fn item(rng: &mut Rng, key: &str) -> Item {
         1 => vec![artist.into(), rng.pick(&ARTISTS).into()],
         _ => Vec::new(),
     };
-    let guid = |rng: &mut Rng| match rng.below(3) {
+    let guid = |rng: &mut Rng| match rng.below(4) {
+        3 => format!("tvdb://{}", rng.below(9)),
         0 => format!("mbid://00000000-0000-4000-a000-00000000000{}", rng.below(8)),
         1 => format!("isrc://GBAYE000000{}", rng.below(8)),
         _ => format!("plex://track/{:024x}", rng.below(40)),
     };
     Item {
         parent_title: Some(rng.pick(&ALBUMS).into()),
+        grandparent_key: (kind == ItemKind::Episode).then(|| rng.below(30).to_string().into()),
         grandparent_title: Some(artist.into()),
+        index: Some(3),
+        parent_index: (!rng.is_one_in(9)).then_some(1),
         artists,
         duration_ms: (!rng.is_one_in(4)).then(|| 180_000 + u32::try_from(rng.below(4)).expect("it is small") * 2_000),
         guids: (0..rng.below(3)).map(|_| guid(rng).into()).collect(),
@@ -97,10 +107,11 @@ fn item(rng: &mut Rng, key: &str) -> Item {
     }
 }
 
-fn key(rng: &mut Rng) -> String {
+fn some_key(rng: &mut Rng) -> String {
     match rng.below(8) {
         0 => format!("{:032x}", rng.below(60)),
         1 => format!("t{}", rng.below(20)),
+        2 => rng.below(30).to_string(),
         _ => rng.below(600).to_string(),
     }
 }
@@ -123,7 +134,7 @@ fn change(rng: &mut Rng, items: &mut Items, snapshot: &Snapshot) -> Snapshot {
         let old = known[rng.below(known.len())].clone();
         match rng.below(4) {
             0 => {
-                let new = key(rng);
+                let new = some_key(rng);
                 let item = item(rng, &new);
                 builder.remove(&new);
                 assert!(builder.push(item.clone()));
@@ -188,6 +199,54 @@ fn assert_same(patched: &Snapshot, whole: &Snapshot, asked: &[Item], said: &str)
     }
 }
 
+/// Files and ids of a snapshot.
+struct Lookups {
+    rows: RowsId,
+    files: FileIndex,
+    ids: IdIndex,
+}
+
+impl Lookups {
+    fn whole(snapshot: &Snapshot) -> Self {
+        let (mut files, mut ids) = (FileIndexBuilder::default(), IdIndexBuilder::default());
+        for (row, item) in (0..).zip(snapshot.items()) {
+            files.push(row, &item);
+            ids.push(row, &item);
+        }
+        Self { rows: snapshot.rows_id(), files: files.build(), ids: ids.build() }
+    }
+
+    fn patched(&self, snapshot: &Snapshot) -> Option<Self> {
+        let changes = snapshot.changes_since(&self.rows).filter(|changes| !changes.has_show())?;
+        let mut added = Vec::new();
+        snapshot.items_at(changes.added(), |row, item| {
+            let show = show_key(&item).and_then(|key| snapshot.item(snapshot.row_of(key)?));
+            added.push((row, item, show.filter(|show| show.kind == ItemKind::Show)));
+        });
+        let files = self.files.patched(&changes, added.iter().map(|(row, item, _)| (*row, item)));
+        let ids = self.ids.patched(&changes, added.iter().map(|(row, item, show)| (*row, item, show.as_ref())));
+        Some(Self { rows: snapshot.rows_id(), files, ids })
+    }
+
+    fn assert_same(&self, whole: &Self, items: &Items, said: &str) {
+        assert_eq!((self.files.len(), self.ids.len()), (whole.files.len(), whole.ids.len()), "{said}");
+        let paths = items.values().flat_map(|item| &item.files).map(|file| file.path.to_string());
+        let others =
+            (0..5).flat_map(|at| [format!("/moved/{at}/7.flac"), format!("{at}/12.FLAC"), format!("{at}.flac")]);
+        for path in paths.chain(others) {
+            let asked = FileQuery { path: &path, ..FileQuery::default() };
+            let find = |index: &FileIndex| index.find(&asked, &PathMaps::default(), CaseSensitivity::Ignore);
+            assert_eq!(find(&self.files), find(&whole.files), "{said}: {path}");
+        }
+        let derived = (0..9).flat_map(|id| [format!("tvdb://{id}"), format!("tvdb://{id}/1/3")]);
+        let guids =
+            items.values().flat_map(|item| item.guids.iter().filter_map(|guid| crate::external_id::canonical(guid)));
+        for id in guids.chain(derived) {
+            assert_eq!(self.ids.rows(&id), whole.ids.rows(&id), "{said}: {id}");
+        }
+    }
+}
+
 /// Tracks to ask for: of the library, and others, some of them misspelt.
 fn asked(rng: &mut Rng, items: &Items) -> Vec<Item> {
     let known: Vec<&Item> = items.values().collect();
@@ -206,17 +265,18 @@ fn asked(rng: &mut Rng, items: &Items) -> Vec<Item> {
 
 #[test]
 fn a_patched_snapshot_answers_as_one_that_was_built_whole() {
-    const LIBRARIES: u64 = 40;
+    const LIBRARIES: u64 = 24;
     const PATCHES: usize = 25;
     let (mut patched, mut checked) = (0, 0);
     for seed in 1..=LIBRARIES {
         let mut rng = Rng(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         let mut items = Items::new();
         for _ in 0..30 + rng.below(60) {
-            let key = key(&mut rng);
+            let key = some_key(&mut rng);
             items.insert(key.clone(), item(&mut rng, &key));
         }
         let (mut snapshot, mut rebuilt) = (whole(&items), whole(&items));
+        let mut lookups = Lookups::whole(&snapshot);
         for step in 0..PATCHES {
             let next = change(&mut rng, &mut items, &snapshot);
             let before = std::mem::replace(&mut rebuilt, whole(&items));
@@ -225,6 +285,10 @@ fn a_patched_snapshot_answers_as_one_that_was_built_whole() {
             checked += 1;
             assert_same(&next, &rebuilt, &asked(&mut rng, &items), &said);
             assert_eq!(diff::between(&snapshot, &next), diff::between(&before, &rebuilt), "{said}");
+            if rng.is_one_in(2) {
+                lookups = lookups.patched(&next).unwrap_or_else(|| Lookups::whole(&next));
+                lookups.assert_same(&Lookups::whole(&rebuilt), &items, &said);
+            }
             snapshot = if rng.is_one_in(10) { next.merged() } else { next };
         }
         assert_same(&snapshot.merged(), &whole(&items), &asked(&mut rng, &items), "merged");

@@ -113,6 +113,7 @@ impl LibraryWorker {
             drop(pending);
             self.fail(failure, AttemptKind::Build);
         }
+        library.pending.lock().has_taken_changes = false;
     }
 
     /// One attempt. Fetched pages stay in `slot` and received events in `seen_changes`, also when it fails.
@@ -128,7 +129,7 @@ impl LibraryWorker {
             let own_s = clock.now_ms() / 1000;
             let started_s = server_s.map_or(own_s, |server_s| server_s.min(own_s));
             // The pages contain all changes reported until now.
-            *seen_changes = std::mem::take(&mut self.library.pending.lock().changes);
+            *seen_changes = self.library.pending.lock().take_changes();
             Box::new(Crawl::new(info, clock.now_us(), started_s))
         });
         crawl.requests_before = requests_before;
@@ -239,7 +240,7 @@ impl LibraryWorker {
     async fn catch_up(&self, crawl: &mut Crawl, seen_changes: &mut ItemChanges) -> Result<bool, IndexError> {
         for pass in 0..=MAX_PASSES {
             let (info, _) = self.fetch_library().await?;
-            let changes = std::mem::take(&mut self.library.pending.lock().changes);
+            let changes = self.library.pending.lock().take_changes();
             *seen_changes = std::mem::take(seen_changes).merge(changes.clone());
             let has_changed = info.stamp != crawl.library.stamp || !changes.is_empty();
             if !has_changed && info.stamp.is_none() {

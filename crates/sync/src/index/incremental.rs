@@ -54,7 +54,7 @@ impl LibraryWorker {
     pub(super) async fn follow_changes(&self, handle: BuildHandle) {
         let library = &self.library;
         let requests_before = self.source.request_count();
-        let changes = std::mem::take(&mut library.pending.lock().changes);
+        let changes = library.pending.lock().take_changes();
         let outcome = tokio::select! {
             biased;
             () = handle.cancel.cancelled() => Err(IndexError::Cancelled),
@@ -83,7 +83,9 @@ impl LibraryWorker {
                 self.fail(failure, AttemptKind::Follow);
             }
         }
+        library.pending.lock().has_taken_changes = false;
         library.update_progress(|_| {});
+        self.merge_index().await;
     }
 
     async fn follow_once(&self, changes: &ItemChanges, handle: &BuildHandle) -> Result<u64, IndexError> {

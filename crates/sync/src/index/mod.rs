@@ -220,7 +220,7 @@ impl Library {
             is_confirmed: status.is_confirmed,
             is_building: self.progress.borrow().is_building(),
             has_failed: Self::failure_of(status).is_some(),
-            is_changing: status.scan != ScanState::Idle,
+            is_changing: status.scan != ScanState::Idle || self.pending.lock().has_waiting_changes(),
         })
     }
 

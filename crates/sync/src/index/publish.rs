@@ -138,6 +138,22 @@ impl LibraryWorker {
         true
     }
 
+    /// Builds the track index whole, off the workers that serve apps, if so many tracks were patched that it is due. The
+    /// items, their rows and the number of the generation stay.
+    pub(super) async fn merge_index(&self) {
+        let library = &self.library;
+        let Some(current) = library.generation().filter(|current| current.snapshot.is_merge_due()) else { return };
+        let patched = Arc::clone(&current);
+        let work = move || patched.snapshot.merged();
+        let Ok(snapshot) = library.server.origin.tasks.spawn_blocking(work).await else { return };
+        let mut generation = library.generation.write();
+        // It is not there any more if the library was turned off meanwhile.
+        if generation.as_ref().is_some_and(|held| Arc::ptr_eq(held, &current)) {
+            let Generation { number, taken_at_ms, .. } = *current;
+            *generation = Some(Arc::new(Generation { number, taken_at_ms, snapshot }));
+        }
+    }
+
     /// Saves the current generation. One that cannot be saved is built again after a restart.
     pub(super) async fn save(&self, metadata: SnapshotMetadata, generation: Arc<Generation>) {
         let Some(store) = self.store() else { return };

@@ -18,9 +18,9 @@ use greenroom_state::warnings::{Severity, Warning, WarningAction};
 
 /// Wait after the last event for further ones, at most [`MAX_DEBOUNCE_MS`] after the first.
 const DEBOUNCE_MS: u64 = 3_000;
-const MAX_DEBOUNCE_MS: u64 = 30_000;
-/// An incremental round rebuilds the indexes only after this many times the duration of a rebuild.
-const INDEX_SHARE: u64 = 20;
+const MAX_DEBOUNCE_MS: u64 = 10_000;
+/// An incremental round changes the indexes and their file only after this many times the duration of the last change.
+const INDEX_SHARE: u64 = 10;
 /// A mismatch is compared after this many times the duration of a build, at most an hour later.
 const COMPARE_SHARE: u64 = 20;
 const MAX_COMPARE_DELAY_MS: u64 = 3_600_000;

@@ -18,7 +18,8 @@ pub enum LibraryState {
     Building,
     /// The snapshot matches the server, as far as known.
     Current,
-    /// The server scans its files, or has just done so: tracks may have no tags yet.
+    /// The server scans its files or has just done so, and tracks may have no tags yet; or it announced changes that the
+    /// snapshot does not contain yet.
     Changing,
     /// The snapshot is from an earlier process and not confirmed by the server yet.
     Unconfirmed,

@@ -78,6 +78,21 @@ pub(super) struct LibraryStatus {
 pub(super) struct PendingWork {
     pub(super) build: Option<BuildRequest>,
     pub(super) changes: ItemChanges,
+    /// Whether running work has taken changes that no generation contains yet.
+    pub(super) has_taken_changes: bool,
+}
+
+impl PendingWork {
+    /// Takes the changes for a build or a round.
+    pub(super) fn take_changes(&mut self) -> ItemChanges {
+        self.has_taken_changes |= !self.changes.is_empty();
+        std::mem::take(&mut self.changes)
+    }
+
+    /// Whether the server announced changes that no generation contains yet.
+    pub(super) fn has_waiting_changes(&self) -> bool {
+        self.has_taken_changes || !self.changes.is_empty()
+    }
 }
 
 /// A requested build.

@@ -159,6 +159,47 @@ fn an_index_that_differs_is_never_shown_as_current() {
 }
 
 #[test]
+fn an_index_is_not_current_while_announced_changes_wait() {
+    let library = known(&Libraries::default(), &server(), "1");
+    library.publish(SnapshotBuilder::default().build(), 1);
+    library.status.lock().is_confirmed = true;
+    let state = || library.state().name();
+    assert_eq!(state(), "current");
+    library.record_change(Some("7"), None, 1);
+    assert_eq!(state(), "changing", "nothing has read it yet");
+    let changes = library.pending.lock().take_changes();
+    assert_eq!((changes.changed.len(), state()), (1, "changing"), "a round reads it");
+    library.pending.lock().has_taken_changes = false;
+    assert_eq!(state(), "current");
+    assert!(library.pending.lock().take_changes().is_empty());
+    assert_eq!(state(), "current", "a round that had nothing announced changes nothing");
+    assert!(!library.is_changing(), "the server scans nothing, so no sync waits for it");
+}
+
+#[tokio::test]
+async fn a_much_patched_index_is_built_whole_under_the_same_number() {
+    let libraries = Arc::new(Libraries::default());
+    let library = known(&libraries, &server(), "1");
+    let item = |key: u32, title: &str| Item::new(ItemKind::Track, &key.to_string(), title);
+    let mut builder = SnapshotBuilder::default();
+    (0..200).for_each(|key| assert!(builder.push(item(key, &format!("Harbour {}", key % 20)))));
+    let whole = builder.build();
+    let mut builder = SnapshotBuilder::from(&whole);
+    for key in 0..50 {
+        assert!(builder.remove(&key.to_string()) && builder.push(item(key, "Harbour 3")));
+    }
+    let patched = builder.build();
+    assert_eq!((patched.patched_tracks(), patched.is_merge_due()), (100, true));
+    library.publish(patched, 1);
+    let before = library.generation().expect("it was published");
+    worker(&libraries, &library).merge_index().await;
+    let after = library.generation().expect("it was published");
+    assert_eq!((after.number, after.taken_at_ms), (before.number, before.taken_at_ms));
+    assert_eq!((after.snapshot.patched_tracks(), after.snapshot.is_merge_due()), (0, false));
+    assert!(after.snapshot.items().eq(before.snapshot.items()));
+}
+
+#[test]
 fn a_show_library_without_episodes_is_not_current_and_says_what_to_do() {
     let (libraries, server) = (Arc::new(Libraries::default()), server());
     let library = known(&libraries, &server, "2");

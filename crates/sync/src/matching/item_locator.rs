@@ -1,4 +1,5 @@
-//! Finds items by file and external id: indexes over one generation, built on first use.
+//! Finds items by file and external id: indexes over one generation, made on first use out of those of an earlier one if
+//! only patches lie between, else built.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
@@ -7,8 +8,8 @@ use greenroom_library::external_id::index::{IdIndex, IdIndexBuilder, has_id_of, 
 use greenroom_library::files::{
     CaseSensitivity, FileIndex, FileIndexBuilder, FileMatchConfidence, FileMatchReason, FileQuery, PathMaps,
 };
-use greenroom_library::item::Item;
-use greenroom_library::snapshot::Snapshot;
+use greenroom_library::item::{Item, ItemKind};
+use greenroom_library::snapshot::{RowsId, Snapshot};
 use parking_lot::Mutex;
 
 use super::identity::ItemIdentity;
@@ -31,6 +32,23 @@ impl ItemLocator {
             ids.push(row, &item);
         }
         Self { files: files.build(), ids: ids.build() }
+    }
+
+    /// The locator of this snapshot, made from that of an earlier one with these rows; `None` if what changed since is not
+    /// known, or changes ids of other rows.
+    fn patched(&self, rows: &RowsId, snapshot: &Snapshot) -> Option<Self> {
+        let changes = snapshot.changes_since(rows)?;
+        if changes.has_show() {
+            return None;
+        }
+        let mut added = Vec::with_capacity(changes.added().len());
+        snapshot.items_at(changes.added(), |row, item| {
+            let show = show_key(&item).and_then(|key| snapshot.item(snapshot.row_of(key)?));
+            added.push((row, item, show.filter(|show| show.kind == ItemKind::Show)));
+        });
+        let files = self.files.patched(&changes, added.iter().map(|(row, item, _)| (*row, item)));
+        let ids = self.ids.patched(&changes, added.iter().map(|(row, item, show)| (*row, item, show.as_ref())));
+        Some(Self { files, ids })
     }
 
     /// Items with this normalised id.
@@ -69,13 +87,29 @@ impl ItemLocator {
 pub(super) struct LazyLocator {
     number: u64,
     taken_at_ms: u64,
+    rows: RowsId,
+    /// Locator of an earlier generation, from which it can be made.
+    earlier: Mutex<Option<Arc<Self>>>,
     locator: OnceLock<ItemLocator>,
 }
 
 impl LazyLocator {
     /// The locator. Blocks while it is built, so only for blocking threads.
     pub(super) fn get(&self, snapshot: &Snapshot) -> &ItemLocator {
-        self.locator.get_or_init(|| ItemLocator::new(snapshot))
+        self.locator.get_or_init(|| {
+            let earlier = self.earlier.lock().take();
+            let patched = || {
+                let earlier = earlier?;
+                earlier.locator.get()?.patched(&earlier.rows, snapshot)
+            };
+            patched().unwrap_or_else(|| ItemLocator::new(snapshot))
+        })
+    }
+
+    /// The newest built locator from which one of this snapshot can be made: this one or an earlier one.
+    fn source_for(self: &Arc<Self>, snapshot: &Snapshot) -> Option<Arc<Self>> {
+        let built = if self.locator.get().is_some() { Some(Arc::clone(self)) } else { self.earlier.lock().clone() };
+        built.filter(|built| snapshot.knows_changes_since(&built.rows))
     }
 }
 
@@ -94,9 +128,12 @@ impl ItemLocators {
         {
             return Arc::clone(locator_entry);
         }
+        let earlier = by_library.get(library).and_then(|earlier| earlier.source_for(&generation.snapshot));
         let locator_entry = Arc::new(LazyLocator {
             number: generation.number,
             taken_at_ms: generation.taken_at_ms,
+            rows: generation.snapshot.rows_id(),
+            earlier: Mutex::new(earlier),
             locator: OnceLock::new(),
         });
         // A caller with an older generation must not replace the newer locator.

@@ -20,7 +20,7 @@ const STATES = {
   idle: ["idle", "Not built yet."],
   building: ["busy", "First build is running."],
   current: ["good", "Up to date."],
-  changing: ["busy", "The server is scanning its files. Until it ends, tracks may be named after their files."],
+  changing: ["busy", "The server scans its files, until which tracks may be named after them, or it announced changes that follow."],
   unconfirmed: ["busy", "From before the restart; not compared with the server yet."],
   stale: ["bad", "Out of date."],
   failed: ["bad", "The build failed. There is no index."],
