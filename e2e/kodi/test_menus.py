@@ -142,6 +142,14 @@ def test_a_failure_with_nothing_stored_is_told_and_stores_nothing(house, failure
     assert menu.succeeded is False and menu.notes == [text] and house.keys() == []
 
 
+@pytest.mark.parametrize(("action", "arguments"), MENUS)
+def test_an_answer_of_another_form_ends_the_menu_and_is_told(house, monkeypatch, action, arguments):
+    odd = {"projects": None, "project": {"slug": "p3"}, "episodes": [None], "watch": None, "resumeWatching": None}
+    monkeypatch.setattr(house.service, "answer", lambda *_: odd)
+    menu = house.open(action, **arguments)
+    assert menu.succeeded is False and menu.notes == ["SERVICE_ERROR"]
+
+
 def test_a_refused_token_removes_what_its_user_had(house):
     house.open("projects", type="series")
     house.settings = {"api_token": "token-of-another"}

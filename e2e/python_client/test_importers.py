@@ -308,3 +308,15 @@ def test_an_import_into_a_gateway_that_is_away_imports_nothing_and_says_so(tmp_p
     assert "0 entries imported, 1 skipped" in capsys.readouterr().out
     for wrong in (["--url", "ftp://x", "--cache", "worker"], ["--url", "http://x", "--cache", "No Name"]):
         assert main(["import", "diskcache", str(tmp_path / "disk"), *wrong]) == 1
+
+
+DOUBLED = b"N" + b"2\x86" * 60
+
+
+@pytest.mark.parametrize(
+    "pickled", [DOUBLED + b".", b"}" + DOUBLED + b"Ns.", b"(" + DOUBLED + b"Nd.", b"]\x94h\x00a."], ids=["value", "key", "first key", "circle"]
+)
+def test_a_pickle_that_shares_parts_without_end_is_refused_at_once(pickled):
+    """A tuple of two of a tuple of two and so on has 2^60 parts, in 120 bytes."""
+    with pytest.raises(Unreadable):
+        read_pickle(pickled)

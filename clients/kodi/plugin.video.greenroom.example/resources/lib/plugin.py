@@ -78,6 +78,11 @@ class Run:
         except (ApiError, NotFound) as error:
             self._fail(menu, error)
             return
+        except (LookupError, TypeError, AttributeError, ValueError) as error:
+            # A field is missing or null where the service never sent one, or an entry is of another version. Kodi waits for
+            # the end of the menu in any case.
+            self._fail(menu, ApiError(Failure.ERRORS, f"an answer of another form ({type(error).__name__}: {error})"))
+            return
         rendering = self._host.clock()
         self._host.add_rows(made.rows, made.content)
         self._perf.line(

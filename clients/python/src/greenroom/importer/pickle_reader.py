@@ -14,6 +14,8 @@ from .unreadable import Unreadable
 
 PICKLE_BYTES_MAX = 64 << 20
 OPCODES_MAX = 20_000_000
+# Parts of a value written out. A tuple that holds another one twice is two of it, so a short pickle can be endless.
+PARTS_MAX = 10_000_000
 
 _MARK = object()
 
@@ -106,6 +108,7 @@ class _Machine:
     def finished(self) -> Any:
         if len(self.stack) != 1 or self.stack[0] is _MARK or isinstance(self.stack[0], _Named):
             raise Unreadable("no plain value")
+        _count_parts(self.stack[0])
         return self.stack[0]
 
     def step(self, name: str, argument: Any) -> None:
@@ -151,8 +154,7 @@ class _Machine:
     def update(self, items: List[Any]) -> None:
         if type(self.stack[-1]) is not dict or len(items) % 2:
             raise Unreadable("no pickle (dict)")
-        for key, value in zip(items[::2], items[1::2]):
-            self.stack[-1][key] = value
+        self.stack[-1].update(_dict_of(items))
 
     def name(self, module: Any, name: Any) -> None:
         make = _NAMES.get((module, name))
@@ -173,7 +175,34 @@ class _Machine:
 
 
 def _dict_of(items: List[Any]) -> Dict[Any, Any]:
+    for key in items[::2]:
+        # Before it is hashed.
+        _count_parts(key)
     return dict(zip(items[::2], items[1::2]))
+
+
+def _count_parts(value: Any) -> int:
+    """Return how many parts a value has, shared ones each time. Raises Unreadable beyond PARTS_MAX, or for a circle."""
+    counts: Dict[int, int] = {}
+    open_parts = set()
+    stack = [(value, False)]
+    while stack:
+        part, is_done = stack.pop()
+        if not isinstance(part, (list, tuple, dict)):
+            continue
+        inner = [*part.keys(), *part.values()] if isinstance(part, dict) else part
+        if is_done:
+            counts[id(part)] = 1 + sum(counts.get(id(item), 1) for item in inner)
+            open_parts.discard(id(part))
+            if counts[id(part)] > PARTS_MAX:
+                raise Unreadable("too many parts")
+        elif id(part) in open_parts:
+            raise Unreadable("a value within itself")
+        elif id(part) not in counts:
+            open_parts.add(id(part))
+            stack.append((part, True))
+            stack += [(item, False) for item in inner]
+    return counts.get(id(value), 1)
 
 
 _CONSTANTS: Dict[str, Any] = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "MARK": _MARK}
