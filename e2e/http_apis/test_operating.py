@@ -16,7 +16,7 @@ KEY = {"X-Api-Key": "api-owner-a"}
 @pytest.fixture(scope="module")
 def server():
     """The simulated HTTP APIs; none of their responses may be stored."""
-    server = Server("http", "http-operated", options=("--switch", "no-store"))
+    server = Server("http", "http-operated", options=("--switch", "forbid-store"))
     yield server
     server.stop()
 

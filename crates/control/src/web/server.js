@@ -48,8 +48,9 @@ export function makeAddress(server) {
   );
 }
 
-/** Where each app takes the address; loaded when it is opened. */
+/** Where each app takes the address; loaded when it is opened. Nothing for an API that any app may speak. */
 export function makePlaces(server) {
+  if (server.kind === "http") return null;
   const list = make("dl", { class: "places" });
   const details = make("details", {}, make("summary", {}, "Where to enter it, by app"), list);
   details.addEventListener("toggle", async () => {
@@ -112,7 +113,7 @@ export function queueNow({ places, busy, waiting, ranks }) {
     " of " +
     places +
     " in flight, " +
-    (waiting === 0 ? "none waiting" : count(waiting) + " waiting (" + parts.join(", ") + ")")
+    (waiting === 0 ? "none waiting" : count(waiting) + " waiting" + (parts.length ? " (" + parts.join(", ") + ")" : ""))
   );
 }
 

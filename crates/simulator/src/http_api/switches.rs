@@ -27,7 +27,7 @@ pub struct HttpApiSwitches {
 pub const HTTP_API_SWITCHES: &SwitchTable<HttpApiSwitches> = &[
     ("api-key", |switches| &mut switches.api_key),
     ("max-age", |switches| &mut switches.max_age),
-    ("no-store", |switches| &mut switches.no_store),
+    ("forbid-store", |switches| &mut switches.no_store),
     ("etag", |switches| &mut switches.etag),
     ("set-cookie", |switches| &mut switches.set_cookie),
     ("vary", |switches| &mut switches.vary),
