@@ -120,7 +120,9 @@ impl TrackIndexBuilder {
         let mut words = WordsInUse::new(vocabulary.len());
         (0..number(titles.len())).for_each(|title| words.record(titles.words(title)));
         (0..number(artists.len())).for_each(|name| words.record(artists.words(name)));
-        concerts.values().for_each(|concert| words.record(concert));
+        for concert in concerts.values() {
+            words.record(concert);
+        }
         vocabulary.set_unused(words.unused());
         let mut index = TrackIndex {
             titles_in_use: titles.len(),
@@ -151,7 +153,9 @@ impl WordsInUse {
     }
 
     pub(super) fn record(&mut self, words: &[u32]) {
-        words.iter().for_each(|word| self.0[*word as usize] = true);
+        for word in words {
+            self.0[*word as usize] = true;
+        }
     }
 
     /// The words that do not occur.
