@@ -61,6 +61,7 @@ impl IdIndex {
     /// The index of the next snapshot: ids keep their items under the rows that the changes give, those of removed rows are
     /// left out, and those of `added` come in, each with its show. Only if no show was changed, because the ids of its
     /// episodes are derived from it.
+    #[must_use]
     pub fn patched<'i>(
         &self,
         changes: &RowChanges,
@@ -71,7 +72,8 @@ impl IdIndex {
         for (row, item, show) in added {
             entries.extend(names(item, show).iter().map(|name| (xxh3_64(name.as_bytes()), row)));
         }
-        entries.sort();
+        // Stable, because that is fast for a long sorted part and a short one.
+        entries.sort_by_key(|entry| *entry);
         entries.dedup();
         let rows = entries.iter().map(|(_, row)| *row).collect();
         Self { hashes: SortedHashes::new(entries.into_iter().map(|(hash, _)| hash).collect()), rows }

@@ -11,6 +11,7 @@ impl FileIndex {
     /// The index of the next snapshot: files keep their places under the rows that the changes give, those of removed rows
     /// are left out, and those of `added` come in. It finds what an index built whole finds. Folders that hold no file any
     /// more stay, and skipped paths of removed items stay counted.
+    #[must_use]
     pub fn patched<'i>(&self, changes: &RowChanges, added: impl IntoIterator<Item = (u32, &'i Item)>) -> Self {
         let mut builder = FileIndexBuilder::over(self);
         for (row, item) in added {

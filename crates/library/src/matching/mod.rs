@@ -5,7 +5,7 @@
 //! - Reading text: `mojibake` (encodings, look-alikes), `script`, `normalize` and `contractions` (words), `version`,
 //!   `version_words` and `qualifier` (versions), `title_segments` and `parse` (titles), `artist_credit` (credits),
 //!   `alternatives` (other interpretations).
-//! - Storing the library: `vocabulary`, `title_table`, `artist_table`, `postings`, `index` over them, and `patch` (the
+//! - Storing the library: `vocabulary`, `title_table`, `artist_table`, `postings`, `index` over them with `index_builder`, and `patch` (the
 //!   next index out of the last).
 //! - Answering a query: `query`, `candidates` (rows to score), `title_similarity` and `artist_similarity` (with
 //!   `word_scale`, `word_forms` and `edit_distance`), `text_difference` and `own_words` (what makes another text),
@@ -21,6 +21,7 @@ mod contractions;
 mod decision;
 mod edit_distance;
 mod index;
+mod index_builder;
 mod list;
 mod mojibake;
 mod normalize;
@@ -45,7 +46,8 @@ mod word_forms;
 mod word_scale;
 
 pub use decision::ArtistRenaming;
-pub use index::{TrackIndex, TrackIndexBuilder};
+pub use index::TrackIndex;
+pub use index_builder::TrackIndexBuilder;
 pub use list::ListEvidence;
 pub(crate) use patch::{AddedTrack, with_track};
 pub use reason::TrackMatchReason;

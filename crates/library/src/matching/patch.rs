@@ -9,9 +9,8 @@ use std::sync::Arc;
 use super::Track;
 use super::artist_credit::{self, CreditName};
 use super::artist_table::{ArtistTable, CreditTable};
-use super::index::{
-    TrackIndex, TrackIndexBuilder, TrackPatch, WordsInUse, edges, for_each_once, identity_of_credit, identity_of_title,
-};
+use super::index::{TrackIndex, TrackPatch, edges, for_each_once};
+use super::index_builder::{TrackIndexBuilder, WordsInUse, identity_of_credit, identity_of_title};
 use super::parse;
 use super::postings::{PostingsEdits, bucket, buckets};
 use super::title_table::TitleTable;

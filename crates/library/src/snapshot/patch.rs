@@ -51,6 +51,7 @@ impl Snapshot {
     }
 
     /// The same snapshot with a track index that was built whole. Takes seconds for a million tracks.
+    #[must_use]
     pub fn merged(&self) -> Self {
         let mut tracks = TrackIndexBuilder::default();
         let mut track_rows = Vec::with_capacity(self.count(ItemKind::Track));

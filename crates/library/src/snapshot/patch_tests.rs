@@ -166,7 +166,9 @@ type Told = (String, Vec<(String, f32, Vec<TrackMatchReason>)>, f32, bool);
 fn told(snapshot: &Snapshot, track: &Track<'_>, policy: MatchPolicy) -> Told {
     let (result, renaming) = snapshot.tracks().resolve_in_list(track, policy);
     let mut evidence = ListEvidence::default();
-    renaming.iter().for_each(|renaming| evidence.record(renaming));
+    if let Some(renaming) = &renaming {
+        evidence.record(renaming);
+    }
     let candidates = result.candidates.into_iter().map(|candidate| {
         let row = snapshot.row_of_track(candidate.row).expect("a candidate is in the library");
         (snapshot.key_of(row).expect("each row has a key"), candidate.score, candidate.reasons)

@@ -113,7 +113,6 @@ impl LibraryWorker {
             drop(pending);
             self.fail(failure, AttemptKind::Build);
         }
-        library.pending.lock().has_taken_changes = false;
     }
 
     /// One attempt. Fetched pages stay in `slot` and received events in `seen_changes`, also when it fails.

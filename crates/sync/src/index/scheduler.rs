@@ -150,6 +150,7 @@ impl LibraryWorker {
                     if let Some(handle) = library.begin(AttemptKind::Build) {
                         self.build(handle).await;
                     }
+                    library.pending.lock().has_taken_changes = false;
                     library.update_progress(|progress| progress.phase = BuildPhase::Idle);
                 }
                 NextAction::Follow => {
