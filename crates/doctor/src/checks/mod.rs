@@ -1,6 +1,7 @@
 //! Checks: facts in, a finding out or nothing. One file per subject, in the order in which a request would meet them.
 
 pub mod anonymous_access;
+pub mod app_caches;
 pub mod claim;
 pub mod clock;
 pub mod connectivity;
@@ -32,4 +33,5 @@ pub const SERVER: &[fn(&ServerFacts) -> Option<Finding>] = &[
 ];
 
 /// Checks of this machine.
-pub const MACHINE: &[fn(&MachineFacts) -> Vec<Finding>] = &[directory::check, port::check, folders::check];
+pub const MACHINE: &[fn(&MachineFacts) -> Vec<Finding>] =
+    &[directory::check, port::check, folders::check, app_caches::check];
