@@ -99,7 +99,9 @@ impl AppCaches {
                 BatchResult::Got(_) | BatchResult::NotRead | BatchResult::Deleted(false) => {}
             }
         }
-        changed.iter().for_each(|key| self.registry.waits.wake(&cache.name, key));
+        for key in &changed {
+            self.registry.waits.wake(&cache.name, key);
+        }
         Ok(results)
     }
 }

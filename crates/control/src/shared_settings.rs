@@ -10,7 +10,7 @@ use std::sync::Arc;
 use greenroom_cache::Scope;
 use greenroom_config::CacheMode;
 use greenroom_dialect::class::Class;
-use greenroom_proxy::bypass::Bypass;
+use greenroom_state::bypass::Bypass;
 use greenroom_proxy::server::Server;
 use greenroom_proxy::ttl_overrides::{MAX_S, TtlOverride};
 use greenroom_remote_store::RedisStore;

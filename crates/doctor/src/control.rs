@@ -7,6 +7,7 @@ use greenroom_dialect::credential::Secret;
 use http::Request;
 use http::header::{AUTHORIZATION, HeaderValue};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use greenroom_config::Endpoint;
 use greenroom_config::certificate_files::CertificateFiles;
@@ -90,23 +91,37 @@ pub async fn fetch_stats(
     endpoint: &Endpoint,
     token: Option<&Secret>,
 ) -> Result<GatewayStats, ControlPlaneError> {
-    // Requests from the gateway's own machine usually need no token; then an old one must not stand in the way.
-    if token.is_some() && endpoint.is_loopback() {
-        let told = request_stats(enquirer, endpoint, None).await;
-        if told != Err(ControlPlaneError::Unauthorized) {
-            return told;
-        }
-    }
-    request_stats(enquirer, endpoint, token).await
+    fetch(enquirer, endpoint, token, "/api/v1/cache/stats").await
 }
 
-async fn request_stats(
+/// Fetches a JSON document of the control plane.
+///
+/// # Errors
+/// Why it is not available.
+pub async fn fetch<T: DeserializeOwned>(
     enquirer: &ProbeClient,
     endpoint: &Endpoint,
     token: Option<&Secret>,
-) -> Result<GatewayStats, ControlPlaneError> {
+    path: &'static str,
+) -> Result<T, ControlPlaneError> {
+    // Requests from the gateway's own machine usually need no token; then an old one must not stand in the way.
+    if token.is_some() && endpoint.is_loopback() {
+        let told = request_document(enquirer, endpoint, None, path).await;
+        if !matches!(told, Err(ControlPlaneError::Unauthorized)) {
+            return told;
+        }
+    }
+    request_document(enquirer, endpoint, token, path).await
+}
+
+async fn request_document<T: DeserializeOwned>(
+    enquirer: &ProbeClient,
+    endpoint: &Endpoint,
+    token: Option<&Secret>,
+    path: &'static str,
+) -> Result<T, ControlPlaneError> {
     let mut request = Request::new(Bytes::new());
-    *request.uri_mut() = http::Uri::from_static("/api/v1/cache/stats");
+    *request.uri_mut() = http::Uri::from_static(path);
     if let Some(token) = token
         && let Ok(mut value) = HeaderValue::from_str(&format!("Bearer {}", token.expose()))
     {

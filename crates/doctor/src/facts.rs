@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use greenroom_dialect::permissions::Permissions;
 use greenroom_dialect::request::ServerKind;
 use greenroom_dialect::server_identity::ServerIdentity;
+use serde::Deserialize;
 
 use greenroom_config::{Endpoint, HttpRouteSettings};
 use greenroom_origin::probe_client::ProbeError;
@@ -71,11 +72,77 @@ pub struct FolderFacts {
     pub watch_limit: Option<u64>,
 }
 
+/// Facts on the caches for apps.
+#[derive(Debug, Clone, Default)]
+pub struct AppCacheFacts {
+    /// Their Unix socket, if one is configured.
+    pub socket: Option<AppSocketFacts>,
+    /// Tokens of apps that open caches.
+    pub tokens: Vec<AppTokenFacts>,
+    /// The caches, if the running process tells.
+    pub caches: Option<Vec<AppCacheFill>>,
+}
+
+/// Facts on the Unix socket of the caches for apps.
+#[derive(Debug, Clone)]
+pub struct AppSocketFacts {
+    /// Its path.
+    pub path: PathBuf,
+    /// Its state.
+    pub state: AppSocketState,
+    /// The configured group, if this machine has none of that name.
+    pub unknown_group: Option<String>,
+}
+
+/// State of a Unix socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AppSocketState {
+    /// It is there.
+    Present {
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// It is not there.
+    Absent,
+    /// Its folder is not there.
+    NoDirectory,
+    /// Another kind of file is in its place.
+    OtherFile,
+}
+
+/// An app's token that opens caches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AppTokenFacts {
+    /// Its name.
+    pub name: String,
+    /// The caches.
+    pub caches: Vec<String>,
+}
+
+/// Size of a cache for apps, and its limits.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct AppCacheFill {
+    /// Its name.
+    pub name: String,
+    /// Entries.
+    pub entries: u64,
+    /// Max entries.
+    pub max_entries: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Max bytes.
+    pub max_bytes: u64,
+    /// Name of its eviction.
+    pub eviction: String,
+}
+
 /// Facts on this machine.
 #[derive(Debug, Clone)]
 pub struct MachineFacts {
     /// Folders of files.
     pub folders: Vec<FolderFacts>,
+    /// Caches for apps.
+    pub app_caches: AppCacheFacts,
     /// Whether this process runs in a container.
     pub container: bool,
     /// Data directory and the user of this process.

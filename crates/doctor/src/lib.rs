@@ -4,7 +4,8 @@
 //! sentence that a person reads can be tested without a network. Nothing is changed, no secret is shown, and everything
 //! ends within seconds.
 //!
-//! - [`facts`]: input of the checks. [`server`]: gathers it from a media server. [`http_api`]: from one of any HTTP API. [`machine`]: from this machine.
+//! - [`facts`]: input of the checks. [`server`]: gathers it from a media server. [`http_api`]: from one of any HTTP API.
+//!   [`machine`]: from this machine; [`app_caches`]: on the caches for apps.
 //!   [`socket`]: finds the program that listens on a port.
 //! - [`advice`]: what to type, in the words of where a server was configured.
 //! - [`checks`]: the checks, one file per subject.
@@ -13,6 +14,7 @@
 //! - [`compare`]: compares the server's responses with those of the gateway.
 
 pub mod advice;
+pub mod app_caches;
 pub mod checks;
 pub mod compare;
 pub mod control;

@@ -12,7 +12,7 @@ use super::control::ControlPlaneError;
 use super::facts::{
     DirectoryContents, DirectoryFacts, DirectoryState, FolderFacts, GatewayFacts, MachineFacts, PortFacts, PortState,
 };
-use super::{control, socket};
+use super::{app_caches, control, socket};
 use greenroom_config::{FolderSettings, Settings};
 use greenroom_folder::scan::{Root, ScanControl, ScanLimits, ScanRules, scan_tree};
 use greenroom_origin::probe_client::ProbeClient;
@@ -32,7 +32,9 @@ pub async fn inspect(settings: &Settings, enquirer: &ProbeClient) -> MachineFact
     }
     let gateway = find_gateway(settings, enquirer).await;
     let folders = settings.folders.iter().map(folder).collect();
-    MachineFacts { folders, container: is_container(), directory: directory(&settings.data_dir), ports, gateway }
+    let app_caches = app_caches::inspect(settings, enquirer).await;
+    let directory = directory(&settings.data_dir);
+    MachineFacts { folders, app_caches, container: is_container(), directory, ports, gateway }
 }
 
 /// The gateway that runs with these settings: by its lock on the data directory, and by what its control plane answers.

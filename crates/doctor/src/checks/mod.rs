@@ -1,6 +1,7 @@
 //! Checks: facts in, a finding out or nothing. One file per subject, in the order in which a request would meet them.
 
 pub mod anonymous_access;
+pub mod app_caches;
 pub mod claim;
 pub mod clock;
 pub mod connectivity;
@@ -37,4 +38,5 @@ pub const HTTP_API: &[fn(&HttpApiFacts) -> Vec<Finding>] =
     &[http_api::check_probe, http_api::check_certificate, http_api::check_clock, http_api::check_routes];
 
 /// Checks of this machine.
-pub const MACHINE: &[fn(&MachineFacts) -> Vec<Finding>] = &[directory::check, port::check, folders::check];
+pub const MACHINE: &[fn(&MachineFacts) -> Vec<Finding>] =
+    &[directory::check, port::check, folders::check, app_caches::check];

@@ -103,7 +103,7 @@ fn backup_to_stdout(folder: &Path, now_ms: u64) -> u8 {
     }
     let result = match ownership::holder(folder) {
         Some(holder) => ApiClient::for_lock_holder(&holder, folder)
-            .and_then(|client| wait_for(client.post_for_document("api/v1/backup")).map_err(|_| String::new())),
+            .and_then(|client| wait_for(client.post_for_document("api/v1/backup")).ok_or_else(String::new)),
         None if !folder.exists() => backup::bytes(folder, now_ms),
         None => ownership::try_lock_data_dir(folder).and_then(|_lock| backup::bytes(folder, now_ms)),
     };
