@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::api_request::public_partition;
+use crate::graphql::persisted_documents::PersistedDocuments;
 use crate::route_table::RouteTable;
 use crate::upstream::Upstream;
 use crate::variant_index::VariantIndex;
@@ -39,6 +40,8 @@ pub struct ApiServer {
     pub(crate) upstream: Upstream,
     pub(crate) variants: VariantIndex,
     pub(crate) hash_key: HashKey,
+    /// Documents of persisted GraphQL queries.
+    pub(crate) documents: PersistedDocuments,
     routes: ArcSwap<RouteTable>,
     refusals: [AtomicU64; StorageRefusal::EVERY.len()],
 }
@@ -62,6 +65,7 @@ impl ApiServer {
             routes: ArcSwap::from_pointee(RouteTable::new(&settings.routes)),
             refusals: Default::default(),
             hash_key,
+            documents: PersistedDocuments::default(),
             settings,
             cache,
             clock,

@@ -93,7 +93,7 @@ async fn handle_graphql(server: &Arc<ApiServer>, request: ApiRequest, body: Inco
             return response::problem(StatusCode::BAD_REQUEST, "the body of the request is incomplete", None);
         }
     };
-    let asked = GraphqlRequest::new(&request.method, &request.target, &body);
+    let asked = GraphqlRequest::new(&request.method, &request.target, &body, &server.documents);
     match graphql_request_kind(&request.method, asked.kind, !body.is_empty()) {
         RequestKind::Read => {
             let is_post = request.method == Method::POST;

@@ -27,3 +27,4 @@ mod variant_index;
 pub use accept::serve;
 pub use api_server::ApiServer;
 pub use graphql::operation::{GraphqlRequest, OperationKind};
+pub use graphql::persisted_documents::PersistedDocuments;
