@@ -109,11 +109,10 @@ async fn handle_graphql(server: &Arc<ApiServer>, request: ApiRequest, body: Inco
 /// anything (hashes of persisted queries come by it).
 fn graphql_request_kind(method: &Method, operation: OperationKind, has_body: bool) -> RequestKind {
     match (operation, *method == Method::GET) {
-        (OperationKind::Mutation, _) => RequestKind::Write,
+        (OperationKind::Mutation, _) | (OperationKind::Other, false) => RequestKind::Write,
         (OperationKind::Query, true) if has_body => RequestKind::Pass,
         (OperationKind::Query, _) => RequestKind::Read,
         (OperationKind::Subscription, _) | (OperationKind::Other, true) => RequestKind::Pass,
-        (OperationKind::Other, false) => RequestKind::Write,
     }
 }
 
