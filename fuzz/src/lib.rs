@@ -2,7 +2,7 @@
 //! it does not hold. The fuzz targets call them with whatever the fuzzer makes up, a test calls them with the seeds.
 //!
 //! Rooms: [`requests`] with [`spelling`], [`credentials`], [`forwarding`]: what clients send. [`answers`] with
-//! [`xml`], [`greetings`], [`address`], [`frames`], [`events`], [`webhooks`]: what servers send; [`crawls`]: what of it is kept
+//! [`xml`], [`greetings`], [`address`], [`frames`], [`events`], [`webhooks`]: what servers send; [`http_fields`], [`graphql_requests`]: exchanges with HTTP APIs; [`crawls`]: what of it is kept
 //! of a library, [`snapshots`]: the file it is kept in. [`sequels`]: what clients are expected to ask. [`configuration`],
 //! [`control`], [`playlists`], [`places`]: what people and browsers send. [`archives`]: what files of comics hold. [`logins`], [`surveys`], [`comparisons`]: what the tools are told. [`matching`]: what libraries and playlists call tracks. [`redaction`]: what is shown of all that. [`target`] lists them;
 //! [`request`] writes requests as text.
@@ -18,7 +18,9 @@ pub mod credentials;
 pub mod events;
 pub mod forwarding;
 pub mod frames;
+pub mod graphql_requests;
 pub mod greetings;
+pub mod http_fields;
 pub mod logins;
 pub mod matching;
 pub mod places;

@@ -5,14 +5,15 @@ use greenroom_dialect::request::ServerKind::{Jellyfin, Plex};
 
 use super::{
     address, answers, archives, comparisons, configuration, control, crawls, credentials, events, forwarding, frames,
-    greetings, logins, matching, places, playlists, redaction, requests, sequels, snapshots, surveys, webhooks,
+    graphql_requests, greetings, http_fields, logins, matching, places, playlists, redaction, requests, sequels,
+    snapshots, surveys, webhooks,
 };
 
 /// A property of any bytes.
 pub type Property = fn(&[u8]);
 
 /// Every target by its name.
-pub const EVERY: [(&str, Property); 28] = [
+pub const EVERY: [(&str, Property); 30] = [
     ("address", address),
     ("archives", archives),
     ("comparisons", comparisons),
@@ -21,7 +22,9 @@ pub const EVERY: [(&str, Property); 28] = [
     ("crawls", crawls),
     ("events", events),
     ("forwarding", forwarding),
+    ("graphql_requests", graphql_requests),
     ("greetings", greetings),
+    ("http_fields", http_fields),
     ("jellyfin_credentials", jellyfin_credentials),
     ("jellyfin_frames", jellyfin_frames),
     ("jellyfin_json", jellyfin_json),
@@ -91,6 +94,16 @@ pub fn events(bytes: &[u8]) {
 /// The headers of any message.
 pub fn forwarding(bytes: &[u8]) {
     forwarding::check(bytes);
+}
+
+/// A GraphQL request.
+pub fn graphql_requests(bytes: &[u8]) {
+    graphql_requests::check(bytes);
+}
+
+/// The heads of an exchange with an HTTP API.
+pub fn http_fields(bytes: &[u8]) {
+    http_fields::check(bytes);
 }
 
 /// A server's word about itself.

@@ -139,7 +139,8 @@ impl ApiRequest {
             };
         }
         // A mutation invalidates the path, whatever the query of its own address says.
-        self.resource_name = self.path().to_owned();
+        let path = self.path().to_owned();
+        self.resource_name = path;
         // Its responses are read here, so they must not be encoded.
         self.headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         self.body = body;

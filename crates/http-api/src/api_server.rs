@@ -21,6 +21,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::api_counters::ApiCounters;
 use crate::api_request::public_partition;
+use crate::graphql::persisted_documents::PersistedDocuments;
 use crate::observation::Observation;
 use crate::route_table::RouteTable;
 use crate::route_traffic::{RouteTraffic, UnstoredRoute};
@@ -58,6 +59,8 @@ pub struct ApiServer {
     pub(crate) upstream: Upstream,
     pub(crate) variants: VariantIndex,
     pub(crate) hash_key: HashKey,
+    /// Documents of persisted GraphQL queries.
+    pub(crate) documents: PersistedDocuments,
     routes: ArcSwap<RouteTable>,
     refusals: [AtomicU64; StorageRefusal::EVERY.len()],
     traffic: Mutex<RouteTraffic>,
@@ -88,6 +91,7 @@ impl ApiServer {
             observation: ArcSwapOption::empty(),
             bypasses,
             hash_key,
+            documents: PersistedDocuments::default(),
             settings,
             cache,
             clock,

@@ -139,7 +139,7 @@ async fn handle_graphql(server: &Arc<ApiServer>, request: ApiRequest, body: Inco
             return response::problem(StatusCode::BAD_REQUEST, "the body of the request is incomplete", None);
         }
     };
-    let asked = GraphqlRequest::new(&request.method, &request.target, &body);
+    let asked = GraphqlRequest::new(&request.method, &request.target, &body, &server.documents);
     match graphql_request_kind(&request.method, asked.kind, !body.is_empty()) {
         RequestKind::Read => {
             let is_post = request.method == Method::POST;
@@ -155,11 +155,10 @@ async fn handle_graphql(server: &Arc<ApiServer>, request: ApiRequest, body: Inco
 /// anything (hashes of persisted queries come by it).
 fn graphql_request_kind(method: &Method, operation: OperationKind, has_body: bool) -> RequestKind {
     match (operation, *method == Method::GET) {
-        (OperationKind::Mutation, _) => RequestKind::Write,
+        (OperationKind::Mutation, _) | (OperationKind::Other, false) => RequestKind::Write,
         (OperationKind::Query, true) if has_body => RequestKind::Pass,
         (OperationKind::Query, _) => RequestKind::Read,
         (OperationKind::Subscription, _) | (OperationKind::Other, true) => RequestKind::Pass,
-        (OperationKind::Other, false) => RequestKind::Write,
     }
 }
 

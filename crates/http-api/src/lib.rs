@@ -37,3 +37,4 @@ pub use accept::serve;
 pub use api_counters::ApiCounters;
 pub use api_server::ApiServer;
 pub use graphql::operation::{GraphqlRequest, OperationKind};
+pub use graphql::persisted_documents::PersistedDocuments;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use greenroom_cache::{
-    CacheDirective, CacheResponse, CacheStatus, CacheStatusReason, Entry, LoadError, LoadErrorKind, Tier,
+    CacheDirective, CacheResponse, CacheStatus, CacheStatusReason, Entry, LoadError, LoadErrorKind, Tier, Validity,
 };
 use greenroom_http_caching::byte_range::if_range_matches;
 use greenroom_http_caching::cache_status::{CacheStatusField, ForwardReason};
@@ -48,6 +48,11 @@ pub(crate) async fn read(server: &Arc<ApiServer>, request: &Arc<ApiRequest>) -> 
     } else {
         CacheDirective::Any
     };
+    if directives.max_stale_s.is_some()
+        && let Some(response) = accepted_stale(server, request).await
+    {
+        return response;
+    }
     for _ in 0..MAX_ROUNDS {
         match look_up(server, request, directive).await {
             Round::Answer(response) => return response,
@@ -92,6 +97,39 @@ async fn look_up(server: &Arc<ApiServer>, request: &Arc<ApiRequest>, directive: 
         Ok(CacheResponse::Shared { value, .. }) => Round::Answer(from_value(request, &value.meta, &value.body)),
         Err(error) => Round::Answer(access_log::failed(failed(request, &error), &error)),
     }
+}
+
+/// A stored response that is past its freshness, if the request accepts it (`max-stale`). Nothing is asked of the server.
+async fn accepted_stale(server: &ApiServer, request: &ApiRequest) -> Option<Response<Body>> {
+    let fields = server.variants.fields(&server.cache, &request.resource).await;
+    let known = server.cache.diagnose(&request.variant_key(&fields));
+    // What a write may have changed is not stale but wrong.
+    let entry = known.entry.filter(|_| known.validity == Validity::Valid)?;
+    let head = StoredHead::decode(entry.meta()).filter(|head| head.part.is_none() && request.selects(head))?;
+    let now_ms = server.clock.now_ms();
+    if request.directives.no_store || reuse(&head, &request.directives, now_ms) != Reuse::Stale {
+        return None;
+    }
+    let mut response = response::from_stored(request, &head, entry.body(), now_ms);
+    let ttl_s = head.fresh_left_ms(now_ms).div_euclid(1000);
+    CacheStatusField::Hit { ttl_s, detail: Some("max-stale") }.append_to(response.headers_mut());
+    Some(response)
+}
+
+/// The range of a whole stored response whose successor cannot be loaded.
+async fn part_on_error(server: &Arc<ApiServer>, request: &Arc<ApiRequest>) -> Option<Response<Body>> {
+    let fields = server.variants.fields(&server.cache, &request.resource).await;
+    let policy = server.policy(request.route.route.class, false);
+    let loader = || ApiLoader { server: Arc::clone(server), request: Arc::clone(request), target: LoadTarget::Whole };
+    let key = request.variant_key(&fields);
+    let stored = server.cache.get_or_load(&key, &policy, CacheDirective::Offline, loader).await;
+    let Ok(CacheResponse::Cached { entry, .. }) = stored else { return None };
+    let now_ms = server.clock.now_ms();
+    let head = StoredHead::decode(entry.meta()).filter(|head| is_usable_on_error(head, now_ms))?;
+    let mut response = response::from_stored(request, &head, entry.body(), now_ms);
+    let ttl_s = head.fresh_left_ms(now_ms).div_euclid(1000);
+    CacheStatusField::Hit { ttl_s, detail: Some("stale-if-error") }.append_to(response.headers_mut());
+    Some(response)
 }
 
 /// Serves an entry if the rules allow it for this request.
@@ -211,6 +249,10 @@ async fn load_part(server: &Arc<ApiServer>, request: &Arc<ApiRequest>) -> Respon
             access_log::with_default_outcome(response, access_log::passed_outcome(PassReason::Forbidden))
         }
         Ok(CacheResponse::Shared { value, .. }) => from_value(request, &value.meta, &value.body),
+        Err(error) if error.kind.allows_stale() => match part_on_error(server, request).await {
+            Some(response) => response,
+            None => access_log::failed(failed(request, &error), &error),
+        },
         Err(error) => access_log::failed(failed(request, &error), &error),
     }
 }

@@ -150,14 +150,12 @@ impl Upstream {
             self.counters.queue_refusals.fetch_add(1, Ordering::Relaxed);
             return Err(SendError::QueueFull);
         }
-        match self.clock.timeout(self.timeout, self.permits.acquire()).await {
-            Ok(Ok(permit)) => Ok(permit),
-            // It was never sent.
-            _ => {
-                self.counters.queue_refusals.fetch_add(1, Ordering::Relaxed);
-                Err(SendError::QueueFull)
-            }
+        if let Ok(Ok(permit)) = self.clock.timeout(self.timeout, self.permits.acquire()).await {
+            return Ok(permit);
         }
+        // It was never sent.
+        self.counters.queue_refusals.fetch_add(1, Ordering::Relaxed);
+        Err(SendError::QueueFull)
     }
 
     async fn wait_for_budget(&self, patience: BudgetPatience, remaining: Duration) -> Result<(), SendError> {

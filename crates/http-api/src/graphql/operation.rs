@@ -8,6 +8,7 @@ use http::Method;
 use serde_json::Value;
 
 use super::document::{MAX_DOCUMENT_BYTES, normal_form};
+use super::persisted_documents::PersistedDocuments;
 use super::strict_json;
 
 /// Max operations of one batch.
@@ -41,8 +42,12 @@ pub struct GraphqlRequest {
 
 impl GraphqlRequest {
     /// What the body of a POST asks.
-    pub fn of_body(body: &[u8]) -> Self {
-        let Some(value) = strict_json::parse(body) else { return Self::other() };
+    pub fn of_body(body: &[u8], documents: &PersistedDocuments) -> Self {
+        let Some(mut value) = strict_json::parse(body) else { return Self::other() };
+        match &mut value {
+            Value::Array(batch) => batch.iter_mut().take(MAX_BATCH).for_each(|operation| documents.complete(operation)),
+            single => documents.complete(single),
+        }
         let operations = match &value {
             Value::Array(batch) if (1..=MAX_BATCH).contains(&batch.len()) => batch.iter().map(operation).collect(),
             Value::Object(_) => vec![operation(&value)],
@@ -57,7 +62,7 @@ impl GraphqlRequest {
     }
 
     /// What the query of a GET asks.
-    pub fn of_query(query: &str) -> Self {
+    pub fn of_query(query: &str, documents: &PersistedDocuments) -> Self {
         let mut pairs = BTreeMap::new();
         for (name, text) in form_urlencoded::parse(query.as_bytes()).into_owned().filter(|(name, _)| is_member(name)) {
             if !MEMBERS.contains(&name.as_str()) || pairs.insert(name, text).is_some() {
@@ -73,10 +78,11 @@ impl GraphqlRequest {
         };
         let text = |name: &str| pairs.get(name).map_or(Value::Null, |text| Value::String(text.clone()));
         let exact = !has_inexact_number(&variables) && !has_inexact_number(&extensions);
-        let value = serde_json::json!({
+        let mut value = serde_json::json!({
             "query": text("query"), "operationName": text("operationName"), "variables": variables,
             "extensions": extensions,
         });
+        documents.complete(&mut value);
         let mut request = Self::of_operations(vec![operation(&value)], false);
         if !exact {
             request.identity.push_str(query);
@@ -85,11 +91,11 @@ impl GraphqlRequest {
     }
 
     /// The request of a method, target and body.
-    pub(crate) fn new(method: &Method, target: &str, body: &[u8]) -> Self {
+    pub(crate) fn new(method: &Method, target: &str, body: &[u8], documents: &PersistedDocuments) -> Self {
         if *method == Method::POST {
-            return Self::of_body(body);
+            return Self::of_body(body, documents);
         }
-        Self::of_query(target.split_once('?').map_or("", |(_, query)| query))
+        Self::of_query(target.split_once('?').map_or("", |(_, query)| query), documents)
     }
 
     fn of_operations(operations: Vec<Self>, is_batch: bool) -> Self {
@@ -206,7 +212,11 @@ mod tests {
     use super::*;
 
     fn of(body: &str) -> GraphqlRequest {
-        GraphqlRequest::of_body(body.as_bytes())
+        GraphqlRequest::of_body(body.as_bytes(), &PersistedDocuments::default())
+    }
+
+    fn of_query(query: &str) -> GraphqlRequest {
+        GraphqlRequest::of_query(query, &PersistedDocuments::default())
     }
 
     #[test]
@@ -242,7 +252,7 @@ mod tests {
         );
         assert_eq!(wanted, same);
         let query = "query=query+A($x:Int)%7Ba(x:$x)%7D&variables=%7B%22x%22:1,%22y%22:%7B%22a%22:2,%22b%22:1%7D%7D";
-        assert_eq!(GraphqlRequest::of_query(query), wanted, "a GET meets the POST");
+        assert_eq!(of_query(query), wanted, "a GET meets the POST");
         assert_eq!(of(r#"{"query":"{a}","variables":{}}"#), of(r#"{"query":"{a}","variables":null}"#));
     }
 
@@ -268,9 +278,9 @@ mod tests {
     #[test]
     fn a_get_that_names_its_document_twice_is_not_understood() {
         for query in ["query={a}&query=mutation{b}", "query={a}&Query=mutation{b}", "query={a}&QUERY={a}"] {
-            assert_eq!(GraphqlRequest::of_query(query).kind, OperationKind::Other, "{query}");
+            assert_eq!(of_query(query).kind, OperationKind::Other, "{query}");
         }
-        assert_eq!(GraphqlRequest::of_query("query={a}&lang=de").kind, OperationKind::Query);
+        assert_eq!(of_query("query={a}&lang=de").kind, OperationKind::Query);
     }
 
     #[test]

@@ -154,3 +154,20 @@ async fn a_document_of_many_brackets_is_passed_and_not_parsed() {
         assert_eq!(post(&api, &body).await.status, 400, "{open}");
     }
 }
+
+#[tokio::test]
+async fn a_hash_in_place_of_a_document_is_the_same_query_once_the_document_is_known() {
+    const HASH: &str = "a2a0b1dfdec8a8c03b2eaff2e2ae3b1f2b0d4fd6a4b6b7f7c9a0b0f0a0e0d0c0";
+    let hash = data_encoding::HEXLOWER.encode(ring::digest::digest(&ring::digest::SHA256, b"{a}").as_ref());
+    let bodies = Bodies::default();
+    let api = Fixture::new(ROUTE, move |_| answer(200, &[], data(&bodies.next()))).await;
+    let extensions = |hash: &str| format!(r#""extensions":{{"persistedQuery":{{"version":1,"sha256Hash":"{hash}"}}}}"#);
+    let alone = format!("{{{}}}", extensions(&hash));
+    assert_eq!((post(&api, &alone).await.body, post(&api, &alone).await.body), (data("v1"), data("v2")));
+    assert_eq!(post(&api, &format!("{{\"query\":\"{{a}}\",{}}}", extensions(&hash))).await.body, data("v3"));
+    assert_eq!((post(&api, &alone).await.body, post(&api, &alone).await.body), (data("v3"), data("v3")));
+    let encoded =
+        extensions(&hash).replace("\"extensions\":", "").replace('"', "%22").replace('{', "%7B").replace('}', "%7D");
+    assert_eq!(api.get(&format!("/graphql?extensions={encoded}")).await.body, data("v3"), "a GET meets the POST");
+    assert_eq!(post(&api, &format!("{{{}}}", extensions(HASH))).await.body, data("v4"), "another hash is unknown");
+}

@@ -260,3 +260,34 @@ async fn a_path_with_dots_is_refused() {
     assert_eq!(api.get("/a/%2e%2e/b").await.status, 400);
     assert!(api.seen().is_empty());
 }
+
+#[tokio::test]
+async fn a_request_may_accept_a_stale_response_but_not_one_that_a_write_changed() {
+    let bodies = Bodies::default();
+    let api = Fixture::new("", move |seen| match seen.target.as_str() {
+        "/strict" => answer(200, &[("cache-control", "max-age=5, must-revalidate"), ("age", "6")], bodies.next()),
+        _ => answer(200, &STALE, bodies.next()),
+    })
+    .await;
+    let read = async |target: &str, value: &str| api.get_with(target, &[("cache-control", value)]).await;
+    assert_eq!(api.get("/x").await.body, "v1");
+    let stale = read("/x", "max-stale=60").await;
+    assert!(stale.body == "v1" && stale.header("cache-status").ends_with("detail=max-stale"), "{stale:?}");
+    assert_eq!(read("/x", "max-stale").await.body, "v1");
+    assert_eq!(read("/x", "max-stale=0").await.body, "v2");
+    api.send("PUT", "/x", &[("authorization", "another")], "").await;
+    assert_eq!(read("/x", "max-stale=60").await.body, "v4");
+    assert_eq!(
+        (read("/strict", "max-stale").await.body, read("/strict", "max-stale").await.body),
+        ("v5".into(), "v6".into())
+    );
+}
+
+#[tokio::test]
+async fn in_an_outage_ranges_are_answered_from_the_whole_response() {
+    let api = Fixture::new("", |_| answer(200, &STALE, "0123456789")).await;
+    api.get("/x").await;
+    api.stop_origin();
+    let part = api.get_with("/x", &[("range", "bytes=2-4")]).await;
+    assert_eq!((part.status, part.body.as_str()), (206, "234"));
+}
