@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use greenroom_cache::{Cache, Clock};
 use greenroom_config::Settings;
+use greenroom_control::ControlPlane;
 use greenroom_remote_store::peer_news::NewsBatch;
 use greenroom_remote_store::{RedisStore, identity_secret, journal};
 use greenroom_state::secrets::HashKey;
@@ -56,9 +57,11 @@ impl RemoteStoreService {
         Ok(Self { store: Some(store), news, tasks, stop })
     }
 
-    /// What other gateways announce beside invalidations; `None` if there are none.
-    pub(super) fn subscribe(&self) -> Option<mpsc::Receiver<NewsBatch>> {
-        self.news.lock().take()
+    /// Follows what other gateways announce beside invalidations, until `stop`.
+    pub(super) fn follow_peers(&self, control: &Arc<ControlPlane>, tasks: &TaskTracker, stop: &CancellationToken) {
+        if let Some(news) = self.news.lock().take() {
+            tasks.spawn(greenroom_control::follow_peers(Arc::clone(control), news, stop.clone()));
+        }
     }
 
     /// Announces and writes what is left, and leaves the store.
