@@ -14,12 +14,12 @@ use crate::control::{ApiState, ControlPlane};
 use crate::error::Problem;
 use crate::explain;
 use crate::explain::explanation::Explanation;
-use crate::settings_sync::SettingsChanges;
 use crate::shared_settings::mode_changes;
 use greenroom_config::CacheMode;
 use greenroom_proxy::server::Server;
 use greenroom_proxy::shadow::ShadowReport;
 use greenroom_state::bypass::{Bypass, BypassError, Bypasses};
+use greenroom_remote_store::shared_settings::SettingsChanges;
 
 /// Sets the mode of one server, or of all if none is named.
 #[derive(Deserialize, ToSchema)]

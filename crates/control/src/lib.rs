@@ -64,7 +64,6 @@ mod router;
 mod server;
 mod server_identity;
 mod servers;
-mod settings_sync;
 mod shared_settings;
 mod snapshot;
 mod statistics_api;

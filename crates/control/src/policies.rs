@@ -15,10 +15,10 @@ use crate::class_name::check_class;
 use crate::control::{ApiState, ControlPlane};
 use crate::error::Problem;
 use crate::explain;
-use crate::settings_sync::SettingsChanges;
 use greenroom_proxy::read::origin_loader::class_tag;
 use greenroom_proxy::server::Server;
 use greenroom_proxy::ttl_overrides::{MAX_S, TtlOverride};
+use greenroom_remote_store::shared_settings::SettingsChanges;
 
 /// TTL policies by server and request type.
 #[derive(Debug, Serialize, ToSchema)]

@@ -15,14 +15,15 @@ use greenroom_proxy::server::Server;
 use greenroom_proxy::ttl_overrides::{MAX_S, TtlOverride};
 use greenroom_remote_store::RedisStore;
 use greenroom_remote_store::peer_news::{NewsBatch, PeerNews};
-use greenroom_remote_store::shared_settings::{SharedSettings, announce_settings};
+use greenroom_remote_store::shared_settings::{
+    SettingsChanges, SettingsTransaction, SharedSettings, announce_settings, difference,
+};
 use greenroom_sync::matching::overrides::{ExportedMatchOverride, MatchOverrideKind};
 use greenroom_sync::matching::overrides_store::OverrideFilter;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::control::ControlPlane;
-use crate::settings_sync::{SettingsChanges, SettingsTransaction};
 
 const BYPASS: &str = "bypass:";
 const TTL: &str = "ttl:";
@@ -280,30 +281,9 @@ fn as_set(bypasses: &[Bypass]) -> BTreeSet<String> {
     bypasses.iter().filter_map(|bypass| serde_json::to_string(bypass).ok()).collect()
 }
 
-/// What leads from one state to the other.
-fn difference(before: &SharedSettings, after: &SharedSettings) -> SettingsChanges {
-    let changed = after.iter().filter(|(field, value)| before.get(*field) != Some(value));
-    let removed = before.keys().filter(|field| !after.contains_key(*field));
-    let changed = changed.map(|(field, value)| (field.clone(), Some(value.clone())));
-    removed.map(|field| (field.clone(), None)).chain(changed).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn settings(fields: &[(&str, &str)]) -> SharedSettings {
-        fields.iter().map(|(field, value)| ((*field).to_owned(), (*value).to_owned())).collect()
-    }
-
-    #[test]
-    fn a_change_names_what_came_what_changed_and_what_went() {
-        let before = settings(&[("same", "1"), ("changed", "1"), ("gone", "1")]);
-        let after = settings(&[("same", "1"), ("changed", "2"), ("new", "1")]);
-        let expected = [("changed", Some("2")), ("gone", None), ("new", Some("1"))];
-        let expected = expected.map(|(field, value)| (field.to_owned(), value.map(str::to_owned)));
-        assert_eq!(difference(&before, &after), SettingsChanges::from(expected));
-    }
 
     #[test]
     fn values_of_a_store_that_make_no_sense_set_nothing() {

@@ -57,7 +57,7 @@ impl ReadInspection {
         let is_graphql = route.settings().is_some_and(|route| route.graphql.is_some());
         let mut request = ApiRequest::new((&server.settings, &server.hash_key), &parts, target.to_owned(), route);
         if is_graphql {
-            let query = GraphqlRequest::new(&Method::GET, target, &Bytes::new());
+            let query = GraphqlRequest::new(&Method::GET, target, &Bytes::new(), &server.documents);
             request = request.with_graphql_query(&query, None);
         }
         let fields = server.variants.fields(&server.cache, &request.resource).await;

@@ -119,7 +119,7 @@ async fn accepted_stale(server: &ApiServer, request: &ApiRequest) -> Option<Resp
 /// The range of a whole stored response whose successor cannot be loaded.
 async fn part_on_error(server: &Arc<ApiServer>, request: &Arc<ApiRequest>) -> Option<Response<Body>> {
     let fields = server.variants.fields(&server.cache, &request.resource).await;
-    let policy = server.policy(request.route.route.class, false);
+    let policy = server.policy(request.route.route.name.text(), false);
     let loader = || ApiLoader { server: Arc::clone(server), request: Arc::clone(request), target: LoadTarget::Whole };
     let key = request.variant_key(&fields);
     let stored = server.cache.get_or_load(&key, &policy, CacheDirective::Offline, loader).await;

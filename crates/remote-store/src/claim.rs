@@ -54,8 +54,12 @@ async fn wait_or_lead(store: &Arc<RedisStore>, key: &Key) -> LoadClaim {
     loop {
         let mut command = redis::cmd("SET");
         command.arg(&name).arg(&nonce).arg("NX").arg("PX").arg(LEASE.as_millis().to_string());
-        let Some(answer) = ask::<Option<String>>(store, &command).await else { return LoadClaim::Unclaimed };
-        if answer.is_some() {
+        let answer = ask::<Option<String>>(store, &command).await;
+        // A store that is slow for once does not end the wait for a load that another gateway makes.
+        if answer.is_none() && (!has_waited || store.breaker.lock().is_open() || store.opened().is_none()) {
+            return LoadClaim::Unclaimed;
+        }
+        if answer.flatten().is_some() {
             let guard = ClaimGuard { store: Arc::clone(store), name, nonce };
             // The gateway that had the lease may have stored the value since this one looked.
             let mut exists = redis::cmd("EXISTS");
@@ -67,8 +71,7 @@ async fn wait_or_lead(store: &Arc<RedisStore>, key: &Key) -> LoadClaim {
         }
         let mut holder = redis::cmd("GET");
         holder.arg(&name);
-        let Some(holder) = ask::<Option<String>>(store, &holder).await else { return LoadClaim::Unclaimed };
-        let is_held = holder.is_none_or(|holder| {
+        let is_held = ask::<Option<String>>(store, &holder).await.flatten().is_none_or(|holder| {
             let id = holder.split(ID_END).next().unwrap_or_default();
             id == store.id || store.is_live(id)
         });

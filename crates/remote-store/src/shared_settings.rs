@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use greenroom_cache::{Cache, Invalidation};
+use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
 use crate::connection::explain;
@@ -17,6 +18,27 @@ const FORMAT_FIELD: &str = "format";
 
 /// Settings by field.
 pub type SharedSettings = BTreeMap<String, String>;
+
+/// Changes of settings by field; `None` removes one.
+pub type SettingsChanges = BTreeMap<String, Option<String>>;
+
+/// What keeps changes in order.
+#[derive(Debug, Default)]
+pub struct SettingsSync {
+    /// Held from a change here until the store has it, and while the store's settings are taken over.
+    pub lock: tokio::sync::Mutex<()>,
+    /// Changes that the store does not have yet.
+    pub unpublished: Mutex<SettingsChanges>,
+}
+
+/// A change of settings in progress.
+#[derive(Debug)]
+pub struct SettingsTransaction<'a> {
+    /// Held until it has ended.
+    pub guard: tokio::sync::MutexGuard<'a, ()>,
+    /// Settings before the change.
+    pub before: SharedSettings,
+}
 
 impl RedisStore {
     /// Whether other gateways share the store.
@@ -42,7 +64,7 @@ impl RedisStore {
     ///
     /// # Errors
     /// If the store cannot be asked.
-    pub async fn change_settings(&self, changes: &BTreeMap<String, Option<String>>) -> Result<SharedSettings, String> {
+    pub async fn change_settings(&self, changes: &SettingsChanges) -> Result<SharedSettings, String> {
         let fields = changes.iter().map(|(field, value)| (field.as_str(), value.as_deref().unwrap_or_default()));
         self.run_settings("change", fields).await
     }
@@ -68,4 +90,30 @@ impl RedisStore {
 pub async fn announce_settings(cache: &Cache) -> bool {
     cache.invalidate(&settings_scope(), &Invalidation::mark_stale());
     cache.flush_invalidations().await
+}
+
+/// What leads from one state to the other.
+pub fn difference(before: &SharedSettings, after: &SharedSettings) -> SettingsChanges {
+    let changed = after.iter().filter(|(field, value)| before.get(*field) != Some(value));
+    let removed = before.keys().filter(|field| !after.contains_key(*field));
+    let changed = changed.map(|(field, value)| (field.clone(), Some(value.clone())));
+    removed.map(|field| (field.clone(), None)).chain(changed).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(fields: &[(&str, &str)]) -> SharedSettings {
+        fields.iter().map(|(field, value)| ((*field).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[test]
+    fn a_change_names_what_came_what_changed_and_what_went() {
+        let before = settings(&[("same", "1"), ("changed", "1"), ("gone", "1")]);
+        let after = settings(&[("same", "1"), ("changed", "2"), ("new", "1")]);
+        let expected = [("changed", Some("2")), ("gone", None), ("new", Some("1"))];
+        let expected = expected.map(|(field, value)| (field.to_owned(), value.map(str::to_owned)));
+        assert_eq!(difference(&before, &after), SettingsChanges::from(expected));
+    }
 }

@@ -17,6 +17,8 @@ struct NaiveState {
     entries: HashMap<String, RemoteEntry>,
     waiting: Vec<SharedInvalidation>,
     removals: Vec<(Key, u64)>,
+    /// Too many removals wait already.
+    is_full: bool,
     seq: u64,
 }
 
@@ -40,8 +42,11 @@ impl RemoteStore for Arc<NaiveStore> {
     }
 
     fn remove(&self, key: &Key, ticket: u64) -> bool {
-        self.0.lock().unwrap().removals.push((key.clone(), ticket));
-        true
+        let mut state = self.0.lock().unwrap();
+        if !state.is_full {
+            state.removals.push((key.clone(), ticket));
+        }
+        !state.is_full
     }
 
     fn invalidate(&self, invalidation: SharedInvalidation) {
@@ -194,4 +199,23 @@ async fn what_the_source_no_longer_has_is_not_found_in_the_store() {
     one.source.set_response("/a", LoadScript::Value);
     one.source.write("/a");
     assert_eq!(served(&one).await.1, "anna v1", "the entry in the store waits for its removal");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_cannot_wait_for_its_removal_is_invalidated_and_found_again_later() {
+    let (one, other, store) = pair();
+    served(&one).await;
+    one.advance_s(10).await;
+    store.0.lock().unwrap().is_full = true;
+    one.source.set_response("/a", LoadScript::Gone);
+    let gone = one.read_with(&CacheFixture::key("/a"), CacheDirective::Reload).await;
+    assert!(gone.is_ok());
+    store.deliver(&one, &[&other]);
+    one.source.set_response("/a", LoadScript::Value);
+    one.source.write("/a");
+    assert_eq!(served(&one).await.1, "anna v1", "the entry in the store knew too little");
+    assert_eq!(served(&other).await, from_source(CacheStatus::Hit, 1), "what was loaded since is found");
+    let loads = one.source.load_count();
+    one.cache.invalidate(&tag_scope("another"), &Invalidation::purge());
+    assert_eq!((served(&one).await.0, one.source.load_count()), (CacheStatus::Hit, loads));
 }

@@ -19,7 +19,7 @@ use crate::error::Problem;
 use crate::matching_api::lookup::{PathMapParams, TrackParams, compile_maps};
 use crate::matching_api::responses;
 use crate::pagination;
-use crate::settings_sync::SettingsChanges;
+use greenroom_remote_store::shared_settings::SettingsChanges;
 use greenroom_sync::index::Library;
 use greenroom_sync::matching::TrackQuery;
 use greenroom_sync::matching::overrides::{ExportedMatchOverride, MatchOverride, MatchOverrideKind};

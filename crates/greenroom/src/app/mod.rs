@@ -169,9 +169,7 @@ impl Process {
         );
         let (tasks, stop) = (&context.tasks, &context.stop);
         tasks.spawn(greenroom_control::follow_tokens(Arc::clone(&control_plane), tasks.clone(), stop.clone()));
-        if let Some(news) = context.remote_store.subscribe() {
-            tasks.spawn(greenroom_control::follow_peers(Arc::clone(&control_plane), news, stop.clone()));
-        }
+        context.remote_store.follow_peers(&control_plane, tasks, stop);
         let tokens = (stop.clone(), context.draining.clone());
         context.serve_app_caches(app_socket, &control_plane, &settings.control);
         tasks.spawn(greenroom_control::serve(control_plane, listener, settings.control, certificate, tokens));

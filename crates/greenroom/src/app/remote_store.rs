@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use greenroom_cache::{Cache, Clock};
 use greenroom_config::Settings;
+use greenroom_control::ControlPlane;
 use greenroom_remote_store::peer_news::NewsBatch;
 use greenroom_remote_store::{RedisStore, identity_secret, journal};
 use greenroom_state::secrets::HashKey;
+use parking_lot::Mutex;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -22,6 +24,8 @@ const HOST_NAME_FILE: &str = "/proc/sys/kernel/hostname";
 #[derive(Debug, Default)]
 pub(super) struct RemoteStoreService {
     pub(super) store: Option<Arc<RedisStore>>,
+    /// Until the control plane takes it: what is heard before then waits.
+    news: Mutex<Option<mpsc::Receiver<NewsBatch>>>,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -47,14 +51,17 @@ impl RemoteStoreService {
         let name = gateway_name(settings);
         let store = RedisStore::new(store_settings, &own_key.0, &name, (data_dir, has_past), clock.clone())?;
         store.attach(cache);
+        let news = Mutex::new(if store.is_shared() { store.subscribe() } else { None });
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         tasks.spawn(Arc::clone(&store).run(cache.clone(), stop.clone()));
-        Ok(Self { store: Some(store), tasks, stop })
+        Ok(Self { store: Some(store), news, tasks, stop })
     }
 
-    /// What other gateways announce beside invalidations; `None` if there are none.
-    pub(super) fn subscribe(&self) -> Option<mpsc::Receiver<NewsBatch>> {
-        self.store.as_ref().filter(|store| store.is_shared())?.subscribe()
+    /// Follows what other gateways announce beside invalidations, until `stop`.
+    pub(super) fn follow_peers(&self, control: &Arc<ControlPlane>, tasks: &TaskTracker, stop: &CancellationToken) {
+        if let Some(news) = self.news.lock().take() {
+            tasks.spawn(greenroom_control::follow_peers(Arc::clone(control), news, stop.clone()));
+        }
     }
 
     /// Announces and writes what is left, and leaves the store.

@@ -17,7 +17,7 @@ const ITEM: &str = "/library/metadata/5";
 const COLD: &str = "/library/metadata/6";
 const POSTER: &str = "/library/metadata/5/thumb/2";
 const SCROBBLE: &str = "/:/scrobble?identifier=com.plexapp.plugins.library&key=5";
-const SHARED: &str = "shared = true\npeer_timeout_ms = 1500\n\
+const SHARED: &str = "shared = true\npeer_timeout_ms = 1500\nread_timeout_ms = 1000\n\
     cluster_key = \"00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\"\n";
 
 async fn gateway(server: &ScriptedServer, store: &RedisServer, more: &str) -> GatewayFixture {
