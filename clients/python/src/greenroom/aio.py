@@ -211,8 +211,10 @@ class AsyncCache:
         try:
             held = await self._lease(ask)
             if isinstance(held, StoredEntry):
-                loads.land(ask, flight, (held.codec, held.payload))
-                return decoded((held.codec, held.payload))
+                present = (held.codec, held.payload)
+                result = decoded(present)
+                loads.land(ask, flight, present)
+                return result
             flight.begun = held.begun if held else None
             try:
                 value = await loader()

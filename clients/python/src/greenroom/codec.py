@@ -62,16 +62,26 @@ def decode(codec: int, payload: bytes) -> Any:
     raise ValueError(f"no codec {codec}")
 
 
+def is_readable(codec: int, payload: bytes) -> bool:
+    """Return whether `decode` gives a value."""
+    try:
+        decode(codec, payload)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
 def _decoded(payload: bytes) -> Any:
     # What `encode` wrote is ASCII without a space around it, so most of what `json.loads` does is not needed.
-    text = payload.decode("ascii")
     try:
+        text = payload.decode("ascii")
         value, end = _raw_decode(text)
-    except StopIteration:
-        raise ValueError("no JSON") from None
-    if end != len(text):
-        raise ValueError("more than one value")
-    return value
+        if end == len(text):
+            return value
+    except (StopIteration, ValueError):
+        pass
+    # Of another program.
+    return json.loads(payload)
 
 
 class _Survey:

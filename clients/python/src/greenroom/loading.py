@@ -9,7 +9,7 @@ import time
 from typing import Any, Callable, Dict, NamedTuple, Optional, Tuple, Union
 
 from . import codec
-from .backend import LeaseHeld, LeaseTaken, Put, PutResult, StorageError, StoredEntry
+from .backend import LeaseHeld, LeaseResult, LeaseTaken, LeaseUnneeded, Put, PutResult, StorageError, StoredEntry
 from .storage import Storage, Terms, entry
 
 # Refreshes behind stale answers at a time; beyond, the stale value is served without one.
@@ -18,6 +18,8 @@ REFRESHES_MAX = 4
 FAILURE_PAUSE_S = 1.0
 POLL_FIRST_S = 0.005
 POLL_LAST_S = 0.1
+# Asked for in place of no version, so that an entry without one is no reason against a lease.
+UNREADABLE = "unreadable"
 
 log = logging.getLogger("greenroom")
 
@@ -121,8 +123,10 @@ class Loads:
                 self.counters.add("waits_ended")
                 held = None
             if isinstance(held, StoredEntry):
-                self.land(ask, flight, (held.codec, held.payload))
-                return decoded((held.codec, held.payload))
+                encoded: Union[Encoded, Uncoded] = (held.codec, held.payload)
+                value = decoded(encoded)
+                self.land(ask, flight, encoded)
+                return value
             flight.begun = held.begun if held else None
             value, encoded = self._loaded(ask, held, loader)
         except BaseException as error:
@@ -154,13 +158,24 @@ class Loads:
             pause = min(pause * 1.5, POLL_LAST_S)
 
     def try_lease(self, ask: Ask) -> Union[LeaseHeld, LeaseTaken, StoredEntry, None]:
-        """Ask for the lease once. Returns the entry if it was stored meanwhile, None if storage failed."""
+        """Ask for the lease once. Returns the entry if it was stored meanwhile, None if storage failed.
+
+        An entry that no codec reads is as good as none: the lease is for the value in its place.
+        """
         try:
-            result = self.backend.acquire(ask.key, ask.terms.tags, ask.lease_s, self.storage.clock(), ask.terms.version)
+            result = self._acquired(ask, ask.terms.version)
+            if isinstance(result, LeaseUnneeded) and not codec.is_readable(result.entry.codec, result.entry.payload):
+                # The store gives a lease beside a fresh entry of another version.
+                result = self._acquired(ask, "" if ask.terms.version else UNREADABLE)
+                if isinstance(result, LeaseUnneeded):
+                    return LeaseTaken(self.storage.clock())
         except StorageError as error:
             self.storage.failed(error)
             return None
-        return result if isinstance(result, (LeaseHeld, LeaseTaken)) else result.entry
+        return result.entry if isinstance(result, LeaseUnneeded) else result
+
+    def _acquired(self, ask: Ask, version: str) -> LeaseResult:
+        return self.backend.acquire(ask.key, ask.terms.tags, ask.lease_s, self.storage.clock(), version)
 
     def store(self, ask: Ask, held: Optional[LeaseHeld], value: Any) -> Union[Encoded, Uncoded]:
         """Store a loaded value, unless the key was invalidated since the load began, and end the lease."""
@@ -197,12 +212,14 @@ class Loads:
     def land(self, ask: Ask, flight: Flight, value: Union[Encoded, Uncoded]) -> None:
         """End a flight with a value for those who wait."""
         self._end(ask, flight)
-        flight.future.set_result(value)
+        if not flight.future.done():
+            flight.future.set_result(value)
 
     def crash(self, ask: Ask, flight: Flight, error: BaseException) -> None:
         """End a flight with an error for those who wait; an interrupt of the leader is not theirs."""
         self._end(ask, flight)
-        flight.future.set_exception(error if isinstance(error, Exception) else LeaderGone())
+        if not flight.future.done():
+            flight.future.set_exception(error if isinstance(error, Exception) else LeaderGone())
 
     def _end(self, ask: Ask, flight: Flight) -> None:
         with self._lock:

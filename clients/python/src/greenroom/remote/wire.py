@@ -23,6 +23,9 @@ MEDIA_TYPES = {
     codec.TAGGED: "application/vnd.greenroom.tagged+json",
 }
 CODECS = {name: kind for kind, name in MEDIA_TYPES.items()}
+# As other programs write them, without parameters and in lower case.
+_CODECS_OF_OTHERS = {name.split(";")[0]: kind for name, kind in CODECS.items()}
+_TEXT_CHARSETS = ("", "utf-8", "utf8", "us-ascii")
 Result = TypeVar("Result")
 
 
@@ -53,7 +56,21 @@ def problem(answer: Answer) -> Tuple[str, str]:
 
 def codec_of(headers: Dict[bytes, bytes]) -> int:
     """Return how the value of an answer is to be decoded."""
-    return CODECS.get(headers.get(b"content-type", b"").decode("latin-1"), codec.RAW)
+    return codec_of_media_type(headers.get(b"content-type", b"").decode("latin-1"))
+
+
+def codec_of_media_type(media_type: str) -> int:
+    """Return how a value of a media type is to be decoded; text in another encoding is bytes."""
+    known = CODECS.get(media_type)
+    if known is not None:
+        return known
+    essence, *parameters = (part.strip().lower() for part in media_type.split(";"))
+    kind = _CODECS_OF_OTHERS.get(essence, codec.RAW)
+    if kind == codec.TEXT:
+        charsets = [part.partition("=")[2].strip(' "') for part in parameters if part.startswith("charset=")]
+        if any(charset not in _TEXT_CHARSETS for charset in charsets):
+            return codec.RAW
+    return kind
 
 
 def later(now: float, headers: Dict[bytes, bytes], name: bytes) -> Optional[float]:
@@ -68,7 +85,7 @@ def stored_of(result: Dict[str, Any], now: float) -> Optional[StoredEntry]:
         return None
     left, stale_left = result.get("left_ms"), result.get("stale_left_ms")
     return StoredEntry(
-        CODECS.get(result["media_type"], codec.RAW),
+        codec_of_media_type(result["media_type"]),
         base64.b64decode(result["value"]),
         None if left is None else now + left / 1000,
         None if stale_left is None else now + stale_left / 1000,
