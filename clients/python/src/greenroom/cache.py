@@ -195,7 +195,8 @@ class Cache(EntryOperations):
     def transact(self, retry: bool = False) -> ContextManager[None]:
         """Make the writes of this thread within a `with` block one transaction, which an exception undoes.
 
-        Other writers wait for it. Without storage the block runs all the same.
+        Other writers wait for it. Without storage the block runs all the same. Within it True counts from the end of
+        the block: if a write fails, later ones say False, and all of the block is undone and counted, not raised.
         """
         return self._transaction()
 

@@ -29,7 +29,9 @@ class Transaction:
     """A write transaction: its sequence number, and how it changes the size of the store."""
 
     def __init__(self, connection: Connection) -> None:
-        self.execute = connection.execute
+        self.connection, self.execute = connection, connection.execute
+        # Of a write in it: nothing of it is committed.
+        self.failure: Optional[StorageError] = None
         row: Optional[Tuple[int, int, int, int]] = connection.execute(
             "SELECT sequence, floor, entries, bytes FROM state WHERE id = 1"
         ).fetchone()
@@ -95,7 +97,7 @@ class Writer:
         others of the batch are committed. Raises StorageError for all writes of a transaction that failed.
         """
         if self._owner == threading.get_ident() and self._held is not None:
-            return write(self._held)
+            return self._run_held(self._held, write)
         job: _Job[Result] = _Job(write)
         self._queue.append(job)
         with self._lock:
@@ -105,13 +107,28 @@ class Writer:
             raise job.error
         return job.result  # type: ignore[return-value]
 
+    def _run_held(self, transaction: Transaction, write: Callable[[Transaction], Result]) -> Result:
+        """Run a write within a held transaction, unless one before it failed: half of a block is not committed."""
+        if transaction.failure is not None:
+            raise StorageError(transaction.failure.reason, "an earlier write of the transaction failed")
+        try:
+            return write(transaction)
+        except sqlite3.Error as error:
+            transaction.failure = self.failed(transaction.connection, error)
+            raise transaction.failure from error
+        except StorageError as error:
+            transaction.failure = error
+            raise
+
     def _commit(self, jobs: List[_Job[Any]]) -> None:
         try:
             with self._transaction() as transaction:
                 for job in jobs:
                     try:
                         job.result = job.write(transaction)
-                    except (sqlite3.Error, StorageError):
+                    except sqlite3.Error as error:
+                        raise self.failed(transaction.connection, error) from error
+                    except StorageError:
                         raise
                     except Exception as error:
                         job.error = error
@@ -128,7 +145,8 @@ class Writer:
 
     @contextlib.contextmanager
     def hold(self) -> Iterator[None]:
-        """Make all writes of this thread one transaction. Raises StorageError if it cannot be committed."""
+        """Make all writes of this thread one transaction. Raises StorageError if it cannot be committed, or a write
+        failed; an exception of the block undoes it and passes."""
         if self._owner == threading.get_ident():
             yield
             return
@@ -138,23 +156,33 @@ class Writer:
                 yield
             finally:
                 self._owner, self._held = None, None
+            if transaction.failure is not None:
+                raise transaction.failure
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[Transaction]:
         connection = self._database.connection(writes=True)
         try:
-            connection.execute("BEGIN IMMEDIATE")
-            transaction = Transaction(connection)
+            with self._errors(connection):
+                connection.execute("BEGIN IMMEDIATE")
+                transaction = Transaction(connection)
+            # An error of SQLite that comes out of this may be of another file: an app's own.
             yield transaction
-            transaction.finish()
-            connection.execute("COMMIT")
+            with self._errors(connection):
+                transaction.finish()
+                connection.execute("COMMIT")
             self.generation += 1
-        except sqlite3.Error as error:
-            self._roll_back(connection)
-            raise self.failed(connection, error) from error
         except BaseException:
             self._roll_back(connection)
             raise
+
+    @contextlib.contextmanager
+    def _errors(self, connection: Connection) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            self._roll_back(connection)
+            raise self.failed(connection, error) from error
 
     @staticmethod
     def _roll_back(connection: Connection) -> None:
