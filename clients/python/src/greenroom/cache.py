@@ -126,7 +126,8 @@ class Cache(EntryOperations):
 
         A stale value is returned at once and loaded anew in the background; if that fails it is served on until its
         window ends. What was invalidated while it was loaded is returned but not stored. The load of a caller that dies
-        is taken over after `lease_s` seconds; a caller that waited `wait_s` (the same) loads for itself.
+        is taken over by one other after `lease_s` seconds; one that goes on has up to five times as long. With a
+        `wait_s` shorter than `lease_s` a caller that waited so long loads for itself, and that is not stored.
 
         Raises what the loader raises, to all who waited for it in this process.
         """

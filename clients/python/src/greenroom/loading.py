@@ -6,10 +6,11 @@ import concurrent.futures
 import logging
 import threading
 import time
-from typing import Any, Callable, Dict, NamedTuple, Optional, Tuple, Union
+from typing import Any, Callable, ContextManager, Dict, NamedTuple, Optional, Tuple, Union
 
 from . import codec
 from .backend import LeaseHeld, LeaseResult, LeaseTaken, LeaseUnneeded, Put, PutResult, StorageError, StoredEntry
+from .lease_keeper import LEASE_SPANS_MAX, LeaseKeeper
 from .storage import Storage, Terms, entry
 
 # Refreshes behind stale answers at a time; beyond, the stale value is served without one.
@@ -34,16 +35,34 @@ class Ask(NamedTuple):
     lease_s: float
     wait_s: float
 
+    @property
+    def waits_for_lease(self) -> bool:
+        """True if a caller whose wait ended goes on to wait for the lease, False if it loads for itself."""
+        return self.wait_s >= self.lease_s
+
+    @property
+    def patience_s(self) -> float:
+        """The time for which a leader waits for the lease: longer than one that hangs keeps it."""
+        return 2 * LEASE_SPANS_MAX * self.lease_s if self.waits_for_lease else self.wait_s
+
+
+class Landed(NamedTuple):
+    """Another leader of the flight was faster."""
+
 
 class LeaderGone(Exception):
     """The thread that loaded was interrupted; a waiting one takes over."""
 
 
 class Flight:
-    """A load under way in this process. Its future holds the encoded value, or the value itself if it has no code."""
+    """A load under way in this process. Its future holds the encoded value, or the value itself if it has no code.
+
+    Beside the first leader there may be others, which took over when waits ended; the first that is done ends it.
+    """
 
     def __init__(self) -> None:
         self.begun: Optional[int] = None
+        self.leaders = 1
         self.future: "concurrent.futures.Future[Union[Encoded, NamedTuple]]" = concurrent.futures.Future()
 
 
@@ -68,25 +87,42 @@ class Loads:
         self._lock = threading.Lock()
         self._flights: Dict[bytes, Flight] = {}
         self._refreshing = 0
+        self._keeper = LeaseKeeper()
 
     def load(self, ask: Ask, loader: Callable[[], Any]) -> Any:
         """Return the value of a key that is not fresh: loaded here, or by another thread or process.
 
-        Raises what the loader raises. If another one loads for longer than `wait_s`, or storage failed, loads here.
+        Raises what the loader raises. If another one loads for longer than `wait_s`, one of those who wait takes over
+        as soon as the lease is free; with a wait that is shorter than the lease each loads for itself.
         """
         while True:
             flight, leads = self.join(ask)
-            if leads:
-                return self._lead(ask, flight, loader)
             try:
-                return decoded(flight.future.result(timeout=ask.wait_s))
+                return self._lead(ask, flight, loader) if leads else self._followed(ask, flight, loader)
             except LeaderGone:
                 continue
+
+    def _followed(self, ask: Ask, flight: Flight, loader: Callable[[], Any]) -> Any:
+        while True:
+            leaders = flight.leaders
+            try:
+                return decoded(flight.future.result(timeout=ask.wait_s))
             except concurrent.futures.TimeoutError:
                 if flight.future.done():
-                    raise
-                self.counters.add("waits_ended")
+                    return decoded(flight.future.result())
+            self.counters.add("waits_ended")
+            if not ask.waits_for_lease:
                 return loader()
+            if self.take_over(flight, leaders):
+                return self._lead(ask, flight, loader)
+
+    def take_over(self, flight: Flight, leaders: int) -> bool:
+        """Become one more leader of a flight, unless another caller did since there were so many."""
+        with self._lock:
+            if flight.leaders != leaders:
+                return False
+            flight.leaders += 1
+            return True
 
     def join(self, ask: Ask) -> Tuple[Flight, bool]:
         """Return the flight of a key, and whether the caller leads it.
@@ -118,16 +154,15 @@ class Loads:
 
     def _lead(self, ask: Ask, flight: Flight, loader: Callable[[], Any]) -> Any:
         try:
-            held = self.wait_for_lease(ask)
-            if isinstance(held, LeaseTaken):
-                self.counters.add("waits_ended")
-                held = None
+            held = self._lease_to_load(ask, flight)
+            if isinstance(held, Landed):
+                return decoded(flight.future.result())
             if isinstance(held, StoredEntry):
                 encoded: Union[Encoded, Uncoded] = (held.codec, held.payload)
                 value = decoded(encoded)
                 self.land(ask, flight, encoded)
                 return value
-            flight.begun = held.begun if held else None
+            self.begin(flight, held)
             value, encoded = self._loaded(ask, held, loader)
         except BaseException as error:
             self.crash(ask, flight, error)
@@ -135,11 +170,38 @@ class Loads:
         self.land(ask, flight, encoded)
         return value
 
+    @staticmethod
+    def begin(flight: Flight, held: Optional[LeaseHeld]) -> None:
+        """Note when the load began; of several that of the first, because each may be the one whose value is told."""
+        if flight.begun is None and held is not None:
+            flight.begun = held.begun
+
+    def _lease_to_load(self, ask: Ask, flight: Flight) -> Union[LeaseHeld, StoredEntry, Landed, None]:
+        """Wait for the lease, the value, or another leader of the flight; None to load without a lease."""
+        waited_s, pause = 0.0, POLL_FIRST_S
+        while True:
+            outcome = self.try_lease(ask)
+            if not isinstance(outcome, LeaseTaken):
+                return outcome
+            if flight.future.done():
+                return Landed()
+            if waited_s >= ask.patience_s:
+                self.counters.add("waits_ended")
+                return None
+            self.pause(pause)
+            waited_s += pause
+            pause = min(pause * 1.5, POLL_LAST_S)
+
+    def kept(self, ask: Ask, held: Optional[LeaseHeld]) -> ContextManager[None]:
+        """Return a context in which a lease is extended, so that no other process loads as well."""
+        return self._keeper.kept(ask.lease_s, None if held is None else lambda: self.give_back(ask, held, ask.lease_s))
+
     def _loaded(
         self, ask: Ask, held: Optional[LeaseHeld], loader: Callable[[], Any]
     ) -> Tuple[Any, Union[Encoded, Uncoded]]:
         try:
-            value = loader()
+            with self.kept(ask, held):
+                value = loader()
         except BaseException:
             self.counters.add("load_failures")
             self.give_back(ask, held)
@@ -255,7 +317,8 @@ class Loads:
             held = self.try_lease(ask)
             if isinstance(held, LeaseHeld):
                 try:
-                    value = loader()
+                    with self.kept(ask, held):
+                        value = loader()
                 except Exception as error:
                     self.refresh_failed(ask, held, error)
                     return
