@@ -13,7 +13,7 @@ from .cache import LEASE_S, Cache
 from .deferred import Deferred, Drained
 from .entry_operations import one_of
 from .keys import Key
-from .loading import POLL_FIRST_S, POLL_LAST_S, Ask, Flight, Landed, LeaderGone, decoded
+from .loading import POLL_FIRST_S, POLL_LAST_S, Ask, Flight, LeaderGone, decoded
 from .lookup import Lookup, Status
 from .memoize import key_maker
 from .stats import Stats
@@ -220,7 +220,7 @@ class AsyncCache:
         loads = self.cache.loads
         try:
             held = await self._lease(ask, flight)
-            if isinstance(held, Landed):
+            if isinstance(held, LeaseTaken):
                 return decoded(flight.future.result())
             if isinstance(held, StoredEntry):
                 present = (held.codec, held.payload)
@@ -242,14 +242,14 @@ class AsyncCache:
         loads.land(ask, flight, encoded)
         return value
 
-    async def _lease(self, ask: Ask, flight: Flight) -> Union[LeaseHeld, StoredEntry, Landed, None]:
+    async def _lease(self, ask: Ask, flight: Flight) -> Union[LeaseHeld, LeaseTaken, StoredEntry, None]:
         waited_s, pause = 0.0, POLL_FIRST_S
         while True:
             outcome = await self._run(self.cache.loads.try_lease, ask)
             if not isinstance(outcome, LeaseTaken):
                 return outcome
             if flight.future.done():
-                return Landed()
+                return outcome
             if waited_s >= ask.patience_s:
                 self.cache.loads.counters.add("waits_ended")
                 return None

@@ -154,8 +154,17 @@ class Backend(Protocol):
     def shrink(self, bytes_max: int, now: float) -> int:
         """Remove dead entries, then those stored longest ago, down to a size. Return how many."""
 
-    def acquire(self, key: bytes, tags: Sequence[bytes], seconds: float, now: float, version: str) -> LeaseResult:
-        """Take the lease of a key, unless another caller holds it or a fresh entry of this version is there."""
+    @property
+    def lease_wait_s(self) -> float:
+        """How long `acquire` can wait for another caller's load; 0 if it cannot."""
+
+    def acquire(
+        self, key: bytes, tags: Sequence[bytes], seconds: float, now: float, version: str, wait_s: float = 0.0
+    ) -> LeaseResult:
+        """Take the lease of a key, unless another caller holds it or a fresh entry of this version is there.
+
+        If another caller holds it, wait up to `wait_s`, at most `lease_wait_s`, for the entry or the lease.
+        """
 
     def release(self, key: bytes, token: int, until: Optional[float] = None) -> None:
         """Give a lease back, or at a later time. No effect if it is not held any more."""

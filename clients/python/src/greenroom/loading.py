@@ -46,10 +46,6 @@ class Ask(NamedTuple):
         return 2 * LEASE_SPANS_MAX * self.lease_s if self.waits_for_lease else self.wait_s
 
 
-class Landed(NamedTuple):
-    """Another leader of the flight was faster."""
-
-
 class LeaderGone(Exception):
     """The thread that loaded was interrupted; a waiting one takes over."""
 
@@ -154,9 +150,12 @@ class Loads:
 
     def _lead(self, ask: Ask, flight: Flight, loader: Callable[[], Any]) -> Any:
         try:
-            held = self._lease_to_load(ask, flight)
-            if isinstance(held, Landed):
-                return decoded(flight.future.result())
+            held = self.wait_for_lease(ask, ask.patience_s, flight.future.done)
+            if isinstance(held, LeaseTaken):
+                if flight.future.done():
+                    return decoded(flight.future.result())
+                self.counters.add("waits_ended")
+                held = None
             if isinstance(held, StoredEntry):
                 encoded: Union[Encoded, Uncoded] = (held.codec, held.payload)
                 value = decoded(encoded)
@@ -176,22 +175,6 @@ class Loads:
         if flight.begun is None and held is not None:
             flight.begun = held.begun
 
-    def _lease_to_load(self, ask: Ask, flight: Flight) -> Union[LeaseHeld, StoredEntry, Landed, None]:
-        """Wait for the lease, the value, or another leader of the flight; None to load without a lease."""
-        waited_s, pause = 0.0, POLL_FIRST_S
-        while True:
-            outcome = self.try_lease(ask)
-            if not isinstance(outcome, LeaseTaken):
-                return outcome
-            if flight.future.done():
-                return Landed()
-            if waited_s >= ask.patience_s:
-                self.counters.add("waits_ended")
-                return None
-            self.pause(pause)
-            waited_s += pause
-            pause = min(pause * 1.5, POLL_LAST_S)
-
     def kept(self, ask: Ask, held: Optional[LeaseHeld]) -> ContextManager[None]:
         """Return a context in which a lease is extended, so that no other process loads as well."""
         return self._keeper.kept(ask.lease_s, None if held is None else lambda: self.give_back(ask, held, ask.lease_s))
@@ -208,27 +191,39 @@ class Loads:
             raise
         return value, self.store(ask, held, value)
 
-    def wait_for_lease(self, ask: Ask) -> Union[LeaseHeld, LeaseTaken, StoredEntry, None]:
-        """Wait for the lease or for the value; LeaseTaken if neither came within `wait_s`, None if storage failed."""
-        left_s, pause = ask.wait_s, POLL_FIRST_S
+    def wait_for_lease(
+        self, ask: Ask, left_s: float, landed: Callable[[], bool] = bool
+    ) -> Union[LeaseHeld, LeaseTaken, StoredEntry, None]:
+        """Wait for the lease or for the value, None if storage failed.
+
+        LeaseTaken if neither came within `left_s`, or `landed()` is true.
+        """
+        pause = POLL_FIRST_S
         while True:
-            outcome = self.try_lease(ask)
-            if not isinstance(outcome, LeaseTaken) or left_s <= 0:
+            # The daemon wakes a caller; an embedded store is asked again and again.
+            wait_s = max(0.0, min(left_s, self.backend.lease_wait_s))
+            asked = time.monotonic()
+            outcome = self.try_lease(ask, wait_s)
+            if not isinstance(outcome, LeaseTaken) or left_s <= 0 or landed():
                 return outcome
-            self.pause(pause)
-            left_s -= pause
+            waited_s = time.monotonic() - asked if wait_s else 0.0
+            if waited_s < pause:
+                self.pause(pause)
+                waited_s += pause
+            left_s -= waited_s
             pause = min(pause * 1.5, POLL_LAST_S)
 
-    def try_lease(self, ask: Ask) -> Union[LeaseHeld, LeaseTaken, StoredEntry, None]:
-        """Ask for the lease once. Returns the entry if it was stored meanwhile, None if storage failed.
+    def try_lease(self, ask: Ask, wait_s: float = 0.0) -> Union[LeaseHeld, LeaseTaken, StoredEntry, None]:
+        """Ask for the lease once, and let a daemon wait for it. Returns the entry if it was stored meanwhile, None if
+        storage failed.
 
         An entry that no codec reads is as good as none: the lease is for the value in its place.
         """
         try:
-            result = self._acquired(ask, ask.terms.version)
+            result = self._acquired(ask, ask.terms.version, wait_s)
             if isinstance(result, LeaseUnneeded) and not codec.is_readable(result.entry.codec, result.entry.payload):
                 # The store gives a lease beside a fresh entry of another version.
-                result = self._acquired(ask, "" if ask.terms.version else UNREADABLE)
+                result = self._acquired(ask, "" if ask.terms.version else UNREADABLE, wait_s)
                 if isinstance(result, LeaseUnneeded):
                     return LeaseTaken(self.storage.clock())
         except StorageError as error:
@@ -236,8 +231,8 @@ class Loads:
             return None
         return result.entry if isinstance(result, LeaseUnneeded) else result
 
-    def _acquired(self, ask: Ask, version: str) -> LeaseResult:
-        return self.backend.acquire(ask.key, ask.terms.tags, ask.lease_s, self.storage.clock(), version)
+    def _acquired(self, ask: Ask, version: str, wait_s: float) -> LeaseResult:
+        return self.backend.acquire(ask.key, ask.terms.tags, ask.lease_s, self.storage.clock(), version, wait_s)
 
     def store(self, ask: Ask, held: Optional[LeaseHeld], value: Any) -> Union[Encoded, Uncoded]:
         """Store a loaded value, unless the key was invalidated since the load began, and end the lease."""

@@ -23,6 +23,9 @@ KEY_BYTES_MAX = 8192
 INT64 = 1 << 63
 PAUSE_MS_MAX = 3_600_000
 
+# How long one request waits for another caller's load, and how many do at a time: connections remain for other calls.
+LEASE_WAIT_S_MAX = 2.0
+LEASE_WAITS_MAX = 2
 _PUT_STATES = {
     "stored": PutResult.STORED,
     "present": PutResult.PRESENT,
@@ -56,6 +59,9 @@ class RemoteBackend:
         shown = "" if token is None else f"Authorization: Bearer {token}\r\n"
         self._common = f" HTTP/1.1\r\nHost: {address.host}\r\nUser-Agent: greenroom-client\r\n{shown}".encode("ascii")
         self._connections = Connections(address)
+        # The daemon must answer before the connection gives up.
+        self._lease_wait_s = min(LEASE_WAIT_S_MAX, timeout_s / 2)
+        self._lease_waits = threading.BoundedSemaphore(LEASE_WAITS_MAX)
         self._generation = 0
         self._counts: Dict[str, int] = {}
         self._counts_lock = threading.Lock()
@@ -89,11 +95,15 @@ class RemoteBackend:
     @understood
     def get(self, keys: Sequence[bytes]) -> List[Optional[StoredEntry]]:
         found: List[Optional[StoredEntry]] = []
-        for start in range(0, len(keys), OPERATIONS_PER_CALL):
-            part = [{"op": "get", "key": self._text(key)} for key in keys[start : start + OPERATIONS_PER_CALL]]
+        while len(found) < len(keys):
+            part = [{"op": "get", "key": self._text(key)} for key in keys[len(found) :][:OPERATIONS_PER_CALL]]
             results = self._call("POST", "/batch", {"operations": part}, repeatable=True)["results"]
             now = self._clock()
-            found += [stored_of(result, now) for result in results]
+            # The last ones are not read if the values of the first ones fill the answer.
+            read = [result for result in results if result["state"] != "later"]
+            if not read or len(results) != len(part):
+                raise ValueError("keys are not answered")
+            found += [stored_of(result, now) for result in read]
         return found
 
     @understood
@@ -103,6 +113,10 @@ class RemoteBackend:
         else:
             results = []
             for part in parts(puts):
+                if len(part) == 1:
+                    # In base 64 a large value would not fit into a batch.
+                    results.append(self._put_one(part[0], now))
+                    continue
                 operations = [self._operation(put, now) for put in part]
                 told = self._call("POST", "/batch", {"operations": operations})["results"]
                 for result in told:
@@ -210,9 +224,23 @@ class RemoteBackend:
         """The daemon keeps its own limits."""
         return 0
 
+    @property
+    def lease_wait_s(self) -> float:
+        return self._lease_wait_s
+
     @understood
-    def acquire(self, key: bytes, tags: Sequence[bytes], seconds: float, now: float, version: str) -> LeaseResult:
+    def acquire(
+        self, key: bytes, tags: Sequence[bytes], seconds: float, now: float, version: str, wait_s: float = 0.0
+    ) -> LeaseResult:
         body = {"duration_ms": millis(seconds), "tags": [text_of(tag) for tag in tags], "version": version}
+        if wait_s > 0 and self._lease_waits.acquire(blocking=False):
+            try:
+                return self._leased(key, dict(body, wait_ms=millis(min(wait_s, self.lease_wait_s))), now)
+            finally:
+                self._lease_waits.release()
+        return self._leased(key, body, now)
+
+    def _leased(self, key: bytes, body: Dict[str, Any], now: float) -> LeaseResult:
         told = self._object(self._ask("POST", f"{self._entry(key)}/lease", json.dumps(body).encode("ascii"), JSON))
         if told["state"] == "held":
             return LeaseHeld(int(told["token"]), int(told["token"]))

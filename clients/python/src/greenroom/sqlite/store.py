@@ -121,7 +121,13 @@ class SqliteBackend:
             if removed == 0:
                 return total
 
-    def acquire(self, key: bytes, tags: Sequence[bytes], seconds: float, now: float, version: str) -> LeaseResult:
+    @property
+    def lease_wait_s(self) -> float:
+        return 0.0
+
+    def acquire(
+        self, key: bytes, tags: Sequence[bytes], seconds: float, now: float, version: str, wait_s: float = 0.0
+    ) -> LeaseResult:
         return self._writer.run(lambda transaction: leases.acquire(transaction, key, tags, seconds, now, version))
 
     def release(self, key: bytes, token: int, until: Optional[float] = None) -> None:
