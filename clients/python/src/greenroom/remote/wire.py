@@ -6,15 +6,16 @@ import base64
 import functools
 import json
 import math
-from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple, TypeVar
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple, TypeVar
 
 from .. import codec
 from ..backend import Entry, FailureReason, Put, StorageError, StoredEntry
 from .connection import Answer
-from .names import encoded_of
+from .names import encoded_of, is_key
 
 OPERATIONS_PER_CALL = 500
-# Of the values of one batch, so that its JSON stays below the daemon's limit.
+# Of the JSON of one batch: the daemon takes 16 MiB. A longer value is not put into one at all.
+BYTES_PER_CALL = 12 << 20
 VALUE_BYTES_PER_CALL = 8 << 20
 MEDIA_TYPES = {
     codec.RAW: "application/octet-stream",
@@ -107,15 +108,27 @@ def times(entry: Entry, now: float) -> Tuple[int, int]:
     return millis(entry.expires - now), 0 if entry.dies is None else millis(entry.dies - max(entry.expires, now))
 
 
-def parts(puts: Sequence[Put]) -> Iterator[List[Put]]:
-    """Yield puts in batches that the daemon takes."""
-    part: List[Put] = []
+class EncodedPut(NamedTuple):
+    """A put, and its operation of a batch; none if it goes alone."""
+
+    put: Put
+    operation: bytes
+
+
+def parts(puts: Sequence[Put], encoded: Callable[[Put], bytes]) -> Iterator[List[EncodedPut]]:
+    """Yield puts in batches that the daemon takes. What does not fit into a batch is alone, and is no operation."""
+    part: List[EncodedPut] = []
     size = 0
     for put in puts:
-        if part and (len(part) >= OPERATIONS_PER_CALL or size + len(put.entry.payload) > VALUE_BYTES_PER_CALL):
+        goes_alone = len(put.entry.payload) > VALUE_BYTES_PER_CALL or not is_key(put.key)
+        operation = b"" if goes_alone else encoded(put)
+        if part and (goes_alone or len(part) >= OPERATIONS_PER_CALL or size + len(operation) > BYTES_PER_CALL):
             yield part
             part, size = [], 0
-        part.append(put)
-        size += len(put.entry.payload)
+        if goes_alone or len(operation) > BYTES_PER_CALL:
+            yield [EncodedPut(put, b"")]
+            continue
+        part.append(EncodedPut(put, operation))
+        size += len(operation) + 1
     if part:
         yield part
