@@ -1,10 +1,13 @@
 """Puts of any size over a running gateway: what does not fit into a batch goes by itself, and what is refused is told."""
 
+import time
+
 import pytest
 
 from greenroom import Drained
 from greenroom.backend import FailureReason, StorageError
 from python_client.daemon import Daemon
+from stage.waiting import until
 
 MIB = 1 << 20
 
@@ -75,3 +78,17 @@ def test_what_was_stored_before_a_failure_is_told_as_stored(cache):
     assert later.drain() == Drained(2, 0, 1)
     connections.exchange = exchange
     assert later.drain() == Drained(1, 0, 0) and cache.get_many(values) == values
+
+
+def test_a_value_that_was_asked_for_after_another_process_stored_its_own_replaces_it(daemon, cache):
+    other, later = daemon.cache(), cache.deferred()
+    later.set("beside", 1)
+    other.set("item", "older", ttl=60)
+    stored = other._backend.find(other._storage.key("item")).stored
+    until(lambda: time.time() > stored + 0.05, "a moment has passed")
+    later.set("item", "newer", ttl=60)
+    assert later.drain() == Drained(2, 0, 0) and cache.get("item") == "newer"
+    later.set("beside", 2)
+    other.set("item", "newest"), other.set("beside", "newest")
+    assert later.drain() == Drained(0, 1, 0) and cache.get("beside") == "newest"
+    other.close()

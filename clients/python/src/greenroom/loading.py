@@ -239,7 +239,8 @@ class Loads:
         self.counters.add("loads")
         try:
             encoded = codec.encode(value)
-        except (TypeError, ValueError, RecursionError) as error:
+        except Exception as error:
+            # Also a RuntimeError because another thread changes the value.
             self.counters.add("refused_unstorable")
             log.warning("a loaded value cannot be stored: %s", error)
             self.give_back(ask, held)
