@@ -168,7 +168,8 @@ class Deferred:
         told = self._storage.put_all([put for _, put in puts])
         results = {key: result for (key, _), result in zip(puts, told)}
         fenced = [(key, put) for key, put in puts if results[key] is PutResult.FENCED]
-        again = self._storage.tried(lambda: self._newer(fenced, batch), [])
+        none: List[Tuple[Key, Put]] = []
+        again = self._storage.tried(lambda: self._newer(fenced, batch), none)
         if again:
             results.update(zip((key for key, _ in again), self._storage.put_all([put for _, put in again])))
         return results
