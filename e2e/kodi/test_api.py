@@ -1,5 +1,9 @@
 """The add-on's requests against the simulated API, and what it makes of failures on the way."""
 
+import socket
+import threading
+import time
+
 import pytest
 import requests
 
@@ -141,3 +145,29 @@ def test_a_redirect_does_not_take_the_token_elsewhere(visits, api_server, status
     with pytest.raises(ApiError):
         Api(visits.url, visits.token).ask(PROJECTS)
     assert [seen["target"].partition("#")[0] for seen in api_server.reached()] == ["/graphql"]
+
+
+def test_a_response_that_trickles_in_does_not_take_longer_than_one_that_hangs():
+    """Each part comes within the socket's limit, all of them do not."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        ended = threading.Event()
+
+        def serve():
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+                while not ended.wait(0.02):
+                    try:
+                        connection.sendall(b" ")
+                    except OSError:
+                        return
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        began = time.monotonic()
+        with pytest.raises(ApiError) as raised:
+            Api(f"http://127.0.0.1:{server.getsockname()[1]}/", "").ask(PROJECTS, timeout_s=0.3)
+        assert raised.value.failure is Failure.UNREACHABLE and time.monotonic() - began < 10
+        ended.set()
+        thread.join(10)

@@ -138,3 +138,23 @@ def test_work_after_a_menu_is_cut_into_slices(house):
     after = host.events[host.events.index("end") + 1 :]
     # The clock of the test moves 0.1 ms at each look; a slice is 1 ms.
     assert after.count("breathe") >= 2 and "breathe" not in host.events[: host.events.index("end")]
+
+
+def test_a_request_takes_no_longer_than_kodi_waits_for_a_script_that_it_ends(house):
+    host = house.host(action="projects", type="series")
+
+    def slow(name):
+        if name == "Project":
+            host.elapsed += 2.9
+
+    house.service.on_ask = slow
+    assert prefetched(house.run(host)) == (5, 5, "done")
+    menu, *requests = house.service.timeouts
+    assert menu == 10.0 and requests == [3.0] * 5
+    house.now_s += 9 * HOUR_S
+    house.settings["prefetch_project_count"] = "12"
+    host = house.host(action="projects", type="series")
+    house.service.timeouts.clear()
+    assert prefetched(house.run(host))[2] == "budget"
+    last = house.service.timeouts[-1]
+    assert 0.1 <= last < 0.6, "what is left of 15 seconds"

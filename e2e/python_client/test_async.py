@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from greenroom import AsyncCache, Status
+from greenroom import AsyncCache, Status, lease_keeper
 
 CALLERS = 100
 
@@ -177,3 +177,54 @@ def test_a_loaders_error_reaches_all(cache):
         await caches.close()
 
     run(work)
+
+
+def test_a_load_that_takes_longer_than_its_lease_is_not_loaded_by_those_who_wait(cache):
+    loads = []
+
+    async def work():
+        caches = AsyncCache(cache)
+
+        async def load():
+            loads.append(1)
+            while cache._counters.current().get("waits_ended", 0) < CALLERS - 1:
+                await asyncio.sleep(0.01)
+            return "value"
+
+        tasks = [caches.get_or_load("key", load, lease_s=0.2) for _ in range(CALLERS)]
+        assert await asyncio.gather(*tasks) == ["value"] * CALLERS
+        await caches.close()
+
+    run(work)
+    assert loads == [1] and cache.get("key") == "value"
+
+
+def test_of_those_who_wait_for_a_load_that_hangs_one_takes_over_for_all(cache, clock, monkeypatch):
+    monkeypatch.setattr(lease_keeper, "LEASE_SPANS_MAX", 1)
+    loads = []
+
+    async def work():
+        async def sleep(seconds):
+            clock.advance(seconds)
+
+        caches = AsyncCache(cache, sleep=sleep)
+        begun, go_on = asyncio.Event(), asyncio.Event()
+
+        async def hang():
+            begun.set()
+            await go_on.wait()
+            return "first"
+
+        async def load():
+            loads.append(1)
+            return "second"
+
+        first = asyncio.create_task(caches.get_or_load("key", hang, lease_s=0.2))
+        await begun.wait()
+        assert set(await asyncio.gather(*(caches.get_or_load("key", load, lease_s=0.2) for _ in range(20)))) == {"second"}
+        go_on.set()
+        assert await first == "first"
+        await caches.close()
+
+    run(work)
+    assert loads == [1] and cache.get("key") == "second"

@@ -47,9 +47,86 @@ def test_one_that_cannot_be_stored_stops_no_other(cache):
     later.set("a", 1)
     later.set("bad", object())
     later.set("k" * 5000, 1)
-    later.set("tag", 1, tag=object())
     later.set("b", 2)
-    assert later.drain() == Drained(stored=2, refused=3, left=0)
+    assert later.drain() == Drained(stored=2, refused=2, left=0)
+
+
+def test_what_is_no_key_or_no_tag_is_refused_when_it_is_collected(cache):
+    later = cache.deferred()
+    for tag in (object(), ["tag", object()], 1.5j):
+        with pytest.raises(TypeError):
+            later.set("key", 1, tag=tag)
+    with pytest.raises(ValueError):
+        later.set("key", 1, tag="t" * 5000)
+    for key in (object(), frozenset(), float("nan")):
+        with pytest.raises(TypeError):
+            later.set(key, 1)
+    later.set("k" * 5000, 1, tag=["tag", ("t", 1)])
+    assert (cache.evict("other"), cache.delete_prefix("x"), cache.clear()) == (0, 0, 0), "no error of another's write"
+
+
+def test_a_value_that_another_thread_changes_is_refused_and_stops_no_other(cache):
+    class Changing(dict):
+        """A dict that grows while it is encoded."""
+
+        def __iter__(self):
+            raise RuntimeError("dictionary changed size during iteration")
+
+        keys = items = values = __iter__
+
+    later = cache.deferred()
+    for key, value in [("a", 1), ("changing", Changing(a=1)), ("b", 2)]:
+        later.set(key, value)
+    assert later.drain() == Drained(stored=2, refused=1, left=0)
+    assert cache.get_many(["a", "b"]) == {"a": 1, "b": 2}
+    assert cache.set_many({"c": 3, "changing": Changing(a=1)}) == {"c": True, "changing": False}
+    changing = Changing(a=1)
+    assert cache.get_or_load("changing", lambda: changing) is changing
+
+
+def test_an_interrupt_of_a_drain_loses_nothing(cache):
+    later = cache.deferred()
+    later.set("a", 1)
+    put = cache._backend.put
+
+    def interrupted(*arguments):
+        raise KeyboardInterrupt
+
+    cache._backend.put = interrupted
+    with pytest.raises(KeyboardInterrupt):
+        later.drain()
+    cache._backend.put = put
+    assert later.drain() == Drained(1, 0, 0)
+
+
+def test_a_value_that_was_asked_for_after_another_process_stored_its_own_replaces_it(cache, make, clock):
+    other = make()
+    later = cache.deferred()
+    later.set("beside", 1)
+    clock.advance(1)
+    other.set("item", "older", ttl=60)
+    other.set("invalidated", "older", tag="menu")
+    clock.advance(1)
+    later.set("item", "newer", ttl=60)
+    later.set("invalidated", "asked for before the invalidation", tag="menu")
+    later.set("written again", "older")
+    clock.advance(1)
+    other.evict("menu")
+    other.set("invalidated", "newest")
+    other.set("written again", "newest")
+    assert later.drain() == Drained(stored=2, refused=2, left=0)
+    found = cache.get_many(["beside", "item", "invalidated", "written again"])
+    assert found == {"beside": 1, "item": "newer", "invalidated": "newest", "written again": "newest"}
+
+
+def test_a_value_of_a_collection_with_a_begin_is_as_old_as_that(cache, make, clock):
+    later = cache.deferred()
+    later.begin()
+    clock.advance(1)
+    make().set("item", "stored while it was fetched")
+    clock.advance(1)
+    later.set("item", "fetched, perhaps before")
+    assert later.drain() == Drained(0, 1, 0)
 
 
 @pytest.mark.parametrize(

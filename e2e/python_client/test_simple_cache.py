@@ -71,3 +71,12 @@ def test_a_folder_of_its_own(tmp_path):
     simple.set("key", 1)
     simple.close()
     assert SimpleCache(tmp_path / "own").get("key") == 1
+
+
+def test_a_long_checksum_is_a_checksum_like_any_other(tmp_path):
+    cache = SimpleCache(tmp_path / "long")
+    cache.global_checksum = "g" * 600
+    first, second = "x" * 2000, "x" * 1999 + "\ud800"
+    assert cache.set("key", 1, checksum=first) and cache.get("key", checksum=first) == 1
+    assert cache.get("key", checksum=second) is None and not cache.has("key")
+    cache.close()

@@ -192,32 +192,45 @@ class AsyncCache:
     async def _load(self, ask: Ask, loader: Callable[[], Awaitable[Any]]) -> Any:
         while True:
             flight, leads = await self._run(self.cache.loads.join, ask)
-            if leads:
-                return await asyncio.shield(self._spawn(self._lead(ask, flight, loader)))
-            waiting = asyncio.wrap_future(flight.future)
+            try:
+                if leads:
+                    return await asyncio.shield(self._spawn(self._lead(ask, flight, loader)))
+                return await self._followed(ask, flight, loader)
+            except LeaderGone:
+                continue
+
+    async def _followed(self, ask: Ask, flight: Flight, loader: Callable[[], Awaitable[Any]]) -> Any:
+        loads = self.cache.loads
+        waiting = asyncio.wrap_future(flight.future)
+        while True:
+            leaders = flight.leaders
             try:
                 # Shielded, because a follower that gives up must not cancel the flight of the others.
                 return decoded(await asyncio.wait_for(asyncio.shield(waiting), ask.wait_s))
-            except LeaderGone:
-                continue
             except asyncio.TimeoutError:
                 if flight.future.done():
-                    raise
-                self.cache.loads.counters.add("waits_ended")
-                if not self.cache.loads.retire(ask, flight):
-                    return await loader()
+                    return decoded(flight.future.result())
+            loads.counters.add("waits_ended")
+            if not ask.waits_for_lease:
+                return await loader()
+            if loads.take_over(flight, leaders):
+                return await asyncio.shield(self._spawn(self._lead(ask, flight, loader)))
 
     async def _lead(self, ask: Ask, flight: Flight, loader: Callable[[], Awaitable[Any]]) -> Any:
         loads = self.cache.loads
         try:
-            held = await self._lease(ask)
+            held = await self._lease(ask, flight)
+            if isinstance(held, LeaseTaken):
+                return decoded(flight.future.result())
             if isinstance(held, StoredEntry):
-                value = decoded((held.codec, held.payload))
-                loads.land(ask, flight, (held.codec, held.payload))
-                return value
-            flight.begun = held.begun if held else None
+                present = (held.codec, held.payload)
+                result = decoded(present)
+                loads.land(ask, flight, present)
+                return result
+            loads.begin(flight, held)
             try:
-                value = await loader()
+                with loads.kept(ask, held):
+                    value = await loader()
             except BaseException:
                 loads.counters.add("load_failures")
                 await self._run(loads.give_back, ask, held)
@@ -229,17 +242,19 @@ class AsyncCache:
         loads.land(ask, flight, encoded)
         return value
 
-    async def _lease(self, ask: Ask) -> Union[LeaseHeld, StoredEntry, None]:
-        left_s, pause = ask.wait_s, POLL_FIRST_S
+    async def _lease(self, ask: Ask, flight: Flight) -> Union[LeaseHeld, LeaseTaken, StoredEntry, None]:
+        waited_s, pause = 0.0, POLL_FIRST_S
         while True:
             outcome = await self._run(self.cache.loads.try_lease, ask)
             if not isinstance(outcome, LeaseTaken):
                 return outcome
-            if left_s <= 0:
+            if flight.future.done():
+                return outcome
+            if waited_s >= ask.patience_s:
                 self.cache.loads.counters.add("waits_ended")
                 return None
             await self._sleep(pause)
-            left_s -= pause
+            waited_s += pause
             pause = min(pause * 1.5, POLL_LAST_S)
 
     async def _refresh(self, ask: Ask, loader: Callable[[], Awaitable[Any]]) -> None:
@@ -249,7 +264,8 @@ class AsyncCache:
             if not isinstance(held, LeaseHeld):
                 return
             try:
-                value = await loader()
+                with loads.kept(ask, held):
+                    value = await loader()
             except Exception as error:
                 await self._run(loads.refresh_failed, ask, held, error)
                 return

@@ -19,11 +19,12 @@ class FailureReason(enum.Enum):
 
 
 class StorageError(Exception):
-    """Storage failed. A cache counts it and never lets it out."""
+    """Storage failed. A cache counts it and never lets it out. `results` are of the puts before the one that failed."""
 
     def __init__(self, reason: FailureReason, detail: str) -> None:
         super().__init__(f"{reason.value}: {detail}")
         self.reason = reason
+        self.results: List[PutResult] = []
 
 
 class Entry(NamedTuple):
@@ -77,6 +78,7 @@ class PutResult(enum.Enum):
     PRESENT = "present"
     FENCED = "fenced"
     TOO_LARGE = "too_large"
+    INVALID = "invalid"
 
 
 class LeaseHeld(NamedTuple):

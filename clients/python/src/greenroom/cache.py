@@ -126,7 +126,8 @@ class Cache(EntryOperations):
 
         A stale value is returned at once and loaded anew in the background; if that fails it is served on until its
         window ends. What was invalidated while it was loaded is returned but not stored. The load of a caller that dies
-        is taken over after `lease_s` seconds; a caller that waited `wait_s` (the same) loads for itself.
+        is taken over by one other after `lease_s` seconds; one that goes on has up to five times as long. With a
+        `wait_s` shorter than `lease_s` a caller that waited so long loads for itself, and that is not stored.
 
         Raises what the loader raises, to all who waited for it in this process.
         """
@@ -195,8 +196,8 @@ class Cache(EntryOperations):
     def transact(self, retry: bool = False) -> ContextManager[None]:
         """Make the writes of this thread within a `with` block one transaction, which an exception undoes.
 
-        Other writers wait for it. Without storage the block runs all the same. If storage fails within the block, nothing of
-        it is stored, whatever its earlier writes returned, and that is counted.
+        Other writers wait for it. Without storage the block runs all the same. Within it True counts from the end of
+        the block: if a write fails, later ones say False, and all of the block is undone and counted, not raised.
         """
         return self._transaction()
 

@@ -13,6 +13,7 @@ from .problem import Problem
 
 TIMEOUT_S = 60.0
 ANSWER_BYTES_MAX = 256 << 20
+REFUSAL_BYTES_MAX = 1 << 20
 
 
 class Client:
@@ -69,10 +70,11 @@ class Client:
             try:
                 connection.request(method, self._base + path, self._encoded(body), self._headers(body, headers))
                 answer = connection.getresponse()
+                refusal = None if answer.status in (200, 202) else answer.read(REFUSAL_BYTES_MAX)
             except (OSError, http.client.HTTPException) as error:
                 raise Problem("unreachable", str(error) or type(error).__name__) from error
-            if answer.status not in (200, 202):
-                raise Problem.of(answer.status, answer.read(1 << 20), answer.getheader("Retry-After"))
+            if refusal is not None:
+                raise Problem.of(answer.status, refusal, answer.getheader("Retry-After"))
             yield answer
         finally:
             connection.close()

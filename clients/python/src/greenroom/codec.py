@@ -62,27 +62,26 @@ def decode(codec: int, payload: bytes) -> Any:
     raise ValueError(f"no codec {codec}")
 
 
+def is_readable(codec: int, payload: bytes) -> bool:
+    """Return whether `decode` gives a value."""
+    try:
+        decode(codec, payload)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
 def _decoded(payload: bytes) -> Any:
     # What `encode` wrote is ASCII without a space around it, so most of what `json.loads` does is not needed.
-    if payload.isascii():
-        text = payload.decode("ascii")
-        try:
-            value, end = _raw_decode(text)
-            if end == len(text):
-                return value
-        except (StopIteration, ValueError):
-            pass
-        except RecursionError:
-            raise ValueError("nested too deeply") from None
-    return _decoded_foreign(payload)
-
-
-def _decoded_foreign(payload: bytes) -> Any:
-    """Decode JSON that another program wrote: any UTF-8, with space around it."""
     try:
-        return json.loads(payload.decode("utf-8"))
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
+        text = payload.decode("ascii")
+        value, end = _raw_decode(text)
+        if end == len(text):
+            return value
+    except (StopIteration, ValueError):
+        pass
+    # Of another program.
+    return json.loads(payload)
 
 
 class _Survey:

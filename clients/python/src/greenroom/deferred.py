@@ -7,7 +7,7 @@ import time
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from .backend import Put, PutResult, Scope
-from .keys import Key
+from .keys import Key, encode_key_or_none
 from .storage import Seconds, Storage, Tags, log
 
 BATCH_MAX = 256
@@ -22,9 +22,11 @@ class Drained(NamedTuple):
     left: int
 
 
-# A tuple and no class of its own, because a `set` is to cost next to nothing: value, ttl, stale, tag, and the sequence
-# number at which the collection began.
-_Pending = Tuple[Any, Optional[Seconds], Seconds, Tags, Optional[int]]
+# A tuple and no class of its own, because a `set` is to cost next to nothing: value, ttl, stale, tag, the sequence number
+# at which the collection began, and when the value was asked for, in seconds since 1970.
+_Pending = Tuple[Any, Optional[Seconds], Seconds, Tags, Optional[int], float]
+# Texts of so many characters are tags and need no look.
+TAG_CHARACTERS_SURE = 1000
 
 
 class Deferred:
@@ -43,22 +45,33 @@ class Deferred:
         self._lock = threading.Lock()
         self._pending: Dict[Key, _Pending] = {}
         self._generation, self._begun = -1, None  # type: Tuple[int, Optional[int]]
-        self._pinned = False
+        # Since when values are asked for; None: each is as old as its `set`.
+        self._pinned: Optional[float] = None
         self._aborts = 0
         self.dropped = 0
 
     def set(
         self, key: Key, value: Any, ttl: Optional[Seconds] = None, stale: Seconds = 0, tag: Tags = None
     ) -> None:
-        """Collect a write. If there are `max_entries` already, the oldest is dropped and counted in `dropped`."""
+        """Collect a write. If there are `max_entries` already, the oldest is dropped and counted in `dropped`.
+
+        Raises TypeError or ValueError for what is no key or no tag; whether the value can be stored is seen by `drain`.
+        """
+        if type(key) is not str:
+            encode_key_or_none(key)
+        if tag is not None and (type(tag) is not str or len(tag) > TAG_CHARACTERS_SURE):
+            self._storage.tags(tag)
+            tag = list(tag) if isinstance(tag, list) else tag
         generation = self._written_so_far()
-        pending = self._pending
-        if not self._pinned and (generation != self._generation or not pending):
+        pending, asked = self._pending, self._pinned
+        if asked is None:
+            asked = self._storage.clock()
+        if self._pinned is None and (generation != self._generation or not pending):
             self._note_begin(generation)
         with self._lock:
             if key in pending:
                 del pending[key]
-            pending[key] = (value, ttl, stale, tag, self._begun)
+            pending[key] = (value, ttl, stale, tag, self._begun, asked)
             if len(pending) > self._max:
                 del pending[next(iter(pending))]
                 self.dropped += 1
@@ -68,8 +81,8 @@ class Deferred:
 
         Without it that moment is the first `set`, which is after the values were fetched.
         """
+        self._pinned = self._storage.clock()
         self._note_begin(self._written_so_far())
-        self._pinned = True
 
     def _note_begin(self, generation: int) -> None:
         """Read the sequence number once for each collection, so that what is invalidated since is not written."""
@@ -94,7 +107,12 @@ class Deferred:
             if ends is not None and self._clock() >= ends or aborted():
                 break
             batch = self._taken()
-            results = self._written(batch)
+            try:
+                results = self._written(batch)
+            except BaseException:
+                # Such as an interrupt: what was taken is not lost.
+                self._give_back(batch, aborts)
+                raise
             failed = {key: batch[key] for key, result in results.items() if result is None}
             stored += sum(result is PutResult.STORED for result in results.values())
             refused += len(batch) - len(failed) - sum(result is PutResult.STORED for result in results.values())
@@ -126,7 +144,7 @@ class Deferred:
     def _covers(self, scope: Scope, key: Key, pending: _Pending) -> bool:
         if scope.kind == "tag":
             return scope.value in self._storage.tags(pending[3])
-        encoded = self._storage.key(key)
+        encoded = encode_key_or_none(key)
         return scope.kind == "all" or encoded is not None and encoded.startswith(scope.value)
 
     def _taken(self) -> Dict[Key, _Pending]:
@@ -137,18 +155,42 @@ class Deferred:
     def _written(self, batch: Dict[Key, _Pending]) -> Dict[Key, Optional[PutResult]]:
         """Write a batch; a key is missing in the answer if its value is refused."""
         puts: List[Tuple[Key, Put]] = []
-        for key, (value, ttl, stale, tag, begun) in batch.items():
+        for key, (value, ttl, stale, tag, begun, _) in batch.items():
             try:
                 put = self._storage.made(key, value, self._storage.terms(ttl, stale, tag), begun=begun)
             except Exception as error:
-                # Such as RuntimeError, because another thread changes the value.
+                # Such as a RuntimeError because another thread changes the value.
                 self._storage.counters.add("refused_unstorable")
                 log.warning("a deferred value cannot be stored: %s", error)
                 continue
             if put is not None:
                 puts.append((key, put))
-        results = self._storage.put_all([put for _, put in puts])
-        return {key: result for (key, _), result in zip(puts, results)}
+        told = self._storage.put_all([put for _, put in puts])
+        results = {key: result for (key, _), result in zip(puts, told)}
+        fenced = [(key, put) for key, put in puts if results[key] is PutResult.FENCED]
+        none: List[Tuple[Key, Put]] = []
+        again = self._storage.tried(lambda: self._newer(fenced, batch), none)
+        if again:
+            results.update(zip((key for key, _ in again), self._storage.put_all([put for _, put in again])))
+        return results
+
+    def _newer(self, fenced: List[Tuple[Key, Put]], batch: Dict[Key, _Pending]) -> List[Tuple[Key, Put]]:
+        """Return those of the fenced puts that are newer than what is stored, to be put once more.
+
+        A collection has one number of its begin, so a value that was asked for after another process had stored its own
+        is fenced as well as one from before. Age decides, unless the key was invalidated.
+        """
+        if not fenced:
+            return []
+        backend = self._storage.backend
+        begun = backend.sequence()
+        newer = []
+        for (key, put), stored in zip(fenced, backend.get([put.key for _, put in fenced])):
+            if stored is None or put.begun is None or stored.stored >= batch[key][5]:
+                continue
+            if not backend.invalidated(put.key, put.entry.tags, put.begun):
+                newer.append((key, put._replace(begun=begun)))
+        return newer
 
     def _give_back(self, failed: Dict[Key, _Pending], aborts: int) -> None:
         with self._lock:

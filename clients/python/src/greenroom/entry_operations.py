@@ -144,7 +144,8 @@ class EntryOperations:
             results[key] = False
             try:
                 put = self._storage.made(key, value, terms)
-            except TypeError as error:
+            except Exception as error:
+                # Also a RuntimeError because another thread changes the value.
                 self._counters.add("refused_unstorable")
                 log.warning("a value cannot be stored: %s", error)
                 continue

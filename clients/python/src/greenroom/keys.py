@@ -34,6 +34,14 @@ def encode_key(key: Key) -> bytes:
     return encoded
 
 
+def encode_key_or_none(key: Key) -> Union[bytes, None]:
+    """Return the bytes of a key, None if it is too long. Raises TypeError as `encode_key`."""
+    try:
+        return encode_key(key)
+    except KeyTooLong:
+        return None
+
+
 def decode_key(encoded: bytes) -> Key:
     """Return the key of bytes that `encode_key` made. Raises ValueError for other bytes."""
     kind, rest = encoded[:1], encoded[1:]

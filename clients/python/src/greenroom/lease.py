@@ -37,7 +37,7 @@ class Lease:
         if self._ask is None:
             self.held = True
             return self
-        outcome = self._loads.wait_for_lease(self._ask)
+        outcome = self._loads.wait_for_lease(self._ask, self._ask.wait_s)
         if isinstance(outcome, LeaseHeld):
             self._token = outcome
         self.held = outcome is None or isinstance(outcome, LeaseHeld)

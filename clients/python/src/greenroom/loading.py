@@ -6,10 +6,11 @@ import concurrent.futures
 import logging
 import threading
 import time
-from typing import Any, Callable, Dict, NamedTuple, Optional, Tuple, Union
+from typing import Any, Callable, ContextManager, Dict, NamedTuple, Optional, Tuple, Union
 
 from . import codec
 from .backend import LeaseHeld, LeaseResult, LeaseTaken, LeaseUnneeded, Put, PutResult, StorageError, StoredEntry
+from .lease_keeper import LEASE_SPANS_MAX, LeaseKeeper
 from .storage import Storage, Terms, entry
 
 # Refreshes behind stale answers at a time; beyond, the stale value is served without one.
@@ -18,6 +19,8 @@ REFRESHES_MAX = 4
 FAILURE_PAUSE_S = 1.0
 POLL_FIRST_S = 0.005
 POLL_LAST_S = 0.1
+# Asked for in place of no version, so that an entry without one is no reason against a lease.
+UNREADABLE = "unreadable"
 
 log = logging.getLogger("greenroom")
 
@@ -32,16 +35,30 @@ class Ask(NamedTuple):
     lease_s: float
     wait_s: float
 
+    @property
+    def waits_for_lease(self) -> bool:
+        """True if a caller whose wait ended goes on to wait for the lease, False if it loads for itself."""
+        return self.wait_s >= self.lease_s
+
+    @property
+    def patience_s(self) -> float:
+        """The time for which a leader waits for the lease: longer than one that hangs keeps it."""
+        return 2 * LEASE_SPANS_MAX * self.lease_s if self.waits_for_lease else self.wait_s
+
 
 class LeaderGone(Exception):
     """The thread that loaded was interrupted; a waiting one takes over."""
 
 
 class Flight:
-    """A load under way in this process. Its future holds the encoded value, or the value itself if it has no code."""
+    """A load under way in this process. Its future holds the encoded value, or the value itself if it has no code.
+
+    Beside the first leader there may be others, which took over when waits ended; the first that is done ends it.
+    """
 
     def __init__(self) -> None:
         self.begun: Optional[int] = None
+        self.leaders = 1
         self.future: "concurrent.futures.Future[Union[Encoded, NamedTuple]]" = concurrent.futures.Future()
 
 
@@ -66,38 +83,42 @@ class Loads:
         self._lock = threading.Lock()
         self._flights: Dict[bytes, Flight] = {}
         self._refreshing = 0
+        self._keeper = LeaseKeeper()
 
     def load(self, ask: Ask, loader: Callable[[], Any]) -> Any:
         """Return the value of a key that is not fresh: loaded here, or by another thread or process.
 
-        Raises what the loader raises. If another one loads for longer than `wait_s`, one of those that wait in this process
-        loads again, and the others wait for that one. If storage failed, loads here.
+        Raises what the loader raises. If another one loads for longer than `wait_s`, one of those who wait takes over
+        as soon as the lease is free; with a wait that is shorter than the lease each loads for itself.
         """
         while True:
             flight, leads = self.join(ask)
-            if leads:
-                return self._lead(ask, flight, loader)
             try:
-                return decoded(flight.future.result(timeout=ask.wait_s))
+                return self._lead(ask, flight, loader) if leads else self._followed(ask, flight, loader)
             except LeaderGone:
                 continue
+
+    def _followed(self, ask: Ask, flight: Flight, loader: Callable[[], Any]) -> Any:
+        while True:
+            leaders = flight.leaders
+            try:
+                return decoded(flight.future.result(timeout=ask.wait_s))
             except concurrent.futures.TimeoutError:
                 if flight.future.done():
-                    raise
-                self.counters.add("waits_ended")
-                if not self.retire(ask, flight):
-                    return loader()
+                    return decoded(flight.future.result())
+            self.counters.add("waits_ended")
+            if not ask.waits_for_lease:
+                return loader()
+            if self.take_over(flight, leaders):
+                return self._lead(ask, flight, loader)
 
-    def retire(self, ask: Ask, flight: Flight) -> bool:
-        """End the wait for a flight that takes too long, and return whether to join again.
-
-        The first of all that waited leads the next flight, so that a slow load is repeated once and not by each of them.
-        A caller that would not wait as long as a lease lasts loads by itself.
-        """
-        if ask.wait_s < ask.lease_s:
-            return False
-        self._end(ask, flight)
-        return True
+    def take_over(self, flight: Flight, leaders: int) -> bool:
+        """Become one more leader of a flight, unless another caller did since there were so many."""
+        with self._lock:
+            if flight.leaders != leaders:
+                return False
+            flight.leaders += 1
+            return True
 
     def join(self, ask: Ask) -> Tuple[Flight, bool]:
         """Return the flight of a key, and whether the caller leads it.
@@ -129,15 +150,18 @@ class Loads:
 
     def _lead(self, ask: Ask, flight: Flight, loader: Callable[[], Any]) -> Any:
         try:
-            held = self.wait_for_lease(ask)
+            held = self.wait_for_lease(ask, ask.patience_s, flight.future.done)
             if isinstance(held, LeaseTaken):
+                if flight.future.done():
+                    return decoded(flight.future.result())
                 self.counters.add("waits_ended")
                 held = None
             if isinstance(held, StoredEntry):
-                value, encoded = codec.decode(held.codec, held.payload), (held.codec, held.payload)
+                encoded: Union[Encoded, Uncoded] = (held.codec, held.payload)
+                value = decoded(encoded)
                 self.land(ask, flight, encoded)
                 return value
-            flight.begun = held.begun if held else None
+            self.begin(flight, held)
             value, encoded = self._loaded(ask, held, loader)
         except BaseException as error:
             self.crash(ask, flight, error)
@@ -145,62 +169,78 @@ class Loads:
         self.land(ask, flight, encoded)
         return value
 
+    @staticmethod
+    def begin(flight: Flight, held: Optional[LeaseHeld]) -> None:
+        """Note when the load began; of several that of the first, because each may be the one whose value is told."""
+        if flight.begun is None and held is not None:
+            flight.begun = held.begun
+
+    def kept(self, ask: Ask, held: Optional[LeaseHeld]) -> ContextManager[None]:
+        """Return a context in which a lease is extended, so that no other process loads as well."""
+        return self._keeper.kept(ask.lease_s, None if held is None else lambda: self.give_back(ask, held, ask.lease_s))
+
     def _loaded(
         self, ask: Ask, held: Optional[LeaseHeld], loader: Callable[[], Any]
     ) -> Tuple[Any, Union[Encoded, Uncoded]]:
         try:
-            value = loader()
+            with self.kept(ask, held):
+                value = loader()
         except BaseException:
             self.counters.add("load_failures")
             self.give_back(ask, held)
             raise
         return value, self.store(ask, held, value)
 
-    def wait_for_lease(self, ask: Ask) -> Union[LeaseHeld, LeaseTaken, StoredEntry, None]:
-        """Wait for the lease or for the value; LeaseTaken if neither came within `wait_s`, None if storage failed."""
-        left_s, pause = ask.wait_s, POLL_FIRST_S
+    def wait_for_lease(
+        self, ask: Ask, left_s: float, landed: Callable[[], bool] = bool
+    ) -> Union[LeaseHeld, LeaseTaken, StoredEntry, None]:
+        """Wait for the lease or for the value, None if storage failed.
+
+        LeaseTaken if neither came within `left_s`, or `landed()` is true.
+        """
+        pause = POLL_FIRST_S
         while True:
             # The daemon wakes a caller; an embedded store is asked again and again.
             wait_s = max(0.0, min(left_s, self.backend.lease_wait_s))
             asked = time.monotonic()
             outcome = self.try_lease(ask, wait_s)
-            if not isinstance(outcome, LeaseTaken) or left_s <= 0:
+            if not isinstance(outcome, LeaseTaken) or left_s <= 0 or landed():
                 return outcome
-            waited = time.monotonic() - asked if wait_s else 0.0
-            if waited < pause:
+            waited_s = time.monotonic() - asked if wait_s else 0.0
+            if waited_s < pause:
                 self.pause(pause)
-                waited += pause
-            left_s -= waited
+                waited_s += pause
+            left_s -= waited_s
             pause = min(pause * 1.5, POLL_LAST_S)
 
     def try_lease(self, ask: Ask, wait_s: float = 0.0) -> Union[LeaseHeld, LeaseTaken, StoredEntry, None]:
-        """Ask for the lease once. Returns the entry if it was stored meanwhile, None if storage failed.
+        """Ask for the lease once, and let a daemon wait for it. Returns the entry if it was stored meanwhile, None if
+        storage failed.
 
-        An entry that cannot be decoded, such as one of a newer client, is removed: it would never be loaded again.
+        An entry that no codec reads is as good as none: the lease is for the value in its place.
         """
         try:
-            result = self._acquired(ask, wait_s)
-            if isinstance(result, LeaseUnneeded) and not _is_readable(result.entry):
-                self.counters.add("damaged")
-                self.backend.pop(ask.key, self.storage.clock())
-                result = self._acquired(ask, wait_s)
-                if isinstance(result, LeaseUnneeded) and not _is_readable(result.entry):
-                    return None
+            result = self._acquired(ask, ask.terms.version, wait_s)
+            if isinstance(result, LeaseUnneeded) and not codec.is_readable(result.entry.codec, result.entry.payload):
+                # The store gives a lease beside a fresh entry of another version.
+                result = self._acquired(ask, "" if ask.terms.version else UNREADABLE, wait_s)
+                if isinstance(result, LeaseUnneeded):
+                    return LeaseTaken(self.storage.clock())
         except StorageError as error:
             self.storage.failed(error)
             return None
         return result.entry if isinstance(result, LeaseUnneeded) else result
 
-    def _acquired(self, ask: Ask, wait_s: float) -> LeaseResult:
-        terms, now = ask.terms, self.storage.clock()
-        return self.backend.acquire(ask.key, terms.tags, ask.lease_s, now, terms.version, wait_s)
+    def _acquired(self, ask: Ask, version: str, wait_s: float) -> LeaseResult:
+        return self.backend.acquire(ask.key, ask.terms.tags, ask.lease_s, self.storage.clock(), version, wait_s)
 
     def store(self, ask: Ask, held: Optional[LeaseHeld], value: Any) -> Union[Encoded, Uncoded]:
         """Store a loaded value, unless the key was invalidated since the load began, and end the lease."""
         self.counters.add("loads")
         try:
             encoded = codec.encode(value)
-        except (TypeError, ValueError, RecursionError) as error:
+        except Exception as error:
+            # Also a RuntimeError because another thread changes the value.
             self.counters.add("refused_unstorable")
             log.warning("a loaded value cannot be stored: %s", error)
             self.give_back(ask, held)
@@ -230,14 +270,14 @@ class Loads:
     def land(self, ask: Ask, flight: Flight, value: Union[Encoded, Uncoded]) -> None:
         """End a flight with a value for those who wait."""
         self._end(ask, flight)
-        flight.future.set_result(value)
+        if not flight.future.done():
+            flight.future.set_result(value)
 
     def crash(self, ask: Ask, flight: Flight, error: BaseException) -> None:
         """End a flight with an error for those who wait; an interrupt of the leader is not theirs."""
         self._end(ask, flight)
-        if flight.future.done():
-            return
-        flight.future.set_exception(error if isinstance(error, Exception) else LeaderGone())
+        if not flight.future.done():
+            flight.future.set_exception(error if isinstance(error, Exception) else LeaderGone())
 
     def _end(self, ask: Ask, flight: Flight) -> None:
         with self._lock:
@@ -273,7 +313,8 @@ class Loads:
             held = self.try_lease(ask)
             if isinstance(held, LeaseHeld):
                 try:
-                    value = loader()
+                    with self.kept(ask, held):
+                        value = loader()
                 except Exception as error:
                     self.refresh_failed(ask, held, error)
                     return
@@ -292,14 +333,6 @@ class Loads:
 def decoded(value: Any) -> Any:
     """Return a waiting caller's own copy of a flight's value."""
     return value.value if isinstance(value, Uncoded) else codec.decode(*value)
-
-
-def _is_readable(stored: StoredEntry) -> bool:
-    try:
-        codec.decode(stored.codec, stored.payload)
-    except (ValueError, TypeError):
-        return False
-    return True
 
 
 def _spawn_thread(work: Callable[[], None]) -> None:

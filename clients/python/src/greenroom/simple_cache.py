@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import datetime
 import functools
+import hashlib
 import os
 from typing import Any, Callable, TypeVar, Union
 
 from .cache import Cache
 from .lookup import Status
 from .memoize import call_key
+from .storage import VERSION_CHARACTERS_MAX
 
 Result = TypeVar("Result")
 
@@ -61,7 +63,10 @@ class SimpleCache:
 
     def _version(self, checksum: object) -> str:
         parts = [str(part) for part in (self.global_checksum, checksum) if part not in ("", None)]
-        return "-".join(parts)
+        version = "-".join(parts)
+        if len(version) <= VERSION_CHARACTERS_MAX:
+            return version
+        return f"sha256:{hashlib.sha256(version.encode('utf-8', 'surrogatepass')).hexdigest()}"
 
 
 def use_cache(cache_days: float = 14) -> Callable[[Callable[..., Result]], Callable[..., Result]]:

@@ -158,7 +158,8 @@ class Storage:
                 self._failing = False
             except StorageError as error:
                 self.failed(error)
-                results += [None] * len(part)
+                results += error.results
+                results += [None] * (len(part) - len(error.results))
         for result in results:
             self.counters.add("failed_puts" if result is None else _COUNTED[result])
         if abs(self.clock() - self._counts_kept) >= COUNTS_KEPT_EVERY_S:
@@ -194,6 +195,7 @@ _COUNTED = {
     PutResult.PRESENT: "present",
     PutResult.FENCED: "fenced",
     PutResult.TOO_LARGE: "refused_too_large",
+    PutResult.INVALID: "refused_invalid",
 }
 
 

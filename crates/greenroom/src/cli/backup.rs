@@ -102,8 +102,10 @@ fn backup_to_stdout(folder: &Path, now_ms: u64) -> u8 {
         return fail("a backup is no text for a terminal; write it to a file: greenroom backup - > greenroom.backup");
     }
     let result = match ownership::holder(folder) {
-        Some(holder) => ApiClient::for_lock_holder(&holder, folder)
-            .and_then(|client| wait_for(client.post_for_document("api/v1/backup")).ok_or_else(String::new)),
+        Some(holder) => ApiClient::for_lock_holder(&holder, folder).and_then(|client| {
+            let response = wait_for(client.post_for_document("api/v1/backup"));
+            response.map(|bytes| bytes.to_vec()).ok_or_else(String::new)
+        }),
         None if !folder.exists() => backup::bytes(folder, now_ms),
         None => ownership::try_lock_data_dir(folder).and_then(|_lock| backup::bytes(folder, now_ms)),
     };

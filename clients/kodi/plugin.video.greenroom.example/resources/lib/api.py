@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import enum
 import json
+import time
 from typing import Any, Dict, Mapping, Optional
 
 # A menu does not wait longer; if there is an older one to show, not even so long.
 TIMEOUT_S = 10.0
 SOFT_TIMEOUT_S = 3.0
 RESPONSE_BYTES_MAX = 16 << 20
+READ_BYTES = 256 << 10
 
 
 class Failure(enum.Enum):
@@ -46,7 +48,7 @@ class Api:
         answer = self._sent(body, timeout_s)
         try:
             decoded = json.loads(answer)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise ApiError(Failure.UNREACHABLE, "the response is no JSON") from None
         if not isinstance(decoded, dict):
             raise ApiError(Failure.UNREACHABLE, "the response is no GraphQL")
@@ -79,7 +81,7 @@ class Api:
                 raise ApiError(Failure.UNREACHABLE, "the address is not http or https")
             with urllib.request.build_opener(_NoRedirects).open(request, timeout=timeout_s) as response:
                 self.cache_status = response.headers.get("Cache-Status", "")
-                answer: bytes = response.read(RESPONSE_BYTES_MAX + 1)
+                answer = _read(response, timeout_s)
         except urllib.error.HTTPError as error:
             error.close()
             failure = Failure.REFUSED if error.code in (401, 403) else Failure.UNREACHABLE
@@ -89,6 +91,23 @@ class Api:
         if len(answer) > RESPONSE_BYTES_MAX:
             raise ApiError(Failure.UNREACHABLE, "the response is too long")
         return answer
+
+
+def _read(response: Any, timeout_s: float) -> bytes:
+    """Return the body of a response. Raises OSError if it does not arrive in time.
+
+    The socket's limit is for each part of it.
+    """
+    ends_at = time.monotonic() + timeout_s
+    body = b""
+    while len(body) <= RESPONSE_BYTES_MAX:
+        part = response.read1(READ_BYTES)
+        if not part:
+            break
+        body += part
+        if time.monotonic() > ends_at:
+            raise OSError("the response did not arrive in time")
+    return body
 
 
 def _messages(errors: Any) -> str:

@@ -8,7 +8,7 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence
 
 from greenroom import Cache, Status
 
-from . import documents
+from . import documents, shapes
 from .api import SOFT_TIMEOUT_S, TIMEOUT_S, Api, ApiError, Failure
 from .deferred_writes import DeferredWrites
 from .host import WatchState
@@ -64,29 +64,33 @@ class Catalogue:
         # Where the parts of the menu are from, and why a part of it is stale.
         self.origins: List[Origin] = []
         self.failure: Optional[ApiError] = None
+        # Time that a request may take.
+        self.wait_s_max = TIMEOUT_S
 
     def projects(self, project_type: str) -> List[Dict[str, Any]]:
         """Return the projects of a type, without their seasons. Raises ApiError."""
 
         def load(timeout_s: float) -> List[Dict[str, Any]]:
-            found = self._ask(documents.PROJECTS, {"projectType": project_type}, timeout_s, "projects")
+            found = self._ask(documents.PROJECTS, {"projectType": project_type}, timeout_s, projects=shapes.projects)
             return list(found["projects"])
 
-        return list(self._value(self.keys.projects(project_type), load, self._settings.projects_ttl_s))
+        key = self.keys.projects(project_type)
+        return list(self._value(key, load, self._settings.projects_ttl_s, shapes.projects))
 
     def project(self, slug: str) -> Dict[str, Any]:
         """Return a project with its seasons. Raises ApiError, or NotFound."""
         key = self.keys.project(slug)
 
         def load(timeout_s: float) -> Dict[str, Any]:
-            found = self._ask(documents.PROJECT, {"slug": slug}, timeout_s, "project")["project"]
+            wanted = shapes.nullable(shapes.project)
+            found = self._ask(documents.PROJECT, {"slug": slug}, timeout_s, project=wanted)["project"]
             if found is None:
                 if self._later is not None:
                     self._later.remove(key)
                 raise NotFound(slug)
             return dict(found)
 
-        return dict(self._value(key, load, self._settings.project_ttl_s))
+        return dict(self._value(key, load, self._settings.project_ttl_s, shapes.project))
 
     def episodes(self, season_id: str, guids: Sequence[str], with_watch: bool = True) -> Episodes:
         """Return the episodes of a season. Asks for what is missing of them in one request. Raises ApiError.
@@ -94,8 +98,9 @@ class Catalogue:
         Without a token there is no state of a user.
         """
         with_watch = with_watch and bool(self._settings.api_token)
-        cached = {guid: self._cached(self.keys.episode(guid)) for guid in guids}
-        watch = self._cached(self.keys.watch(season_id)) if with_watch else _Cached(Status.HIT, {})
+        cached = {guid: self._cached(self.keys.episode(guid), shapes.episode) for guid in guids}
+        stored = self._cached(self.keys.watch(season_id), shapes.watch_by_guid) if with_watch else None
+        watch = stored or _Cached(Status.HIT, {})
         missing = [guid for guid, found in cached.items() if found.status is not Status.HIT]
         states = watch.status is not Status.HIT
         if not missing and not states:
@@ -103,8 +108,10 @@ class Catalogue:
             return Episodes([cached[guid].value for guid in guids], _watch_states(watch.value))
         complete = all(found.status is not Status.MISS for found in [*cached.values(), watch])
         variables = {"guids": missing, "watched": list(guids) if states else [], "withWatchData": states}
-        fields = ["episodes", "watch"] if states else ["episodes"]
-        data = self._tried(lambda timeout_s: self._ask(documents.EPISODES, variables, timeout_s, *fields), complete)
+        wanted = {"episodes": shapes.list_of(shapes.episode)}
+        if states:
+            wanted["watch"] = shapes.watch_rows
+        data = self._tried(lambda timeout_s: self._ask(documents.EPISODES, variables, timeout_s, **wanted), complete)
         if data is None:
             rows = [cached[guid].value for guid in guids]
             return Episodes(rows, _watch_states(watch.value))
@@ -122,14 +129,16 @@ class Catalogue:
     def resume(self, after: str = "") -> ResumePage:
         """Return what the user was watching, the latest first. Raises ApiError."""
         key = self.keys.resume(RESUME_ROWS, after)
-        cached = self._cached(key)
+        cached = self._cached(key, shapes.resume_page)
         page = self._resume_page(cached.value) if cached.status is not Status.MISS else None
         if page is not None and cached.status is Status.HIT:
             self.origins.append(Origin.CACHE)
             return page
         variables = {"first": RESUME_ROWS, "after": after or None}
         data = self._tried(
-            lambda timeout_s: self._ask(documents.RESUME_WATCHING, variables, timeout_s, "resumeWatching"),
+            lambda timeout_s: self._ask(
+                documents.RESUME_WATCHING, variables, timeout_s, resumeWatching=shapes.resume_connection
+            ),
             page is not None,
         )
         if data is None and page is not None:
@@ -159,7 +168,7 @@ class Catalogue:
 
     def _resume_page(self, listed: Dict[str, Any]) -> Optional[ResumePage]:
         """Return a cached page with the episodes it names, None if one of them is missing."""
-        found = [self._cached(self.keys.episode(guid)) for guid in listed["guids"]]
+        found = [self._cached(self.keys.episode(guid), shapes.episode) for guid in listed["guids"]]
         if any(episode.status is Status.MISS for episode in found):
             return None
         rows = [episode.value for episode in found]
@@ -167,7 +176,8 @@ class Catalogue:
 
     def source(self, guid: str) -> str:
         """Return the address of an episode's media, never a cached one: it is signed. Raises ApiError, NotFound."""
-        episode = self._ask(documents.EPISODE_SOURCE, {"guid": guid}, TIMEOUT_S, "episode")["episode"]
+        wanted = shapes.episode_source
+        episode = self._ask(documents.EPISODE_SOURCE, {"guid": guid}, TIMEOUT_S, episode=wanted)["episode"]
         if episode is None or not episode["source"]:
             raise NotFound(guid)
         return str(episode["source"]["url"])
@@ -188,21 +198,24 @@ class Catalogue:
             if self._cache is not None:
                 self._cache.evict(self.keys.state_tag)
 
-    def _ask(self, document: str, variables: Dict[str, Any], timeout_s: float, *fields: str) -> Dict[str, Any]:
-        """Return the data of an operation, with at least these fields: what answers may be another service."""
+    def _ask(
+        self, document: str, variables: Dict[str, Any], timeout_s: float, **wanted: shapes.Check
+    ) -> Dict[str, Any]:
+        """Return the data of an operation, with fields that look as wanted: what answers may be another service, or a
+        part of it that failed. Raises ApiError."""
         data = self._api.ask(document, variables, timeout_s)
-        missing = [name for name in fields if name not in data]
-        if missing:
-            raise ApiError(Failure.ERRORS, f"the response lacks {', '.join(missing)}")
+        odd = [name for name, check in wanted.items() if name not in data or not check(data[name])]
+        if odd:
+            raise ApiError(Failure.ERRORS, f"the response lacks {', '.join(odd)}, or a part of it")
         return data
 
     def is_fresh(self, key: str) -> bool:
         """Return whether an entry is cached and not expired."""
         return self._cache is not None and key in self._cache
 
-    def _value(self, key: str, load: Callable[[float], Any], ttl_s: float) -> Any:
+    def _value(self, key: str, load: Callable[[float], Any], ttl_s: float, shape: shapes.Check) -> Any:
         """Return what is cached for a key and fresh, or load it; if that fails, an expired one."""
-        cached = self._cached(key)
+        cached = self._cached(key, shape)
         if cached.status is Status.HIT:
             self.origins.append(Origin.CACHE)
             return cached.value
@@ -219,7 +232,7 @@ class Catalogue:
             self.origins.append(Origin.STALE)
             return None
         try:
-            value = load(SOFT_TIMEOUT_S if has_older else TIMEOUT_S)
+            value = load(min(self.wait_s_max, SOFT_TIMEOUT_S if has_older else TIMEOUT_S))
         except ApiError as error:
             if error.failure is Failure.REFUSED and self._cache is not None:
                 self._cache.delete_prefix(f"{self.keys.partition}/")
@@ -231,16 +244,18 @@ class Catalogue:
         self.origins.append(Origin.NETWORK)
         return value
 
-    def _cached(self, key: str) -> _Cached:
+    def _cached(self, key: str, shape: shapes.Check) -> _Cached:
+        """Return what is cached for a key; a value of another shape is none."""
         if self._cache is None:
             return MISSING
         found = self._cache.lookup(key)
         if found.status is Status.MISS:
             return MISSING
         try:
-            return _Cached(found.status, json.loads(found.value))
-        except (TypeError, ValueError):
+            value = json.loads(found.value)
+        except (TypeError, ValueError, RecursionError):
             return MISSING
+        return _Cached(found.status, value) if shape(value) else MISSING
 
     def _keep(self, key: str, value: Any, ttl_s: float, tag: Optional[str] = None) -> None:
         if self._later is not None:

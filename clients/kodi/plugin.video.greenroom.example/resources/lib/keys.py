@@ -9,6 +9,8 @@ import secrets
 
 SALT_FILE = "partition.key"
 SALT_BYTES = 32
+# Of the values under the keys. It changes with their form, so that no version of the add-on reads another's.
+FORMAT = 2
 
 
 class Keys:
@@ -16,7 +18,7 @@ class Keys:
 
     def __init__(self, salt: bytes, api_url: str, token: str) -> None:
         """Use a salt of this installation, so that a key says nothing about the token it is made of."""
-        account = f"{len(api_url)}:{api_url}{token}".encode()
+        account = f"{FORMAT}:{len(api_url)}:{api_url}{token}".encode()
         self.partition = hashlib.blake2b(account, key=salt, digest_size=16).hexdigest()
 
     def projects(self, project_type: str) -> str:

@@ -70,21 +70,17 @@ class Run:
             self._menu(Menu(action) if action in {menu.value for menu in Menu} else Menu.ROOT)
 
     def _menu(self, menu: Menu) -> None:
-        visit = self._host.begin_visit()
-        if self._later is not None:
-            self._later.begin()
         try:
+            visit = self._host.begin_visit()
+            if self._later is not None:
+                self._later.begin()
             made = make_menu(menu, self._host.arguments(), self._catalogue, self._host)
-        except (ApiError, NotFound) as error:
+            rendering = self._host.clock()
+            self._host.add_rows(made.rows, made.content)
+        except Exception as error:
+            # Whatever it is, Kodi waits for the end of the menu.
             self._fail(menu, error)
             return
-        except (LookupError, TypeError, AttributeError, ValueError) as error:
-            # A field is missing or null where the service never sent one, or an entry is of another version. Kodi waits for
-            # the end of the menu in any case.
-            self._fail(menu, ApiError(Failure.ERRORS, f"an answer of another form ({type(error).__name__}: {error})"))
-            return
-        rendering = self._host.clock()
-        self._host.add_rows(made.rows, made.content)
         self._perf.line(
             f"{menu.value}_menu",
             self._began,
@@ -101,13 +97,16 @@ class Run:
         if self._catalogue.failure is not None:
             self._host.notify(self._host.text(Text.SHOWN_FROM_CACHE))
             self._host.warn(f"{menu.value}: {self._catalogue.failure}")
-        self._after(menu, made, visit)
+        try:
+            self._after(menu, made, visit)
+        except Exception as error:
+            # The menu is shown: the user needs to know nothing of it.
+            self._host.warn(f"after {menu.value}: {told_error(error)}")
 
     def _fail(self, menu: Menu, error: Exception) -> None:
         self._host.end_menu(False)
-        text = FAILURE_TEXTS[error.failure] if isinstance(error, ApiError) else Text.NOT_FOUND
-        self._host.notify(self._host.text(text))
-        self._host.warn(f"{menu.value}: {error}")
+        self._host.notify(self._host.text(failure_text(error)))
+        self._host.warn(f"{menu.value}: {told_error(error)}")
         self._write("deferred_write")
 
     def _after(self, menu: Menu, made: MenuContent, visit: str) -> None:
@@ -140,9 +139,9 @@ class Run:
     def _play(self) -> None:
         try:
             self._host.play(self._catalogue.source(self._host.arguments().get("guid", "")))
-        except (ApiError, NotFound) as error:
+        except Exception as error:
             self._host.play(None)
-            self._host.warn(f"play: {error}")
+            self._host.warn(f"play: {told_error(error)}")
 
     def _change(self, action: str) -> None:
         arguments = self._host.arguments()
@@ -166,6 +165,22 @@ class Run:
         self._host.notify(self._host.text(text).format(removed))
         if cache is not self._cache:
             cache.close()
+
+
+def failure_text(error: Exception) -> Text:
+    """Return what the user is told of a failure."""
+    if isinstance(error, ApiError):
+        return FAILURE_TEXTS[error.failure]
+    return Text.NOT_FOUND if isinstance(error, NotFound) else Text.SERVICE_ERROR
+
+
+def told_error(error: Exception) -> str:
+    """Return an error for the log: where it is from, if it is none that was expected."""
+    if isinstance(error, (ApiError, NotFound)):
+        return str(error)
+    import traceback
+
+    return "".join(traceback.format_exception(type(error), error, error.__traceback__))
 
 
 def told_origin(origins: List[Origin]) -> str:

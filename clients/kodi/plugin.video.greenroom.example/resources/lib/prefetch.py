@@ -13,6 +13,9 @@ from .menus import Following, Menu, SeasonEpisodes
 # Of one menu: a long list must not keep the service busy, or the add-on running.
 MAX_REQUESTS = 20
 MAX_SECONDS = 15.0
+# Of one request: Kodi ends a script that is not done 5 seconds after it quits.
+REQUEST_SECONDS_MAX = 3.0
+REQUEST_SECONDS_MIN = 0.1
 
 
 class End(enum.Enum):
@@ -83,6 +86,7 @@ def run_prefetch(
         if end is not None:
             return PrefetchResult(requests, end)
         requests += 1
+        catalogue.wait_s_max = max(REQUEST_SECONDS_MIN, min(REQUEST_SECONDS_MAX, ends_at - host.clock()))
         try:
             if item.season is None:
                 took_picture(catalogue.project(item.slug)["posterUrl"] or "")

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import datetime
 import pickletools
-from typing import Any, Callable, Dict, List, Tuple
+from typing import Any, Callable, Dict, List, NamedTuple, Set, Tuple
 
 from .unreadable import Unreadable
 
 PICKLE_BYTES_MAX = 64 << 20
 OPCODES_MAX = 20_000_000
-# Parts of a value written out. A tuple that holds another one twice is two of it, so a short pickle can be endless.
+# A pickle may name one value many times: 120 bytes are a tuple of 2^60 parts. What counts is its size written out, each
+# part and each PARCEL_BYTES of text as one.
 PARTS_MAX = 10_000_000
+PARCEL_BYTES = 16
+DEPTH_MAX = 100
 
 _MARK = object()
 
@@ -57,9 +60,9 @@ def _latin(text: Any) -> bytes:
 
 
 def _encoded(text: Any, encoding: Any) -> bytes:
-    if encoding not in ("latin1", "latin-1"):
+    if type(text) is not str or encoding not in ("latin1", "latin-1"):
         raise Unreadable("bytes in an unknown encoding")
-    return str(text).encode("latin-1")
+    return text.encode("latin-1")
 
 
 _NAMES: Dict[Tuple[str, str], Callable[..., Any]] = {
@@ -98,17 +101,67 @@ def read_pickle(data: bytes) -> Any:
     raise Unreadable("cut off")
 
 
+class _Extent(NamedTuple):
+    """Parts of a value written out, and how deep it is nested."""
+
+    parts: int
+    depth: int
+
+
+def _extent(value: Any) -> _Extent:
+    """Return the extent of a value, looking at each of its objects once. Raises Unreadable beyond the limits."""
+    known: Dict[int, _Extent] = {}
+    # Containers whose items are being looked at.
+    open_ids: Set[int] = set()
+    left: List[Tuple[Any, bool]] = [(value, False)]
+    while left:
+        thing, is_left = left.pop()
+        if id(thing) in known:
+            continue
+        inner = _items(thing)
+        if is_left:
+            found = [known[id(item)] for item in inner]
+            parts, depth = 1 + sum(item.parts for item in found), 1 + max((item.depth for item in found), default=0)
+            if parts > PARTS_MAX or depth > DEPTH_MAX:
+                raise Unreadable("too many parts" if parts > PARTS_MAX else "nested too deeply")
+            known[id(thing)] = _Extent(parts, depth)
+            open_ids.discard(id(thing))
+        elif isinstance(thing, (tuple, list, dict)):
+            if id(thing) in open_ids:
+                raise Unreadable("a value within itself")
+            open_ids.add(id(thing))
+            left.append((thing, True))
+            left.extend((item, False) for item in inner)
+        else:
+            known[id(thing)] = _Extent(1 + _weight(thing), 0)
+    return known[id(value)]
+
+
+def _items(thing: Any) -> List[Any]:
+    if isinstance(thing, dict):
+        return [*thing.keys(), *thing.values()]
+    return list(thing) if isinstance(thing, (tuple, list)) else []
+
+
+def _weight(leaf: Any) -> int:
+    if isinstance(leaf, (str, bytes)):
+        return len(leaf) // PARCEL_BYTES
+    return leaf.bit_length() // (8 * PARCEL_BYTES) if isinstance(leaf, int) else 0
+
+
 class _Machine:
     """The stack and the memo."""
 
     def __init__(self) -> None:
         self.stack: List[Any] = []
         self.memo: Dict[int, Any] = {}
+        # Parts of the keys of dicts, each of which is looked at as a whole.
+        self.key_parts = 0
 
     def finished(self) -> Any:
         if len(self.stack) != 1 or self.stack[0] is _MARK or isinstance(self.stack[0], _Named):
             raise Unreadable("no plain value")
-        _count_parts(self.stack[0])
+        _extent(self.stack[0])
         return self.stack[0]
 
     def step(self, name: str, argument: Any) -> None:
@@ -151,12 +204,23 @@ class _Machine:
             raise Unreadable("no pickle (list)")
         self.stack[-1].extend(items)
 
+    def new_dict(self, items: List[Any]) -> None:
+        self.stack.append({})
+        self.update(items)
+
     def update(self, items: List[Any]) -> None:
         if type(self.stack[-1]) is not dict or len(items) % 2:
             raise Unreadable("no pickle (dict)")
-        self.stack[-1].update(_dict_of(items))
+        for key, value in zip(items[::2], items[1::2]):
+            if type(key) is tuple:
+                self.key_parts += _extent(key).parts
+                if self.key_parts > PARTS_MAX:
+                    raise Unreadable("too many parts")
+            self.stack[-1][key] = value
 
     def name(self, module: Any, name: Any) -> None:
+        if type(module) is not str or type(name) is not str:
+            raise Unreadable("no pickle (name)")
         make = _NAMES.get((module, name))
         if make is None:
             raise Unreadable(f"an object of {str(module)[:64]}.{str(name)[:64]}")
@@ -174,37 +238,6 @@ class _Machine:
         self.memo[place] = self.stack[-1]
 
 
-def _dict_of(items: List[Any]) -> Dict[Any, Any]:
-    for key in items[::2]:
-        # Before it is hashed.
-        _count_parts(key)
-    return dict(zip(items[::2], items[1::2]))
-
-
-def _count_parts(value: Any) -> int:
-    """Return how many parts a value has, shared ones each time. Raises Unreadable beyond PARTS_MAX, or for a circle."""
-    counts: Dict[int, int] = {}
-    open_parts = set()
-    stack = [(value, False)]
-    while stack:
-        part, is_done = stack.pop()
-        if not isinstance(part, (list, tuple, dict)):
-            continue
-        inner = [*part.keys(), *part.values()] if isinstance(part, dict) else part
-        if is_done:
-            counts[id(part)] = 1 + sum(counts.get(id(item), 1) for item in inner)
-            open_parts.discard(id(part))
-            if counts[id(part)] > PARTS_MAX:
-                raise Unreadable("too many parts")
-        elif id(part) in open_parts:
-            raise Unreadable("a value within itself")
-        elif id(part) not in counts:
-            open_parts.add(id(part))
-            stack.append((part, True))
-            stack += [(item, False) for item in inner]
-    return counts.get(id(value), 1)
-
-
 _CONSTANTS: Dict[str, Any] = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "MARK": _MARK}
 _EMPTY: Dict[str, Callable[[], Any]] = {"EMPTY_LIST": list, "EMPTY_TUPLE": tuple, "EMPTY_DICT": dict}
 _ARGUMENTS = frozenset(
@@ -217,7 +250,7 @@ _ACTIONS: Dict[str, Callable[[_Machine, Any], None]] = {
     "TUPLE2": lambda machine, _: machine.stack.append(tuple(machine.take(2))),
     "TUPLE3": lambda machine, _: machine.stack.append(tuple(machine.take(3))),
     "LIST": lambda machine, _: machine.stack.append(machine.to_mark()),
-    "DICT": lambda machine, _: machine.stack.append(_dict_of(machine.to_mark())),
+    "DICT": lambda machine, _: machine.new_dict(machine.to_mark()),
     "APPEND": lambda machine, _: machine.extend(machine.take(1)),
     "APPENDS": lambda machine, _: machine.extend(machine.to_mark()),
     "SETITEM": lambda machine, _: machine.update(machine.take(2)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import json
 import threading
 import time
@@ -12,14 +13,13 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Optional,
 from ..backend import Condition, FailureReason, LeaseHeld, LeaseResult, LeaseTaken, LeaseUnneeded, Put
 from ..backend import PutResult, Scope, Size, StorageError, StoredEntry
 from .connection import Address, Answer, Connections
-from .names import encoded_of, prefix_of, quoted, text_of
-from .wire import JSON, MEDIA_TYPES, OPERATIONS_PER_CALL, codec_of, later, millis, parts, problem, stored_of, times
-from .wire import understood
+from .names import encoded_of, is_key, prefix_of, quoted, text_of
+from .wire import JSON, MEDIA_TYPES, OPERATIONS_PER_CALL, EncodedPut, codec_of, later, millis, parts, problem, stored_of
+from .wire import times, understood
 
 if TYPE_CHECKING:
     import ssl
 
-KEY_BYTES_MAX = 8192
 INT64 = 1 << 63
 PAUSE_MS_MAX = 3_600_000
 
@@ -32,6 +32,7 @@ _PUT_STATES = {
     "fenced": PutResult.FENCED,
     "full": PutResult.TOO_LARGE,
     "too-long": PutResult.TOO_LARGE,
+    "invalid": PutResult.INVALID,
 }
 _PUT_CODES = {"condition-failed": "present", "fenced": "fenced", "cache-full": "full", "value-too-long": "too-long"}
 
@@ -100,34 +101,43 @@ class RemoteBackend:
             results = self._call("POST", "/batch", {"operations": part}, repeatable=True)["results"]
             now = self._clock()
             # The last ones are not read if the values of the first ones fill the answer.
-            read = [result for result in results if result["state"] != "later"]
+            read = list(itertools.takewhile(lambda result: result["state"] != "later", results))
             if not read or len(results) != len(part):
                 raise ValueError("keys are not answered")
             found += [stored_of(result, now) for result in read]
         return found
 
-    @understood
     def put(self, puts: Sequence[Put], now: float) -> List[PutResult]:
-        if len(puts) == 1:
-            results = [self._put_one(puts[0], now)]
-        else:
-            results = []
-            for part in parts(puts):
-                if len(part) == 1:
-                    # In base 64 a large value would not fit into a batch.
-                    results.append(self._put_one(part[0], now))
-                    continue
-                operations = [self._operation(put, now) for put in part]
-                told = self._call("POST", "/batch", {"operations": operations})["results"]
-                for result in told:
-                    state = _PUT_STATES.get(result["state"])
-                    if state is None:
-                        raise StorageError(FailureReason.IO, f"a put was answered with {result['state']}")
-                    results.append(state)
-        self._generation += 1
+        results: List[PutResult] = []
+        try:
+            for part in parts(puts, lambda put: self._encoded(put, now)):
+                results += self._put_part(part, now)
+        except StorageError as error:
+            error.results = results
+            raise
+        finally:
+            self._generation += bool(results)
         return results
 
+    @understood
+    def _put_part(self, part: List[EncodedPut], now: float) -> List[PutResult]:
+        if len(part) == 1:
+            return [self._put_one(part[0].put, now)]
+        body = b'{"operations":[' + b",".join(encoded.operation for encoded in part) + b"]}"
+        answer = self._ask("POST", f"{self._base}/batch", body, JSON)
+        if answer.status == 413:
+            return [self._put_one(encoded.put, now) for encoded in part]
+        told = self._object(answer)["results"]
+        if len(told) != len(part):
+            raise ValueError("puts are not answered")
+        return [_PUT_STATES[result["state"]] for result in told]
+
+    def _encoded(self, put: Put, now: float) -> bytes:
+        return json.dumps(self._operation(put, now), separators=(",", ":")).encode("ascii")
+
     def _put_one(self, put: Put, now: float) -> PutResult:
+        if not is_key(put.key):
+            return PutResult.INVALID
         ttl_ms, stale_ms = times(put.entry, now)
         query: List[Tuple[str, Any]] = [("ttl_ms", "never" if ttl_ms < 0 else ttl_ms), ("stale_ms", stale_ms)]
         query += [("tag", text_of(tag)) for tag in put.entry.tags]
@@ -145,9 +155,13 @@ class RemoteBackend:
         answer = self._ask("PUT", path, put.entry.payload, headers, repeatable=plain)
         if answer.status in (204, 202):
             return PutResult.STORED
-        state = _PUT_CODES.get(problem(answer)[0])
-        if state is not None:
-            return _PUT_STATES[state]
+        code = problem(answer)[0]
+        if code in _PUT_CODES:
+            return _PUT_STATES[_PUT_CODES[code]]
+        if answer.status == 413:
+            return PutResult.TOO_LARGE
+        if answer.status == 400 and code:
+            return PutResult.INVALID
         raise self._failure(answer)
 
     def _operation(self, put: Put, now: float) -> Dict[str, Any]:
@@ -318,7 +332,7 @@ class RemoteBackend:
     @staticmethod
     def _text(key: bytes) -> str:
         text = text_of(key)
-        if len(text.encode("utf-8")) > KEY_BYTES_MAX:
+        if not is_key(key):
             raise StorageError(FailureReason.IO, "the key is too long for the daemon")
         return text
 

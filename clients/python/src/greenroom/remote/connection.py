@@ -143,12 +143,12 @@ class Connections:
 
     def _exchanged(self, connection: socket.socket, request: bytes) -> Answer:
         try:
-            connection.sendall(request)
+            sent = _sent(connection, request)
             answer = _read_answer(connection)
         except BaseException:
             connection.close()
             raise
-        if answer.headers.get(b"connection", b"").lower() == b"close":
+        if not sent or answer.headers.get(b"connection", b"").lower() == b"close":
             connection.close()
         else:
             with self._lock:
@@ -161,6 +161,15 @@ class Connections:
             idle, self._idle = self._idle, []
         for connection, _ in idle:
             connection.close()
+
+
+def _sent(connection: socket.socket, request: bytes) -> bool:
+    """Send a request. Return whether all of it was taken: a daemon that refuses a body answers before its end."""
+    try:
+        connection.sendall(request)
+    except (BrokenPipeError, ConnectionResetError):
+        return False
+    return True
 
 
 def _words(error: Exception) -> str:

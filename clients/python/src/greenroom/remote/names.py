@@ -9,6 +9,7 @@ from __future__ import annotations
 import urllib.parse
 
 MARK = "\x01"
+KEY_BYTES_MAX = 8192
 
 
 def text_of(encoded: bytes) -> str:
@@ -19,6 +20,11 @@ def text_of(encoded: bytes) -> str:
         except UnicodeDecodeError:
             pass
     return MARK + encoded.hex()
+
+
+def is_key(encoded: bytes) -> bool:
+    """Return whether a key is short enough for the daemon."""
+    return len(text_of(encoded).encode("utf-8")) <= KEY_BYTES_MAX
 
 
 def encoded_of(text: str) -> bytes:

@@ -6,15 +6,16 @@ import base64
 import functools
 import json
 import math
-from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple, TypeVar
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple, TypeVar
 
 from .. import codec
 from ..backend import Entry, FailureReason, Put, StorageError, StoredEntry
 from .connection import Answer
-from .names import encoded_of
+from .names import encoded_of, is_key
 
 OPERATIONS_PER_CALL = 500
-# Of the values of one batch, so that its JSON stays below the daemon's limit.
+# Of the JSON of one batch: the daemon takes 16 MiB. A longer value is not put into one at all.
+BYTES_PER_CALL = 12 << 20
 VALUE_BYTES_PER_CALL = 8 << 20
 MEDIA_TYPES = {
     codec.RAW: "application/octet-stream",
@@ -23,6 +24,9 @@ MEDIA_TYPES = {
     codec.TAGGED: "application/vnd.greenroom.tagged+json",
 }
 CODECS = {name: kind for kind, name in MEDIA_TYPES.items()}
+# As other programs write them, without parameters and in lower case.
+_CODECS_OF_OTHERS = {name.split(";")[0]: kind for name, kind in CODECS.items()}
+_TEXT_CHARSETS = ("", "utf-8", "utf8", "us-ascii")
 Result = TypeVar("Result")
 
 
@@ -53,19 +57,21 @@ def problem(answer: Answer) -> Tuple[str, str]:
 
 def codec_of(headers: Dict[bytes, bytes]) -> int:
     """Return how the value of an answer is to be decoded."""
-    return codec_named(headers.get(b"content-type", b"").decode("latin-1"))
+    return codec_of_media_type(headers.get(b"content-type", b"").decode("latin-1"))
 
 
-def codec_named(media_type: str) -> int:
-    """Return how a value of a media type is to be decoded; other programs write it in other letters and with parameters."""
+def codec_of_media_type(media_type: str) -> int:
+    """Return how a value of a media type is to be decoded; text in another encoding is bytes."""
     known = CODECS.get(media_type)
     if known is not None:
         return known
-    name, *parameters = (part.strip().lower() for part in media_type.split(";"))
-    charsets = [text[len("charset="):].strip('"') for text in parameters if text.startswith("charset=")]
-    if any(charset not in ("utf-8", "utf8", "us-ascii") for charset in charsets):
-        return codec.RAW
-    return CODECS.get("text/plain; charset=utf-8" if name == "text/plain" else name, codec.RAW)
+    essence, *parameters = (part.strip().lower() for part in media_type.split(";"))
+    kind = _CODECS_OF_OTHERS.get(essence, codec.RAW)
+    if kind == codec.TEXT:
+        charsets = [part.partition("=")[2].strip(' "') for part in parameters if part.startswith("charset=")]
+        if any(charset not in _TEXT_CHARSETS for charset in charsets):
+            return codec.RAW
+    return kind
 
 
 def later(now: float, headers: Dict[bytes, bytes], name: bytes) -> Optional[float]:
@@ -80,7 +86,7 @@ def stored_of(result: Dict[str, Any], now: float) -> Optional[StoredEntry]:
         return None
     left, stale_left = result.get("left_ms"), result.get("stale_left_ms")
     return StoredEntry(
-        codec_named(result["media_type"]),
+        codec_of_media_type(result["media_type"]),
         base64.b64decode(result["value"]),
         None if left is None else now + left / 1000,
         None if stale_left is None else now + stale_left / 1000,
@@ -102,15 +108,27 @@ def times(entry: Entry, now: float) -> Tuple[int, int]:
     return millis(entry.expires - now), 0 if entry.dies is None else millis(entry.dies - max(entry.expires, now))
 
 
-def parts(puts: Sequence[Put]) -> Iterator[List[Put]]:
-    """Yield puts in batches that the daemon takes; a value of more than VALUE_BYTES_PER_CALL is alone."""
-    part: List[Put] = []
+class EncodedPut(NamedTuple):
+    """A put, and its operation of a batch; none if it goes alone."""
+
+    put: Put
+    operation: bytes
+
+
+def parts(puts: Sequence[Put], encoded: Callable[[Put], bytes]) -> Iterator[List[EncodedPut]]:
+    """Yield puts in batches that the daemon takes. What does not fit into a batch is alone, and is no operation."""
+    part: List[EncodedPut] = []
     size = 0
     for put in puts:
-        if part and (len(part) >= OPERATIONS_PER_CALL or size + len(put.entry.payload) > VALUE_BYTES_PER_CALL):
+        goes_alone = len(put.entry.payload) > VALUE_BYTES_PER_CALL or not is_key(put.key)
+        operation = b"" if goes_alone else encoded(put)
+        if part and (goes_alone or len(part) >= OPERATIONS_PER_CALL or size + len(operation) > BYTES_PER_CALL):
             yield part
             part, size = [], 0
-        part.append(put)
-        size += len(put.entry.payload)
+        if goes_alone or len(operation) > BYTES_PER_CALL:
+            yield [EncodedPut(put, b"")]
+            continue
+        part.append(EncodedPut(put, operation))
+        size += len(operation) + 1
     if part:
         yield part

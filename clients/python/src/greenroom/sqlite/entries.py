@@ -81,7 +81,10 @@ def increment(transaction: Transaction, key: bytes, delta: int, default: Optiona
     """Add to an integer. Raises TypeError if the entry is none, OverflowError beyond 64 bits."""
     found = find(transaction, key)
     if found is not None and is_fresh(found, now):
-        value = codec.decode(found.codec, found.payload)
+        try:
+            value = codec.decode(found.codec, found.payload)
+        except (ValueError, RecursionError):
+            raise TypeError("the entry cannot be read") from None
         if type(value) is not int:
             raise TypeError(f"the entry is {type(value).__name__}, not int")
         base, expires, dies, tags, version = value, found.expires, found.dies, found.tags, found.version

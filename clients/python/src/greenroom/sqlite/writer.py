@@ -29,7 +29,9 @@ class Transaction:
     """A write transaction: its sequence number, and how it changes the size of the store."""
 
     def __init__(self, connection: Connection) -> None:
-        self.execute = connection.execute
+        self.connection, self.execute = connection, connection.execute
+        # Of a write in it: nothing of it is committed.
+        self.failure: Optional[StorageError] = None
         row: Optional[Tuple[int, int, int, int]] = connection.execute(
             "SELECT sequence, floor, entries, bytes FROM state WHERE id = 1"
         ).fetchone()
@@ -87,7 +89,6 @@ class Writer:
         self._queue: Deque[_Job[Any]] = deque()
         self._owner: Optional[int] = None
         self._held: Optional[Transaction] = None
-        self._broken: Optional[StorageError] = None
 
     def run(self, write: Callable[[Transaction], Result]) -> Result:
         """Run a write and return its result after its commit.
@@ -107,16 +108,16 @@ class Writer:
         return job.result  # type: ignore[return-value]
 
     def _run_held(self, transaction: Transaction, write: Callable[[Transaction], Result]) -> Result:
-        """Run a write of the transaction that this thread holds. Once one has failed, all further ones fail."""
-        if self._broken is not None:
-            raise self._broken
+        """Run a write within a held transaction, unless one before it failed: half of a block is not committed."""
+        if transaction.failure is not None:
+            raise StorageError(transaction.failure.reason, "an earlier write of the transaction failed")
         try:
             return write(transaction)
         except sqlite3.Error as error:
-            self._broken = storage_error(error)
-            raise self._broken from error
+            transaction.failure = self.failed(transaction.connection, error)
+            raise transaction.failure from error
         except StorageError as error:
-            self._broken = error
+            transaction.failure = error
             raise
 
     def _commit(self, jobs: List[_Job[Any]]) -> None:
@@ -125,7 +126,9 @@ class Writer:
                 for job in jobs:
                     try:
                         job.result = job.write(transaction)
-                    except (sqlite3.Error, StorageError):
+                    except sqlite3.Error as error:
+                        raise self.failed(transaction.connection, error) from error
+                    except StorageError:
                         raise
                     except Exception as error:
                         job.error = error
@@ -142,36 +145,44 @@ class Writer:
 
     @contextlib.contextmanager
     def hold(self) -> Iterator[None]:
-        """Make all writes of this thread one transaction. Raises StorageError if it cannot be committed."""
+        """Make all writes of this thread one transaction. Raises StorageError if it cannot be committed, or a write
+        failed; an exception of the block undoes it and passes."""
         if self._owner == threading.get_ident():
             yield
             return
         with self._lock, self._transaction() as transaction:
-            self._owner, self._held, self._broken = threading.get_ident(), transaction, None
+            self._owner, self._held = threading.get_ident(), transaction
             try:
                 yield
-                if self._broken is not None:
-                    # The half of it that was written is undone.
-                    raise self._broken
             finally:
-                self._owner, self._held, self._broken = None, None, None
+                self._owner, self._held = None, None
+            if transaction.failure is not None:
+                raise transaction.failure
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[Transaction]:
         connection = self._database.connection(writes=True)
         try:
-            connection.execute("BEGIN IMMEDIATE")
-            transaction = Transaction(connection)
+            with self._errors(connection):
+                connection.execute("BEGIN IMMEDIATE")
+                transaction = Transaction(connection)
+            # An error of SQLite that comes out of this may be of another file: an app's own.
             yield transaction
-            transaction.finish()
-            connection.execute("COMMIT")
+            with self._errors(connection):
+                transaction.finish()
+                connection.execute("COMMIT")
             self.generation += 1
-        except sqlite3.Error as error:
-            self._roll_back(connection)
-            raise self.failed(connection, error) from error
         except BaseException:
             self._roll_back(connection)
             raise
+
+    @contextlib.contextmanager
+    def _errors(self, connection: Connection) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            self._roll_back(connection)
+            raise self.failed(connection, error) from error
 
     @staticmethod
     def _roll_back(connection: Connection) -> None:
