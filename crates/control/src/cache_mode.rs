@@ -18,8 +18,8 @@ use crate::shared_settings::mode_changes;
 use greenroom_config::CacheMode;
 use greenroom_proxy::server::Server;
 use greenroom_proxy::shadow::ShadowReport;
-use greenroom_state::bypass::{Bypass, BypassError, Bypasses};
 use greenroom_remote_store::shared_settings::SettingsChanges;
+use greenroom_state::bypass::{Bypass, BypassError, Bypasses};
 
 /// Sets the mode of one server, or of all if none is named.
 #[derive(Deserialize, ToSchema)]

@@ -10,7 +10,6 @@ use std::sync::Arc;
 use greenroom_cache::Scope;
 use greenroom_config::CacheMode;
 use greenroom_dialect::class::Class;
-use greenroom_state::bypass::Bypass;
 use greenroom_proxy::server::Server;
 use greenroom_proxy::ttl_overrides::{MAX_S, TtlOverride};
 use greenroom_remote_store::RedisStore;
@@ -18,6 +17,7 @@ use greenroom_remote_store::peer_news::{NewsBatch, PeerNews};
 use greenroom_remote_store::shared_settings::{
     SettingsChanges, SettingsTransaction, SharedSettings, announce_settings, difference,
 };
+use greenroom_state::bypass::Bypass;
 use greenroom_sync::matching::overrides::{ExportedMatchOverride, MatchOverrideKind};
 use greenroom_sync::matching::overrides_store::OverrideFilter;
 use tokio::sync::mpsc;

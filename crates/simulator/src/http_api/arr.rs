@@ -29,5 +29,5 @@ fn series(id: u64) -> Value {
 }
 
 fn film(id: u64) -> Value {
-    json!({"id": id, "title": format!("Film {id}"), "tmdbId": 500 + id, "monitored": true, "hasFile": id % 2 == 0})
+    json!({"id": id, "title": format!("Film {id}"), "tmdbId": 500 + id, "monitored": true, "hasFile": id.is_multiple_of(2)})
 }
