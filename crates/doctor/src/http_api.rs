@@ -24,9 +24,6 @@ pub async fn gather(server: &HttpApiSettings, enquirer: &ProbeClient) -> HttpApi
             clock_ahead_s: clock_ahead_s(&response, began_ms.midpoint(now_ms)),
         }
     });
-    let certificate = match endpoint.is_encrypted() {
-        true => Some(client.check_certificate(&endpoint).await),
-        false => None,
-    };
+    let certificate = if endpoint.is_encrypted() { Some(client.check_certificate(&endpoint).await) } else { None };
     HttpApiFacts { endpoint, probe: server.probe.clone(), answer, certificate, routes: server.routes.clone() }
 }

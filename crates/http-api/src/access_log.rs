@@ -152,16 +152,13 @@ pub(crate) fn record_sent<P>(
         Err(SendError::TimedOut | SendError::Failed(_)) => (false, false),
     };
     let now_ms = server.clock.now_ms();
-    match caller {
-        Some(Caller { app, user, category }) => {
-            app.upstream_requests.fetch_add(1, Ordering::Relaxed);
-            let source = RequestSource { category: *category, app, user: user.filter(|_| is_accepted) };
-            server.recorder.record_reached(source, now_ms);
-        }
-        None => {
-            server.counters.own.fetch_add(1, Ordering::Relaxed);
-            server.recorder.record_own(1, now_ms);
-        }
+    if let Some(Caller { app, user, category }) = caller {
+        app.upstream_requests.fetch_add(1, Ordering::Relaxed);
+        let source = RequestSource { category: *category, app, user: user.filter(|_| is_accepted) };
+        server.recorder.record_reached(source, now_ms);
+    } else {
+        server.counters.own.fetch_add(1, Ordering::Relaxed);
+        server.recorder.record_own(1, now_ms);
     }
     let last = if is_answered { &server.counters.last_success_ms } else { &server.counters.last_failure_ms };
     last.store(now_ms, Ordering::Relaxed);
@@ -182,11 +179,12 @@ pub(crate) fn cached_outcome(
     let has_waited = !matches!(reason, Some(CacheStatusReason::FailedRecently(_) | CacheStatusReason::Offline));
     let is_loaded = matches!(served, CacheStatus::Loaded | CacheStatus::Refreshed);
     let missed = request.load_reason.get().copied().map(DecisionReason::Missed);
+    let has_cost = is_loaded || (served == CacheStatus::StaleOnError && has_waited);
     DecisionOutcome {
         result: CacheResult::from_served(served),
         reason: if is_loaded { missed } else { reason.map(DecisionReason::Cache) },
         age_ms: Some(u64::try_from(age.as_millis()).unwrap_or(u64::MAX)),
-        is_saved: !is_loaded && !(served == CacheStatus::StaleOnError && has_waited),
+        is_saved: !has_cost,
     }
 }
 

@@ -162,7 +162,7 @@ pub(crate) async fn send_once(
         SendError::QueueFull => "too many requests wait for the server".to_owned(),
         SendError::OverBudget(_) => "the budget of requests is used up".to_owned(),
         SendError::TimedOut => "the server did not respond in time".to_owned(),
-        SendError::Failed(error) => error.message.to_string(),
+        SendError::Failed(error) => error.message.clone(),
     })
 }
 

@@ -32,9 +32,9 @@ pub(crate) async fn read(
         _ if is_failed => counts.failed = 1,
         Some((entry, served)) => {
             if served == CacheStatus::Hit {
-                counts.hits = 1
+                counts.hits = 1;
             } else {
-                counts.stale = 1
+                counts.stale = 1;
             }
             let fields = server.variants.fields(&server.cache, &request.resource).await;
             let key = request.variant_key(&fields);
