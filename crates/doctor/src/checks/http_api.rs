@@ -122,30 +122,30 @@ mod tests {
         }
     }
 
-    fn answered(status: u16) -> Result<ProbeAnswer, ProbeError> {
-        Ok(ProbeAnswer { status, took_ms: 3, clock_ahead_s: Some(3600) })
+    fn answered(status: u16) -> ProbeAnswer {
+        ProbeAnswer { status, took_ms: 3, clock_ahead_s: Some(3600) }
     }
 
     #[test]
     fn a_server_that_does_not_answer_its_probe_is_a_problem() {
         let level = |answer| check_probe(&facts(answer, ""))[0].level;
-        assert_eq!(level(answered(200)), FindingLevel::Ok);
-        assert_eq!(level(answered(401)), FindingLevel::Ok, "it is up, and wants credentials");
-        assert_eq!(level(answered(404)), FindingLevel::Warning);
-        assert_eq!(level(answered(503)), FindingLevel::Problem);
+        assert_eq!(level(Ok(answered(200))), FindingLevel::Ok);
+        assert_eq!(level(Ok(answered(401))), FindingLevel::Ok, "it is up, and wants credentials");
+        assert_eq!(level(Ok(answered(404))), FindingLevel::Warning);
+        assert_eq!(level(Ok(answered(503))), FindingLevel::Problem);
         assert_eq!(level(Err(ProbeError::Refused)), FindingLevel::Problem);
     }
 
     #[test]
     fn a_clock_that_is_off_is_a_warning() {
-        assert_eq!(check_clock(&facts(answered(200), ""))[0].level, FindingLevel::Warning);
+        assert_eq!(check_clock(&facts(Ok(answered(200)), ""))[0].level, FindingLevel::Warning);
         assert_eq!(check_clock(&facts(Err(ProbeError::Refused), "")), []);
     }
 
     #[test]
     fn a_route_behind_a_wider_one_matches_nothing() {
         let route = |path: &str, more: &str| format!("[[server.route]]\npath = \"{path}\"\nfresh_s = 1\n{more}");
-        let found = |routes: &[String]| check_routes(&facts(answered(200), &routes.concat())).len();
+        let found = |routes: &[String]| check_routes(&facts(Ok(answered(200)), &routes.concat())).len();
         assert_eq!(found(&[route("/a/*", ""), route("/a/{id}", "")]), 1);
         assert_eq!(found(&[route("/a/{id}", ""), route("/a/new", "")]), 1);
         assert_eq!(found(&[route("/a/new", ""), route("/a/{id}", ""), route("/a/*", "")]), 0);

@@ -55,6 +55,9 @@ use server_listener::open_certificate;
 use services::ProcessServices;
 use suspends::follow_suspends;
 
+/// A server, and the address that it listens on.
+type Addressed<S> = (Arc<S>, SocketAddr);
+
 /// A running process.
 #[derive(Debug)]
 pub struct Process {
@@ -141,10 +144,8 @@ impl Process {
         let context = ProcessContext::open(&settings, clock, patience).await?;
         let mut handover = ListenerHandover::default();
         let server_listeners = context.open_listeners(&settings, &mut sockets, &mut handover).await?;
-        let servers: Vec<_> = server_listeners
-            .iter()
-            .map(|server_listener| (Arc::clone(&server_listener.server), server_listener.address))
-            .collect();
+        let servers: Vec<_> =
+            server_listeners.iter().map(|listener| (Arc::clone(&listener.server), listener.address)).collect();
         let api_listeners = context.open_api_listeners(&settings, &mut sockets, &mut handover).await?;
         let apis: Vec<_> =
             api_listeners.iter().map(|listener| (Arc::clone(&listener.server), listener.address)).collect();
@@ -163,8 +164,8 @@ impl Process {
             &control_plane,
             server_listeners
                 .iter()
-                .map(|server_listener| &server_listener.certificate)
-                .chain(api_listeners.iter().map(|api_listener| &api_listener.certificate)),
+                .map(|listener| &listener.certificate)
+                .chain(api_listeners.iter().map(|listener| &listener.certificate)),
             description,
         );
         let (tasks, stop) = (&context.tasks, &context.stop);
@@ -273,7 +274,7 @@ impl ProcessContext {
     fn control(
         &self,
         settings: &Settings,
-        (servers, apis): (&[(Arc<Server>, SocketAddr)], &[(Arc<ApiServer>, SocketAddr)]),
+        (servers, apis): (&[Addressed<Server>], &[Addressed<ApiServer>]),
         services: &ProcessServices,
     ) -> Result<Arc<ControlPlane>, String> {
         let store = settings.disk.as_ref().map(|disk| disk.dir.clone());
