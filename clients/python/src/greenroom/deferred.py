@@ -22,8 +22,8 @@ class Drained(NamedTuple):
     left: int
 
 
-# A tuple and no class of its own, because a `set` is to cost next to nothing: value, ttl, stale, tag, the sequence number
-# at which the collection began, and when the value was asked for, in seconds since 1970.
+# A tuple and no class of its own, because a `set` is to cost next to nothing: value, ttl, stale, tag, the sequence
+# number at which the collection began, and when the value was asked for, in seconds since 1970.
 _Pending = Tuple[Any, Optional[Seconds], Seconds, Tags, Optional[int], float]
 # Texts of so many characters are tags and need no look.
 TAG_CHARACTERS_SURE = 1000

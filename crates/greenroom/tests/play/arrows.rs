@@ -23,6 +23,7 @@ const ALLOWED: [(&str, &[&str]); 28] = [
             "greenroom-folder",
             "greenroom-graphql-simulator",
             "greenroom-http-api",
+            "greenroom-http-caching",
             "greenroom-http-server",
             "greenroom-library",
             "greenroom-notifications",
