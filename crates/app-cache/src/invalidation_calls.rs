@@ -17,7 +17,7 @@ const MAX_REMOVAL_WAIT: Duration = Duration::from_secs(5);
 
 /// Result of an invalidation. Nothing that it covers is found any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Invalidation {
+pub struct EntryInvalidation {
     /// Entries removed.
     pub removed: u64,
     /// Whether all are removed; the others are removed in the background.
@@ -50,7 +50,11 @@ impl AppCaches {
     ///
     /// # Errors
     /// The store failed, or too many large invalidations of this cache are not finished.
-    pub async fn invalidate(&self, cache: &CacheName, scope: InvalidationScope) -> Result<Invalidation, AppCacheError> {
+    pub async fn invalidate(
+        &self,
+        cache: &CacheName,
+        scope: InvalidationScope,
+    ) -> Result<EntryInvalidation, AppCacheError> {
         // A cache that is not there is made, so that a load under way is fenced.
         let cache = self.registry.open_cache(cache).await?;
         let name = cache.name.clone();
@@ -66,9 +70,9 @@ impl AppCaches {
         self.remove_rest(&cache, first).await
     }
 
-    async fn remove_rest(&self, cache: &Arc<AppCache>, first: RemovalStep) -> Result<Invalidation, AppCacheError> {
+    async fn remove_rest(&self, cache: &Arc<AppCache>, first: RemovalStep) -> Result<EntryInvalidation, AppCacheError> {
         let Some(sequence) = first.continues else {
-            return Ok(Invalidation { removed: first.removed, is_finished: true });
+            return Ok(EntryInvalidation { removed: first.removed, is_finished: true });
         };
         let _guard = RemovalGuard::new(&self.registry, sequence);
         let clock = &self.registry.clock;
@@ -81,9 +85,9 @@ impl AppCaches {
             cache.counters.add(AppCacheEvent::Removed, next.removed);
             removed += next.removed;
             if next.continues.is_none() {
-                return Ok(Invalidation { removed, is_finished: true });
+                return Ok(EntryInvalidation { removed, is_finished: true });
             }
         }
-        Ok(Invalidation { removed, is_finished: false })
+        Ok(EntryInvalidation { removed, is_finished: false })
     }
 }

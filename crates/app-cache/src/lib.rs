@@ -39,7 +39,7 @@ mod upkeep;
 pub use app_cache::AppCacheReport;
 pub use app_caches::AppCaches;
 pub use error::AppCacheError;
-pub use invalidation_calls::Invalidation;
+pub use invalidation_calls::EntryInvalidation;
 pub use lease_calls::MAX_LEASE_WAIT;
 pub use name::{CacheName, EntryKey, EntryTags};
 pub use store::ListedEntry;

@@ -22,9 +22,9 @@ use crate::auth::session::{cookie, cookie_name, no_cookie};
 use crate::class_name::check_class;
 use crate::control::{ApiState, ControlPlane};
 use crate::error::Problem;
-use crate::jobs::warming;
 use crate::servers::ServerStats;
 use crate::snapshot::StatsSnapshot;
+use greenroom_jobs::warming;
 use greenroom_proxy::read::origin_loader::class_tag;
 
 /// Maximum size of a request body.

@@ -10,13 +10,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::image_urls::ImageUrlSigner;
-use crate::jobs::Jobs;
 use crate::recommendations::Recommender;
 use greenroom_config::AppCachesSettings;
 use greenroom_config::settings::JOBS_AT_ONCE;
 use greenroom_dashboard::Dashboard;
 use greenroom_folder::Folders;
 use greenroom_http_api::ApiServer;
+use greenroom_jobs::Jobs;
 use greenroom_notifications::Notifier;
 use greenroom_proxy::internal_client::InternalClient;
 use greenroom_proxy::otlp::OtlpExporter;

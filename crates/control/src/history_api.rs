@@ -12,7 +12,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::api::ActionResponse;
 use crate::control::{ApiState, ControlPlane};
 use crate::error::Problem;
-use crate::jobs::{JobOutcome, RunWaitResult};
+use greenroom_jobs::{JobOutcome, RunWaitResult};
 use greenroom_sync::history::playback::Playback;
 use greenroom_sync::history::query::HistoryQuery;
 

@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use super::api::ActionResponse;
 use crate::control::{ApiState, ControlPlane};
 use crate::error::Problem;
-use crate::jobs::{self, JobReport, RunRequestResult, indexes, playlists};
+use greenroom_jobs::{JobReport, RunRequestResult, RunWaitResult, indexes, playlists};
 
 /// Requests for one of these runs wait at most this long for its end.
 const MAX_WAIT: Duration = Duration::from_secs(20);
@@ -83,12 +83,12 @@ pub(super) async fn cancel(
 
 impl ControlPlane {
     /// Runs the playback history sync as its job.
-    pub(super) async fn sync_history(&self) -> jobs::RunWaitResult {
+    pub(super) async fn sync_history(&self) -> RunWaitResult {
         self.jobs.run_and_wait("history", MAX_WAIT).await
     }
 
     /// Waits for the end of a run that begins now or later.
-    pub(super) async fn run_fresh_and_wait(&self, id: &str) -> jobs::RunWaitResult {
+    pub(super) async fn run_fresh_and_wait(&self, id: &str) -> RunWaitResult {
         self.jobs.run_fresh_and_wait(id, MAX_WAIT).await
     }
 

@@ -4,7 +4,7 @@
 //! - [`error`] (problem responses), [`counters`] (monotonic counters), [`connections`] (limits of connections).
 //! - Displayed values: [`apps`], [`servers`], [`http_apis`], [`server_identity`], [`prefetch_stats`], [`queue_stats`], [`stats`],
 //!   [`disk`], their [`snapshot`], and [`stats_baseline`] (the zero point of statistics after a reset).
-//! - Features with their own state: [`jobs`], [`recommendations`],
+//! - Features with their own state: [`recommendations`],
 //!   [`explain`] (why a read gets its response), [`live`] (pages with live updates), [`image_urls`],
 //!   [`compat_cache_counters`].
 //! - [`web`] (the page) and [`auth`] (sessions, the access policy, limits on wrong tokens).
@@ -42,7 +42,6 @@ mod health;
 mod history_api;
 mod http_apis;
 mod image_urls;
-pub mod jobs;
 mod jobs_api;
 mod json_key_error;
 mod libraries;

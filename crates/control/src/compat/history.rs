@@ -14,7 +14,7 @@ use super::iso;
 use super::stats::ErrorDetailResponse;
 use crate::compat_cache_counters::CompatCache;
 use crate::control::ApiState;
-use crate::jobs::{JobOutcome, RunWaitResult};
+use greenroom_jobs::{JobOutcome, RunWaitResult};
 use greenroom_sync::history::playback::Playback;
 use greenroom_sync::history::query::HistoryQuery;
 

@@ -6,12 +6,12 @@ use greenroom_state::bypass::Bypass;
 use super::{ControlPlane, ManagedServer};
 use crate::apps::AppStats;
 use crate::http_apis::ManagedApi;
-use crate::jobs::{JobReport, JobState, indexes, playlists};
 use crate::outage_warning;
 use crate::servers::ServerStats;
 use crate::snapshot::{ServerWarning, StatsSnapshot};
 use crate::stats::CacheEngineStats;
 use crate::stats_baseline::CumulativeStats;
+use greenroom_jobs::{JobReport, JobState, indexes, playlists};
 
 impl ControlPlane {
     /// The current snapshot.

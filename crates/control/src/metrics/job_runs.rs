@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::control::ControlPlane;
-pub(crate) use crate::jobs::{JobReport, JobState};
 use crate::metrics::encoder::MetricsEncoder;
 use crate::snapshot::ServerWarning;
+pub(crate) use greenroom_jobs::{JobReport, JobState};
 use greenroom_state::file_work_queue::FileWorkQueue;
 use greenroom_statistics::TodaySummary;
 

@@ -26,12 +26,12 @@ use prometheus_client::registry::Registry;
 
 use crate::cluster;
 use crate::control::{ApiState, ControlPlane};
-use crate::jobs;
 use crate::metrics::format::MetricsFormat;
 use crate::stats_baseline::CumulativeStats;
 use encoder::MetricsEncoder;
 use greenroom_app_cache::AppCacheReport;
 use greenroom_folder::folder_status::FolderReport;
+use greenroom_jobs as jobs;
 use greenroom_notifications::NotificationStats;
 use greenroom_remote_store::{StoreState, StoreStatus};
 use greenroom_statistics::TodaySummary;

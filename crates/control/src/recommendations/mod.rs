@@ -19,7 +19,7 @@ use greenroom_cache::Cache;
 use greenroom_cache::disk::network_file_system;
 use parking_lot::Mutex;
 
-use crate::jobs::{JobDefinition, Jobs};
+use greenroom_jobs::{JobDefinition, Jobs};
 use greenroom_proxy::server::Server;
 use greenroom_state::file_work_queue::FileWorkQueue;
 use greenroom_state::warnings::{Warning, Warnings};

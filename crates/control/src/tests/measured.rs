@@ -6,7 +6,6 @@ use serde_json::Value;
 
 use crate::apps::AppStats;
 use crate::disk::DiskTierStats;
-use crate::jobs::{self, JobOutcome, LastRun};
 use crate::metrics::format::classic;
 use crate::metrics::{MetricsSnapshot, write};
 use crate::prefetch_stats::{PrefetchSkipCount, ServerPrefetchStats};
@@ -18,6 +17,7 @@ use crate::stats_baseline::CumulativeStats;
 use greenroom_app_cache::AppCacheReport;
 use greenroom_app_cache::counters::AppCacheCounts;
 use greenroom_folder::folder_status::{EnrichmentProgress, FolderCounters, FolderReport, FolderState, TreeWatchState};
+use greenroom_jobs::{JobOutcome, JobReport, JobState, LastRun};
 use greenroom_notifications::NotificationStats;
 use greenroom_state::warnings::Warning;
 use greenroom_statistics::TodaySummary;
@@ -121,12 +121,12 @@ fn full_snapshot() -> MetricsSnapshot {
         ..Default::default()
     };
     let last = LastRun::new(1_000, 2_500, JobOutcome::Failed, "no response".into());
-    let job = jobs::JobReport {
+    let job = JobReport {
         id: "history".into(),
         title: "History".into(),
         what: String::new(),
         every_s: Some(900),
-        state: jobs::JobState::Running,
+        state: JobState::Running,
         next_ms: None,
         progress: None,
         last: Some(last),

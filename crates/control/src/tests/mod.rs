@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use fixture::{BEARER, ControlFixture, HOOK_SECRET, JSON, LOCAL, SERVER_TOKEN, TOKEN, TOKEN_HEADERS};
 
-use crate::jobs::JobDefinition;
+use greenroom_jobs::JobDefinition;
 use greenroom_state::warnings::{Warning, WarningAction};
 
 #[tokio::test]

@@ -56,7 +56,7 @@ use services::ProcessServices;
 use suspends::follow_suspends;
 
 /// A server, and the address that it listens on.
-type Addressed<S> = (Arc<S>, SocketAddr);
+type ServerWithAddress<S> = (Arc<S>, SocketAddr);
 
 /// A running process.
 #[derive(Debug)]
@@ -274,7 +274,7 @@ impl ProcessContext {
     fn control(
         &self,
         settings: &Settings,
-        (servers, apis): (&[Addressed<Server>], &[Addressed<ApiServer>]),
+        (servers, apis): (&[ServerWithAddress<Server>], &[ServerWithAddress<ApiServer>]),
         services: &ProcessServices,
     ) -> Result<Arc<ControlPlane>, String> {
         let store = settings.disk.as_ref().map(|disk| disk.dir.clone());

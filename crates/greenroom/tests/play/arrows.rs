@@ -8,7 +8,7 @@ use serde_json::Value;
 
 /// Allowed dependencies: the program may use everything, each other crate only the crates below it. A crate that is not
 /// named here may not exist.
-const ALLOWED: [(&str, &[&str]); 28] = [
+const ALLOWED: [(&str, &[&str]); 29] = [
     (
         "greenroom",
         &[
@@ -25,6 +25,7 @@ const ALLOWED: [(&str, &[&str]); 28] = [
             "greenroom-http-api",
             "greenroom-http-caching",
             "greenroom-http-server",
+            "greenroom-jobs",
             "greenroom-library",
             "greenroom-notifications",
             "greenroom-origin",
@@ -56,6 +57,7 @@ const ALLOWED: [(&str, &[&str]); 28] = [
             "greenroom-http-api",
             "greenroom-http-caching",
             "greenroom-http-server",
+            "greenroom-jobs",
             "greenroom-library",
             "greenroom-notifications",
             "greenroom-origin",
@@ -122,6 +124,10 @@ const ALLOWED: [(&str, &[&str]); 28] = [
     ),
     ("greenroom-http-caching", &[]),
     ("greenroom-http-server", &["greenroom-cache", "greenroom-config", "greenroom-origin", "greenroom-state"]),
+    (
+        "greenroom-jobs",
+        &["greenroom-cache", "greenroom-dashboard", "greenroom-state", "greenroom-statistics", "greenroom-sync"],
+    ),
     ("greenroom-library", &[]),
     (
         "greenroom-notifications",
@@ -136,6 +142,7 @@ const ALLOWED: [(&str, &[&str]); 28] = [
             "greenroom-config",
             "greenroom-dialect",
             "greenroom-http-server",
+            "greenroom-jobs",
             "greenroom-library",
             "greenroom-origin",
             "greenroom-prefetch",

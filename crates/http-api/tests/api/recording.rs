@@ -38,7 +38,7 @@ async fn each_request_is_recorded_with_its_route_result_and_reason() {
             ("films", CacheResult::Hit, None),
             ("http", CacheResult::Passed, Some("uncacheable")),
             ("writes", CacheResult::Write, Some("write")),
-            ("films", CacheResult::Refreshed, Some("invalidated")),
+            ("films", CacheResult::Loaded, Some("invalidated")),
             ("refused", CacheResult::Refused, Some("inadmissible")),
         ]
     );

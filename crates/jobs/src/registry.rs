@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::report::{JobReport, JobState, LastRun};
 use super::schedule::{RunReason, ScheduleDecision, ScheduleInput, decide};
 use super::{ExternalJobStatusFn, JobFn, millis};
-use crate::jobs::context::JobContext;
-use crate::jobs::definition::JobDefinition;
+use crate::context::JobContext;
+use crate::definition::JobDefinition;
 
 /// Jobs with a shorter interval are soon due anyway: their last run is not stored.
 const MIN_PERSISTED_INTERVAL: Duration = Duration::from_secs(300);
