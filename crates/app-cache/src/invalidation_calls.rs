@@ -18,7 +18,7 @@ const MAX_REMOVAL_WAIT: Duration = Duration::from_secs(5);
 /// Result of an invalidation. Nothing that it covers is found any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EntryInvalidation {
-    /// Entries removed.
+    /// Entries removed, with those that an earlier invalidation had hidden and not removed yet.
     pub removed: u64,
     /// Whether all are removed; the others are removed in the background.
     pub is_finished: bool,

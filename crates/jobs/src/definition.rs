@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use super::report::LastRun;
-
 /// Definition of a job.
 #[derive(Debug, Clone, Copy)]
 pub struct JobDefinition {
@@ -18,13 +16,4 @@ pub struct JobDefinition {
     /// True if a run missed while the process was off or the machine suspended runs at once. A job that never ran then
     /// runs at start.
     pub catches_up: bool,
-}
-
-/// Status of a job with its own schedule.
-#[derive(Debug, Clone, Default)]
-pub struct ExternalJobStatus {
-    /// Next run, in milliseconds.
-    pub next_ms: Option<u64>,
-    /// The last run.
-    pub last: Option<LastRun>,
 }

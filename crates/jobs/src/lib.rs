@@ -42,10 +42,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use context::JobContext;
-pub use definition::{ExternalJobStatus, JobDefinition};
+pub use definition::JobDefinition;
 use persistence::LastRunStore;
 use registry::{Job, JobRegistry, JobRunState};
-pub use report::{JobOutcome, JobProgress, JobReport, JobState, LastRun};
+pub use report::{ExternalJobStatus, JobOutcome, JobProgress, JobReport, JobState, LastRun};
 pub use run_request::{RunRequestResult, RunWaitResult};
 use schedule::{RunReason, ScheduleDecision, decide};
 

@@ -3,7 +3,14 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::ExternalJobStatus;
+/// Status of a job with its own schedule.
+#[derive(Debug, Clone, Default)]
+pub struct ExternalJobStatus {
+    /// Next run, in milliseconds.
+    pub next_ms: Option<u64>,
+    /// The last run.
+    pub last: Option<LastRun>,
+}
 
 /// The state of a job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]

@@ -26,7 +26,6 @@
 //! Deliberately absent: any other crate of this project, storage, media worth watching, and the parts of the protocols
 //! that only players use.
 
-pub mod http_api;
 pub mod jellyfin;
 pub mod plex;
 pub mod switch_names;

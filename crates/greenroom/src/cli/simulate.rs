@@ -4,8 +4,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use clap::{Args, ValueEnum};
 use greenroom_graphql_simulator::{GraphQl, GraphQlOptions, SWITCH_NAMES as GRAPHQL_SWITCHES};
+use greenroom_http_simulator::{HTTP_API_SWITCHES, HttpApi, HttpApiOptions};
 use greenroom_simulator::catalogue::CatalogueSize;
-use greenroom_simulator::http_api::{HTTP_API_SWITCHES, HttpApi, HttpApiOptions};
 use greenroom_simulator::jellyfin::{self, Jellyfin};
 use greenroom_simulator::latency::LatencyProfile;
 use greenroom_simulator::plex::{self, Plex};

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 /// Allowed dependencies: the program may use everything, each other crate only the crates below it. A crate that is not
 /// named here may not exist.
-const ALLOWED: [(&str, &[&str]); 29] = [
+const ALLOWED: [(&str, &[&str]); 30] = [
     (
         "greenroom",
         &[
@@ -25,6 +25,7 @@ const ALLOWED: [(&str, &[&str]); 29] = [
             "greenroom-http-api",
             "greenroom-http-caching",
             "greenroom-http-server",
+            "greenroom-http-simulator",
             "greenroom-jobs",
             "greenroom-library",
             "greenroom-notifications",
@@ -124,6 +125,7 @@ const ALLOWED: [(&str, &[&str]); 29] = [
     ),
     ("greenroom-http-caching", &[]),
     ("greenroom-http-server", &["greenroom-cache", "greenroom-config", "greenroom-origin", "greenroom-state"]),
+    ("greenroom-http-simulator", &["greenroom-simulator", "greenroom-simulator-backend"]),
     (
         "greenroom-jobs",
         &["greenroom-cache", "greenroom-dashboard", "greenroom-state", "greenroom-statistics", "greenroom-sync"],

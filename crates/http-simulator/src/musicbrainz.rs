@@ -1,6 +1,6 @@
 //! Artists as MusicBrainz answers them, in its XML.
 
-use crate::serve::SimulatedRequest;
+use greenroom_simulator_backend::serve::SimulatedRequest;
 
 /// Characters of an id.
 const ID_CHARS: usize = 36;

@@ -1,6 +1,6 @@
 //! What the headers of HTTP APIs say of caching, which differs between real ones.
 
-use crate::switch_names::SwitchTable;
+use greenroom_simulator::switch_names::SwitchTable;
 use greenroom_simulator_backend::options::DialectSwitches;
 
 /// The switches of simulated HTTP APIs.

@@ -19,10 +19,10 @@ use http::header::{AGE, CACHE_CONTROL, ETAG, IF_NONE_MATCH, RETRY_AFTER, SET_COO
 use parking_lot::Mutex;
 use tokio_util::task::TaskTracker;
 
-use crate::class::RequestClass;
-use crate::serve::{Dialect, SimulatedRequest, SimulatedResponse, SimulatorContext};
-use crate::simulated_server::SimulatedServer;
-use crate::users::UserRegistry;
+use greenroom_simulator_backend::class::RequestClass;
+use greenroom_simulator_backend::serve::{Dialect, SimulatedRequest, SimulatedResponse, SimulatorContext};
+use greenroom_simulator_backend::simulated_server::SimulatedServer;
+use greenroom_simulator_backend::users::UserRegistry;
 
 pub use switches::{HTTP_API_SWITCHES, HttpApiSwitches};
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::serve::SimulatedRequest;
+use greenroom_simulator_backend::serve::SimulatedRequest;
 
 /// Rows of a page of a search.
 const PAGE_ROWS: u64 = 20;

@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 
 use bytes::Bytes;
-use greenroom_simulator::http_api::{HttpApi, HttpApiOptions};
+use greenroom_http_simulator::{HttpApi, HttpApiOptions};
 use greenroom_simulator::simulated_server::SimulatedServer;
 use http::{HeaderMap, Method, Request};
 use http_body_util::{BodyExt, Full};
