@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use super::report::{JobReport, JobState, LastRun};
 use super::schedule::{RunReason, ScheduleDecision, ScheduleInput, decide};
-use super::{ExternalJobStatusFn, JobFn, millis};
 use crate::context::JobContext;
 use crate::definition::JobDefinition;
+use crate::job_work::{ExternalJobStatusFn, JobFn, millis};
 
 /// Jobs with a shorter interval are soon due anyway: their last run is not stored.
 const MIN_PERSISTED_INTERVAL: Duration = Duration::from_secs(300);

@@ -67,7 +67,7 @@ fn status(stats: &CacheStats) -> ExternalJobStatus {
     let at_ms = stats.warm_checked_ms;
     ExternalJobStatus {
         // Without warm keys the engine is idle, so there is no next run.
-        next_ms: (stats.warm_keys > 0).then(|| at_ms.saturating_add(super::millis(INTERVAL))),
+        next_ms: (stats.warm_keys > 0).then(|| at_ms.saturating_add(crate::job_work::millis(INTERVAL))),
         last: Some(LastRun::new(at_ms, at_ms, JobOutcome::Done, message)),
     }
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use greenroom_cache::SuspendDetector;
 
 use super::*;
+use crate::report::{JobProgress, JobState};
 use greenroom_state::db::StateDb;
 
 struct JobsFixture {

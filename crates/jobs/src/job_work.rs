@@ -1,0 +1,20 @@
+//! The work of a job, and durations in milliseconds.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::context::JobContext;
+use crate::report::ExternalJobStatus;
+
+/// A run in progress; it gives the message of the run, or of its failure.
+pub(crate) type JobFuture = Pin<Box<dyn Future<Output = Result<String, String>> + Send>>;
+/// Starts a run.
+pub(crate) type JobFn = Arc<dyn Fn(JobContext) -> JobFuture + Send + Sync>;
+/// Tells the status of a job with its own schedule.
+pub(crate) type ExternalJobStatusFn = Arc<dyn Fn() -> ExternalJobStatus + Send + Sync>;
+
+/// A duration in milliseconds.
+pub(crate) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
