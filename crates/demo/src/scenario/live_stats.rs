@@ -143,6 +143,8 @@ impl TargetStats {
     pub(super) fn record(&self, app: DemoApp, outcome: AppRequestOutcome) {
         let counted = &mut *self.counters.lock();
         let is_measured = match &mut counted.availability {
+            // No cache gave it, so the servers did before they went down.
+            ServerAvailability::Down { .. } if !outcome.failed && !outcome.is_hit => true,
             ServerAvailability::Down { dark, .. } => {
                 dark.record(outcome);
                 counted.outages.record(outcome);
@@ -345,13 +347,23 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn an_answer_of_the_servers_that_arrives_when_they_are_down_is_not_of_the_outage() {
+        let column = column().await;
+        column.take_servers_down();
+        column.record(DemoApp::Widget, AppRequestOutcome { is_hit: false, ..GOOD });
+        let shown = column.snapshot();
+        assert_eq!(shown.dark, Some(OutageCounters::default()));
+        assert_eq!((shown.asked, shown.answered), (1, 1));
+    }
+
+    #[tokio::test]
     async fn the_oldest_answer_without_servers_is_remembered() {
         let column = column().await;
         column.record(DemoApp::Widget, AppRequestOutcome { age_s: Some(900), ..GOOD });
         column.take_servers_down();
-        column.record(DemoApp::Widget, GOOD);
-        column.record(DemoApp::Widget, AppRequestOutcome { age_s: Some(3), ..GOOD });
-        column.record(DemoApp::Widget, AppRequestOutcome { age_s: None, ..GOOD });
+        column.record(DemoApp::Widget, AppRequestOutcome { is_hit: true, ..GOOD });
+        column.record(DemoApp::Widget, AppRequestOutcome { age_s: Some(3), is_hit: true, ..GOOD });
+        column.record(DemoApp::Widget, AppRequestOutcome { age_s: None, is_hit: true, ..GOOD });
         assert_eq!(column.snapshot().dark, Some(OutageCounters { answered: 3, failed: 0, oldest_s: Some(7) }));
     }
 
