@@ -24,8 +24,6 @@ use crate::api_server::ApiServer;
 use crate::caller::Caller;
 use crate::upstream::SendError;
 
-/// Log target that selects these lines.
-const TARGET: &str = "greenroom::decision";
 /// Status recorded when the client left without a response.
 const CLIENT_CLOSED_REQUEST: u16 = 499;
 
@@ -114,20 +112,7 @@ impl InFlightRequest {
             elapsed_us: now_us.saturating_sub(*started_us),
             bytes,
         };
-        tracing::debug!(
-            target: TARGET,
-            server = server.name(),
-            class = decision.category.name(),
-            app = decision.app.name,
-            user = decision.user.map(tracing::field::display),
-            classification = decision.outcome.result.name(),
-            reason = decision.outcome.reason.map(DecisionReason::name),
-            status = decision.status,
-            age_s = decision.outcome.age_ms.map(|age_ms| age_ms / 1000),
-            elapsed_us = decision.elapsed_us,
-            bytes = decision.bytes,
-            "request answered"
-        );
+        decision.log(server.name());
         server.recorder.record(decision);
     }
 }

@@ -161,7 +161,7 @@ impl ApiLoader {
                 self.record_refusal(refusal);
                 let answer = Response::from_parts(parts, body);
                 if is_outage(answer.status()) {
-                    // All who wait get it, so that a failing server is not asked once for each of them.
+                    // It answers all waiting requests, so that a failing server is not asked once for each.
                     return Err(self.outage_error(answer).await);
                 }
                 return Ok(LoadResult::Pass(response::passed(answer.map(Body::Stream))));
@@ -338,7 +338,7 @@ impl ApiLoader {
         if let CollectedBody::Whole(body) = collect(body, MAX_ERROR_BYTES).await {
             let mut headers = parts.headers;
             greenroom_http_caching::hop_by_hop::strip(&mut headers);
-            // Others who wait for this load may get it too.
+            // It may answer other requests that wait for this load.
             headers.remove(SET_COOKIE);
             error.response = Some(Value { body, meta: error_head(parts.status, headers).encode() });
         }

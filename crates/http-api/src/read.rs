@@ -1,6 +1,7 @@
 //! A read: from the cache if the rules allow it, else from the server.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use greenroom_cache::{
@@ -113,7 +114,9 @@ async fn accepted_stale(server: &ApiServer, request: &ApiRequest) -> Option<Resp
     let mut response = response::from_stored(request, &head, entry.body(), now_ms);
     let ttl_s = head.fresh_left_ms(now_ms).div_euclid(1000);
     CacheStatusField::Hit { ttl_s, detail: Some("max-stale") }.append_to(response.headers_mut());
-    Some(response)
+    let age = Duration::from_millis(now_ms.saturating_sub(entry.stored_ms()));
+    let outcome = access_log::cached_outcome(request, (CacheStatus::Stale, None), age);
+    Some(access_log::with_default_outcome(response, outcome))
 }
 
 /// The range of a whole stored response whose successor cannot be loaded.
@@ -123,13 +126,17 @@ async fn part_on_error(server: &Arc<ApiServer>, request: &Arc<ApiRequest>) -> Op
     let loader = || ApiLoader { server: Arc::clone(server), request: Arc::clone(request), target: LoadTarget::Whole };
     let key = request.variant_key(&fields);
     let stored = server.cache.get_or_load(&key, &policy, CacheDirective::Offline, loader).await;
-    let Ok(CacheResponse::Cached { entry, .. }) = stored else { return None };
+    let Ok(CacheResponse::Cached { entry, reason, age, .. }) = stored else { return None };
     let now_ms = server.clock.now_ms();
-    let head = StoredHead::decode(entry.meta()).filter(|head| is_usable_on_error(head, now_ms))?;
+    let head = StoredHead::decode(entry.meta())?;
+    if head.part.is_some() || !request.selects(&head) || !is_usable_on_error(&head, now_ms) {
+        return None;
+    }
     let mut response = response::from_stored(request, &head, entry.body(), now_ms);
     let ttl_s = head.fresh_left_ms(now_ms).div_euclid(1000);
     CacheStatusField::Hit { ttl_s, detail: Some("stale-if-error") }.append_to(response.headers_mut());
-    Some(response)
+    let outcome = access_log::cached_outcome(request, (CacheStatus::StaleOnError, reason), age);
+    Some(access_log::with_default_outcome(response, outcome))
 }
 
 /// Serves an entry if the rules allow it for this request.

@@ -18,9 +18,6 @@ use greenroom_origin::body::Body;
 use greenroom_request_log::minute_bucket::RequestSource;
 use greenroom_request_log::{CacheResult, Decision, DecisionOutcome, DecisionReason, RequestCategory};
 
-/// Log target that selects these lines.
-const TARGET: &str = "greenroom::decision";
-
 /// Marks a response made by Greenroom on the pass-through path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum GeneratedResponse {
@@ -88,7 +85,7 @@ impl<'a> InFlightRequest<'a> {
             elapsed_us: now_us.saturating_sub(start.started_us),
             bytes,
         };
-        log(server, &decision);
+        decision.log(server.name());
         server.recorders.otlp.record(&server.origin, &decision, start.parent);
         if let Some(user) = decision.user {
             server.recorders.requests.attribute_reached(user, classified.identity.drain_unattributed(), decision.at_ms);
@@ -214,23 +211,6 @@ fn final_outcome(outcome: DecisionOutcome, generated: Option<GeneratedResponse>)
         }
         _ => outcome,
     }
-}
-
-fn log(server: &Server, decision: &Decision) {
-    tracing::debug!(
-        target: TARGET,
-        server = server.name(),
-        class = decision.category.name(),
-        app = decision.app.name,
-        user = decision.user.map(tracing::field::display),
-        classification = decision.outcome.result.name(),
-        reason = decision.outcome.reason.map(DecisionReason::name),
-        status = decision.status,
-        age_s = decision.outcome.age_ms.map(|age_ms| age_ms / 1000),
-        elapsed_us = decision.elapsed_us,
-        bytes = decision.bytes,
-        "request answered"
-    );
 }
 
 #[cfg(test)]

@@ -260,3 +260,23 @@ pub struct Decision {
     /// Length of the body, as far as known when it begins.
     pub bytes: u64,
 }
+
+impl Decision {
+    /// Writes its log line, which `GREENROOM_LOG=greenroom::decision=debug` shows.
+    pub fn log(&self, server: &str) {
+        tracing::debug!(
+            target: "greenroom::decision",
+            server,
+            class = self.category.name(),
+            app = self.app.name,
+            user = self.user.map(tracing::field::display),
+            classification = self.outcome.result.name(),
+            reason = self.outcome.reason.map(DecisionReason::name),
+            status = self.status,
+            age_s = self.outcome.age_ms.map(|age_ms| age_ms / 1000),
+            elapsed_us = self.elapsed_us,
+            bytes = self.bytes,
+            "request answered"
+        );
+    }
+}

@@ -53,7 +53,7 @@ pub struct DataDir(PathBuf);
 pub struct ControlToken {
     /// The token.
     pub secret: Secret,
-    /// Whether it is new and must be shown once.
+    /// Whether it was created by this start.
     pub is_new: bool,
 }
 

@@ -1,5 +1,4 @@
-//! Whether a server of any HTTP API answers its probe, is who it says, has the right time, and whether each of its
-//! routes can match.
+//! Checks of a server of any HTTP API: its probe, its certificate, its clock, and whether each of its routes can match.
 
 use greenroom_config::HttpRouteSettings;
 use greenroom_origin::probe_client::ProbeError;
