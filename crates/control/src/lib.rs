@@ -78,6 +78,7 @@ mod web;
 pub use control::{ControlPlane, follow_tokens};
 pub use deps::ControlPlaneDeps;
 pub use image_urls::ImageUrlSigner;
+pub use metrics::log_errors::set_log_error_counter;
 pub use middleware::set_security_headers;
 pub use router::openapi::as_json as description;
 pub use server::{handle_request, serve};

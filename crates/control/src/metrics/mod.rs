@@ -10,6 +10,7 @@ mod folders;
 pub(crate) mod format;
 mod job_runs;
 mod libraries;
+pub(crate) mod log_errors;
 mod servers;
 
 use std::fmt;
@@ -75,6 +76,8 @@ pub(super) struct MetricsSnapshot {
     /// Spot check results by server.
     pub(super) spot_checks: Vec<(String, Vec<(&'static str, u64)>)>,
     pub(super) statistics_dropped: u64,
+    /// Lines of the log that were dropped.
+    pub(super) log_lines_dropped: u64,
     /// Rejected file work by kind.
     pub(super) file_work_refused: Vec<(&'static str, u64)>,
     pub(super) jobs: Vec<jobs::JobReport>,
@@ -102,6 +105,7 @@ impl MetricsSnapshot {
             traces: control.traces.counts().into_iter().flatten().collect(),
             spot_checks: control.spot_check_counts(),
             statistics_dropped: control.statistics.dropped(),
+            log_lines_dropped: log_errors::dropped_lines(),
             file_work_refused: control.file_work_refused(),
             jobs: control.job_reports(),
             today: control.statistics.today(None),
@@ -196,6 +200,8 @@ impl Collector for MetricsSnapshot {
         self.outcomes(&mut out)?;
         let help = "Statistics rows dropped or merged because a limit was reached";
         out.counters("statistics_dropped", help, [([], self.statistics_dropped)])?;
+        let help = "Lines of the log dropped because standard error was not read";
+        out.counters("log_lines_dropped", help, [([], self.log_lines_dropped)])?;
         out.counters(
             "file_work_refused",
             "File work rejected because its queue was full, by kind",

@@ -153,6 +153,7 @@ fn full_snapshot() -> MetricsSnapshot {
         notifications: vec![NotificationStats { target: "phone".into(), delivered: 1, failed: 1, dropped: 1 }],
         spot_checks: vec![("home".into(), vec![("same", 1)])],
         statistics_dropped: 1,
+        log_lines_dropped: 2,
         file_work_refused: vec![("history", 1)],
         jobs: vec![job],
         today: TodaySummary::default(),

@@ -1,11 +1,35 @@
 //! Logging: target, level and format.
+//!
+//! A thread of its own writes to standard error, because a pipe that is not read blocks its writer. When its queue is full,
+//! lines are dropped and counted (`greenroom_log_lines_dropped_total`).
 
+use std::io::Write;
+
+use greenroom_control::set_log_error_counter;
+use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 
 /// Sets the level: `info`, `debug`, `greenroom=debug` …
 const LEVEL_VARIABLE: &str = "GREENROOM_LOG";
 /// Sets the format.
 const FORMAT_VARIABLE: &str = "GREENROOM_LOG_FORMAT";
+
+/// Max lines that wait to be written.
+const MAX_QUEUED_LINES: usize = 4_096;
+
+/// The log of the process. Dropping it writes what is queued, for a second at most.
+#[derive(Debug)]
+pub(super) struct Log {
+    writer: NonBlocking,
+    _guard: WorkerGuard,
+}
+
+impl Log {
+    /// Writes a line for people, after the lines before it and without waiting for them.
+    pub(super) fn print(&self, line: &str) {
+        let _ = self.writer.clone().write_all(format!("greenroom: {line}\n").as_bytes()); // Dropped lines are counted.
+    }
+}
 
 /// Format of a log line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,8 +67,8 @@ fn silence_sockets(filter: EnvFilter) -> EnvFilter {
     })
 }
 
-/// Starts logging to standard error.
-pub(super) fn init() {
+/// Starts logging to standard error, for as long as the result lives.
+pub(super) fn init() -> Log {
     let level = std::env::var(LEVEL_VARIABLE).ok();
     let filter = parse_filter(level.as_deref());
     if filter.is_none() {
@@ -56,7 +80,13 @@ pub(super) fn init() {
     if format.is_none() {
         eprintln!("greenroom: {FORMAT_VARIABLE} must be text or json; using text");
     }
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let (writer, guard) = NonBlockingBuilder::default()
+        .lossy(true)
+        .buffered_lines_limit(MAX_QUEUED_LINES)
+        .thread_name("log")
+        .finish(std::io::stderr());
+    set_log_error_counter(writer.error_counter());
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer.clone());
     let result = match format.unwrap_or(LogFormat::Text) {
         LogFormat::Text => log.with_ansi(has_colours()).try_init(),
         LogFormat::Json => log.json().flatten_event(true).with_current_span(false).with_span_list(false).try_init(),
@@ -64,6 +94,7 @@ pub(super) fn init() {
     if result.is_err() {
         eprintln!("greenroom: the log was already initialised");
     }
+    Log { writer, _guard: guard }
 }
 
 /// Whether standard error is a terminal that shows colours, and the user wants them (`NO_COLOR`).

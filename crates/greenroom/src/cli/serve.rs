@@ -45,7 +45,7 @@ pub(super) fn run(options: &ServeArgs) -> u8 {
         Ok(settings) => settings,
         Err(code) => return code,
     };
-    log::init();
+    let log = log::init();
     let data_dir = settings.data_dir.clone();
     if let Some(problem) = directory::find_problem(&data_dir) {
         let is_unusable = !data_dir.join(KEY_FILE).exists();
@@ -63,7 +63,7 @@ pub(super) fn run(options: &ServeArgs) -> u8 {
         let mut stop = pin!(stop_signal());
         let result = tokio::select! {
             () = stop.as_mut() => {
-                eprintln!("greenroom: stopped before it began to serve{}", restart_hint(is_taking_over));
+                log.print(&format!("stopped before it began to serve{}", restart_hint(is_taking_over)));
                 return SUCCESS;
             }
             result = Process::take_over(settings, Clock::system(), sockets, patience) => result,
@@ -89,7 +89,7 @@ pub(super) fn run(options: &ServeArgs) -> u8 {
             } => true,
         };
         let reason = if is_stopped { "stopping" } else { "another process takes over" };
-        eprintln!("greenroom: {reason}; requests in flight may finish");
+        log.print(&format!("{reason}; requests in flight may finish"));
         for (server, _) in &process.servers {
             if let Some(report) = server.shadow_report() {
                 println!("{}: {}", server.name(), report.verdict);
@@ -99,7 +99,7 @@ pub(super) fn run(options: &ServeArgs) -> u8 {
         if ended {
             SUCCESS
         } else {
-            eprintln!("greenroom: some requests did not end in time and were cut off");
+            log.print("some requests did not end in time and were cut off");
             SUCCESS
         }
     })

@@ -66,4 +66,5 @@ mod statistics_kept;
 mod traces;
 mod twelve;
 mod undone;
+mod unread_log;
 mod why;

@@ -8,6 +8,7 @@ use greenroom_simulator::plex::{Plex, PlexOptions, PlexSwitches};
 use greenroom_simulator::simulated_server::SimulatedServer;
 use tokio_util::task::TaskTracker;
 
+use crate::fixture::waiting::until;
 use crate::fixture::{GatewayConfigBuilder, GatewayFixture, TestClient};
 
 const LIST: &str = "/library/sections/1/all?type=1";
@@ -88,6 +89,9 @@ async fn play(switches: PlexSwitches) -> (SimulatedServer, GatewayFixture, TestC
     let server = Plex::new(options).start(address, &tasks).await.expect("it starts");
     let token = format!("token = \"{}\"\n", server.tokens().owner_a());
     let stage = GatewayConfigBuilder::new().server("home", "plex", &server.url(), &token).start().await;
+    // Pages from before the feed was heard are asked for again.
+    let feed = &stage.process.servers[0].0.feed;
+    until(|| feed.is_whole()).await;
     let client = stage.client().with("x-plex-token", server.tokens().owner_a()).with("accept", "application/json");
     (server, stage, client)
 }
