@@ -25,7 +25,7 @@ async fn a_log_that_is_not_read_delays_no_answer_and_its_lines_are_counted() {
     for request in 0..MAX_REQUESTS {
         assert_eq!(client.get("/library/sections").await.status, 200, "request {request}");
         if request % 500 == 0 {
-            let metrics = control.get("/metrics").await.text().to_owned();
+            let metrics = control.get("/metrics").await.text();
             let count = metrics.lines().find_map(|line| line.strip_prefix("greenroom_log_lines_dropped_total "));
             dropped = count.expect("the metric is there") != "0";
             if dropped {
