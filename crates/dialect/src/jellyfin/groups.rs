@@ -61,11 +61,15 @@ pub(super) fn of_query(query: &CanonicalQuery<'_>, usual: Option<&'static str>) 
     if let Some(usual) = usual {
         return vec![TagGroup::Of(usual.to_owned())];
     }
+    // A playlist has the media type of its entries.
     let media: Vec<&str> = query.list("mediatypes").collect();
-    match media[..] {
-        [media] if is(media, "audio") => return vec![TagGroup::Of(MUSIC.to_owned())],
-        [media] if is(media, "video") => return [FILMS, SHOWS].map(|group| TagGroup::Of(group.to_owned())).to_vec(),
-        _ => {}
+    let groups: &[&str] = match media[..] {
+        [media] if is(media, "audio") => &[MUSIC, PLAYLISTS],
+        [media] if is(media, "video") => &[FILMS, SHOWS, PLAYLISTS],
+        _ => &[],
+    };
+    if !groups.is_empty() {
+        return groups.iter().map(|group| TagGroup::Of((*group).to_owned())).collect();
     }
     if has_any_of(query, &["seriesid", "seasonid"]) {
         return vec![TagGroup::Of(SHOWS.to_owned())];

@@ -252,6 +252,10 @@ fn list_tags(tags: &[Tag], route: &JellyfinRoute, query: &CanonicalQuery<'_>) ->
         // Years of other kinds are among them whatever kinds are requested.
         groups = vec![TagGroup::Any];
     }
+    if route.path.ends_with("/Resume") {
+        // A playlist has no position.
+        groups.retain(|group| *group != TagGroup::Of(groups::PLAYLISTS.to_owned()));
+    }
     let mut found = Vec::new();
     if has(&Tag::playlists()) {
         found.extend(groups::narrowed(&Tag::playlists(), &groups));

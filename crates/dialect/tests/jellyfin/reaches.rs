@@ -113,7 +113,15 @@ fn a_picture_by_name_follows_the_write_to_its_item() {
 
 #[test]
 fn a_new_playlist_reaches_search_counts_and_latest() {
-    let shows = ["/Search/Hints?searchTerm=x", "/Items/Latest", "/Items?searchTerm=x", "/Items", "/UserViews"];
+    let shows = [
+        "/Search/Hints?searchTerm=x",
+        "/Search/Hints?searchTerm=x&mediaTypes=Audio",
+        "/Items?recursive=true&mediaTypes=Video",
+        "/Items/Latest",
+        "/Items?searchTerm=x",
+        "/Items",
+        "/UserViews",
+    ];
     for request in [
         "POST /Playlists?name=x",
         "POST /Playlists/{item}",

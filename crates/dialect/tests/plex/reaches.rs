@@ -134,6 +134,25 @@ fn an_edit_of_text_leaves_pictures_alone() {
 }
 
 #[test]
+fn what_could_make_a_missing_picture_ends_the_memory_of_its_absence() {
+    for picture in ["/library/metadata/7/thumb", "/library/metadata/7/clearLogo", "/library/metadata/7/art/1"] {
+        let tags = get(picture).read().absence_tags().expect("worth remembering");
+        for (method, write) in [
+            ("POST", "/library/metadata/7/posters?url=x"),
+            ("PUT", "/library/metadata/7/clearLogo?url=x"),
+            ("PUT", "/library/metadata/7/refresh"),
+            ("PUT", "/library/metadata/7/match?guid=x"),
+            ("DELETE", "/library/metadata/7"),
+        ] {
+            let stale = send(method, write).token("some-token").write().invalidations;
+            assert!(hits(&stale, &tags), "{method} {write} may make {picture}");
+        }
+        let mark = send("GET", "/:/scrobble?key=7").token("some-token").write().invalidations;
+        assert!(!hits(&mark, &tags), "a mark makes no {picture}");
+    }
+}
+
+#[test]
 fn an_image_write_and_a_refresh_touch_pictures() {
     for (method, write) in [
         ("POST", "/library/metadata/7/posters?url=x"),

@@ -37,9 +37,16 @@ async fn a_renamed_playlist_is_found_by_its_new_name_at_once() {
     let (server, stage) = jellyfin().await;
     let owner = jellyfin_client(&stage, server.tokens().owner_a());
     let sam = jellyfin_client(&stage, server.tokens().sam());
+    // A playlist is found for whatever type of media is asked.
+    let of_audio = async |term: &str| {
+        let answer = sam.get(&format!("/Search/Hints?searchTerm={term}&mediaTypes=Audio")).await;
+        answer.json()["SearchHints"].as_array().expect("hints").len()
+    };
     let hints = async |term: &str| {
         let answer = sam.get(&format!("/Search/Hints?searchTerm={term}")).await;
-        (answer.json()["SearchHints"].as_array().expect("hints").len(), answer.was_hit())
+        let found = answer.json()["SearchHints"].as_array().expect("hints").len();
+        assert_eq!(of_audio(term).await, found, "{term} among audio");
+        (found, answer.was_hit())
     };
     let count = async || sam.get("/Items/Counts").await.json()["ItemCount"].as_u64().expect("a number");
     for term in ["Zyxwv", "Qponm"] {

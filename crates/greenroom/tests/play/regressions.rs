@@ -269,11 +269,12 @@ async fn the_address_in_a_jellyfin_response_is_the_one_the_client_used() {
     end(server, stage).await;
 }
 
-const FAULTS: [Fault; 11] = [
+const FAULTS: [Fault; 12] = [
     Fault::Status(302),
     Fault::Status(307),
     Fault::Status(204),
     Fault::Status(205),
+    Fault::Status(206),
     Fault::Status(304),
     Fault::Gzip,
     Fault::StartPage503,
