@@ -15,6 +15,8 @@ WALKS = pathlib.Path(__file__).parents[1] / "libraries" / "walks"
 PATIENCE_S = 240
 # Of the cacheable reads of a second round, at least this share is answered from the cache.
 KEPT = 0.95
+# Reads that depend on the moment, and those that hold data of an account, are never kept.
+PASSED_BY_DESIGN = ("moment", "account")
 # A walk has at least so many steps.
 STEPS = {"reads": 30, "writes": 4}
 
@@ -33,8 +35,9 @@ def walk(command, at, token, part="reads"):
 
 
 def is_cacheable(exchange):
-    """Whether the gateway may keep the answer: a read of a known meaning that was answered."""
-    is_read = exchange.request.method in ("GET", "HEAD") and "fwd=bypass" not in exchange.cache_status
+    """Whether the gateway should keep the answer: an answered read that is none of those which pass by design."""
+    is_passed = any(f"fwd=bypass; detail={reason}" in exchange.cache_status for reason in PASSED_BY_DESIGN)
+    is_read = exchange.request.method in ("GET", "HEAD") and not is_passed
     return is_read and exchange.status < HTTPStatus.BAD_REQUEST
 
 

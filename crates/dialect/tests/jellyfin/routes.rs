@@ -129,7 +129,7 @@ fn tokens_of_one_account_share_what_does_not_depend_on_their_device() {
     assert_eq!(by_app, BY_APP);
 }
 
-const ROUTES: [(&str, &str); 215] = [
+const ROUTES: [(&str, &str); 219] = [
     ("/System/ActivityLog/Entries", "activity-log"),
     ("/Auth/Keys", "(account)"),
     ("/Artists", "lists"),
@@ -167,6 +167,7 @@ const ROUTES: [(&str, &str); 215] = [
     ("/Environment/Drives", "(account)"),
     ("/Environment/ParentPath", "(account)"),
     ("/Environment/DefaultDirectoryBrowser", "(account)"),
+    ("/Environment/NetworkShares", "(account)"),
     ("/Items/Filters", "lists"),
     ("/Items/Filters2", "lists"),
     ("/Genres", "lists"),
@@ -233,7 +234,10 @@ const ROUTES: [(&str, &str); 215] = [
     ("/LiveTv/Channels", "(moment)"),
     ("/LiveTv/Channels/{channelId}", "(moment)"),
     ("/LiveTv/Recordings", "(moment)"),
+    ("/LiveTv/Recordings/Groups/{groupId}", "(moment)"),
     ("/LiveTv/Recordings/Series", "(moment)"),
+    ("/Items/{itemId}/CriticReviews", "item"),
+    ("/Tmdb/ClientConfiguration", "(unknown)"),
     ("/LiveTv/Recordings/Groups", "(moment)"),
     ("/LiveTv/Recordings/Folders", "(moment)"),
     ("/LiveTv/Recordings/{recordingId}", "(moment)"),

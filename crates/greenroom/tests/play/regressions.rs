@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 use greenroom_simulator::faults::Fault;
 use greenroom_simulator::jellyfin::Jellyfin;
 use greenroom_simulator::options::SimulatorOptions;
-use greenroom_simulator::plex::Plex;
+use greenroom_simulator::plex::{Plex, PlexOptions, PlexSwitches};
 use greenroom_simulator::simulated_server::SimulatedServer;
 use http::Method;
 use tokio_util::task::TaskTracker;
@@ -117,6 +117,29 @@ async fn a_403_of_the_settings_leaves_a_shared_user_what_he_has() {
     let owners = |status| [("/Library/VirtualFolders", status), ("/Library/MediaFolders", status)];
     assert_eq!(hits_of_nine_rounds(&owner, &targets, &owners(200)).await, 36);
     assert_eq!(hits_of_nine_rounds(&sam, &targets, &owners(403)).await, 36);
+    end(server, stage).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_search_with_other_features_is_another_search_and_older_routes_are_cached() {
+    let switches = PlexSwitches { search_differs_by_features: true, ..PlexSwitches::default() };
+    let options = PlexOptions { switches, ..PlexOptions::quick() };
+    let server = Plex::new(options).start("127.0.0.1:0".parse().expect("an address"), &TaskTracker::new()).await;
+    let server = server.expect("it starts");
+    let stage = GatewayConfigBuilder::new().server("home", "plex", &server.url(), "").start().await;
+    let plain = plex_client(&stage, server.tokens().owner_a());
+    let able = plain.with("x-plex-features", "indirect-media,external-media");
+    let hubs = async |client: &TestClient| {
+        let found = client.get("/hubs/search?query=the").await;
+        (found.json()["MediaContainer"]["size"].as_u64().expect("a length"), found.was_hit())
+    };
+    let (few, _) = hubs(&plain).await;
+    assert_eq!(hubs(&able).await, (few + 1, false), "what one app gets is not given to another");
+    assert_eq!((hubs(&plain).await, hubs(&able).await), ((few, true), (few + 1, true)));
+    for target in ["/search?query=the", "/channels/all"] {
+        assert_eq!(plain.get(target).await.status, 200, "{target}");
+        assert!(plain.get(target).await.was_hit(), "{target}");
+    }
     end(server, stage).await;
 }
 
