@@ -347,6 +347,11 @@ def test_a_token_opens_its_own_caches_and_nothing_else(daemon):
         assert requests.get(daemon.url + path, headers=shown, timeout=10).status_code == 403, path
     assert ask(daemon, "GET", "worker/entries/secret", token=reader).content == b"mine"
     assert ask(daemon, "PUT", "worker/entries/secret", token=reader, data=b"x").json()["code"] == "token-only-reads"
+    reading = Cache(url=daemon.socket, name="worker", token=reader)
+    assert reading.get_many(["secret", "none"]) == Cache(url=daemon.socket, name="worker", token=daemon.token).get_many(["secret", "none"])
+    assert len(reading.get_many(["secret", "none"])) == 1 and reading.set_many({"secret": "x"}) != 1
+    assert ask(daemon, "POST", "worker/batch/get", token=theirs, json={"keys": ["secret"]}).json()["code"] == "token-elsewhere"
+    assert ask(daemon, "POST", "worker/batch/get", token=reader, json={"keys": ["k"] * 1001}).status_code == 400
     for headers in ({}, {"Authorization": "Bearer grapp_" + "A" * 43}):
         assert requests.get(f"{daemon.url}/api/v1/caches/worker/entries/secret", headers=headers, timeout=10).status_code == 401
     assert ask(daemon, "GET", "strangers/entries/secret", token=theirs).status_code == 404

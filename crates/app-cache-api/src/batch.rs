@@ -35,6 +35,15 @@ pub(crate) struct BatchRequest {
     defer: bool,
 }
 
+/// Keys of entries to look up.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = AppCacheBatchLookup)]
+pub(crate) struct BatchLookup {
+    /// At most 1000. After values of 16 MiB the others are `later`.
+    keys: Vec<String>,
+}
+
 /// Kind of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -176,15 +185,51 @@ pub(crate) async fn run(
     if request.defer {
         return defer(&caches, &cache, items).await.map(Json);
     }
+    in_one_transaction(&caches, &cache, &items).await.map(Json)
+}
+
+/// Looks several entries up at one moment. A token that only reads may do so.
+#[utoipa::path(
+    post,
+    path = "/api/v1/caches/{cache}/batch/get",
+    params(("cache" = String, Path, description = "Such as worker")),
+    request_body = BatchLookup,
+    responses(
+        (status = 200, body = BatchResponse),
+        (status = 404, description = "No cache can have this name"),
+        (status = 503, description = "The store fails"),
+    ),
+)]
+pub(crate) async fn look_up(
+    Extension(caches): Extension<AppCaches>,
+    Path(cache): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<BatchResponse>, AppCacheProblem> {
+    let cache = cache_name(&cache)?;
+    let request: BatchLookup = read_call(&headers, body, MAX_BATCH_BYTES).await?;
+    if request.keys.len() > MAX_BATCH_OPERATIONS {
+        return Err(BATCH_TOO_LONG.into());
+    }
+    let items: Vec<_> = request.keys.iter().map(|key| EntryKey::parse(key).map(BatchOperation::Get)).collect();
+    in_one_transaction(&caches, &cache, &items).await.map(Json)
+}
+
+/// Runs the operations of which there is one; the others are not valid.
+async fn in_one_transaction(
+    caches: &AppCaches,
+    cache: &CacheName,
+    items: &[Option<BatchOperation>],
+) -> Result<BatchResponse, AppCacheProblem> {
     let operations: Vec<BatchOperation> = items.iter().flatten().cloned().collect();
     let mut results =
-        if operations.is_empty() { Vec::new() } else { caches.batch(&cache, operations).await? }.into_iter();
+        if operations.is_empty() { Vec::new() } else { caches.batch(cache, operations).await? }.into_iter();
     let now_ms = caches.now_ms();
     let result_of = |item: &Option<BatchOperation>| match item.as_ref().and_then(|_| results.next()) {
         Some(result) => BatchItemResult::of(result, now_ms),
         None => BatchItemResult::plain(OperationState::Invalid),
     };
-    Ok(Json(BatchResponse { results: items.iter().map(result_of).collect(), barrier: None }))
+    Ok(BatchResponse { results: items.iter().map(result_of).collect(), barrier: None })
 }
 
 async fn defer(

@@ -35,6 +35,7 @@ pub fn routes<S: Clone + Send + Sync + 'static>() -> OpenApiRouter<S> {
         .routes(routes!(leases::acquire, leases::release))
         .routes(routes!(leases::fence))
         .routes(routes!(batch::run))
+        .routes(routes!(batch::look_up))
         .routes(routes!(invalidation::invalidate))
         .routes(routes!(invalidation::flush))
 }

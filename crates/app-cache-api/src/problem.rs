@@ -169,6 +169,11 @@ fn problem_of(error: AppCacheError) -> ProblemText {
             "Too many caches",
             "There are apps.max_caches caches already. Remove some with greenroom cache remove, or raise the limit.",
         ),
+        AppCacheError::TooManyLeases => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "Too many leases",
+            "A cache has at most 4096 leases at a time. Give leases back, or load without one.",
+        ),
         AppCacheError::Full => return CACHE_FULL,
         AppCacheError::ValueTooLong => return VALUE_TOO_LONG,
         AppCacheError::NotAnInteger => (

@@ -15,6 +15,8 @@ pub enum AppCacheError {
     Busy,
     /// There are as many caches as may be.
     TooManyCaches,
+    /// The cache has as many leases as may be.
+    TooManyLeases,
     /// The cache is full, and evicts nothing or not fast enough.
     Full,
     /// The value is longer than the cache allows.
@@ -29,12 +31,13 @@ pub enum AppCacheError {
 
 impl AppCacheError {
     /// All failures.
-    pub const EVERY: [Self; 10] = [
+    pub const EVERY: [Self; 11] = [
         Self::Unavailable,
         Self::DiskFull,
         Self::Damaged,
         Self::Busy,
         Self::TooManyCaches,
+        Self::TooManyLeases,
         Self::Full,
         Self::ValueTooLong,
         Self::NotAnInteger,
@@ -50,6 +53,7 @@ impl AppCacheError {
             Self::Damaged => "store-damaged",
             Self::Busy => "store-busy",
             Self::TooManyCaches => "too-many-caches",
+            Self::TooManyLeases => "too-many-leases",
             Self::Full => "cache-full",
             Self::ValueTooLong => "value-too-long",
             Self::NotAnInteger => "not-an-integer",

@@ -7,6 +7,10 @@ use crate::name::{EntryKey, EntryTags};
 
 /// Max time of a lease. A stored deadline further away is of a clock that was set back, and counts as past.
 pub const MAX_LEASE: Duration = Duration::from_secs(3600);
+/// Max leases of one cache, over or not.
+pub const MAX_LEASES_PER_CACHE: u64 = 4096;
+/// Time for which a lease that is over is kept when there are too many: its holder may still store its value.
+pub(crate) const LEASE_GRACE: Duration = Duration::from_mins(1);
 
 /// A caller that wants to load a key.
 #[derive(Debug, Clone, PartialEq, Eq)]

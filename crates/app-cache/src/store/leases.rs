@@ -8,7 +8,9 @@ use super::transaction::WriteTransaction;
 use super::{from_sql, to_sql};
 use crate::entry::EntryState;
 use crate::error::AppCacheError;
-use crate::lease::{LeaseDecision, LeaseRequest, LeaseResult, MAX_LEASE, StoredLease, decide_lease};
+use crate::lease::{
+    LEASE_GRACE, LeaseDecision, LeaseRequest, LeaseResult, MAX_LEASE, MAX_LEASES_PER_CACHE, StoredLease, decide_lease,
+};
 use crate::name::{CacheName, EntryKey};
 
 /// Takes the lease of a key, unless another caller holds it or a fresh entry is there.
@@ -36,6 +38,9 @@ pub(crate) fn acquire(
         }
         None => None,
     };
+    if stored.is_none() {
+        make_room(change, row.id)?;
+    }
     match decide_lease(stored, change.now_ms) {
         LeaseDecision::Taken { deadline_ms } => Ok(LeaseResult::Taken { deadline_ms }),
         LeaseDecision::Grant => {
@@ -48,6 +53,22 @@ pub(crate) fn acquire(
             Ok(LeaseResult::Held { token, deadline_ms })
         }
     }
+}
+
+/// Makes room for one more lease of a cache, by removing those that have been over for a while.
+fn make_room(change: &WriteTransaction<'_>, cache: i64) -> Result<(), AppCacheError> {
+    let count = || {
+        let mut rows =
+            change.db.prepare_cached("SELECT count(*) FROM (SELECT 1 FROM lease WHERE cache = ?1 LIMIT ?2)")?;
+        rows.query_row(params![cache, to_sql(MAX_LEASES_PER_CACHE)], |row| row.get(0).map(from_sql))
+    };
+    if count()? < MAX_LEASES_PER_CACHE {
+        return Ok(());
+    }
+    let grace_ms = u64::try_from(LEASE_GRACE.as_millis()).unwrap_or(u64::MAX);
+    let mut delete = change.db.prepare_cached("DELETE FROM lease WHERE cache = ?1 AND deadline_ms < ?2")?;
+    let removed = delete.execute(params![cache, to_sql(change.now_ms.saturating_sub(grace_ms))])?;
+    if removed > 0 { Ok(()) } else { Err(AppCacheError::TooManyLeases) }
 }
 
 /// Ends a lease, or at a later time. Returns whether it was held.

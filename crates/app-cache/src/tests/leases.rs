@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::{Stage, cache, entry, key, put, request, tags};
-use crate::lease::LeaseResult;
+use crate::error::AppCacheError;
+use crate::lease::{LeaseResult, MAX_LEASES_PER_CACHE};
 use crate::put::{Put, PutCondition, PutResult};
 use crate::scope::InvalidationScope;
 
@@ -121,5 +122,36 @@ async fn a_lease_outlives_the_process_and_a_cache_that_is_removed_fences_it() {
     assert_eq!(stage.caches.put(&cache("c"), loaded("other", "v", token)).await, Ok(PutResult::Fenced));
     let begun = Put { begun: Some(token), ..put("k", "v") };
     assert_eq!(stage.caches.put(&cache("c"), begun).await, Ok(PutResult::Fenced));
+    stage.close().await;
+}
+
+#[tokio::test]
+async fn leases_of_a_cache_are_bounded_and_those_that_are_over_make_room() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let stage = Stage::open(folder.path(), Vec::new()).await;
+    let (name, more) = (cache("c"), request("more", 60));
+    let first = held(&stage, "k0").await;
+    let tasks = tokio_util::task::TaskTracker::new();
+    for part in (1..MAX_LEASES_PER_CACHE).collect::<Vec<_>>().chunks(256) {
+        let calls: Vec<_> = part
+            .iter()
+            .map(|number| {
+                let (caches, wanted) = (stage.caches.clone(), request(&format!("k{number}"), 60));
+                tasks.spawn(async move { caches.acquire(&cache("c"), &wanted, Duration::ZERO).await })
+            })
+            .collect();
+        for call in calls {
+            let result = call.await.expect("no panic");
+            assert!(matches!(result, Ok(LeaseResult::Held { .. })), "{result:?}");
+        }
+    }
+    let refused = stage.caches.acquire(&name, &more, Duration::ZERO).await;
+    assert!(matches!(refused, Err(AppCacheError::TooManyLeases)), "{refused:?}");
+    let taken = stage.caches.acquire(&name, &request("k1", 60), Duration::ZERO).await;
+    assert!(matches!(taken, Ok(LeaseResult::Taken { .. })), "{taken:?}");
+    assert!(stage.caches.acquire(&cache("d"), &more, Duration::ZERO).await.is_ok(), "of another cache");
+    let long_ago = stage.caches.now_ms() - 120_000;
+    assert_eq!(stage.caches.release(&name, &key("k0"), (first, Some(long_ago))).await, Ok(true));
+    held(&stage, "more").await;
     stage.close().await;
 }

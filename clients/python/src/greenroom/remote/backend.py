@@ -97,8 +97,8 @@ class RemoteBackend:
     def get(self, keys: Sequence[bytes]) -> List[Optional[StoredEntry]]:
         found: List[Optional[StoredEntry]] = []
         while len(found) < len(keys):
-            part = [{"op": "get", "key": self._text(key)} for key in keys[len(found) :][:OPERATIONS_PER_CALL]]
-            results = self._call("POST", "/batch", {"operations": part}, repeatable=True)["results"]
+            part = [self._text(key) for key in keys[len(found) :][:OPERATIONS_PER_CALL]]
+            results = self._call("POST", "/batch/get", {"keys": part}, repeatable=True)["results"]
             now = self._clock()
             # The last ones are not read if the values of the first ones fill the answer.
             read = list(itertools.takewhile(lambda result: result["state"] != "later", results))

@@ -168,6 +168,7 @@ impl RouteAccess {
             _ if reads && is_path_of_entries(path) => Self::ReadEntries,
             _ if reads => Self::Read,
             "/api/v1/session" if method == Method::POST => Self::Login,
+            _ if method == Method::POST && is_batch_lookup(path) => Self::ReadEntries,
             _ if method == Method::POST && (READ_BY_POST.contains(&path) || is_folder_match(path)) => Self::Read,
             _ => Self::Change,
         }
@@ -178,6 +179,12 @@ impl RouteAccess {
 fn is_folder_match(path: &str) -> bool {
     let rest = path.strip_prefix("/api/v1/folders/").and_then(|rest| rest.split_once('/'));
     rest.is_some_and(|(_, action)| action == "match")
+}
+
+/// Whether a path looks up several entries of a cache.
+fn is_batch_lookup(path: &str) -> bool {
+    let rest = path.strip_prefix(CACHES).and_then(|rest| rest.split_once('/'));
+    rest.is_some_and(|(_, action)| action == "batch/get")
 }
 
 /// Whether a path is below a cache.

@@ -360,6 +360,15 @@ fn what_an_app_stored_is_shown_with_its_token_or_the_control_token_only() {
         assert_eq!(RouteAccess::classify(&Method::GET, path), access, "{path}");
         assert_eq!(RouteAccess::classify(&Method::POST, path), RouteAccess::Change, "{path}");
     }
+    for (path, access) in [
+        ("/api/v1/caches/worker/batch/get", RouteAccess::ReadEntries),
+        ("/api/v1/caches/worker/batch", RouteAccess::Change),
+        ("/api/v1/caches/worker/batch/get/", RouteAccess::Change),
+        ("/api/v1/caches/worker/entries/batch/get", RouteAccess::Change),
+        ("/api/v1/caches/batch/get", RouteAccess::Change),
+    ] {
+        assert_eq!(RouteAccess::classify(&Method::POST, path), access, "{path}");
+    }
     let app = |is_read_only| PresentedCredential::AppToken { is_covered: true, is_read_only };
     let of = |credential| AccessInput { route: RouteAccess::ReadEntries, credential, ..LOCAL };
     check(&[
