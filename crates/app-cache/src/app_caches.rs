@@ -218,7 +218,7 @@ impl AppCaches {
         let name = cache.name.clone();
         let removed = self.registry.write(&cache, move |change| store::drop_cache(change, &name)).await?;
         self.registry.waits.wake_all();
-        self.registry.sweep_due.notify_one();
+        self.registry.removals.sweep_due.notify_one();
         Ok(Some(removed))
     }
 

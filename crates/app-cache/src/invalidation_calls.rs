@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use crate::app_cache::AppCache;
 use crate::app_caches::AppCaches;
+use crate::called_removals::RemovalGuard;
 use crate::counters::AppCacheEvent;
 use crate::error::AppCacheError;
 use crate::name::CacheName;
-use crate::registry::Registry;
 use crate::scope::InvalidationScope;
-use crate::store::{self, RemovalStep};
+use crate::store;
 
 /// Max time for which an invalidation is answered later because its rows are still being removed.
 const MAX_REMOVAL_WAIT: Duration = Duration::from_secs(5);
@@ -22,26 +22,6 @@ pub struct EntryInvalidation {
     pub removed: u64,
     /// Whether all are removed; the others are removed in the background.
     pub is_finished: bool,
-}
-
-/// Keeps the sweeper from a removal that a call continues; the sweeper continues it once the call ends.
-struct RemovalGuard<'a> {
-    registry: &'a Registry,
-    sequence: u64,
-}
-
-impl<'a> RemovalGuard<'a> {
-    fn new(registry: &'a Registry, sequence: u64) -> Self {
-        registry.removals.lock().push(sequence);
-        Self { registry, sequence }
-    }
-}
-
-impl Drop for RemovalGuard<'_> {
-    fn drop(&mut self) {
-        self.registry.removals.lock().retain(|sequence| *sequence != self.sequence);
-        self.registry.sweep_due.notify_one();
-    }
 }
 
 impl AppCaches {
@@ -60,24 +40,28 @@ impl AppCaches {
         let name = cache.name.clone();
         let is_all = matches!(&scope, InvalidationScope::All)
             || matches!(&scope, InvalidationScope::Prefix(prefix) if prefix.is_empty());
-        let first = self.registry.write(&cache, move |change| store::invalidate(change, &name, &scope)).await;
-        let first = cache.checked(first)?;
+        let removals = Arc::clone(&self.registry.removals);
+        // The guard is made within the transaction: the sweeper's may be the next one.
+        let first = self.registry.write(&cache, move |change| {
+            let first = store::invalidate(change, &name, &scope)?;
+            Ok((first, first.continues.map(|sequence| RemovalGuard::new(removals, sequence))))
+        });
+        let (first, guard) = cache.checked(first.await)?;
         cache.counters.add(AppCacheEvent::Removed, first.removed);
         self.registry.waits.wake_all();
         if is_all {
-            self.registry.sweep_due.notify_one();
+            self.registry.removals.sweep_due.notify_one();
         }
-        self.remove_rest(&cache, first).await
-    }
-
-    async fn remove_rest(&self, cache: &Arc<AppCache>, first: RemovalStep) -> Result<EntryInvalidation, AppCacheError> {
-        let Some(sequence) = first.continues else {
+        let Some(guard) = guard else {
             return Ok(EntryInvalidation { removed: first.removed, is_finished: true });
         };
-        let _guard = RemovalGuard::new(&self.registry, sequence);
+        Ok(self.remove_rest(&cache, first.removed, guard).await)
+    }
+
+    async fn remove_rest(&self, cache: &Arc<AppCache>, mut removed: u64, guard: RemovalGuard) -> EntryInvalidation {
+        let sequence = guard.sequence();
         let clock = &self.registry.clock;
         let end_ms = clock.now_ms() + u64::try_from(MAX_REMOVAL_WAIT.as_millis()).unwrap_or_default();
-        let mut removed = first.removed;
         while clock.now_ms() < end_ms {
             let next = self.registry.write(cache, move |change| store::continue_removal(change, sequence)).await;
             // The invalidation itself is on disk; a removal that fails is continued by the sweeper.
@@ -85,9 +69,9 @@ impl AppCaches {
             cache.counters.add(AppCacheEvent::Removed, next.removed);
             removed += next.removed;
             if next.continues.is_none() {
-                return Ok(EntryInvalidation { removed, is_finished: true });
+                return EntryInvalidation { removed, is_finished: true };
             }
         }
-        Ok(EntryInvalidation { removed, is_finished: false })
+        EntryInvalidation { removed, is_finished: false }
     }
 }

@@ -20,6 +20,7 @@ mod app_cache;
 mod app_caches;
 pub mod batch;
 mod batch_calls;
+mod called_removals;
 pub mod counters;
 mod deferred;
 pub mod entry;

@@ -51,6 +51,7 @@ pub enum PutResult {
 /// An entry that a put would replace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ReplacedEntry {
+    /// Number of its write; 0 if an unfinished invalidation hides it.
     pub(crate) sequence: u64,
     pub(crate) is_fresh: bool,
     pub(crate) weight: u64,

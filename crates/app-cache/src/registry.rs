@@ -10,6 +10,7 @@ use parking_lot::{Mutex, RwLock};
 use tokio::sync::{Notify, OnceCell, oneshot};
 
 use crate::app_cache::AppCache;
+use crate::called_removals::CalledRemovals;
 use crate::counters::AppCacheEvent;
 use crate::deferred::{DeferredBudget, DeferredPuts};
 use crate::entry::{EntryTier, NewEntry, StoredEntry};
@@ -30,10 +31,7 @@ type CachesByName = Arc<RwLock<HashMap<CacheName, Arc<AppCache>>>>;
 pub(crate) struct Registry {
     pub(crate) clock: Clock,
     pub(crate) waits: LeaseWaits,
-    /// Wakes the sweeper.
-    pub(crate) sweep_due: Notify,
-    /// Numbers of removals that calls continue.
-    pub(crate) removals: Mutex<Vec<u64>>,
+    pub(crate) removals: Arc<CalledRemovals>,
     /// Wakes the flusher.
     pub(crate) flush_due: Notify,
     settings: AppCachesSettings,
@@ -65,8 +63,7 @@ impl Registry {
         let caches = settings.caches.iter().filter_map(own).collect();
         Self {
             waits: LeaseWaits::default(),
-            sweep_due: Notify::new(),
-            removals: Mutex::default(),
+            removals: Arc::default(),
             flush_due: Notify::new(),
             settings,
             folder: data_dir.to_owned(),
@@ -229,7 +226,7 @@ impl Registry {
         }
         let result = received(result).await;
         if cache.is_over() {
-            self.sweep_due.notify_one();
+            self.removals.sweep_due.notify_one();
         }
         result
     }

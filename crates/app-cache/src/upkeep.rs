@@ -28,7 +28,7 @@ impl AppCaches {
         if self.registry.has_store() || !self.registry.all().is_empty() {
             self.registry.store().await?;
             // What the last process was removing when it ended.
-            self.registry.sweep_due.notify_one();
+            self.registry.removals.sweep_due.notify_one();
         }
         Ok(())
     }
@@ -62,7 +62,7 @@ async fn sweep(registry: Arc<Registry>, stop: CancellationToken) {
     loop {
         tokio::select! {
             () = registry.clock.sleep(SWEEP_INTERVAL) => {}
-            () = registry.sweep_due.notified() => {}
+            () = registry.removals.sweep_due.notified() => {}
             () = stop.cancelled() => return,
         }
         while !stop.is_cancelled() && registry.opened().is_some() {
@@ -77,10 +77,10 @@ async fn sweep(registry: Arc<Registry>, stop: CancellationToken) {
 pub(crate) async fn sweep_once(registry: &Registry) -> Result<bool, AppCacheError> {
     let Some(store) = registry.opened() else { return Ok(false) };
     let (sender, result) = tokio::sync::oneshot::channel();
-    let removals = registry.removals.lock().clone();
+    let removals = Arc::clone(&registry.removals);
     let over: Vec<_> = registry.all().into_iter().filter(|cache| cache.is_over()).collect();
     let run = move |change: &mut WriteTransaction<'_>| {
-        let mut is_more = store::sweep(change, &removals)?;
+        let mut is_more = store::sweep(change, &removals.numbers())?;
         for cache in &over {
             let evicted = store::evict(change, &cache.name, &cache.settings)?;
             cache.counters.add(AppCacheEvent::Evicted, evicted);

@@ -88,8 +88,10 @@ fn place(change: &WriteTransaction<'_>, cache: i64, key: &str) -> rusqlite::Resu
     find.query_row(params![cache, key.as_bytes()], |row| {
         let expires_ms = row.get::<_, Option<i64>>(2)?.map(from_sql);
         let (sequence, tags) = (from_sql(row.get(1)?), row.get::<_, Option<String>>(4)?);
-        let is_fresh = evaluate_deadlines(expires_ms, None, change.now_ms) == EntryState::Fresh
-            && !is_covered(&removals, key, tags.as_deref(), sequence);
+        // What an unfinished invalidation hides counts as removed: it overtakes no load. Its weight is still stored.
+        let is_hidden = is_covered(&removals, key, tags.as_deref(), sequence);
+        let sequence = if is_hidden { 0 } else { sequence };
+        let is_fresh = !is_hidden && evaluate_deadlines(expires_ms, None, change.now_ms) == EntryState::Fresh;
         let weight = key.len() as u64 + from_sql(row.get(3)?) + ENTRY_OVERHEAD_BYTES;
         Ok(Place { id: row.get(0)?, replaced: ReplacedEntry { sequence, is_fresh, weight } })
     })

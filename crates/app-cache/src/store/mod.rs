@@ -29,8 +29,10 @@ pub(crate) use leases::{acquire, release};
 pub use readers::ListedEntry;
 pub(crate) use readers::{EntryListing, Readers, caches};
 #[cfg(test)]
+pub(crate) use removals::RemovalStep;
+pub(crate) use removals::continue_removal;
+#[cfg(test)]
 pub(crate) use removals::{MAX_REMOVALS, ROWS_PER_REMOVAL};
-pub(crate) use removals::{RemovalStep, continue_removal};
 pub(crate) use sweeps::{drop_cache, evict, sweep};
 pub(crate) use transaction::{CacheSize, WriteTransaction};
 pub(crate) use writer::{WriteJob, Writer, received};

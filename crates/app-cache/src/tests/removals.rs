@@ -47,6 +47,21 @@ async fn a_large_invalidation_counts_all_that_it_removed_in_several_transactions
 }
 
 #[tokio::test]
+async fn a_sweep_between_two_transactions_of_an_invalidation_takes_nothing_of_its_count() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let stage = Stage::open(folder.path(), Vec::new()).await;
+    let name = cache("c");
+    for scope in [prefix("a/"), tag("t")] {
+        many(&stage, "a/").await;
+        // The sweep is queued right behind the first transaction of the call.
+        let (done, ()) = tokio::join!(stage.caches.invalidate(&name, scope), stage.sweep());
+        let done = done.expect("it works");
+        assert_eq!((done.removed, done.is_finished), (MANY as u64, true));
+    }
+    stage.close().await;
+}
+
+#[tokio::test]
 async fn what_was_invalidated_is_in_no_answer_after_a_kill_between_two_transactions() {
     let folder = tempfile::tempdir().expect("a folder");
     let stage = Stage::open(folder.path(), Vec::new()).await;
@@ -72,6 +87,27 @@ async fn what_was_invalidated_is_in_no_answer_after_a_kill_between_two_transacti
         stage.sweep().await;
         assert_eq!(stage.keys("c").await, [at(3)], "what was stored since remains");
         assert_eq!(stage.caches.report(&name).map(|report| report.entries), Some(1));
+        stage.caches.invalidate(&name, InvalidationScope::All).await.expect("it works");
+    }
+    stage.close().await;
+}
+
+#[tokio::test]
+async fn a_row_that_an_unfinished_invalidation_hides_overtakes_no_load() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let stage = Stage::open(folder.path(), Vec::new()).await;
+    let name = cache("c");
+    for is_finished in [false, true] {
+        let begun = stage.caches.sequence().await.expect("it works");
+        many(&stage, "a/").await;
+        stage.begin_invalidation("c", tag("t")).await.expect("it works");
+        if is_finished {
+            stage.sweep().await;
+        }
+        let last = format!("a/{:03}", MANY - 1);
+        let loaded = Put { begun: Some(begun), ..put(&last, "loaded") };
+        let stored = stage.caches.put(&name, loaded).await.expect("it works");
+        assert!(matches!(stored, PutResult::Stored(_)), "{stored:?} after a finished removal: {is_finished}");
         stage.caches.invalidate(&name, InvalidationScope::All).await.expect("it works");
     }
     stage.close().await;
