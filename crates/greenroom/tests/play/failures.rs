@@ -122,9 +122,36 @@ async fn a_login_redirect_never_replaces_a_good_answer() {
     }
 }
 
+const PICTURE: &str = "/library/metadata/1/thumb/2";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redirect_that_answers_a_read_leads_to_greenroom_and_not_past_it() {
+    let server = ScriptedServer::start(&TaskTracker::new(), |request| {
+        if request.target == PICTURE && request.before == 0 {
+            return ScriptedReply::Bytes(answer("200 OK", "image/gif", "GIF89a;"));
+        }
+        let location = format!("http://{}/login", request.header("host").concat());
+        let head = format!("HTTP/1.1 302 Found\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n");
+        ScriptedReply::Bytes(head.into_bytes())
+    })
+    .await;
+    let url = format!("http://{}", server.address);
+    let stage = GatewayConfigBuilder::new().server("home", "plex", &url, "listen_base_path = \"/plex\"\n");
+    let stage = stage.start().await;
+    let [owner, guest] = ["token", "another"].map(|token| stage.client().with("x-plex-token", token));
+    let picture = format!("/plex{PICTURE}");
+    assert_eq!(owner.get(&picture).await.status, 200);
+    // One of nothing that is cached, and one in place of a picture that the guest was not shown.
+    for (client, target) in [(&owner, "/plex/library/sections"), (&guest, picture.as_str())] {
+        let redirected = client.get(target).await;
+        assert_eq!((redirected.status.as_u16(), redirected.header("location")), (302, "/plex/login"), "{target}");
+    }
+    server.stop();
+    stage.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_login_redirect_never_replaces_a_good_picture() {
-    const PICTURE: &str = "/library/metadata/1/thumb/2";
     for (head, reason) in NO_ANSWERS {
         let server = ScriptedServer::start(&TaskTracker::new(), move |request| match request.before {
             0 => ScriptedReply::Bytes(answer("200 OK", "image/gif", "GIF89a;")),

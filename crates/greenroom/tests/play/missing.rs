@@ -152,3 +152,32 @@ async fn a_missing_item_is_asked_for_each_time() {
     }
     end(server, stage).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_was_rejected_is_told_no_more_what_is_missing() {
+    let is_revoked = Arc::new(AtomicBool::new(false));
+    let revoked = Arc::clone(&is_revoked);
+    let server = ScriptedServer::start(&TaskTracker::new(), move |_: &ReceivedRequest| {
+        ScriptedReply::Bytes(if revoked.load(Ordering::SeqCst) {
+            answer("401 Unauthorized", "text/plain", "")
+        } else {
+            answer("404 Not Found", "text/plain", "no such thing")
+        })
+    })
+    .await;
+    let url = format!("http://{}", server.address);
+    let stage = GatewayConfigBuilder::new().server("home", "jellyfin", &url, "").start().await;
+    let client = client(&stage, ServerKind::Jellyfin, "token");
+    let remembered = [format!("/Items/{ITEM}/Images/Logo"), format!("/Audio/{ITEM}/Lyrics")];
+    for target in &remembered {
+        assert_eq!(client.get(target).await.status, 404, "{target}");
+        assert!(client.get(target).await.was_hit(), "{target}");
+    }
+    is_revoked.store(true, Ordering::SeqCst);
+    assert!(client.get(&remembered[0]).await.was_hit(), "the server was not asked");
+    assert_eq!(client.get("/Users").await.status, 401);
+    for target in &remembered {
+        assert_eq!(client.get(target).await.status, 401, "{target}");
+    }
+    end(server, stage).await;
+}

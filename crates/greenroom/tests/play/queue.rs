@@ -354,38 +354,41 @@ async fn what_is_never_cached_waits_like_a_read_and_a_range_changes_nothing() {
     assert!(answers.iter().all(|answer| answer.status == 200));
 }
 
+/// A log-in has no type of its own: it shares the places of all requests that are never cached.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_log_in_is_answered_while_made_up_tokens_wait() {
-    let go = Arc::new(Notify::new());
-    let (held, tasks) = (Arc::clone(&go), TaskTracker::new());
-    let server = ScriptedServer::start(&tasks, move |request| match request.method.as_str() {
-        "GET" if request.target.starts_with("/Items") => {
-            ScriptedReply::Held(Arc::clone(&held), answer("401 No", "text/plain", ""))
+    for hung in ["/Items?limit=", "/Nonsense/"] {
+        let go = Arc::new(Notify::new());
+        let (held, tasks) = (Arc::clone(&go), TaskTracker::new());
+        let server = ScriptedServer::start(&tasks, move |request| match request.method.as_str() {
+            "GET" if request.target.starts_with(hung) => {
+                ScriptedReply::Held(Arc::clone(&held), answer("401 No", "text/plain", ""))
+            }
+            _ => ScriptedReply::Bytes(answer("200 OK", "application/json", "{}")),
+        })
+        .await;
+        let (url, places) = (format!("http://{}", server.address), "upstream_concurrency = 4");
+        let stage = GatewayConfigBuilder::new().server("home", "jellyfin", &url, places).start().await;
+        let strangers = (1..=20).map(|number| {
+            let client = stage.client().with("x-emby-token", &format!("made-up-{number}"));
+            tasks.spawn(async move { client.get(&format!("{hung}{number}")).await })
+        });
+        let strangers: Vec<_> = strangers.collect();
+        let queue = Arc::clone(&stage.process.servers[0].0.origin.queue);
+        until(|| queue.snapshot().priorities[Priority::Stranger as usize].waiting == 19).await;
+        let log_in = stage.client().with("content-type", "application/json");
+        let log_in = log_in.send(Method::POST, "/Users/AuthenticateByName", "{\"Username\":\"a\",\"Pw\":\"b\"}");
+        assert_eq!(with_deadline("a log-in waits for no stranger", log_in).await.status, 200, "{hung}");
+        for stranger in strangers {
+            while !stranger.is_finished() {
+                go.notify_waiters();
+                tokio::task::yield_now().await;
+            }
+            assert_eq!(stranger.await.expect("it did not panic").status, 401);
         }
-        _ => ScriptedReply::Bytes(answer("200 OK", "application/json", "{}")),
-    })
-    .await;
-    let url = format!("http://{}", server.address);
-    let stage = GatewayConfigBuilder::new().server("home", "jellyfin", &url, "upstream_concurrency = 4").start().await;
-    let strangers = (1..=20).map(|number| {
-        let client = stage.client().with("x-emby-token", &format!("made-up-{number}"));
-        tasks.spawn(async move { client.get(&format!("/Items?limit={number}")).await })
-    });
-    let strangers: Vec<_> = strangers.collect();
-    let queue = Arc::clone(&stage.process.servers[0].0.origin.queue);
-    until(|| queue.snapshot().priorities[Priority::Stranger as usize].waiting == 19).await;
-    let log_in = stage.client().with("content-type", "application/json");
-    let log_in = log_in.send(Method::POST, "/Users/AuthenticateByName", "{\"Username\":\"a\",\"Pw\":\"b\"}");
-    assert_eq!(with_deadline("a log-in waits for no stranger", log_in).await.status, 200);
-    for stranger in strangers {
-        while !stranger.is_finished() {
-            go.notify_waiters();
-            tokio::task::yield_now().await;
-        }
-        assert_eq!(stranger.await.expect("it did not panic").status, 401);
+        server.stop();
+        stage.stop().await;
     }
-    server.stop();
-    stage.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -419,6 +422,7 @@ fn past_the_queue(kind: &str, number: usize) -> Vec<ScriptedRequest> {
     let get = |target: String, headers: Vec<(&'static str, String)>| (Method::GET, target, headers);
     let made_up = format!("made-up-token-{number}");
     let range = vec![("range", format!("bytes=0-{number}"))];
+    let upgrade = vec![("connection", "Upgrade".to_owned()), ("upgrade", "websocket".to_owned())];
     if kind == "plex" {
         vec![
             get(format!("/nonsense/{number}"), vec![]),
@@ -428,6 +432,8 @@ fn past_the_queue(kind: &str, number: usize) -> Vec<ScriptedRequest> {
             get(format!("/library/metadata/{number}"), vec![("x-plex-token", made_up)]),
             get(format!("/playQueues/{number}"), vec![]),
             get(format!("/myplex/{number}"), vec![]),
+            get(format!("/nonsense/socket/{number}"), upgrade),
+            get(format!("/activities?x={number}"), vec![("accept", "text/event-stream".to_owned())]),
         ]
     } else {
         vec![
@@ -438,6 +444,7 @@ fn past_the_queue(kind: &str, number: usize) -> Vec<ScriptedRequest> {
             get(format!("/Items?startIndex={number}"), vec![("x-emby-token", made_up)]),
             (Method::POST, format!("/Items/{number}/PlaybackInfo"), vec![]),
             get(format!("/System/Ping?x={number}"), vec![]),
+            get(format!("/Nonsense/Socket/{number}"), upgrade),
         ]
     }
 }
@@ -519,6 +526,89 @@ async fn streams_have_a_bound_of_their_own() {
         assert_eq!(played.await.expect("it did not panic").status, 200);
     }
     until(|| limits.streams.in_use() + limits.unproven_streams.in_use() == 0).await;
+    server.stop();
+    stage.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_token_and_no_address_takes_all_places_for_streams() {
+    let (tasks, go) = (TaskTracker::new(), Arc::new(Notify::new()));
+    let held = Arc::clone(&go);
+    let server = ScriptedServer::start(&tasks, move |request| {
+        if request.target.starts_with("/library/parts") {
+            ScriptedReply::Held(Arc::clone(&held), answer("200 OK", "video/mp4", "film"))
+        } else {
+            ScriptedReply::Bytes(container(1))
+        }
+    })
+    .await;
+    let url = format!("http://{}", server.address);
+    let bounds = "max_streams_per_identity = 2\nmax_streams_unproven_per_peer = 1";
+    let stage = GatewayConfigBuilder::new().top("trusted_proxies = [\"127.0.0.1\"]");
+    let stage = stage.server("home", "plex", &url, bounds).start().await;
+    let limits = &stage.process.servers[0].0.limits;
+    let [anna, bert] = ["anna", "bert"].map(|token| app_called(&stage, "Remote").with("x-plex-token", token));
+    for known in [&anna, &bert] {
+        assert_eq!(known.get("/library/sections").await.status, 200);
+    }
+    let film = |number: usize| format!("/library/parts/{number}/1/film.mp4");
+    let play = |client: &TestClient, number: usize| {
+        let client = client.clone();
+        tasks.spawn(async move { client.get(&film(number)).await })
+    };
+    let mut played = vec![play(&anna, 1), play(&anna, 2)];
+    until(|| limits.streams.in_use() == 2).await;
+    assert_eq!(anna.get(&film(3)).await.status, 503);
+    played.push(play(&bert, 4));
+    until(|| limits.streams.in_use() == 3).await;
+    let stranger = |token: &str, address: &str| anna.with("x-plex-token", token).with("x-forwarded-for", address);
+    played.push(play(&stranger("made-up", "192.168.1.7"), 5));
+    until(|| limits.unproven_streams.in_use() == 1).await;
+    assert_eq!(stranger("another", "192.168.1.7").get(&film(6)).await.status, 503);
+    played.push(play(&stranger("another", "192.168.1.8"), 7));
+    until(|| limits.unproven_streams.in_use() == 2).await;
+    let metrics = TestClient::new(stage.process.control).get("/metrics").await.text();
+    for limit in ["streams-per-identity", "streams-unproven"] {
+        let line = format!("greenroom_client_limits_reached_total{{server=\"home\",limit=\"{limit}\"}} 1");
+        assert!(metrics.lines().any(|other| other == line), "{metrics}");
+    }
+    for played in played {
+        while !played.is_finished() {
+            go.notify_waiters();
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(played.await.expect("it did not panic").status, 200);
+    }
+    server.stop();
+    stage.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_that_is_too_long_to_be_cached_passes_as_a_stream() {
+    let server = ScriptedServer::start(&TaskTracker::new(), |request| {
+        let length = 1_u64 << 30;
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n");
+        match request.target.as_str() {
+            "/library/sections" => ScriptedReply::Bytes(container(1)),
+            _ => ScriptedReply::Flood(head.into_bytes(), length),
+        }
+    })
+    .await;
+    let url = format!("http://{}", server.address);
+    let bounds = "max_streams = 1\nmax_body_bytes = 65536";
+    let stage = GatewayConfigBuilder::new().server("home", "plex", &url, bounds).start().await;
+    let limits = &stage.process.servers[0].0.limits;
+    let client = app_called(&stage, "Remote");
+    assert_eq!(client.get("/library/sections").await.status, 200);
+    let mut raw = stage.raw().await;
+    raw.send("GET /library/sections/1/all HTTP/1.1\r\nHost: x\r\nX-Plex-Token: token\r\n\r\n").await;
+    assert!(raw.some(1).await > 0, "it begins");
+    until(|| limits.streams.in_use() == 1).await;
+    let refused = client.get("/library/sections/2/all").await;
+    assert_eq!((refused.status.as_u16(), refused.header("retry-after").is_empty()), (503, false));
+    assert!(limits.counters.counts().contains(&("streams", 1)));
+    drop(raw);
+    until(|| limits.streams.in_use() == 0).await;
     server.stop();
     stage.stop().await;
 }

@@ -289,6 +289,20 @@ fn unproven_address(request: &ProxyRequest) -> Option<IpAddr> {
     (!request.classified.identity.was_authorized()).then(|| client_network(request.client))
 }
 
+/// A response to a read that is too long to be cached, with a place among the streams: the read's permit of the queue
+/// ended with its load, and the rest passes at the client's pace. The error is the response if there is no place.
+pub fn hold_long_response(
+    request: &ProxyRequest,
+    response: Response<Body>,
+) -> Result<Response<Body>, Box<Response<Body>>> {
+    let is_short = response.body().size_hint().upper().is_some_and(|length| length <= MAX_QUEUED_BYTES);
+    if is_short || matches!(response.body(), Body::Whole(_)) {
+        return Ok(response);
+    }
+    let permit = acquire_stream_permit(request)?;
+    Ok(response.map(|body| UpstreamSlot::Stream(permit).attach_to(request, body)))
+}
+
 fn acquire_stream_permit(request: &ProxyRequest) -> Result<StreamPermit, Box<Response<Body>>> {
     StreamPermit::try_acquire(&request.server, &StreamClient::of(request))
         .map_err(|limit| refuse(request, limit, "there are too many streams"))

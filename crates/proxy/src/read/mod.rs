@@ -31,6 +31,7 @@ use http::{HeaderMap, Method, Response, StatusCode, request};
 
 use crate::access_log::{is_saved, record_saved};
 use crate::confirmation_check;
+use crate::forward::upstream_slot;
 use crate::identity::Identity;
 use crate::proxy_request::ProxyRequest;
 use crate::read::image::{FailedLoader, ImageLoader};
@@ -89,7 +90,13 @@ pub async fn answer(
         }
         Ok(CacheResponse::Passed(response)) => {
             let reason = response::uncached::reason(&response);
-            response::forwarded(response, reason.name())
+            match upstream_slot::hold_long_response(&request, response) {
+                Ok(response) => response::forwarded(response, reason.name()),
+                Err(rejection) => {
+                    let overloaded = DecisionReason::Failed(LoadErrorKind::Overloaded);
+                    return (*rejection, DecisionOutcome::new(CacheResult::Failed, overloaded));
+                }
+            }
         }
         Err(failure) => {
             let now_ms = request.server.origin.clock.now_ms();

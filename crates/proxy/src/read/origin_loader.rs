@@ -164,7 +164,8 @@ impl ReadLoader {
     ) -> Result<LoadResult<Response<Body>>, LoadError> {
         let sent_by = IdentitySnapshot::of(&self.server, &self.identity);
         let response = self.send(is_timeout_handled).await?;
-        let (parts, body) = response.into_parts();
+        let (mut parts, body) = response.into_parts();
+        response::base_url::redirect(&self.server, &mut parts.headers);
         if !is_cacheable(parts.status, &parts.headers) {
             if parts.status.is_client_error() || parts.status.is_server_error() {
                 let body = match collect(body, self.server.origin.settings.max_body_bytes).await {
@@ -203,9 +204,7 @@ impl ReadLoader {
         self.server.origin.record_failure();
         let mut failure = LoadError::new(kind, "the server's response is no answer to the request");
         if let CollectedBody::Whole(bytes) = collect(body, self.server.origin.settings.max_body_bytes).await {
-            let mut headers = parts.headers.clone();
-            response::base_url::redirect(&self.server, &mut headers);
-            failure.response = Some(response::to_whole_value(parts.status, &headers, bytes));
+            failure.response = Some(response::to_whole_value(parts.status, &parts.headers, bytes));
         }
         failure
     }

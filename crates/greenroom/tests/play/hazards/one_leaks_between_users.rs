@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use futures_util::future::join_all;
+use greenroom_cache::{Invalidation, Scope};
 use greenroom_dialect::request::ServerKind;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::{TOKEN, asked_for, client, echo, end, play};
-use crate::fixture::scripted::{ReceivedRequest, ScriptedReply};
+use crate::fixture::scripted::{ReceivedRequest, ScriptedReply, answer};
 use crate::fixture::waiting::until;
 
 /// One path per kind of sharing and dialect.
@@ -90,5 +91,31 @@ async fn one_yes_to_one_class_proves_nothing_for_another() {
         assert!(client.get(target).await.was_hit(), "{target}");
     }
     assert_eq!(server.received().len(), 4);
+    end(server, stage).await;
+}
+
+/// Pictures are shared, and so is what stands in for a load that failed, but not what the server says of the failure.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_an_error_about_a_picture_is_told_to_the_token_that_it_is_about() {
+    const PICTURE: &str = "/library/metadata/7/thumb/1700000000";
+    let (server, stage) = play(ServerKind::Plex, "", |request: &ReceivedRequest| {
+        let error = format!("an error for {}", request.header("x-plex-token").concat());
+        ScriptedReply::Bytes(match request.before {
+            0 | 1 if request.target == PICTURE => answer("200 OK", "image/gif", "GIF89a;"),
+            _ => answer("500 Internal Server Error", "text/plain", &error),
+        })
+    })
+    .await;
+    let [anna, bert] = ["anna", "bert"].map(|token| client(&stage, ServerKind::Plex, token));
+    for known in [&anna, &bert] {
+        assert_eq!(known.get(PICTURE).await.status, 200);
+        assert!(known.get(PICTURE).await.was_hit());
+    }
+    stage.process.cache.invalidate(&Scope::All, &Invalidation::purge());
+    for _ in 0..3 {
+        let (of_anna, of_bert) = tokio::join!(anna.get(PICTURE), bert.get(PICTURE));
+        assert_eq!((of_anna.status.as_u16(), of_anna.text().as_str()), (500, "an error for anna"));
+        assert_eq!((of_bert.status.as_u16(), of_bert.text().as_str()), (500, "an error for bert"));
+    }
     end(server, stage).await;
 }

@@ -110,6 +110,15 @@ fn what_another_token_loaded_is_for_a_token_with_a_grant_only_and_a_denial_is_fo
     let failed = |kind| Err::<CacheResponse<()>, _>(LoadError::new(kind, ""));
     assert!(!is_for(&failed(LoadErrorKind::Denied), AuthorizationStatus::Valid));
     assert!(is_for(&failed(LoadErrorKind::Unreachable), AuthorizationStatus::Missing));
+    let mut failure = LoadError::new(LoadErrorKind::ServerError, "");
+    failure.response = Some(Value::new("an error for the other token"));
+    for (authorization, expected) in [
+        (AuthorizationStatus::Valid, true),
+        (AuthorizationStatus::Expired, false),
+        (AuthorizationStatus::Missing, false),
+    ] {
+        assert_eq!(is_for(&Err::<CacheResponse<()>, _>(failure.clone()), authorization), expected, "{authorization:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
