@@ -11,6 +11,9 @@ use crate::tag::{Tag, TagInvalidation};
 /// Begins the name of a user's document in the lineage.
 pub(crate) const USER_DOCUMENTS: &str = "users/";
 
+/// Name of a write that starts a scan for changed files.
+pub(crate) const SCAN: &str = "scan";
+
 /// Classification of one request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Classification {
@@ -115,6 +118,15 @@ pub struct Write {
     pub revokes: TokenRevocation,
     /// If its body replaces a document: compared with that, it may concern less.
     pub edit: Option<DocumentEdit>,
+}
+
+impl Write {
+    /// What is invalidated at once where events and changed-since requests tell what happens later. A scan that was only
+    /// started has changed nothing yet but the activities.
+    pub fn at_once(&self) -> Vec<TagInvalidation> {
+        let is_told_later = |stale: &TagInvalidation| self.name == SCAN && stale.tag != Tag::activities();
+        self.invalidations.iter().filter(|stale| !is_told_later(stale)).cloned().collect()
+    }
 }
 
 /// A document that a write replaces.

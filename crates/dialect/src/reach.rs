@@ -56,14 +56,17 @@ pub fn forget_changed_sets(lineage: &mut Lineage, invalidations: &[TagInvalidati
 pub fn resolved(lineage: &Lineage, tags: impl IntoIterator<Item = Tag>) -> Vec<Tag> {
     let mut all = Vec::new();
     for tag in tags {
-        if let Some((broad, folder)) = tag.place() {
-            let contents = lineage.contents(folder).filter(|_| !is_disabled("place"));
+        if let Some((broad, folder, user)) = tag.place() {
+            let contents = match user {
+                Some(user) => group_of_members(lineage, folder, user),
+                None => lineage.contents(folder).filter(|_| !is_disabled("place")),
+            };
             let group = contents.map_or(TagGroup::Any, |group| TagGroup::Of(group.to_owned()));
             all.push(broad.narrowed(&group));
         } else if let Some(item) = tag.above_of() {
             match lineage.ancestors(item).filter(|_| lineage.group(item).is_some()) {
                 Some(ancestors) => all.extend(ancestors.iter().map(|ancestor| Tag::under(ancestor))),
-                None => all.push(Tag::many_items()),
+                None => all.push(Tag::many_states()),
             }
         } else {
             all.push(tag);
@@ -74,6 +77,13 @@ pub fn resolved(lineage: &Lineage, tags: impl IntoIterator<Item = Tag>) -> Vec<T
     let any: Vec<Tag> = all.iter().filter(untold).map(|tag| tag.narrowed(&TagGroup::Any)).collect();
     all.extend(any);
     all
+}
+
+/// The group of all members of a set that this user sees, if they are of one.
+fn group_of_members<'a>(lineage: &'a Lineage, set: &str, user: &str) -> Option<&'a str> {
+    let members = lineage.members(set, Some(user)).filter(|_| !is_disabled("member-groups"))?;
+    let group = lineage.group(members.first()?).filter(|group| !jellyfin::is_group_of_sets(group))?;
+    members.iter().all(|member| lineage.group(member) == Some(group)).then_some(group)
 }
 
 impl DocumentEdit {
@@ -101,6 +111,8 @@ impl Expansion<'_> {
     /// Adds `tag`; of an item with a known group, only for responses that can hold it.
     fn push_narrowed(&mut self, tag: Tag, item: Option<&str>, like: &TagInvalidation) {
         let group_of = |item| self.lineage.group(item).or_else(|| self.lineage.contents(item));
+        // What is in a set may be counted anywhere.
+        let item = item.filter(|item| tag != Tag::counts() || !group_of(*item).is_some_and(jellyfin::is_group_of_sets));
         match item.and_then(group_of).filter(|_| !is_disabled("group")) {
             Some(group) => {
                 self.push(tag.narrowed(&TagGroup::Of(group.to_owned())), like);
@@ -110,7 +122,19 @@ impl Expansion<'_> {
         }
     }
 
+    /// Adds responses with too many rows to tag, or with rows whose ancestors are unknown: a film is none of these.
+    fn push_untagged(&mut self, item: Option<&str>, like: &TagInvalidation) {
+        self.push_narrowed(Tag::many_items(), item, like);
+        let group = item.and_then(|item| self.lineage.group(item)).filter(|_| !is_disabled("leaves"));
+        if !group.is_some_and(jellyfin::is_group_of_leaves) {
+            self.push_narrowed(Tag::unplaced(), item, like);
+        }
+    }
+
     fn add(&mut self, invalidation: &TagInvalidation) {
+        if invalidation.tag == Tag::many_items() {
+            return self.push_untagged(invalidation.of_item.as_deref(), invalidation);
+        }
         self.push_narrowed(invalidation.tag.clone(), invalidation.of_item.as_deref(), invalidation);
         if let Some(item) = invalidation.tag.item_of() {
             let versions = self.lineage.versions(item);
@@ -126,7 +150,11 @@ impl Expansion<'_> {
                 (None, Some(item)) => (item, Tag::counted),
                 (None, None) => return,
             };
-        self.push_narrowed(Tag::many_items(), Some(item), invalidation);
+        if invalidation.tag.counted_of().is_some() {
+            self.push_narrowed(Tag::many_states(), Some(item), invalidation);
+        } else {
+            self.push_untagged(Some(item), invalidation);
+        }
         match self.lineage.ancestors(item) {
             Some(ancestors) => ancestors.iter().for_each(|id| self.push(of_ancestor(id), invalidation)),
             None => self.push_narrowed(Tag::branch(), Some(item), invalidation),
@@ -159,7 +187,8 @@ impl Expansion<'_> {
                 self.add(&like);
                 self.add(&TagInvalidation { tag: Tag::counted(member), ..like.clone() }.with_ancestors());
                 self.push(Tag::under(member), &like);
-                for state in [UserState::Played, UserState::Position] {
+                self.push_narrowed(Tag::counts(), Some(member), &like);
+                for state in [UserState::Played, UserState::Cleared] {
                     self.push_narrowed(Tag::selected_by(state), Some(member), &like);
                 }
             }
@@ -184,7 +213,7 @@ mod tests {
         lineage.record_parent("2", Some("1"));
         lineage.record_parent("1", None);
         let episode = TagInvalidation::account(Tag::item("3")).with_ancestors();
-        assert_eq!(tags(&lineage, episode), ["item:3", "items", "item:2", "item:1"]);
+        assert_eq!(tags(&lineage, episode), ["item:3", "items", "unplaced", "item:2", "item:1"]);
     }
 
     #[test]
@@ -199,7 +228,7 @@ mod tests {
         assert_eq!(tags(&lineage, mark("collection@anna")), ["user-state"], "the show may be another collection");
         lineage.record_parent("show", None);
         let reached = tags(&lineage, mark("collection@anna"));
-        for tag in ["item:film", "counted:folder", "item:show", "under:show", "by-played"] {
+        for tag in ["item:film", "counted:folder", "item:show", "under:show", "by-played", "by-cleared", "counts"] {
             assert!(reached.iter().any(|reached| reached == tag), "{tag} is not among {reached:?}");
         }
         assert!(!reached.contains(&"user-state".to_owned()));
@@ -236,9 +265,41 @@ mod tests {
     }
 
     #[test]
+    fn a_change_of_a_film_leaves_rows_with_unknown_ancestors_alone() {
+        let mut lineage = Lineage::new(10);
+        let edit = |item: &str| TagInvalidation::everyone(Tag::many_items()).of(item);
+        assert_eq!(tags(&lineage, edit("film")), ["items", "unplaced"], "it may be a show");
+        lineage.record_group("film", "films");
+        assert_eq!(tags(&lineage, edit("film")), ["items~films", "items~*"]);
+        lineage.record_group("show", "shows");
+        assert_eq!(tags(&lineage, edit("show")), ["items~shows", "items~*", "unplaced~shows", "unplaced~*"]);
+    }
+
+    #[test]
+    fn counts_of_a_set_follow_the_groups_of_its_members() {
+        let mut lineage = Lineage::new(10);
+        let counts = Tag::counts().narrowed(&TagGroup::Members { set: "set".into(), user: "anna".into() });
+        let group_of = |lineage: &Lineage| resolved(lineage, [Tag::counts(), counts.clone()])[1].as_str().to_owned();
+        assert_eq!(group_of(&lineage), "counts~*", "nothing is known of its members");
+        lineage.record_members("set", Some("anna"), &["1".into(), "2".into()], 0);
+        lineage.record_group("1", "films");
+        assert_eq!(group_of(&lineage), "counts~*", "one may be a show");
+        lineage.record_group("2", "films");
+        assert_eq!(group_of(&lineage), "counts~films");
+        lineage.record_group("2", "shows");
+        assert_eq!(group_of(&lineage), "counts~*");
+        lineage.record_members("set", Some("anna"), &["3".into()], 0);
+        lineage.record_group("3", "collections");
+        assert_eq!(group_of(&lineage), "counts~*", "a collection holds anything");
+        let mark = |item: &str| TagInvalidation::account(Tag::counts()).of(item);
+        assert_eq!(tags(&lineage, mark("1")), ["counts~films", "counts~*"]);
+        assert_eq!(tags(&lineage, mark("3")), ["counts"], "its members may be counted anywhere");
+    }
+
+    #[test]
     fn an_item_with_unknown_parents_invalidates_every_container() {
         let item = TagInvalidation::account(Tag::item("3")).with_ancestors();
-        assert_eq!(tags(&Lineage::new(10), item), ["item:3", "items", "branch"]);
+        assert_eq!(tags(&Lineage::new(10), item), ["item:3", "items", "unplaced", "branch"]);
     }
 
     #[test]
@@ -266,7 +327,7 @@ mod tests {
         lineage.record_contents("folder", "films");
         assert_eq!(resolved(&lineage, [tag])[0].as_str(), "libraries~films");
         let untold = resolved(&lineage, [Tag::above("e")]);
-        assert_eq!(untold, [Tag::many_items(), Tag::many_items().narrowed(&TagGroup::Any)], "any mark may be of one");
+        assert_eq!(untold, [Tag::many_states(), Tag::many_states().narrowed(&TagGroup::Any)], "any mark may be of one");
         lineage.record_group("e", "shows");
         lineage.record_parent("e", Some("s"));
         lineage.record_parent("s", None);

@@ -5,6 +5,7 @@
 use std::fmt;
 
 pub use crate::tag_group::{TagGroup, UserState};
+pub use crate::tag_invalidation::{Audience, TagInvalidation};
 
 /// Begins the tag of an item's members.
 const MEMBERS: &str = "members:";
@@ -62,6 +63,22 @@ impl Tag {
         Self("items".into())
     }
 
+    /// The same of a response that shows user state: every mark of an item concerns it, and no edit.
+    pub fn many_states() -> Self {
+        Self("states".into())
+    }
+
+    /// A response with rows whose ancestors are unknown: a change of any item that can be one concerns it.
+    pub fn unplaced() -> Self {
+        Self("unplaced".into())
+    }
+
+    /// A response about what belongs to this item (its extras, segments, collections) and nothing of its own document: an
+    /// edit of that does not concern it.
+    pub fn belonging(id: &str) -> Self {
+        Self(format!("belonging:{id}"))
+    }
+
     /// A response about containers (shows, seasons, artists, albums), which shows counts of their
     /// descendants.
     pub fn branch() -> Self {
@@ -78,6 +95,7 @@ impl Tag {
         let field = match state {
             UserState::Played => "played",
             UserState::Position => "position",
+            UserState::Cleared => "cleared",
             UserState::Favorite => "favorite",
             UserState::Rating => "rating",
         };
@@ -164,6 +182,7 @@ impl Tag {
         Self(match group {
             TagGroup::Of(group) => format!("{text}{NARROWED}{group}"),
             TagGroup::In(folder) => format!("{text}{NARROWED}{PLACE}{folder}"),
+            TagGroup::Members { set, user } => format!("{text}{NARROWED}{PLACE}{set}{PLACE}{user}"),
             TagGroup::Any => format!("{text}{NARROWED}{ANY}"),
         })
     }
@@ -175,16 +194,28 @@ impl Tag {
 
     /// Whether invalidations narrow this tag to a group.
     pub(crate) fn is_narrowable(&self) -> bool {
-        const NAMES: [&str; 6] = ["libraries", "listings", "items", "branch", "playlists", "watch-lists"];
+        const NAMES: [&str; 9] = [
+            "libraries",
+            "listings",
+            "items",
+            "states",
+            "unplaced",
+            "counts",
+            "branch",
+            "playlists",
+            "watch-lists",
+        ];
         const FAMILIES: [&str; 3] = ["by-", "listed-by-", "section:"];
         NAMES.contains(&self.as_str())
             || FAMILIES.iter().any(|family| self.0.starts_with(family)) && !self.0.contains(NARROWED)
     }
 
-    /// The tag and the folder of a tag narrowed to [`TagGroup::In`].
-    pub(crate) fn place(&self) -> Option<(Self, &str)> {
+    /// The tag and the folder of a tag narrowed to [`TagGroup::In`]; or the set of [`TagGroup::Members`], and its user.
+    pub(crate) fn place(&self) -> Option<(Self, &str, Option<&str>)> {
         let (tag, group) = self.0.split_once(NARROWED)?;
-        Some((Self(tag.to_owned()), group.strip_prefix(PLACE)?))
+        let place = group.strip_prefix(PLACE)?;
+        let (place, user) = place.split_once(PLACE).map_or((place, None), |(set, user)| (set, Some(user)));
+        Some((Self(tag.to_owned()), place, user))
     }
 
     /// The item of an [`item`](Self::item) tag.
@@ -310,67 +341,5 @@ impl Tag {
 impl fmt::Display for Tag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
-    }
-}
-
-/// Invalidation of one tag for an audience.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct TagInvalidation {
-    /// The invalidated tag.
-    pub tag: Tag,
-    /// The affected partitions.
-    pub audience: Audience,
-    /// For an item's tag, or that of its counts: whether those of its ancestors are invalidated too.
-    pub with_ancestors: bool,
-    /// The item whose change this is. If its group is known, only responses that can hold items of that group are
-    /// concerned.
-    pub of_item: Option<String>,
-}
-
-/// Partitions that an invalidation affects.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Audience {
-    /// The writer's, and all that are not proven to belong to another account. For an event: those of the
-    /// token whose socket it came over.
-    Account,
-    /// The named user's (Jellyfin), and all that are not proven to belong to another user.
-    User(String),
-    /// All partitions.
-    Everyone,
-}
-
-impl TagInvalidation {
-    /// Invalidation for the writer's account.
-    pub fn account(tag: Tag) -> Self {
-        Self { tag, audience: Audience::Account, with_ancestors: false, of_item: None }
-    }
-
-    /// Invalidation for everyone.
-    pub fn everyone(tag: Tag) -> Self {
-        Self { tag, audience: Audience::Everyone, with_ancestors: false, of_item: None }
-    }
-
-    /// Invalidation for a named user.
-    pub fn user(tag: Tag, user: &str) -> Self {
-        Self { tag, audience: Audience::User(user.into()), with_ancestors: false, of_item: None }
-    }
-
-    /// Whether all partitions are concerned.
-    pub(crate) fn concerns_everyone(&self) -> bool {
-        self.audience == Audience::Everyone
-    }
-
-    /// The same, for responses that can hold this item.
-    #[must_use]
-    pub fn of(mut self, item: &str) -> Self {
-        self.of_item = Some(item.to_owned());
-        self
-    }
-
-    /// The same, including the item's ancestors.
-    #[must_use]
-    pub fn with_ancestors(mut self) -> Self {
-        self.with_ancestors = true;
-        self
     }
 }

@@ -7,6 +7,8 @@ pub enum UserState {
     Played,
     /// The position at which playback resumes.
     Position,
+    /// That position, set back to the beginning: a list that resumes by it can only lose the item.
+    Cleared,
     /// Whether it is a favourite.
     Favorite,
     /// The user's rating, likes and dislikes.
@@ -14,7 +16,7 @@ pub enum UserState {
 }
 
 impl UserState {
-    /// All of them.
+    /// All that an unknown change may concern.
     pub const EVERY: [Self; 4] = [Self::Played, Self::Position, Self::Favorite, Self::Rating];
 }
 
@@ -25,6 +27,13 @@ pub enum TagGroup {
     Of(String),
     /// Whatever this folder holds.
     In(String),
+    /// The members of a set that this user sees.
+    Members {
+        /// The set.
+        set: String,
+        /// The user.
+        user: String,
+    },
     /// Any items.
     Any,
 }

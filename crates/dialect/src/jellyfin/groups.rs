@@ -43,6 +43,16 @@ const FOLDERS: [(&str, &str); 7] = [
 const LIBRARIES: [(&str, &str); 5] =
     [("movies", FILMS), ("tvshows", SHOWS), ("music", MUSIC), ("playlists", PLAYLISTS), ("boxsets", COLLECTIONS)];
 
+/// Whether no item of this group holds another.
+pub(crate) fn is_group_of_leaves(group: &str) -> bool {
+    group == FILMS
+}
+
+/// Whether items of this group hold items of others.
+pub(crate) fn is_group_of_sets(group: &str) -> bool {
+    [PLAYLISTS, COLLECTIONS].contains(&group)
+}
+
 /// The group of an item of this kind.
 pub(super) fn of_kind(kind: &str) -> Option<&'static str> {
     find(&KINDS, kind)
@@ -89,6 +99,22 @@ pub(super) fn usual(path: &str) -> Option<&'static str> {
         "Channels" => Some(CHANNELS),
         _ => None,
     }
+}
+
+/// Whether this is the path of one genre, studio, person or artist. It shows how many films, shows and songs have it;
+/// playlists and collections are not counted.
+pub(super) fn is_one_name(path: &str) -> bool {
+    const FAMILIES: [&str; 5] = ["Artists", "Genres", "MusicGenres", "Persons", "Studios"];
+    let segments: Vec<&str> = path.split('/').skip(1).collect();
+    matches!(segments[..], [family, name] if FAMILIES.contains(&family) && name != "AlbumArtists")
+}
+
+/// The groups of items that are neither playlists nor collections, in place of any.
+pub(super) fn without_sets(groups: Vec<TagGroup>) -> Vec<TagGroup> {
+    if groups.contains(&TagGroup::Any) {
+        return [FILMS, SHOWS, MUSIC, CHANNELS].map(|group| TagGroup::Of(group.to_owned())).to_vec();
+    }
+    groups
 }
 
 /// `tag`, and the same narrowed to each of these groups.

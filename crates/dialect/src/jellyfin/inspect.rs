@@ -18,7 +18,8 @@ use crate::response_facts::UnusableResponse::{self, Malformed};
 use crate::response_facts::{
     ItemFacts, MAX_TAGGED_ROWS, ResponseFacts, SetMembers, UnsharedReason, has_meaningful_total,
 };
-use crate::tag::{Tag, TagGroup};
+use crate::sabotage::is_disabled;
+use crate::tag::{Tag, TagGroup, UserState};
 
 /// Max fresh time of a response about tasks while one runs, in seconds.
 const RUNNING_TASK_FRESH_S: u32 = 5;
@@ -177,7 +178,7 @@ fn facts(read: &Read, rows: &JellyfinRows) -> ResponseFacts {
             facts.items.companions = rows.rows.iter().flat_map(|row| row.companions.clone()).collect();
         }
         class if holds_items(class) => {
-            facts.tags = tags(rows);
+            facts.tags = tags(read, rows);
             facts.parents = rows.rows.iter().flat_map(parents).collect();
             facts.items = items(read, rows);
         }
@@ -234,13 +235,19 @@ fn items(read: &Read, rows: &JellyfinRows) -> ItemFacts {
     items
 }
 
+/// The value of a parameter of this read.
+fn parameter<'a>(read: &'a Read, name: &str) -> Option<&'a str> {
+    let (_, query) = read.target.split_once('?')?;
+    query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
+}
+
 /// All members of the set that the response lists, if it lists a whole one.
 fn members(read: &Read, rows: &JellyfinRows) -> Option<SetMembers> {
     let (path, query) = read.target.split_once('?').unwrap_or((&read.target, ""));
     if let (Some(playlist), Some(entries)) = (path.strip_prefix("/Playlists/"), &rows.entries) {
         return Some(SetMembers { set: playlist.to_owned(), user: None, members: entries.clone() });
     }
-    let value = |name: &str| query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
+    let value = |name: &str| parameter(read, name);
     let is_whole = query.split('&').all(|pair| WHOLE.contains(&pair.split('=').next().unwrap_or_default()));
     let members: Vec<String> = rows.rows.iter().filter_map(|row| row.id.clone()).collect();
     (path == "/Items" && is_whole && total(rows) == u64::try_from(members.len()).ok()?).then_some(SetMembers {
@@ -250,27 +257,69 @@ fn members(read: &Read, rows: &JellyfinRows) -> Option<SetMembers> {
     })
 }
 
-fn tags(rows: &JellyfinRows) -> Vec<Tag> {
+fn tags(read: &Read, rows: &JellyfinRows) -> Vec<Tag> {
     let mut tags = Vec::new();
     let has = |kinds: &[&str]| rows.count > rows.rows.len() || rows.rows.iter().any(|row| row.is_any(kinds));
     if has(&BRANCHES) {
         let branches = rows.rows.iter().filter(|row| row.is_any(&BRANCHES));
         tags.extend(groups::narrowed(&Tag::branch(), &groups_of(rows, branches)));
     }
-    if rows.count > rows.rows.len() || rows.rows.iter().any(|row| row.has_counts && row.is_any(&GATHERINGS)) {
-        tags.push(Tag::counts());
+    if rows.count > rows.rows.len() || rows.rows.iter().any(counts_others) {
+        tags.extend(groups::narrowed(&Tag::counts(), &counted_groups(read, rows)));
     }
     if has(&FOLDERS) {
         tags.extend([Tag::playlist_names(), Tag::collections()]);
     }
+    if !shows_all_it_can_lose(read, rows) {
+        tags.push(Tag::selected_by(UserState::Cleared));
+    }
     if rows.count > MAX_TAGGED_ROWS {
-        tags.extend(groups::narrowed(&Tag::many_items(), &groups_of(rows, rows.rows.iter())));
+        tags.extend(untagged(rows, &Tag::many_items()));
     } else {
         tags.extend(rows.rows.iter().flat_map(row_tags));
         tags.extend(containing_folders(rows));
     }
     tags.sort_unstable();
     tags.dedup();
+    tags
+}
+
+/// Whether no item can leave the list of what is resumed that this response does not show: it is not a page of more.
+fn shows_all_it_can_lose(read: &Read, rows: &JellyfinRows) -> bool {
+    // A limit that is no number cuts off anything.
+    let limit = parameter(read, "limit").map(|limit| limit.parse::<usize>().unwrap_or_default());
+    let is_last = parameter(read, "startIndex").is_none() && limit.is_none_or(|limit| rows.count < limit);
+    read.class != Class::Resume || is_last || is_disabled("whole")
+}
+
+fn counts_others(row: &JellyfinRow) -> bool {
+    row.has_counts && row.is_any(&GATHERINGS)
+}
+
+/// Groups of the items that rows count which are not their descendants.
+fn counted_groups(read: &Read, rows: &JellyfinRows) -> Vec<TagGroup> {
+    if rows.count > rows.rows.len() {
+        return vec![TagGroup::Any];
+    }
+    let group = |row: &JellyfinRow| match row.id.clone() {
+        Some(set) if row.is_any(&COLLECTIONS) => match parameter(read, "userId") {
+            Some(user) => TagGroup::Members { set, user: user.to_owned() },
+            None => TagGroup::Any,
+        },
+        Some(folder) if row.is_any(&FOLDERS) => TagGroup::In(folder),
+        _ => TagGroup::Any,
+    };
+    rows.rows.iter().filter(|row| counts_others(row)).map(group).collect()
+}
+
+/// Tags of a response whose rows, or the ancestors of which, are not tagged one by one: for edits this one, for marks one
+/// of its own, unless no row shows user state.
+fn untagged(rows: &JellyfinRows, for_edits: &Tag) -> Vec<Tag> {
+    let groups = groups_of(rows, rows.rows.iter());
+    let mut tags = groups::narrowed(for_edits, &groups);
+    if rows.count > rows.rows.len() || rows.rows.iter().any(|row| row.has_user_data) {
+        tags.extend(groups::narrowed(&Tag::many_states(), &groups));
+    }
     tags
 }
 
@@ -298,11 +347,11 @@ fn containing_folders(rows: &JellyfinRows) -> Vec<Tag> {
         let mut ancestor =
             ancestor.chain(&row.artists).filter(|ancestor| row.id.as_ref() != Some(*ancestor)).peekable();
         if ancestor.peek().is_none() && has_unknown_ancestors(row) {
-            return groups::narrowed(&Tag::many_items(), &groups_of(rows, rows.rows.iter()));
+            return untagged(rows, &Tag::unplaced());
         }
         containing_folders.extend(ancestor.map(String::as_str));
         if containing_folders.len() > MAX_TAGGED_ROWS {
-            return groups::narrowed(&Tag::many_items(), &groups_of(rows, rows.rows.iter()));
+            return untagged(rows, &Tag::unplaced());
         }
     }
     containing_folders.into_iter().map(Tag::under).collect()
@@ -360,6 +409,22 @@ mod tests {
         );
         assert_eq!(links(r#"{"Id":"s","Type":"Season","SeriesId":"t"}"#), [link("s", Some("t")), link("t", None)]);
         assert_eq!(links(r#"{"Id":"a","Type":"Audio","AlbumId":"b"}"#), [link("a", Some("b")), link("b", None)]);
+    }
+
+    #[test]
+    fn a_page_of_what_is_resumed_follows_positions_that_are_cleared() {
+        let follows = |target: &str| {
+            let (method, headers) = (http::Method::GET, HeaderMap::new());
+            let request = crate::request::RequestView { method: &method, target, headers: &headers, body: &[] };
+            let crate::classification::Classification::Read(read) = crate::jellyfin::classify(&request, Some("u"))
+            else {
+                panic!("{target} is a read");
+            };
+            let rows = rows::read(br#"{"Items":[{"Id":"a","Type":"Movie"},{"Id":"b","Type":"Movie"}]}"#).unwrap();
+            tags(&read, &rows).contains(&Tag::selected_by(UserState::Cleared))
+        };
+        assert!(!follows("/UserItems/Resume") && !follows("/UserItems/Resume?limit=3"), "it shows all that it can lose");
+        assert!(follows("/UserItems/Resume?limit=2") && follows("/UserItems/Resume?limit=9&startIndex=1"));
     }
 
     #[test]

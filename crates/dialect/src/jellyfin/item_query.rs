@@ -69,6 +69,16 @@ pub(super) fn selecting_states(query: &CanonicalQuery<'_>) -> Vec<UserState> {
     states
 }
 
+/// The fields of user state by which `/UserItems/Resume` chooses its rows: the position of what can be played, and of a
+/// series whether some of it was played. Only what can be played has a media type.
+pub(super) fn resuming_states(query: &CanonicalQuery<'_>) -> Vec<UserState> {
+    if query.list("mediatypes").next().is_some() && !has(query, "mediatypes", "unknown") {
+        vec![UserState::Position]
+    } else {
+        vec![UserState::Played, UserState::Position]
+    }
+}
+
 /// Whether a query has any of these parameters.
 pub(super) fn has_any_of(query: &CanonicalQuery<'_>, parameters: &[&str]) -> bool {
     parameters.iter().any(|parameter| query.get(parameter).is_some())
@@ -133,7 +143,7 @@ pub(super) fn containing_folders(query: &CanonicalQuery<'_>) -> Vec<Tag> {
 fn named_tags(query: &CanonicalQuery<'_>) -> Vec<Tag> {
     let ids: Vec<&str> = query.list("ids").take(MAX_TAGGED_ROWS + 1).collect();
     if ids.len() > MAX_TAGGED_ROWS {
-        return vec![Tag::many_items()];
+        return vec![Tag::many_items(), Tag::many_states()];
     }
     ids.into_iter().map(Tag::item).collect()
 }
@@ -217,7 +227,7 @@ mod tests {
     #[test]
     fn many_ids_are_not_tagged_one_by_one() {
         let ids: Vec<String> = (0..=MAX_TAGGED_ROWS).map(|id| id.to_string()).collect();
-        assert_eq!(tags(&query(&format!("ids={}", ids.join(",")))), [Tag::many_items()]);
+        assert_eq!(tags(&query(&format!("ids={}", ids.join(",")))), [Tag::many_items(), Tag::many_states()]);
         assert_eq!(tags(&query("ids=1,2")), [Tag::item("1"), Tag::item("2")]);
     }
 }

@@ -3,7 +3,7 @@
 use super::query::CanonicalQuery;
 use super::write::{ParsedWrite, all, for_everyone, write};
 use super::{groups, guid, list_fields};
-use crate::classification::Write;
+use crate::classification::{SCAN, Write};
 use crate::response_facts::MAX_TAGGED_ROWS;
 use crate::tag::{Tag, TagInvalidation, UserState};
 
@@ -36,7 +36,7 @@ pub(super) fn find(change: &ParsedWrite<'_>) -> Option<Write> {
         // Its items are unknown, and so are the playlists and collections that hold them.
         ["library", "virtualfolders", ..] if change.deletes => write("folders", all()),
         ["library", "virtualfolders", ..] => write("folders", folders()),
-        ["library", "refresh"] | ["library", "media" | "series" | "movies", ..] => write("scan", scanned()),
+        ["library", "refresh"] | ["library", "media" | "series" | "movies", ..] => write(SCAN, scanned()),
         ["livetv", "recordings", id] => write("delete", deleted(&[id])),
         ["livetv", "timers" | "seriestimers", ..] => write("timer", for_everyone([Tag::activities()])),
         ["livetv", ..] => write("live-tv", for_everyone([Tag::server(), Tag::libraries()])),
@@ -60,6 +60,7 @@ fn edited(ids: &[&str]) -> Vec<TagInvalidation> {
     for id in ids {
         let id = guid::normalize(id);
         stale.extend(shown(&id));
+        stale.push(TagInvalidation::everyone(Tag::belonging(&id)));
         stale.push(TagInvalidation::everyone(Tag::listings()).of(&id));
     }
     stale
@@ -135,11 +136,11 @@ fn collection(which: Option<&str>, members: &[&str]) -> Vec<TagInvalidation> {
     stale.extend(for_everyone(groups::holding(&lists, groups::COLLECTIONS)));
     if let Some(id) = which {
         let id = guid::normalize(id);
-        stale.extend(for_everyone([Tag::item(&id), Tag::about(&id), Tag::section(&id)]));
+        stale.extend(for_everyone([Tag::item(&id), Tag::about(&id), Tag::belonging(&id), Tag::section(&id)]));
         stale.push(TagInvalidation::everyone(Tag::many_items()).of(&id));
     }
     for member in members.iter().take(MAX_TAGGED_ROWS) {
-        stale.extend(for_everyone([Tag::item(member), Tag::about(member)]));
+        stale.extend(for_everyone([Tag::item(member), Tag::about(member), Tag::belonging(member)]));
         stale.push(TagInvalidation::everyone(Tag::many_items()).of(member));
     }
     if members.is_empty() || members.len() > MAX_TAGGED_ROWS {

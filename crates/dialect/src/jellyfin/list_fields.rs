@@ -12,8 +12,9 @@ pub(super) const EVERY: [&str; 9] =
 /// Which images an item has.
 pub(super) const IMAGES: &str = "images";
 
-/// Parameters that choose no rows by metadata, in lower case.
-const NEUTRAL: [&str; 38] = [
+/// Parameters that choose no rows by metadata, or by fields of which an edit reaches every list (tags, ratings for
+/// parents), in lower case.
+const NEUTRAL: [&str; 40] = [
     "adjacentto",
     "collapseboxsetitems",
     "disablefirstepisode",
@@ -40,6 +41,7 @@ const NEUTRAL: [&str; 38] = [
     "mediatypes",
     "mindatelastsavedforuser",
     "nextupdatecutoff",
+    "officialratings",
     "parentid",
     "recursive",
     "seasonid",
@@ -48,6 +50,7 @@ const NEUTRAL: [&str; 38] = [
     "sortorder",
     "startindex",
     "startitemid",
+    "tags",
     "userid",
     "includemedia",
     "includeartists",
@@ -207,7 +210,7 @@ mod tests {
     #[test]
     fn an_unknown_filter_order_or_path_depends_on_every_field() {
         for (path, raw) in [
-            ("/Items", "tags=x"),
+            ("/Items", "is4k=true"),
             ("/Items", "unheardOf=1"),
             ("/Items", "sortBy=Runtime&limit=2"),
             ("/Shows/NextUp", ""),

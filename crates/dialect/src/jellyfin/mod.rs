@@ -52,6 +52,7 @@ pub(crate) use anonymous::{anonymous_access, liveness_response};
 pub(crate) use credential::{credential, credential_headers, without_legacy_key};
 pub(crate) use edit::narrowed as narrowed_edit;
 pub(crate) use error::error_body;
+pub(crate) use groups::{is_group_of_leaves, is_group_of_sets};
 pub(crate) use inspect::inspect;
 pub(crate) use playback::playback_invalidations;
 pub(crate) use socket::{SCAN_TASK, parse_frame, parse_subscription};

@@ -16,6 +16,9 @@ const STARTED: &str = "playback-start";
 /// User state that playback changes.
 const PLAYBACK: [UserState; 2] = [UserState::Played, UserState::Position];
 
+/// User state that a mark as played or unplayed changes: it sets the position back.
+const MARKED: [UserState; 2] = [UserState::Played, UserState::Cleared];
+
 /// Invalidations for a player's change to `state` on `item`. The player's user is unknown.
 pub(crate) fn playback_invalidations(item: &str, state: PlaybackState) -> Vec<TagInvalidation> {
     let item = guid::normalize(item);
@@ -39,7 +42,7 @@ pub(super) fn find(change: &ParsedWrite<'_>) -> Option<Write> {
     Some(match change.lowercase {
         ["userplayeditems", id] => {
             let id = guid::normalize(id);
-            let mut stale = marks_below(&id, &PLAYBACK);
+            let mut stale = marks_below(&id, &MARKED);
             // Only the user's own view of a set tells which members the mark concerns.
             let set = change.subject.user().map_or_else(|| id.to_string(), |user| format!("{id}@{user}"));
             stale.push(TagInvalidation::account(Tag::members(&set)));
@@ -157,9 +160,9 @@ fn marks_below(item: &str, states: &[UserState]) -> Vec<TagInvalidation> {
 pub(super) fn lists(item: &str, states: &[UserState], stale: impl Fn(Tag) -> TagInvalidation) -> Vec<TagInvalidation> {
     let mut all = vec![stale(Tag::item(item))];
     if states.contains(&UserState::Played) {
-        all.extend([stale(Tag::counted(item)).with_ancestors(), stale(Tag::counts())]);
+        all.extend([stale(Tag::counted(item)).with_ancestors(), stale(Tag::counts()).of(item)]);
     }
-    all.push(stale(Tag::many_items()).of(item));
+    all.push(stale(Tag::many_states()).of(item));
     all.extend(states.iter().map(|state| stale(Tag::selected_by(*state)).of(item)));
     all
 }
@@ -223,7 +226,8 @@ mod tests {
         let item = "08ca909f6d1044aa9930be392943948f";
         assert!(stale.contains(&TagInvalidation::everyone(Tag::item(item))));
         assert!(stale.contains(&TagInvalidation::everyone(Tag::counted(item)).with_ancestors()));
-        for tag in [Tag::counts(), Tag::sessions(), Tag::history()] {
+        assert!(stale.contains(&TagInvalidation::everyone(Tag::counts()).of(item)));
+        for tag in [Tag::sessions(), Tag::history()] {
             assert!(stale.contains(&TagInvalidation::everyone(tag)));
         }
         let played =

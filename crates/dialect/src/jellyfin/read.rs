@@ -252,9 +252,12 @@ fn list_tags(tags: &[Tag], route: &JellyfinRoute, query: &CanonicalQuery<'_>) ->
         // Years of other kinds are among them whatever kinds are requested.
         groups = vec![TagGroup::Any];
     }
-    if route.path.ends_with("/Resume") {
+    let is_resume = route.path == "/UserItems/Resume";
+    if is_resume {
         // A playlist has no position.
         groups.retain(|group| *group != TagGroup::Of(groups::PLAYLISTS.to_owned()));
+    } else if groups::is_one_name(&route.path) {
+        groups = groups::without_sets(groups);
     }
     let mut found = Vec::new();
     if has(&Tag::playlists()) {
@@ -271,8 +274,10 @@ fn list_tags(tags: &[Tag], route: &JellyfinRoute, query: &CanonicalQuery<'_>) ->
         }
     }
     let mut states = item_query::selecting_states(query);
-    // A list that the server composes.
-    if route.tags.contains(&Tag::watch_lists()) {
+    if is_resume {
+        states.extend(item_query::resuming_states(query));
+    } else if route.tags.contains(&Tag::watch_lists()) {
+        // A list that the server composes.
         states.extend([UserState::Played, UserState::Position]);
     }
     for state in states {

@@ -116,7 +116,7 @@ fn library_changed(changes: &Changes) -> Vec<TagInvalidation> {
     }
     for item in items_added {
         let item = guid::normalize(item);
-        stale.extend(for_everyone([Tag::item(&item), Tag::about(&item)]));
+        stale.extend(for_everyone([Tag::item(&item), Tag::about(&item), Tag::belonging(&item)]));
         stale.extend(in_number([Tag::libraries(), Tag::many_items()], added_to.as_deref()));
         holders.push(added_to.clone());
     }
@@ -132,7 +132,7 @@ fn library_changed(changes: &Changes) -> Vec<TagInvalidation> {
     for folder in folders_added_to.iter().chain(folders_removed_from) {
         let folder = guid::normalize(folder);
         stale.push(TagInvalidation::everyone(Tag::item(&folder)).with_ancestors());
-        stale.extend(for_everyone([Tag::about(&folder), Tag::section(&folder)]));
+        stale.extend(for_everyone([Tag::about(&folder), Tag::belonging(&folder), Tag::section(&folder)]));
     }
     // The server names every library for an item that is in none.
     for folder in &changes.collection_folders {
@@ -151,8 +151,9 @@ fn in_number<const N: usize>(tags: [Tag; N], item: Option<&str>) -> [TagInvalida
 }
 
 /// What every change of an item concerns: what shows it, and what contains it.
-fn item_changed(item: &str) -> [TagInvalidation; 4] {
+fn item_changed(item: &str) -> [TagInvalidation; 5] {
     [
+        TagInvalidation::everyone(Tag::belonging(item)),
         TagInvalidation::everyone(Tag::item(item)).with_ancestors(),
         TagInvalidation::everyone(Tag::about(item)),
         // An edit of text is announced as one of images is; an image at a URL with its version is the same for ever.
@@ -177,6 +178,8 @@ struct UserDatum {
     /// Folders only: what is left to play in it.
     #[serde(default)]
     unplayed_item_count: Option<i64>,
+    #[serde(default)]
+    playback_position_ticks: Option<i64>,
 }
 
 fn user_data_changed(changed: &UserData) -> Vec<TagInvalidation> {
@@ -200,7 +203,11 @@ fn user_data_changed(changed: &UserData) -> Vec<TagInvalidation> {
             stale.extend(playback::lists(&item, &[UserState::Favorite, UserState::Rating], for_user));
             continue;
         }
-        stale.extend(playback::lists(&item, &UserState::EVERY, for_user));
+        // A list that resumes by a position can only lose an item that has none.
+        let is_cleared = datum.playback_position_ticks == Some(0);
+        let position = if is_cleared { UserState::Cleared } else { UserState::Position };
+        let states = [UserState::Played, position, UserState::Favorite, UserState::Rating];
+        stale.extend(playback::lists(&item, &states, for_user));
         stale.push(TagInvalidation::user(Tag::under(&item), &user));
     }
     stale
@@ -218,6 +225,7 @@ fn refreshed(refresh: &Refresh) -> Vec<TagInvalidation> {
     if refresh.progress.trim().parse::<f64>().is_ok_and(|percent| percent >= DONE) {
         let item = guid::normalize(&refresh.item_id);
         let mut stale = for_everyone([Tag::image(&item), Tag::images_by_name(), Tag::many_items(), Tag::about(&item)]);
+        stale.push(TagInvalidation::everyone(Tag::belonging(&item)));
         stale.push(TagInvalidation::everyone(Tag::item(&item)).with_ancestors());
         return stale;
     }

@@ -47,17 +47,28 @@ fn containers_get_the_branch_tag_and_mixed_lists_are_covered_by_every_invalidati
         ("Series", &["branch", "branch~shows", "counted:x", "item:x", "under:p"][..]),
         ("Season", &["branch", "branch~shows", "counted:x", "item:x", "under:p"]),
         ("MusicAlbum", &["branch", "branch~music", "counted:x", "item:x", "under:p"]),
-        ("MusicArtist", &["branch", "branch~music", "counted:x", "counts", "item:x", "under:p"]),
-        ("BoxSet", &["branch", "branch~collections", "counted:x", "counts", "item:x", "under:p"]),
+        ("MusicArtist", &["branch", "branch~music", "counted:x", "counts", "counts~*", "item:x", "under:p"]),
+        ("BoxSet", &["branch", "branch~collections", "counted:x", "counts", "counts~@x@{me}", "item:x", "under:p"]),
         (
             "Folder",
-            &["branch", "branch~*", "collections", "counted:x", "counts", "item:x", "playlist-names", "under:p"],
+            &[
+                "branch",
+                "branch~*",
+                "collections",
+                "counted:x",
+                "counts",
+                "counts~@x",
+                "item:x",
+                "playlist-names",
+                "under:p",
+            ],
         ),
-        ("CollectionFolder", &["collections", "counted:x", "counts", "item:x", "playlist-names", "under:p"]),
-        ("Playlist", &["counted:x", "counts", "item:x", "under:p"]),
+        ("CollectionFolder", &["collections", "counted:x", "counts", "counts~@x", "item:x", "playlist-names", "under:p"]),
+        ("Playlist", &["counted:x", "counts", "counts~@x@{me}", "item:x", "under:p"]),
         ("Movie", &["counted:x", "item:x", "under:p"]),
     ] {
         let body = format!(r#"[{{"Id":"x","Type":"{kind}","ParentId":"p","UserData":{{"UnplayedItemCount":2}}}}]"#);
+        let expected: Vec<String> = expected.iter().map(|tag| super::filled(tag)).collect();
         assert_eq!(tags("/Items/Latest", &body), expected, "{kind}");
     }
     // Only an item whose user state counts others follows these.
@@ -113,7 +124,11 @@ fn a_row_with_unknown_ancestors_is_covered_by_every_invalidation() {
         r#"{"Id":"e","Type":"Season","SeriesId":null}"#,
         r#"{"Id":"e"}"#,
     ] {
-        assert!(tags("/Items/{item}", body).contains(&"items".to_owned()), "{body}");
+        let shown = tags("/Items/{item}", body);
+        assert!(shown.contains(&"unplaced".to_owned()) && !shown.contains(&"states".to_owned()), "{body}");
+        let with_state = body.replacen('{', r#"{"UserData":{"Played":false},"#, 1);
+        let shown = tags("/Items/{item}", &with_state);
+        assert!(shown.contains(&"unplaced".to_owned()) && shown.contains(&"states".to_owned()), "{with_state}");
     }
 }
 
@@ -126,10 +141,10 @@ fn too_many_places_are_not_tagged_one_by_one() {
         format!(r#"{{"Items":[{}]}}"#, rows.join(","))
     };
     assert_eq!(tags("/Items", &rows(255)).len(), 255 + 256);
-    assert!(!tags("/Items", &rows(255)).contains(&"items".to_owned()));
+    assert!(!tags("/Items", &rows(255)).contains(&"unplaced".to_owned()));
     let many = tags("/Items", &rows(256));
     assert_eq!(many.len(), 258);
-    assert!(many.contains(&"items".to_owned()));
+    assert!(many.contains(&"unplaced".to_owned()));
 }
 
 #[test]

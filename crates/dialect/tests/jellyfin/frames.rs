@@ -109,12 +109,16 @@ fn changed_user_data_is_that_users() {
     let invalidations = stale(frame);
     let counted = TagInvalidation::user(Tag::counted(ITEM), ME).with_ancestors();
     assert!(invalidations.contains(&counted));
-    for expected in [Tag::item(ITEM), Tag::item(PARENT), Tag::under(ITEM), Tag::many_items()]
+    for expected in [Tag::item(ITEM), Tag::item(PARENT), Tag::under(ITEM), Tag::many_states()]
         .into_iter()
         .chain(UserState::EVERY.map(Tag::selected_by))
     {
         assert!(expanded(&invalidations).contains(&TagInvalidation::user(expected.clone(), ME)), "{expected}");
     }
+    // What has no position can only have left what is resumed.
+    let cleared = stale(&frame.replace(r#""PlayCount""#, r#""PlaybackPositionTicks":0,"PlayCount""#));
+    let has = |tag| expanded(&cleared).contains(&TagInvalidation::user(Tag::selected_by(tag), ME));
+    assert!(has(UserState::Cleared) && has(UserState::Played) && !has(UserState::Position));
     // Folders alone were marked with all that is in them.
     let folder = r#"{"MessageType":"UserDataChanged","Data":{"UserId":"{me}","UserDataList":[{"UnplayedItemCount":0,"ItemId":"{parent}"}]}}"#;
     assert!(stale(folder).contains(&TagInvalidation::user(Tag::under(PARENT), ME)));

@@ -37,9 +37,10 @@ fn a_list_tells_which_items_it_can_hold_and_by_what_they_are_chosen() {
         ),
         (
             "/UserItems/Resume?mediaTypes=Video",
-            "by-played~films by-played~shows by-position~films by-position~shows \
-          libraries~films libraries~shows listings~films listings~shows",
+            "by-position~films by-position~shows libraries~films libraries~shows listings~films listings~shows",
         ),
+        // A series is resumed if some of it was played.
+        ("/UserItems/Resume", "by-played~* by-position~* libraries~* listings~*"),
     ] {
         let expected: Vec<&str> = expected.split_whitespace().collect();
         assert_eq!(narrower(target), expected.join(" "), "{target}");
@@ -111,7 +112,7 @@ fn reads_about_the_server_itself() {
 
 #[test]
 fn users_and_their_views() {
-    let views = "collections libraries playlists user-state users";
+    let views = "collections libraries playlist-names user-state users";
     check(&[
         ("/Users", Class::Users, "/Users", "users"),
         ("/Users/Me", Class::Users, "/Users/Me", "users"),
@@ -229,7 +230,7 @@ fn lists_that_are_composed_for_a_user() {
         ("/Items/Latest", Class::Recent, "/Items/Latest?userid=~", "libraries playlist-names user-state watch-lists"),
         ("/UserItems/Resume", Class::Resume, "/UserItems/Resume?userid=~", COMPOSED),
         ("/Shows/NextUp", Class::Hubs, "/Shows/NextUp?userid=~", COMPOSED),
-        ("/Shows/Upcoming", Class::Hubs, "/Shows/Upcoming?userid=~", COMPOSED),
+        ("/Shows/Upcoming", Class::Hubs, "/Shows/Upcoming?userid=~", "libraries user-state"),
     ]);
 }
 
@@ -238,29 +239,29 @@ fn an_item_and_its_parts() {
     check(&[
         ("/Items/{item}", Class::Item, "/Items/{item}?userid=~", "item:{item} user-state"),
         ("/Items/Root", Class::Item, "/Items/Root?userid=~", "libraries user-state"),
-        ("/Items/{item}/Ancestors", Class::Item, "/Items/{item}/Ancestors?userid=~", "about:{item} user-state"),
-        ("/Items/{item}/ThemeSongs", Class::Item, "/Items/{item}/ThemeSongs?userid=~", "about:{item} user-state"),
-        ("/Items/{item}/ThemeVideos", Class::Item, "/Items/{item}/ThemeVideos?userid=~", "about:{item} user-state"),
-        ("/Items/{item}/ThemeMedia", Class::Item, "/Items/{item}/ThemeMedia?userid=~", "about:{item} user-state"),
-        ("/Items/{item}/Intros", Class::Item, "/Items/{item}/Intros?userid=~", "about:{item} user-state"),
-        ("/Users/{me}/Items/{item}/Intros", Class::Item, "/Items/{item}/Intros?userid=~", "about:{item} user-state"),
-        ("/Items/{item}/LocalTrailers", Class::Item, "/Items/{item}/LocalTrailers?userid=~", "about:{item} user-state"),
+        ("/Items/{item}/Ancestors", Class::Item, "/Items/{item}/Ancestors?userid=~", "belonging:{item} user-state"),
+        ("/Items/{item}/ThemeSongs", Class::Item, "/Items/{item}/ThemeSongs?userid=~", "belonging:{item} user-state"),
+        ("/Items/{item}/ThemeVideos", Class::Item, "/Items/{item}/ThemeVideos?userid=~", "belonging:{item} user-state"),
+        ("/Items/{item}/ThemeMedia", Class::Item, "/Items/{item}/ThemeMedia?userid=~", "belonging:{item} user-state"),
+        ("/Items/{item}/Intros", Class::Item, "/Items/{item}/Intros?userid=~", "belonging:{item} user-state"),
+        ("/Users/{me}/Items/{item}/Intros", Class::Item, "/Items/{item}/Intros?userid=~", "belonging:{item} user-state"),
+        ("/Items/{item}/LocalTrailers", Class::Item, "/Items/{item}/LocalTrailers?userid=~", "belonging:{item} user-state"),
         (
             "/Items/{item}/SpecialFeatures",
             Class::Item,
             "/Items/{item}/SpecialFeatures?userid=~",
-            "about:{item} user-state",
+            "belonging:{item} user-state",
         ),
         ("/Items/{item}/CriticReviews", Class::Item, "/Items/{item}/CriticReviews", "about:{item}"),
-        ("/Items/{item}/ExternalIdInfos", Class::Item, "/Items/{item}/ExternalIdInfos", "about:{item}"),
-        ("/Items/{item}/Images", Class::Item, "/Items/{item}/Images", "image:{item} about:{item}"),
+        ("/Items/{item}/ExternalIdInfos", Class::Item, "/Items/{item}/ExternalIdInfos", "belonging:{item}"),
+        ("/Items/{item}/Images", Class::Item, "/Items/{item}/Images", "image:{item} belonging:{item}"),
         (
             "/UserItems/{item}/UserData",
             Class::Item,
             "/UserItems/{item}/UserData?userid=~",
             "above:{item} item:{item} user-state",
         ),
-        ("/MediaSegments/{item}", Class::Item, "/MediaSegments/{item}", "about:{item} segments"),
+        ("/MediaSegments/{item}", Class::Item, "/MediaSegments/{item}", "belonging:{item} segments"),
         ("/Audio/{item}/Lyrics", Class::Item, "/Audio/{item}/Lyrics", "about:{item}"),
         ("/Artists/AC%20DC", Class::Item, "/Artists/AC%20DC?userid=~", "libraries user-state"),
         ("/Years/1999", Class::Item, "/Years/1999?userid=~", "libraries user-state"),
@@ -274,7 +275,7 @@ fn what_a_dashboard_reads_has_a_class() {
             "/Items/{item}/Collections?fields=Path",
             Class::Collections,
             "/Items/{item}/Collections?fields=Path&userid=~",
-            "about:{item} collections user-state",
+            "belonging:{item} collections user-state",
         ),
         ("/Plugins", Class::Server, "/Plugins", "server"),
         ("/Packages", Class::Server, "/Packages", "server"),

@@ -82,15 +82,15 @@ fn what_could_make_a_missing_image_lyrics_or_segments_ends_the_memory_of_their_a
 
 #[test]
 fn lists_of_user_marks() {
-    let favorite = "by-favorite item:{item} items";
-    let rating = "by-rating item:{item} items";
+    let favorite = "by-favorite item:{item} states";
+    let rating = "by-rating item:{item} states";
     let played =
-        "by-played by-position counted:{item}^ counts history item:{item} items members:{item}@{me} under:{item}";
-    let changed = "by-favorite by-played by-position by-rating counted:{item}^ counts item:{item} items under:{item}";
+        "by-cleared by-played counted:{item}^ counts history item:{item} members:{item}@{me} states under:{item}";
+    let changed = "by-favorite by-played by-position by-rating counted:{item}^ counts item:{item} states under:{item}";
     let changed_both = "by-favorite by-favorite={other} by-played by-played={other} by-position by-position={other} \
         by-rating by-rating={other} counted:{item}^ counted:{item}^={other} counts counts={other} item:{item} \
-        item:{item}={other} items items={other} under:{item} under:{item}={other}";
-    let both = "by-favorite by-favorite={other} item:{item} item:{item}={other} items items={other}";
+        item:{item}={other} states states={other} under:{item} under:{item}={other}";
+    let both = "by-favorite by-favorite={other} item:{item} item:{item}={other} states states={other}";
     check(&[
         ("POST /UserPlayedItems/{item}", "played", Nothing, played),
         ("DELETE /UserPlayedItems/{item}?userId={me}", "played", Nothing, played),
@@ -184,14 +184,14 @@ fn playback_progress_invalidates_lists_once_a_minute() {
         assert_eq!(describe(&write.invalidations).join(" "), filled(at_once), "{request}");
         let minutely = write.throttled.unwrap();
         assert_eq!(minutely.item, ITEM);
-        let lists = "by-played by-position companions counted:{item}^ counts item:{item} items";
+        let lists = "by-played by-position companions counted:{item}^ counts item:{item} states";
         assert_eq!(describe(&minutely.invalidations).join(" "), filled(lists), "{request}");
     }
 }
 
 #[test]
 fn a_pause_or_stop_invalidates_lists_at_once() {
-    let stopped = "by-played by-position companions counted:{item}^ counts history! item:{item} items sessions!";
+    let stopped = "by-played by-position companions counted:{item}^ counts history! item:{item} sessions! states";
     let body = r#"{"ItemId":"{item}","PositionTicks":10,"NowPlayingQueue":[{"Id":"cut o"#;
     for (request, body, expected) in [
         ("POST /Sessions/Playing/Stopped", body, stopped),
@@ -200,7 +200,7 @@ fn a_pause_or_stop_invalidates_lists_at_once() {
         (
             "POST /Sessions/Playing/Progress",
             r#"{"ItemId":"{item}","EventName":"pause"}"#,
-            "by-played by-position companions counted:{item}^ counts item:{item} items sessions!",
+            "by-played by-position companions counted:{item}^ counts item:{item} sessions! states",
         ),
     ] {
         let (method, target) = split(request);
@@ -226,12 +226,13 @@ fn a_report_without_an_item_may_concern_any() {
 
 #[test]
 fn edited_or_deleted_items() {
-    let edited = "about:{item}! item:{item}^! items! listings! playlist:{item}! under:{item}!";
+    let edited = "about:{item}! belonging:{item}! item:{item}^! items! listings! playlist:{item}! under:{item}!";
     let pictured =
-        "about:{item}! image:{item}! images-by-name! item:{item}^! items! listings! playlist:{item}! under:{item}!";
+        "about:{item}! belonging:{item}! image:{item}! images-by-name! item:{item}^! items! listings! playlist:{item}! \
+         under:{item}!";
     let images = "about:{item}! image:{item}! images-by-name! item:{item}^! items! listed-by-images! playlist:{item}! \
         under:{item}!";
-    let deleted = "about:{item}! by-favorite! by-played! by-position! by-rating! collections! counts! image:{item}! \
+    let deleted = "about:{item}! belonging:{item}! by-favorite! by-played! by-position! by-rating! collections! counts! image:{item}! \
         images-by-name! item:{item}^! items! libraries! listings! playlist-names! playlist:{item}! playlists! \
         under:{item}!";
     check(&[
@@ -270,7 +271,7 @@ fn playlists_and_collections_are_everybodys() {
     let playlist = "about:{item}! item:{item}! playlist:{item}! playlists~*! playlists~playlists! section:{item}!";
     let renamed = "about:{item}! item:{item}! playlist-names! playlist:{item}! playlists~*! playlists~playlists! \
         section:{item}!";
-    let collection = "about:{item}! collections! counts! item:{item}! items! libraries! listings~*! \
+    let collection = "about:{item}! belonging:{item}! collections! counts! item:{item}! items! libraries! listings~*! \
         listings~collections! section:{item}! watch-lists!";
     check(&[
         ("POST /Playlists?name=x", "playlist", Nothing, "playlist-names! playlists~*! playlists~playlists!"),
@@ -290,7 +291,7 @@ fn playlists_and_collections_are_everybodys() {
             "POST /Collections/{item}/Items?ids={parent}",
             "collection",
             Nothing,
-            "about:{item}! about:{parent}! collections! counts! item:{item}! item:{parent}! items! listings~*! \
+            "about:{item}! about:{parent}! belonging:{item}! belonging:{parent}! collections! counts! item:{item}! item:{parent}! items! listings~*! \
              listings~collections! section:{item}!",
         ),
         ("DELETE /Collections/{item}/Items", "collection", Nothing, collection),

@@ -250,7 +250,9 @@ fn apply_invalidations(request: &ProxyRequest, write: &Write, source: Invalidati
         let lineage = server.invalidation.lineage.lock();
         edit.narrowed(lineage.document(&edit.document.key())?)
     });
-    invalidate::apply(server, narrowed.as_deref().unwrap_or(&write.invalidations), source);
+    let is_asked = !server.origin.settings.pulse_interval.is_zero();
+    let stale = narrowed.unwrap_or_else(|| if is_asked { write.at_once() } else { write.invalidations.clone() });
+    invalidate::apply(server, &stale, source);
     if let Some(throttled) = &write.throttled
         && server.invalidation.progress_throttle.is_due(
             &request.classified.identity,

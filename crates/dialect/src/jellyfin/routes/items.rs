@@ -38,7 +38,7 @@ pub(super) fn find(lowercase: &[&str], raw: &[&str]) -> Option<JellyfinRoute> {
         ["playlists", id, "users"] => Some(playlist(id, &["Users"])),
         ["playlists", id, "users", user] => Some(playlist(id, &["Users", &guid::normalize(user)])),
         ["mediasegments", id] => {
-            Some(part(&["MediaSegments"], id, &[]).with_tags([Tag::segments()]).usable_for(class::DAY))
+            Some(belonging(&["MediaSegments"], id, &[]).with_tags([Tag::segments()]).usable_for(class::DAY))
         }
         ["audio", id, "lyrics"] => Some(part(&["Audio"], id, &["Lyrics"])),
         _ => None,
@@ -57,20 +57,20 @@ pub(super) fn of_items(lowercase: &[&str], raw: &[&str]) -> Option<JellyfinRoute
         ["filters2"] => filters("Filters2"),
         ["root"] => JellyfinRoute::new(&["Items", "Root"], Class::Item).personal().with_tags([Tag::libraries()]),
         [id] => item(&["Items"], id, &[]).personal(),
-        [id, "images"] => part(&["Items"], id, &["Images"]).with_tags([Tag::image(&guid::normalize(id))]),
+        [id, "images"] => belonging(&["Items"], id, &["Images"]).with_tags([Tag::image(&guid::normalize(id))]),
         [id, "images", ..] => image(&["Items", &guid::normalize(id)], &guid::normalize(id), &raw[1..])?,
-        [id, "ancestors"] => part(&["Items"], id, &["Ancestors"]).personal(),
-        [id, "themesongs"] => part(&["Items"], id, &["ThemeSongs"]).personal(),
-        [id, "themevideos"] => part(&["Items"], id, &["ThemeVideos"]).personal(),
-        [id, "thememedia"] => part(&["Items"], id, &["ThemeMedia"]).personal(),
-        [id, "intros"] => part(&["Items"], id, &["Intros"]).personal().usable_for(INTROS_USABLE_S),
-        [id, "localtrailers"] => part(&["Items"], id, &["LocalTrailers"]).personal(),
-        [id, "specialfeatures"] => part(&["Items"], id, &["SpecialFeatures"]).personal(),
-        [id, "collections"] => JellyfinRoute { class: Class::Collections, ..part(&["Items"], id, &["Collections"]) }
+        [id, "ancestors"] => belonging(&["Items"], id, &["Ancestors"]).personal(),
+        [id, "themesongs"] => belonging(&["Items"], id, &["ThemeSongs"]).personal(),
+        [id, "themevideos"] => belonging(&["Items"], id, &["ThemeVideos"]).personal(),
+        [id, "thememedia"] => belonging(&["Items"], id, &["ThemeMedia"]).personal(),
+        [id, "intros"] => belonging(&["Items"], id, &["Intros"]).personal().usable_for(INTROS_USABLE_S),
+        [id, "localtrailers"] => belonging(&["Items"], id, &["LocalTrailers"]).personal(),
+        [id, "specialfeatures"] => belonging(&["Items"], id, &["SpecialFeatures"]).personal(),
+        [id, "collections"] => JellyfinRoute { class: Class::Collections, ..belonging(&["Items"], id, &["Collections"]) }
             .personal()
             .with_tags([Tag::collections()]),
         [id, "criticreviews"] => part(&["Items"], id, &["CriticReviews"]),
-        [id, "externalidinfos"] => part(&["Items"], id, &["ExternalIdInfos"]),
+        [id, "externalidinfos"] => belonging(&["Items"], id, &["ExternalIdInfos"]),
         _ => return None,
     })
 }
@@ -122,6 +122,13 @@ fn part(before: &[&str], id: &str, after: &[&str]) -> JellyfinRoute {
     let id: Cow<'_, str> = guid::normalize(id);
     let segments = [before, &[&*id], after].concat();
     JellyfinRoute::new(&segments, Class::Item).with_tags([Tag::about(&id)])
+}
+
+/// What belongs to an item and shows nothing of the item's own document.
+fn belonging(before: &[&str], id: &str, after: &[&str]) -> JellyfinRoute {
+    let id: Cow<'_, str> = guid::normalize(id);
+    let segments = [before, &[&*id], after].concat();
+    JellyfinRoute::new(&segments, Class::Item).with_tags([Tag::belonging(&id)])
 }
 
 fn playlist(id: &str, after: &[&str]) -> JellyfinRoute {

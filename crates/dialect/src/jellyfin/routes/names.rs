@@ -9,7 +9,10 @@ use crate::tag::Tag;
 pub(super) fn find(lowercase: &[&str], raw: &[&str]) -> Option<JellyfinRoute> {
     Some(match lowercase {
         ["shows", "nextup"] => composed(&["Shows", "NextUp"], Class::Hubs),
-        ["shows", "upcoming"] => composed(&["Shows", "Upcoming"], Class::Hubs),
+        // Chosen by dates alone.
+        ["shows", "upcoming"] => {
+            JellyfinRoute::new(&["Shows", "Upcoming"], Class::Hubs).personal().with_tags([Tag::libraries()])
+        }
         ["shows", id, "seasons"] => of_show(id, "Seasons"),
         ["shows", id, "episodes"] => of_show(id, "Episodes"),
         ["search", "hints"] => {

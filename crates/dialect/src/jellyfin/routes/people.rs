@@ -57,12 +57,13 @@ fn users(segments: &[&str]) -> JellyfinRoute {
     JellyfinRoute::new(segments, Class::Users).with_tags([Tag::users()])
 }
 
-/// Views change with playlists and collections, because the first of each adds a view.
+/// Views change with playlists and collections, because the first of each adds a view. What is in a playlist does not
+/// matter to them.
 fn views() -> JellyfinRoute {
     JellyfinRoute::new(&["UserViews"], Class::Sections).personal().with_tags([
         Tag::libraries(),
         Tag::users(),
-        Tag::playlists(),
+        Tag::playlist_names(),
         Tag::collections(),
     ])
 }
