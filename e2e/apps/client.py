@@ -114,8 +114,9 @@ def match_with_greenroom(app, server, gateway, asked_for, known):
     answer = json.loads(app.act(gateway.url, "with greenroom", asked_for))
     held(f"match.paths: {len(answer['matched'])} of {FILES} match the same items", answer["matched"] == known)
     held(f"match.paths: in {len(answer['calls'])} request", len(answer["calls"]) == 1)
-    asked = [one["target"] for one in server.reached() if one["class"] in ("search", "metadata")]
-    held(f"match.paths: the server was asked for nothing {asked}", not asked)
+    # Lists of many keys are the index's own reading.
+    asked = [one["target"] for one in server.reached() if one["class"] == "search" or one["target"] in known.values()]
+    held(f"match.paths: the server was asked for none of them {asked}", not asked)
 
 
 if __name__ == "__main__":
