@@ -66,13 +66,14 @@ class Installed:
             (self.folder / stored).mkdir()
 
     def act(self, url, *words):
-        """Runs an act to its end."""
+        """Runs an act to its end and returns what it said last."""
         command = [str(self.python), str(HERE / "acts" / f"{self.name}.py"), *words]
         named = {"cwd": self.folder, "env": self.environment(url), "capture_output": True, "text": True}
         ended = subprocess.run(command, check=False, **named)
         assert ended.returncode == 0, f"{self.name} {words}:\n{ended.stderr[-4000:]}"
         last = ended.stdout.strip().rpartition("\n")[2]
         print(f"  {self.name} {words[0]}: {last}", file=sys.stderr)
+        return last
 
 
 def installed(name):

@@ -1,5 +1,6 @@
 #!/bin/sh
-# What real apps ask, directly and through the built program, as a table: measure.py tells the rest.
+# What real apps ask, directly and through the built program, as a table: measure.py tells the rest. `sh e2e/apps/run.sh
+# client` holds an app with the Python client in place of its caches against the app as it is: client.py.
 set -eu
 apps="$(cd "$(dirname "$0")" && pwd)"
 from_here() { case "$1" in /*) echo "$1" ;; *) echo "$PWD/$1" ;; esac; }
@@ -13,4 +14,9 @@ if [ ! -x "$GREENROOM_BINARY" ]; then
   exit 1
 fi
 sh "$apps/../prepare.sh"
-exec "$apps/../.venv/bin/python" "$apps/measure.py" "$@"
+script=measure
+if [ "${1:-}" = client ]; then
+  script=client
+  shift
+fi
+exec "$apps/../.venv/bin/python" "$apps/$script.py" "$@"

@@ -4,11 +4,12 @@
 //! Rooms: [`requests`] with [`spelling`], [`credentials`], [`forwarding`]: what clients send. [`answers`] with
 //! [`xml`], [`greetings`], [`address`], [`frames`], [`events`], [`webhooks`]: what servers send; [`http_fields`], [`graphql_requests`]: exchanges with HTTP APIs; [`crawls`]: what of it is kept
 //! of a library, [`snapshots`]: the file it is kept in. [`sequels`]: what clients are expected to ask. [`configuration`],
-//! [`control`], [`playlists`], [`places`]: what people and browsers send. [`archives`]: what files of comics hold. [`logins`], [`surveys`], [`comparisons`]: what the tools are told. [`matching`]: what libraries and playlists call tracks. [`redaction`]: what is shown of all that. [`target`] lists them;
+//! [`control`], [`app_caches`], [`playlists`], [`places`]: what people, browsers and apps send. [`archives`]: what files of comics hold. [`logins`], [`surveys`], [`comparisons`]: what the tools are told. [`matching`]: what libraries and playlists call tracks. [`redaction`]: what is shown of all that. [`target`] lists them;
 //! [`request`] writes requests as text.
 
 pub mod address;
 pub mod answers;
+pub mod app_caches;
 pub mod archives;
 pub mod comparisons;
 pub mod configuration;

@@ -4,6 +4,7 @@ use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use greenroom_app_cache::entry::StoredEntry;
 use greenroom_app_cache::lookup::EntryLookup;
+use greenroom_app_cache::name::{MAX_TAG_BYTES, MAX_TAGS};
 use http::StatusCode;
 use http::header::{
     AGE, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH,
@@ -24,8 +25,8 @@ const STALE_LEFT_MS: HeaderName = HeaderName::from_static("greenroom-stale-left-
 const TAGS: HeaderName = HeaderName::from_static("greenroom-tags");
 /// Its version, percent-encoded.
 const VERSION: HeaderName = HeaderName::from_static("greenroom-version");
-/// Tags are left out of the header beyond this many bytes.
-const MAX_TAGS_BYTES: usize = 8192;
+/// Tags are left out of the header beyond this many bytes. Those within the limits have room, even if all is encoded.
+const MAX_TAGS_BYTES: usize = 3 * MAX_TAG_BYTES + MAX_TAGS;
 
 const HEX_DIGITS: &[u8; 16] = b"0123456789ABCDEF";
 

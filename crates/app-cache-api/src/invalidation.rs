@@ -4,12 +4,13 @@ use axum::body::Body;
 use axum::extract::Path;
 use axum::{Extension, Json};
 use greenroom_app_cache::AppCaches;
+use greenroom_app_cache::name::MAX_KEY_BYTES;
 use greenroom_app_cache::scope::InvalidationScope;
 use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::problem::{AppCacheProblem, SCOPE_REQUIRED, UNKNOWN_BARRIER};
+use crate::problem::{AppCacheProblem, BAD_PARAMETER, SCOPE_REQUIRED, UNKNOWN_BARRIER};
 use crate::request::{MAX_CALL_BYTES, cache_name, read_call};
 
 /// What is invalidated: exactly one of these.
@@ -77,6 +78,11 @@ pub(crate) async fn invalidate(
 ) -> Result<Json<InvalidatedResponse>, AppCacheProblem> {
     let cache = cache_name(&cache)?;
     let request: InvalidationRequest = read_call(&headers, body, MAX_CALL_BYTES).await?;
+    // Every invalidation is remembered for loads under way; a longer one would cover nothing.
+    let is_long = |text: &Option<String>| text.as_ref().is_some_and(|text| text.len() > MAX_KEY_BYTES);
+    if [&request.key, &request.prefix, &request.tag].into_iter().any(is_long) {
+        return Err(BAD_PARAMETER.into());
+    }
     let scope = match request {
         InvalidationRequest { key: Some(key), prefix: None, tag: None, all: None } => InvalidationScope::Key(key),
         InvalidationRequest { key: None, prefix: Some(prefix), tag: None, all: None } => {

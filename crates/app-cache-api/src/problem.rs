@@ -118,7 +118,7 @@ pub(crate) const BAD_PARAMETER: ProblemText = ProblemText {
     status: StatusCode::BAD_REQUEST,
     code: "bad-parameter",
     title: "Invalid parameter or header",
-    detail: "Times are whole milliseconds or \"never\"; at most 64 tags of 1 to 8192 bytes; docs/caches.md lists the parameters.",
+    detail: "Times are whole milliseconds or \"never\"; at most 64 tags, none empty, of 8192 bytes together; a key, prefix or tag has at most 8192; docs/caches.md lists the parameters.",
 };
 /// A barrier of another process.
 pub(crate) const UNKNOWN_BARRIER: ProblemText = ProblemText {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::name::EntryTags;
 
-/// Bytes that an entry counts beside its key and its value: its row and its places in the indexes.
+/// Bytes that an entry counts beside what was sent: its row and its places in the indexes.
 pub const ENTRY_OVERHEAD_BYTES: u64 = 100;
 /// Max bytes of a media type.
 pub const MAX_MEDIA_TYPE_BYTES: usize = 255;
@@ -98,7 +98,10 @@ impl NewEntry {
 
     /// Bytes that it counts under a key of this length.
     pub(crate) fn weight_under(&self, key_bytes: usize) -> u64 {
-        key_bytes as u64 + self.value.len() as u64 + ENTRY_OVERHEAD_BYTES
+        let bytes = key_bytes + self.value.len() + self.media_type.len() + self.version.len();
+        // Tags are in the row and in an index.
+        let tags = self.tags.column().map_or(0, |column| 2 * column.len());
+        (bytes + tags) as u64 + ENTRY_OVERHEAD_BYTES
     }
 
     /// State at a moment.

@@ -80,7 +80,8 @@ impl AppCaches {
         tags: EntryTags,
         begun: u64,
     ) -> Result<bool, AppCacheError> {
-        if self.registry.existing(cache).await?.is_none() {
+        // A cache that is not there may have been removed since.
+        if !self.registry.has_store() {
             return Ok(false);
         }
         self.registry.store().await?.readers.is_fenced(cache.clone(), key, tags, begun).await

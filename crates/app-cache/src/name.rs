@@ -9,6 +9,8 @@ use greenroom_config::source::is_server_name;
 pub const MAX_KEY_BYTES: usize = 8192;
 /// Max tags of an entry.
 pub const MAX_TAGS: usize = 64;
+/// Max bytes of all tags of an entry.
+pub const MAX_TAG_BYTES: usize = MAX_KEY_BYTES;
 
 /// Name of a cache: 1 to 40 lower-case letters, digits and dashes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -53,12 +55,24 @@ impl EntryKey {
 pub struct EntryTags(Vec<String>);
 
 impl EntryTags {
-    /// The tags, if there are at most [`MAX_TAGS`], each of 1 to [`MAX_KEY_BYTES`] bytes.
-    pub fn parse(mut tags: Vec<String>) -> Option<Self> {
+    /// The tags, if there are at most [`MAX_TAGS`], none is empty, and all together have at most [`MAX_TAG_BYTES`].
+    pub fn parse(tags: Vec<String>) -> Option<Self> {
+        let tags = Self::of_store(tags);
+        let bytes: usize = tags.0.iter().map(String::len).sum();
+        let is_valid = tags.0.len() <= MAX_TAGS && tags.0.iter().all(|tag| !tag.is_empty()) && bytes <= MAX_TAG_BYTES;
+        is_valid.then_some(tags)
+    }
+
+    /// The tags of a stored entry, which may be from before a limit.
+    pub(crate) fn of_store(mut tags: Vec<String>) -> Self {
         tags.sort_unstable();
         tags.dedup();
-        let is_valid = tags.len() <= MAX_TAGS && tags.iter().all(|tag| (1..=MAX_KEY_BYTES).contains(&tag.len()));
-        is_valid.then_some(Self(tags))
+        Self(tags)
+    }
+
+    /// The tags as they are stored; `None` if there are none.
+    pub(crate) fn column(&self) -> Option<String> {
+        (!self.0.is_empty()).then(|| serde_json::to_string(&self.0).unwrap_or_default())
     }
 
     /// The tags in order.
@@ -86,6 +100,8 @@ mod tests {
         assert!(EntryKey::parse("a/../b ü\0").is_some(), "any text is a key");
         let many: Vec<String> = (0..=MAX_TAGS).map(|number| number.to_string()).collect();
         assert!(EntryTags::parse(many).is_none() && EntryTags::parse(vec![String::new()]).is_none());
+        let together = |bytes: usize| EntryTags::parse(vec!["a".repeat(bytes), "b".repeat(MAX_TAG_BYTES / 2)]);
+        assert!(together(MAX_TAG_BYTES / 2).is_some() && together(MAX_TAG_BYTES / 2 + 1).is_none());
         let tags = EntryTags::parse(["b", "a", "b"].map(str::to_owned).to_vec()).expect("valid");
         assert_eq!(tags.as_slice(), ["a", "b"]);
         assert!(tags.contains("a") && !tags.contains("c"));

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
 import functools
-from typing import Any, Awaitable, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Set, Tuple
-from typing import TypeVar, Union
+from typing import Any, AsyncIterator, Awaitable, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Set
+from typing import Tuple, TypeVar, Union
 
 from .backend import LeaseHeld, LeaseTaken, StoredEntry
 from .cache import LEASE_S, Cache
 from .deferred import Deferred, Drained
 from .entry_operations import one_of
 from .keys import Key
+from .lease import Lease
 from .loading import POLL_FIRST_S, POLL_LAST_S, Ask, Flight, LeaderGone, decoded
 from .lookup import Lookup, Status
 from .memoize import key_maker
@@ -54,16 +56,30 @@ class AsyncCache:
         return await self._run(self.cache.get_many, list(keys))
 
     async def set(
-        self, key: Key, value: Any, ttl: Optional[Seconds] = None, stale: Seconds = 0, tag: Tags = None
+        self,
+        key: Key,
+        value: Any,
+        ttl: Optional[Seconds] = None,
+        stale: Seconds = 0,
+        tag: Tags = None,
+        *,
+        version: str = "",
     ) -> bool:
         """See `Cache.set`."""
-        return await self._run(self.cache.set, key, value, ttl=ttl, stale=stale, tag=tag)
+        return await self._run(self.cache.set, key, value, ttl=ttl, stale=stale, tag=tag, version=version)
 
     async def add(
-        self, key: Key, value: Any, ttl: Optional[Seconds] = None, stale: Seconds = 0, tag: Tags = None
+        self,
+        key: Key,
+        value: Any,
+        ttl: Optional[Seconds] = None,
+        stale: Seconds = 0,
+        tag: Tags = None,
+        *,
+        version: str = "",
     ) -> bool:
         """See `Cache.add`."""
-        return await self._run(self.cache.add, key, value, ttl=ttl, stale=stale, tag=tag)
+        return await self._run(self.cache.add, key, value, ttl=ttl, stale=stale, tag=tag, version=version)
 
     async def set_many(
         self,
@@ -82,6 +98,10 @@ class AsyncCache:
     async def incr(self, key: Key, delta: int = 1, default: Optional[int] = 0) -> Optional[int]:
         """See `Cache.incr`."""
         return await self._run(self.cache.incr, key, delta, default)
+
+    async def decr(self, key: Key, delta: int = 1, default: Optional[int] = 0) -> Optional[int]:
+        """See `Cache.decr`."""
+        return await self._run(self.cache.decr, key, delta, default)
 
     async def tag(self, key: Key, tag: Tags) -> bool:
         """See `Cache.tag`."""
@@ -110,6 +130,14 @@ class AsyncCache:
     async def expire(self, now: Optional[float] = None) -> int:
         """See `Cache.expire`."""
         return await self._run(self.cache.expire, now)
+
+    async def cull(self) -> int:
+        """See `Cache.cull`."""
+        return await self._run(self.cache.cull)
+
+    async def volume(self) -> int:
+        """See `Cache.volume`."""
+        return await self._run(self.cache.volume)
 
     async def stats(self, reset: bool = False) -> Stats:
         """See `Cache.stats`."""
@@ -147,6 +175,30 @@ class AsyncCache:
             self._spawn(self._refresh(ask, loader))
         value = found.value
         return value
+
+    @contextlib.asynccontextmanager
+    async def lease(
+        self, key: Key, seconds: float = LEASE_S, *, tag: Tags = None, wait_s: Optional[float] = None
+    ) -> AsyncIterator["AsyncLease"]:
+        """See `Cache.lease`; for `async with`. What it gives has `held`, `found`, `value` and the coroutine `set`."""
+        ask = self.cache.ask(key, None, 0, tag, "", seconds, wait_s)
+        found = await self.lookup(key)
+        lease = Lease(ask, lambda: self.cache.lookup(key), self.cache.loads)
+        lease.found = found
+        if ask is None:
+            lease.held = True
+        elif found.status is not Status.HIT:
+            waiting = self._spawn(self._wait_for_lease(ask, ask.wait_s))
+            try:
+                outcome = await asyncio.shield(waiting)
+            except asyncio.CancelledError:
+                self._spawn(self._give_back_when_held(waiting, ask))
+                raise
+            await self._run(lease.settle, outcome)
+        try:
+            yield AsyncLease(self, lease)
+        finally:
+            await asyncio.shield(self._run(lease.__exit__))
 
     def memoize(
         self,
@@ -219,9 +271,12 @@ class AsyncCache:
     async def _lead(self, ask: Ask, flight: Flight, loader: Callable[[], Awaitable[Any]]) -> Any:
         loads = self.cache.loads
         try:
-            held = await self._lease(ask, flight)
+            held = await self._wait_for_lease(ask, ask.patience_s, flight.future.done)
             if isinstance(held, LeaseTaken):
-                return decoded(flight.future.result())
+                if flight.future.done():
+                    return decoded(flight.future.result())
+                loads.counters.add("waits_ended")
+                held = None
             if isinstance(held, StoredEntry):
                 present = (held.codec, held.payload)
                 result = decoded(present)
@@ -242,20 +297,24 @@ class AsyncCache:
         loads.land(ask, flight, encoded)
         return value
 
-    async def _lease(self, ask: Ask, flight: Flight) -> Union[LeaseHeld, LeaseTaken, StoredEntry, None]:
+    async def _wait_for_lease(
+        self, ask: Ask, left_s: float, landed: Callable[[], bool] = bool
+    ) -> Union[LeaseHeld, LeaseTaken, StoredEntry, None]:
+        """See `Loads.wait_for_lease`."""
         waited_s, pause = 0.0, POLL_FIRST_S
         while True:
             outcome = await self._run(self.cache.loads.try_lease, ask)
-            if not isinstance(outcome, LeaseTaken):
+            if not isinstance(outcome, LeaseTaken) or landed() or waited_s >= left_s:
                 return outcome
-            if flight.future.done():
-                return outcome
-            if waited_s >= ask.patience_s:
-                self.cache.loads.counters.add("waits_ended")
-                return None
             await self._sleep(pause)
             waited_s += pause
             pause = min(pause * 1.5, POLL_LAST_S)
+
+    async def _give_back_when_held(self, waiting: "asyncio.Task[Any]", ask: Ask) -> None:
+        """End the lease of a caller that was cancelled while it waited."""
+        outcome = await waiting
+        if isinstance(outcome, LeaseHeld):
+            await self._run(self.cache.loads.give_back, ask, outcome)
 
     async def _refresh(self, ask: Ask, loader: Callable[[], Awaitable[Any]]) -> None:
         loads = self.cache.loads
@@ -284,3 +343,29 @@ class AsyncCache:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
             log.debug("a load failed: %r", task.exception())
+
+
+class AsyncLease:
+    """A `Lease` whose `set` is a coroutine."""
+
+    def __init__(self, cache: AsyncCache, lease: Lease) -> None:
+        self._cache, self._lease = cache, lease
+
+    @property
+    def held(self) -> bool:
+        """Whether the caller loads."""
+        return self._lease.held
+
+    @property
+    def found(self) -> Lookup:
+        """What is there, if the caller does not load."""
+        return self._lease.found
+
+    @property
+    def value(self) -> Any:
+        """The value that was found; None if there is none."""
+        return self._lease.value
+
+    async def set(self, value: Any, ttl: Optional[Seconds] = None, stale: Seconds = 0) -> bool:
+        """See `Lease.set`."""
+        return await self._cache._run(self._lease.set, value, ttl, stale)

@@ -301,7 +301,10 @@ class Cache(EntryOperations):
         self.close()
 
     def __reduce__(self) -> Tuple[Any, ...]:
-        """Let another process open the same folder or daemon."""
+        """Let another process open the same folder or daemon. Raises TypeError for one with its own `tls`, or a backend
+        that stands in: these cannot be handed over."""
+        if not self._folder and "url" not in self._settings:
+            raise TypeError("a cache with tls or a backend of its own cannot be handed to another process")
         return _reopened, (self._folder or None, self._settings)
 
     def __repr__(self) -> str:

@@ -7,6 +7,7 @@ import time
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from .backend import Put, PutResult, Scope
+from .forking import renewed_in_child
 from .keys import Key, encode_key_or_none
 from .storage import Seconds, Storage, Tags, log
 
@@ -42,13 +43,18 @@ class Deferred:
             raise ValueError("max_entries is at least 1")
         self._storage, self._max, self._clock = storage, max_entries, clock
         self._written_so_far = storage.backend.generation
-        self._lock = threading.Lock()
+        self.renew()
         self._pending: Dict[Key, _Pending] = {}
         self._generation, self._begun = -1, None  # type: Tuple[int, Optional[int]]
         # Since when values are asked for; None: each is as old as its `set`.
         self._pinned: Optional[float] = None
         self._aborts = 0
         self.dropped = 0
+        renewed_in_child(self)
+
+    def renew(self) -> None:
+        """In a child process: the parent may have held the lock."""
+        self._lock = threading.Lock()
 
     def set(
         self, key: Key, value: Any, ttl: Optional[Seconds] = None, stale: Seconds = 0, tag: Tags = None
@@ -85,9 +91,12 @@ class Deferred:
         self._note_begin(self._written_so_far())
 
     def _note_begin(self, generation: int) -> None:
-        """Read the sequence number once for each collection, so that what is invalidated since is not written."""
+        """Read the sequence number once for each collection, so that what is invalidated since is not written.
+
+        If it cannot be read, any invalidation that the store remembers may be since.
+        """
         self._generation = generation
-        self._begun = self._storage.tried(self._storage.backend.sequence, None)
+        self._begun = self._storage.tried(self._storage.backend.sequence, 0)
 
     def get(self, key: Key, default: Any = None) -> Any:
         """Return a collected value, `default` if there is none."""

@@ -167,9 +167,11 @@ class EntryOperations:
     def incr(self, key: Key, delta: int = 1, default: Optional[int] = 0, retry: bool = False) -> Optional[int]:
         """Add to an integer, atomically over all processes, and return the sum; None if storage failed.
 
-        Begins at `default`; with None as default raises KeyError if there is no entry. Raises TypeError if the entry is
-        no integer, OverflowError beyond 64 bits.
+        Begins at `default`; with None as default raises KeyError if there is no entry. Raises TypeError if the entry or
+        an argument is no integer, OverflowError beyond 64 bits.
         """
+        if not (isinstance(delta, int) and (default is None or isinstance(default, int))):
+            raise TypeError("only integers are added")
         encoded = self._storage.key(key)
         if encoded is None:
             return None

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Optional
+from typing import Any, Callable, Optional, Union
 
 from . import codec
-from .backend import LeaseHeld
+from .backend import LeaseHeld, LeaseTaken, StoredEntry
 from .loading import Ask, Loads
 from .lookup import MISS, Lookup, Status
 from .storage import Seconds
@@ -37,13 +37,16 @@ class Lease:
         if self._ask is None:
             self.held = True
             return self
-        outcome = self._loads.wait_for_lease(self._ask, self._ask.wait_s)
+        self.settle(self._loads.wait_for_lease(self._ask, self._ask.wait_s))
+        return self
+
+    def settle(self, outcome: Union[LeaseHeld, LeaseTaken, StoredEntry, None]) -> None:
+        """Take what came of the wait."""
         if isinstance(outcome, LeaseHeld):
             self._token = outcome
         self.held = outcome is None or isinstance(outcome, LeaseHeld)
         if not self.held:
             self.found = self._look()
-        return self
 
     def set(self, value: Any, ttl: Optional[Seconds] = None, stale: Seconds = 0) -> bool:
         """Store the loaded value and end the lease.

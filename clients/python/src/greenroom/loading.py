@@ -10,6 +10,7 @@ from typing import Any, Callable, ContextManager, Dict, NamedTuple, Optional, Tu
 
 from . import codec
 from .backend import LeaseHeld, LeaseResult, LeaseTaken, LeaseUnneeded, Put, PutResult, StorageError, StoredEntry
+from .forking import renewed_in_child
 from .lease_keeper import LEASE_SPANS_MAX, LeaseKeeper
 from .storage import Storage, Terms, entry
 
@@ -80,6 +81,11 @@ class Loads:
         self.storage, self.counters, self.backend = storage, storage.counters, storage.backend
         self.pause = pause
         self._spawn = spawn or _spawn_thread
+        self.renew()
+        renewed_in_child(self)
+
+    def renew(self) -> None:
+        """In a child process: what the parent's threads load never ends here."""
         self._lock = threading.Lock()
         self._flights: Dict[bytes, Flight] = {}
         self._refreshing = 0
@@ -251,6 +257,9 @@ class Loads:
     def put(self, ask: Ask, held: Optional[LeaseHeld], encoded: Encoded) -> bool:
         """Store an encoded value under a lease, end the lease, and return whether it is stored."""
         if held is None:
+            return False
+        if not self.storage.has_room_for(encoded[1]):
+            self.give_back(ask, held)
             return False
         made = entry(*encoded, ask.terms, self.storage.clock())
         result = self.storage.put_all([Put(ask.key, made, begun=held.begun, lease=held.token)])[0]

@@ -6,6 +6,7 @@ import json
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Union
 
 from .client import Client, given
+from .problem import Problem
 
 # What one request takes; longer lists are sent in parts.
 PATHS_PER_CALL = 50_000
@@ -66,7 +67,11 @@ def _in_parts(
 ) -> List[Answer]:
     answers: List[Answer] = []
     for part in _parts(asked, per_call):
-        answers += client.call("POST", f"/api/v1/match/{name}", {name: part, **options})[name]
+        told = client.call("POST", f"/api/v1/match/{name}", {name: part, **options}).get(name)
+        if not isinstance(told, list) or len(told) != len(part):
+            # Their order alone says which answer is whose.
+            raise Problem("not-an-answer", f"{len(part)} {name} were sent, and not as many answered", 200)
+        answers += told
     return answers
 
 

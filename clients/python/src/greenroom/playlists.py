@@ -52,9 +52,10 @@ def sync(
     begun = client.call("POST", "/api/v1/playlists/sync", wish)
     if detach or begun.get("state") != "running":
         return begun
-    for _ in progress(client, str(begun["run"])):
+    number = str(begun.get("run", ""))
+    for _ in progress(client, number):
         pass
-    return run(client, str(begun["run"]))
+    return run(client, number)
 
 
 def run(client: Client, run: str) -> Dict[str, Any]:

@@ -6,6 +6,8 @@ import collections
 import threading
 from typing import Deque, Dict, Tuple
 
+from .forking import renewed_in_child
+
 SINGLE_MAX = 4096
 
 
@@ -48,10 +50,16 @@ class Counters:
     """Counts that were not persisted yet."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self.renew()
         self._counts: Dict[str, int] = {}
         # Names that were counted once each. Appending needs no lock.
         self._single: Deque[str] = collections.deque()
+
+        renewed_in_child(self)
+
+    def renew(self) -> None:
+        """In a child process: the parent may have held the lock."""
+        self._lock = threading.Lock()
 
     def add(self, name: str, count: int = 1) -> None:
         """Count something."""

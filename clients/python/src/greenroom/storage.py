@@ -143,10 +143,16 @@ class Storage:
         except codec.ValueRefused as error:
             self.counters.add(f"refused_{error.reason}")
             return None
-        if len(payload) > self._value_limit:
-            self.counters.add("refused_too_large")
+        if not self.has_room_for(payload):
             return None
         return Put(encoded, entry(kind, payload, terms, self.clock()), condition, begun)
+
+    def has_room_for(self, payload: bytes) -> bool:
+        """Return whether an encoded value is within the limit; one that is not is counted as refused."""
+        if len(payload) <= self._value_limit:
+            return True
+        self.counters.add("refused_too_large")
+        return False
 
     def put_all(self, puts: Sequence[Put]) -> List[Optional[PutResult]]:
         """Store entries, PUTS_PER_TRANSACTION at a time. A result is None where storage failed."""

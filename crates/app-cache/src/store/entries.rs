@@ -6,6 +6,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::invalidations::{fence_since, mark};
 use super::removals::{Removals, is_covered};
+use super::schema::ROW_BYTES;
 use super::transaction::{CacheSize, WriteTransaction};
 use super::{from_sql, leases, sweeps, to_sql};
 use crate::entry::{ENTRY_OVERHEAD_BYTES, EntryState, EntryTier, NewEntry, StoredEntry, evaluate_deadlines};
@@ -58,12 +59,7 @@ fn checksum(key: &str, value: &[u8]) -> i64 {
 
 pub(super) fn tags_of(column: Option<&str>) -> EntryTags {
     let tags = column.and_then(|column| serde_json::from_str(column).ok());
-    tags.and_then(EntryTags::parse).unwrap_or_default()
-}
-
-pub(super) fn tags_column(tags: &EntryTags) -> Option<String> {
-    let tags = tags.as_slice();
-    (!tags.is_empty()).then(|| serde_json::to_string(tags).unwrap_or_default())
+    tags.map(EntryTags::of_store).unwrap_or_default()
 }
 
 /// The entry of a key, expired or not; `None` if there is none, or it is damaged.
@@ -83,8 +79,8 @@ struct Place {
 
 fn place(change: &WriteTransaction<'_>, cache: i64, key: &str) -> rusqlite::Result<Option<Place>> {
     let removals = Removals::of(change.db, cache)?;
-    let sql = "SELECT id, sequence, expires_ms, length(value), tags FROM entry WHERE cache = ?1 AND key = ?2";
-    let mut find = change.db.prepare_cached(sql)?;
+    let sql = format!("SELECT id, sequence, expires_ms, {ROW_BYTES}, tags FROM entry WHERE cache = ?1 AND key = ?2");
+    let mut find = change.db.prepare_cached(&sql)?;
     find.query_row(params![cache, key.as_bytes()], |row| {
         let expires_ms = row.get::<_, Option<i64>>(2)?.map(from_sql);
         let (sequence, tags) = (from_sql(row.get(1)?), row.get::<_, Option<String>>(4)?);
@@ -92,7 +88,7 @@ fn place(change: &WriteTransaction<'_>, cache: i64, key: &str) -> rusqlite::Resu
         let is_hidden = is_covered(&removals, key, tags.as_deref(), sequence);
         let sequence = if is_hidden { 0 } else { sequence };
         let is_fresh = !is_hidden && evaluate_deadlines(expires_ms, None, change.now_ms) == EntryState::Fresh;
-        let weight = key.len() as u64 + from_sql(row.get(3)?) + ENTRY_OVERHEAD_BYTES;
+        let weight = from_sql(row.get(3)?) + ENTRY_OVERHEAD_BYTES;
         Ok(Place { id: row.get(0)?, replaced: ReplacedEntry { sequence, is_fresh, weight } })
     })
     .optional()
@@ -182,7 +178,7 @@ fn insert(
             entry.expires_ms.map(to_sql),
             entry.dies_ms.map(to_sql),
             to_sql(sequence),
-            tags_column(&entry.tags),
+            entry.tags.column(),
             version,
             checksum(key, &entry.value),
             entry.value,
@@ -276,7 +272,8 @@ pub(crate) fn retag(
     key: &EntryKey,
     tags: &EntryTags,
 ) -> Result<bool, AppCacheError> {
-    let cache = change.cache(cache)?.id;
+    let name = cache;
+    let cache = change.cache(name)?.id;
     let Some(found) = place(change, cache, key.as_str())?.filter(|found| found.replaced.is_fresh) else {
         return Ok(false);
     };
@@ -291,7 +288,10 @@ pub(crate) fn retag(
     let is_covered = Removals::of(change.db, cache)?.cover(key.as_str(), tags, found.replaced.sequence);
     let sequence = if is_covered { change.next_sequence() } else { found.replaced.sequence };
     let mut write = change.db.prepare_cached("UPDATE entry SET tags = ?1, sequence = ?2 WHERE id = ?3")?;
-    write.execute(params![tags_column(tags), to_sql(sequence), found.id])?;
+    write.execute(params![tags.column(), to_sql(sequence), found.id])?;
+    let weight = place(change, cache, key.as_str())?.map_or(0, |changed| changed.replaced.weight);
+    let size = &mut change.cache(name)?.size;
+    size.bytes = (size.bytes + weight).saturating_sub(found.replaced.weight);
     Ok(true)
 }
 

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::schema::{APPLICATION_ID, FORMAT, REMOVAL_TABLE, TABLES};
+use super::schema::{APPLICATION_ID, FORMAT, REMOVAL_TABLE, ROW_BYTES, TABLES};
+use super::to_sql;
+use crate::entry::ENTRY_OVERHEAD_BYTES;
 use crate::error::AppCacheError;
 
 /// Name of the file in the data directory.
@@ -38,7 +40,10 @@ impl StoreFile {
         match self.try_open() {
             Err(AppCacheError::Damaged) => {
                 let aside = self.set_aside(now_ms)?;
-                Ok((self.try_open()?, Some(aside)))
+                let db = self.try_open()?;
+                // Numbers go on above those of the file in whose place this one is: callers may still hold some.
+                db.execute("UPDATE store SET sequence = ?1, floor = ?1", [to_sql(now_ms)])?;
+                Ok((db, Some(aside)))
             }
             opened => Ok((opened?, None)),
         }
@@ -65,8 +70,14 @@ impl StoreFile {
         let number = |pragma: &str| db.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
         match (number("application_id")?, number("user_version")?, number("schema_version")?) {
             (APPLICATION_ID, FORMAT, _) => {}
-            (APPLICATION_ID, 1, _) => {
-                db.execute_batch(&format!("BEGIN IMMEDIATE; {REMOVAL_TABLE} PRAGMA user_version = {FORMAT}; COMMIT;"))?;
+            (APPLICATION_ID, old @ 1..=2, _) => {
+                let table = if old == 1 { REMOVAL_TABLE } else { "" };
+                // Entries count more than they did.
+                let sizes = format!(
+                    "UPDATE cache SET bytes = coalesce((SELECT sum({ROW_BYTES} + {ENTRY_OVERHEAD_BYTES}) FROM entry \
+                     WHERE entry.cache = cache.id), 0);"
+                );
+                db.execute_batch(&format!("BEGIN IMMEDIATE; {table} {sizes} PRAGMA user_version = {FORMAT}; COMMIT;"))?;
             }
             (_, _, 0) => {
                 db.pragma_update(None, "journal_mode", "WAL")?;

@@ -1,6 +1,6 @@
 //! Invalidations within a write transaction: they remove entries, and fence loads that began before.
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::removals::{self, RemovalStep};
 use super::transaction::{CacheRow, WriteTransaction};
@@ -110,10 +110,20 @@ pub(crate) fn is_invalidated(
     tags: &EntryTags,
     begun: u64,
 ) -> Result<bool, AppCacheError> {
+    // One state of the store: a marker that is pruned between two looks would be seen in neither.
+    let db = db.unchecked_transaction()?;
+    let pair = |row: &rusqlite::Row<'_>| Ok((from_sql(row.get(0)?), from_sql(row.get(1)?)));
+    let (sequence, floor) = db.prepare_cached("SELECT sequence, floor FROM store")?.query_row([], pair)?;
+    if begun > sequence {
+        return Ok(true);
+    }
     let mut find = db.prepare_cached("SELECT id, floor FROM cache WHERE name = ?1")?;
-    let row = find.query_map([cache.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))?.next().transpose()?;
-    let Some((id, floor)): Option<(i64, i64)> = row else { return Ok(false) };
-    Ok(from_sql(floor) > begun || is_marked(db, id, key, tags, begun)?)
+    let row = find.query_row([cache.as_str()], |row| Ok((row.get(0)?, from_sql(row.get(1)?)))).optional()?;
+    match row {
+        // The load of a cache that was removed since.
+        None => Ok(floor > begun),
+        Some((id, floor)) => Ok(floor > begun || is_marked(&db, id, key, tags, begun)?),
+    }
 }
 
 fn is_marked(db: &Connection, cache: i64, key: &str, tags: &EntryTags, begun: u64) -> rusqlite::Result<bool> {

@@ -2,7 +2,7 @@
 
 use rusqlite::{OptionalExtension, params};
 
-use super::entries::{find, tags_column};
+use super::entries::find;
 use super::invalidations::fence_since;
 use super::transaction::WriteTransaction;
 use super::{from_sql, to_sql};
@@ -48,7 +48,7 @@ pub(crate) fn acquire(
             let duration = request.duration.min(MAX_LEASE);
             let deadline_ms = change.now_ms.saturating_add(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX));
             let mut write = change.db.prepare_cached("INSERT OR REPLACE INTO lease VALUES (?1, ?2, ?3, ?4, ?5)")?;
-            let tags = tags_column(&request.tags);
+            let tags = request.tags.column();
             write.execute(params![row.id, key.as_bytes(), to_sql(token), to_sql(deadline_ms), tags])?;
             Ok(LeaseResult::Held { token, deadline_ms })
         }

@@ -5,6 +5,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::entries::{remove_row, tags_of};
 use super::invalidations::mark;
+use super::schema::ROW_BYTES;
 use super::sweeps::name_of;
 use super::transaction::WriteTransaction;
 use super::{from_sql, to_sql};
@@ -205,27 +206,27 @@ fn remove(
 
 fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Candidate> {
     let key: Vec<u8> = row.get(1)?;
-    let weight = key.len() as u64 + from_sql(row.get(2)?) + ENTRY_OVERHEAD_BYTES;
+    let weight = from_sql(row.get(2)?) + ENTRY_OVERHEAD_BYTES;
     Ok(Candidate { id: row.get(0)?, key, weight, sequence: from_sql(row.get(3)?) })
 }
 
 fn keys_after(db: &Connection, cache: i64, prefix: &str, after: &[u8]) -> rusqlite::Result<Vec<Candidate>> {
     let (first, end) = key_range(prefix, after);
-    let mut find = db.prepare_cached(
-        "SELECT id, key, length(value), sequence FROM entry
-            WHERE cache = ?1 AND key >= ?2 AND key < ?3 ORDER BY key LIMIT ?4",
-    )?;
+    let mut find = db.prepare_cached(&format!(
+        "SELECT id, key, {ROW_BYTES}, sequence FROM entry
+            WHERE cache = ?1 AND key >= ?2 AND key < ?3 ORDER BY key LIMIT ?4"
+    ))?;
     let limit = to_sql(ROWS_PER_REMOVAL as u64);
     find.query_map(params![cache, first, end, limit], read)?.collect()
 }
 
 fn tagged_after(db: &Connection, cache: i64, tag: &str, after: i64) -> rusqlite::Result<Vec<Candidate>> {
-    let mut find = db.prepare_cached(
-        "SELECT entry.id, entry.key, length(entry.value), entry.sequence
+    let mut find = db.prepare_cached(&format!(
+        "SELECT entry.id, entry.key, {ROW_BYTES}, entry.sequence
             FROM entry_tag CROSS JOIN entry ON entry.id = entry_tag.entry
             WHERE entry_tag.cache = ?1 AND entry_tag.tag = ?2 AND entry_tag.entry > ?3
-            ORDER BY entry_tag.entry LIMIT ?4",
-    )?;
+            ORDER BY entry_tag.entry LIMIT ?4"
+    ))?;
     let limit = to_sql(ROWS_PER_REMOVAL as u64);
     find.query_map(params![cache, tag.as_bytes(), after, limit], read)?.collect()
 }

@@ -3,7 +3,12 @@
 /// Application id of the file: "Grnc".
 pub(super) const APPLICATION_ID: i64 = 0x4772_6e63;
 /// Version of the tables.
-pub(super) const FORMAT: i64 = 2;
+pub(super) const FORMAT: i64 = 3;
+
+/// Bytes that a row of `entry` counts, without [`ENTRY_OVERHEAD_BYTES`](crate::entry::ENTRY_OVERHEAD_BYTES): what
+/// [`NewEntry::weight`](crate::entry::NewEntry::weight) counts.
+pub(super) const ROW_BYTES: &str = "octet_length(entry.key) + octet_length(entry.value) + octet_length(entry.media_type) \
+    + coalesce(octet_length(entry.version), 0) + 2 * coalesce(octet_length(entry.tags), 0)";
 
 /// The tables. `store` has the number of the last write, of the next cache, and of the last removal of a cache, which is
 /// the floor of new ones. A cache that is emptied gets a new id, and

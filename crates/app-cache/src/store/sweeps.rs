@@ -8,6 +8,7 @@ use rusqlite::{OptionalExtension, params};
 
 use super::entries::{delete_row, remove_row};
 use super::removals::{continue_removal, oldest_removal};
+use super::schema::ROW_BYTES;
 use super::transaction::WriteTransaction;
 use super::{from_sql, to_sql};
 use crate::entry::ENTRY_OVERHEAD_BYTES;
@@ -41,8 +42,8 @@ pub(crate) fn evict(
     let is_urgent = excess_bytes > settings.max_bytes / 10 || excess_entries > settings.max_entries / 10;
     let rows = if is_urgent { ROWS_PER_URGENT_EVICTION } else { ROWS_PER_EVICTION };
     let oldest = {
-        let sql = "SELECT id, length(key) + length(value) FROM entry WHERE cache = ?1 ORDER BY id LIMIT ?2";
-        let mut oldest = change.db.prepare_cached(sql)?;
+        let sql = format!("SELECT id, {ROW_BYTES} FROM entry WHERE cache = ?1 ORDER BY id LIMIT ?2");
+        let mut oldest = change.db.prepare_cached(&sql)?;
         let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, from_sql(row.get(1)?) + ENTRY_OVERHEAD_BYTES));
         let oldest: Vec<(i64, u64)> = oldest.query_map(params![row.id, rows], read)?.collect::<Result<_, _>>()?;
         oldest
@@ -82,8 +83,8 @@ pub(crate) fn sweep(change: &mut WriteTransaction<'_>, removals: &[u64]) -> Resu
 
 fn sweep_dead(change: &mut WriteTransaction<'_>) -> Result<bool, AppCacheError> {
     let dead: Vec<(i64, i64, u64)> = {
-        let sql = "SELECT id, cache, length(key) + length(value) FROM entry WHERE dies_ms <= ?1 LIMIT ?2";
-        let mut dead = change.db.prepare_cached(sql)?;
+        let sql = format!("SELECT id, cache, {ROW_BYTES} FROM entry WHERE dies_ms <= ?1 LIMIT ?2");
+        let mut dead = change.db.prepare_cached(&sql)?;
         let read =
             |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, from_sql(row.get(2)?) + ENTRY_OVERHEAD_BYTES));
         dead.query_map(params![to_sql(change.now_ms), ROWS_PER_SWEEP], read)?.collect::<Result<_, _>>()?

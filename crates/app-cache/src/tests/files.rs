@@ -2,7 +2,8 @@
 
 use std::os::unix::fs::PermissionsExt;
 
-use super::{Stage, cache, put};
+use super::{Stage, cache, key, put, tags};
+use crate::put::{Put, PutResult};
 
 fn names(folder: &std::path::Path) -> Vec<String> {
     let entries = std::fs::read_dir(folder).expect("it is there").flatten();
@@ -64,4 +65,46 @@ async fn a_store_that_cannot_be_opened_fails_its_calls_and_works_once_it_can() {
     assert!(caches.put(&cache("c"), put("k", "v")).await.is_ok());
     assert!(caches.close().await);
     assert_eq!(caches.put(&cache("c"), put("k", "v")).await, Err(crate::AppCacheError::ShuttingDown));
+}
+
+#[tokio::test]
+async fn numbers_of_a_damaged_file_fence_in_the_one_that_takes_its_place() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let stage = Stage::open(folder.path(), Vec::new()).await;
+    for number in 0..10 {
+        stage.set("c", &number.to_string(), "v").await;
+    }
+    let begun = stage.caches.sequence().await.expect("it works");
+    stage.close().await;
+    std::fs::write(folder.path().join("apps.db"), b"no database").expect("damaged");
+    let stage = Stage::open(folder.path(), Vec::new()).await;
+    assert!(stage.caches.sequence().await.expect("it works") > begun, "numbers go on");
+    stage.caches.pop(&cache("c"), &key("k")).await.expect("it works");
+    let late = Put { begun: Some(begun), ..put("k", "older") };
+    assert_eq!(stage.caches.put(&cache("c"), late).await, Ok(PutResult::Fenced));
+    assert_eq!(stage.caches.is_fenced(&cache("c"), key("k"), tags(&[]), begun).await, Ok(true));
+    stage.close().await;
+}
+
+#[tokio::test]
+async fn a_fence_knows_removed_caches_and_numbers_that_were_never_given() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let stage = Stage::open(folder.path(), Vec::new()).await;
+    stage.set("c", "k", "v").await;
+    stage.set("other", "k", "v").await;
+    let begun = stage.caches.sequence().await.expect("it works");
+    let fenced = async |name: &str, begun: u64| stage.caches.is_fenced(&cache(name), key("k"), tags(&[]), begun).await;
+    for name in ["c", "other"] {
+        assert_eq!(fenced(name, begun).await, Ok(false));
+        assert_eq!(fenced(name, begun + 1000).await, Ok(true), "it is of another file");
+    }
+    stage.caches.remove(&cache("other")).await.expect("it works");
+    assert_eq!(
+        stage.caches.put(&cache("other"), Put { begun: Some(begun), ..put("k", "older") }).await,
+        Ok(PutResult::Fenced)
+    );
+    stage.caches.remove(&cache("other")).await.expect("it works");
+    assert_eq!(fenced("other", begun).await, Ok(true));
+    assert_eq!(fenced("c", begun).await, Ok(false));
+    stage.close().await;
 }

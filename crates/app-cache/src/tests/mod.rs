@@ -6,6 +6,7 @@ mod leases;
 mod limits;
 mod model;
 mod removals;
+mod sizes;
 
 use std::path::Path;
 use std::time::Duration;

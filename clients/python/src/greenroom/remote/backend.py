@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Optional,
 
 from ..backend import Condition, FailureReason, LeaseHeld, LeaseResult, LeaseTaken, LeaseUnneeded, Put
 from ..backend import PutResult, Scope, Size, StorageError, StoredEntry
+from ..forking import renewed_in_child
 from .connection import Address, Answer, Connections
 from .names import encoded_of, is_key, prefix_of, quoted, text_of
 from .wire import JSON, MEDIA_TYPES, OPERATIONS_PER_CALL, EncodedPut, codec_of, later, millis, parts, problem, stored_of
@@ -62,9 +63,14 @@ class RemoteBackend:
         self._connections = Connections(address)
         # The daemon must answer before the connection gives up.
         self._lease_wait_s = min(LEASE_WAIT_S_MAX, timeout_s / 2)
-        self._lease_waits = threading.BoundedSemaphore(LEASE_WAITS_MAX)
         self._generation = 0
         self._counts: Dict[str, int] = {}
+        self.renew()
+        renewed_in_child(self)
+
+    def renew(self) -> None:
+        """In a child process: the parent may have held the locks."""
+        self._lease_waits = threading.BoundedSemaphore(LEASE_WAITS_MAX)
         self._counts_lock = threading.Lock()
 
     @understood
@@ -95,9 +101,11 @@ class RemoteBackend:
 
     @understood
     def get(self, keys: Sequence[bytes]) -> List[Optional[StoredEntry]]:
+        # A key that is too long for the daemon is none of its.
+        asked = [key for key in keys if is_key(key)]
         found: List[Optional[StoredEntry]] = []
-        while len(found) < len(keys):
-            part = [self._text(key) for key in keys[len(found) :][:OPERATIONS_PER_CALL]]
+        while len(found) < len(asked):
+            part = [text_of(key) for key in asked[len(found) :][:OPERATIONS_PER_CALL]]
             results = self._call("POST", "/batch/get", {"keys": part}, repeatable=True)["results"]
             now = self._clock()
             # The last ones are not read if the values of the first ones fill the answer.
@@ -105,7 +113,8 @@ class RemoteBackend:
             if not read or len(results) != len(part):
                 raise ValueError("keys are not answered")
             found += [stored_of(result, now) for result in read]
-        return found
+        entries = dict(zip(asked, found))
+        return [entries.get(key) for key in keys]
 
     def put(self, puts: Sequence[Put], now: float) -> List[PutResult]:
         results: List[PutResult] = []
@@ -151,7 +160,8 @@ class RemoteBackend:
         if put.condition is Condition.ABSENT:
             headers += "If-None-Match: *\r\n"
         path = f"{self._entry(put.key)}?{urllib.parse.urlencode(query, errors='surrogatepass')}"
-        plain = put.condition is Condition.ALWAYS and put.lease is None
+        # A second one after a first whose answer was lost would be fenced by it.
+        plain = put.condition is Condition.ALWAYS and put.lease is None and put.begun is None
         answer = self._ask("PUT", path, put.entry.payload, headers, repeatable=plain)
         if answer.status in (204, 202):
             return PutResult.STORED

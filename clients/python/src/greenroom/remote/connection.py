@@ -6,6 +6,7 @@ Written by hand because a lookup is to cost less than what `http.client` needs f
 from __future__ import annotations
 
 import os
+import select
 import socket
 import threading
 import time
@@ -20,9 +21,10 @@ if TYPE_CHECKING:
 # The daemon closes a connection that is idle for 15 s; one that might be closed is not used.
 IDLE_S_MAX = 10.0
 CONNECTIONS_MAX = 4
-# After no connection could be made, calls fail at once for this long.
+# After no connection could be made, or a call was not answered in time, calls fail at once for this long.
 RETRY_AFTER_S = 1.0
 HEAD_BYTES_MAX = 64 * 1024
+CHUNK_LINE_BYTES_MAX = 1024
 BODY_BYTES_MAX = 256 << 20
 READ_BYTES = 64 * 1024
 
@@ -44,6 +46,8 @@ class Address:
         self.timeout_s, self._tls = timeout_s, tls
         self.base = parts.path.rstrip("/")
         self._path = ""
+        if parts.scheme == "unix" and not hasattr(socket, "AF_UNIX"):
+            raise ValueError("this system has no Unix sockets; use http://HOST:PORT")
         if parts.scheme == "unix" and parts.path and not parts.netloc:
             self._path, self.base, self.host = urllib.parse.unquote(parts.path), "", "localhost"
         elif parts.scheme in ("http", "https") and parts.hostname and parts.username is None:
@@ -97,15 +101,17 @@ class Connections:
     def exchange(self, request: bytes, repeatable: bool) -> Answer:
         """Send a request and return its answer. Raises StorageError.
 
-        One that is `repeatable` is sent once more if a kept connection turns out to be closed.
+        One that is `repeatable` is sent once more if a kept connection turns out to be closed. From the moment at which
+        it has a connection it takes the address's timeout at the longest, however slowly the answer comes.
         """
         if self._process != os.getpid():
             self._begin()
+        self._check_pause()
         places = self._places
         if not places.acquire(timeout=self._address.timeout_s):
             raise StorageError(FailureReason.LOCKED, "all connections are in use")
         try:
-            connection = self._kept()
+            connection = self._kept(repeatable)
             if connection is not None:
                 try:
                     return self._exchanged(connection, request)
@@ -120,33 +126,42 @@ class Connections:
         finally:
             places.release()
 
-    def _kept(self) -> Optional[socket.socket]:
+    def _kept(self, repeatable: bool) -> Optional[socket.socket]:
         with self._lock:
             while self._idle:
                 connection, since = self._idle.pop()
-                if 0 <= self._clock() - since < IDLE_S_MAX:
+                # What cannot be sent again is not sent where nobody listens any more.
+                if 0 <= self._clock() - since < IDLE_S_MAX and (repeatable or not _has_ended(connection)):
                     return connection
                 connection.close()
         return None
 
-    def _connected(self) -> socket.socket:
+    def _check_pause(self) -> None:
         failed_at = self._failed_at
         if failed_at is not None and 0 <= self._clock() - failed_at < RETRY_AFTER_S:
             raise StorageError(FailureReason.UNAVAILABLE, "the daemon could not be reached a moment ago")
+
+    def _connected(self) -> socket.socket:
+        self._check_pause()
         try:
             connection = self._address.connect()
-        except OSError as error:
+        except (OSError, ValueError) as error:
+            # A ValueError is for a name that can be none.
             self._failed_at = self._clock()
             raise StorageError(FailureReason.UNAVAILABLE, _words(error)) from error
         self._failed_at = None
         return connection
 
     def _exchanged(self, connection: socket.socket, request: bytes) -> Answer:
+        receiver = _Receiver(connection, self._clock, self._address.timeout_s)
         try:
             sent = _sent(connection, request)
-            answer = _read_answer(connection)
-        except BaseException:
+            answer = _read_answer(receiver)
+        except BaseException as error:
             connection.close()
+            if isinstance(error, socket.timeout):
+                # The next calls need not wait for a daemon that hangs as well.
+                self._failed_at = self._clock()
             raise
         if not sent or answer.headers.get(b"connection", b"").lower() == b"close":
             connection.close()
@@ -176,19 +191,49 @@ def _words(error: Exception) -> str:
     return str(error) or type(error).__name__
 
 
-def _read_answer(connection: socket.socket) -> Answer:
+class _Receiver:
+    """What arrives on a connection, for so long."""
+
+    def __init__(self, connection: socket.socket, clock: Callable[[], float], left_s: float) -> None:
+        self._connection, self._clock, self._ends = connection, clock, clock() + left_s
+        connection.settimeout(left_s)
+        self._waits = 0
+
+    def some(self, bytes_max: int = READ_BYTES) -> bytes:
+        """Return what has arrived, at least a byte. Raises OSError, ValueError if the connection was closed."""
+        if self._waits:
+            # Each wait would begin anew, and an answer that trickles never end.
+            left_s = self._ends - self._clock()
+            if left_s <= 0:
+                raise socket.timeout("timed out")
+            self._connection.settimeout(left_s)
+        self._waits += 1
+        part = self._connection.recv(bytes_max)
+        if not part:
+            raise ValueError("the connection was closed")
+        return part
+
+
+def _has_ended(connection: socket.socket) -> bool:
+    """Return whether an idle connection can be read: nothing is due on it, so that would be its end."""
+    if not hasattr(select, "poll") or type(connection) is not socket.socket:
+        # Encryption may have something of its own to tell.
+        return False
+    poll = select.poll()
+    poll.register(connection, select.POLLIN)
+    return bool(poll.poll(0))
+
+
+def _read_answer(receiver: _Receiver) -> Answer:
     """Raises OSError, or ValueError for what is no answer."""
-    received = connection.recv(READ_BYTES)
+    received = receiver.some()
     while True:
         end = received.find(b"\r\n\r\n")
         if end >= 0:
             break
         if len(received) > HEAD_BYTES_MAX:
             raise ValueError("the answer's head is too long")
-        more = connection.recv(READ_BYTES)
-        if not more:
-            raise ValueError("the connection was closed")
-        received += more
+        received += receiver.some()
     lines = received[:end].split(b"\r\n")
     status = lines[0].split(b" ", 2)
     if len(status) < 2 or not status[0].startswith(b"HTTP/1.") or not status[1].isdigit():
@@ -204,52 +249,43 @@ def _read_answer(connection: socket.socket) -> Answer:
     if code in (204, 304):
         return Answer(code, headers, b"")
     if headers.get(b"transfer-encoding", b"").lower() == b"chunked":
-        return Answer(code, headers, _read_chunks(connection, body))
+        return Answer(code, headers, _read_chunks(receiver, body))
     length = headers.get(b"content-length", b"")
     if not length.isdigit() or int(length) > BODY_BYTES_MAX:
         raise ValueError("an answer of unknown length, or too long")
-    return Answer(code, headers, _read_until(connection, body, int(length)))
+    whole, more = _read_exactly(receiver, body, int(length))
+    if more:
+        raise ValueError("more than the answer")
+    return Answer(code, headers, whole)
 
 
-def _read_until(connection: socket.socket, received: bytes, length: int) -> bytes:
-    if len(received) == length:
-        return received
+def _read_exactly(receiver: _Receiver, received: bytes, length: int) -> Tuple[bytes, bytes]:
+    """Return so many bytes, and what was received after them."""
+    if len(received) >= length:
+        return received[:length], received[length:]
     parts, missing = [received], length - len(received)
     while missing > 0:
-        part = connection.recv(min(missing, 1 << 20))
-        if not part:
-            raise ValueError("the answer was cut off")
-        parts.append(part)
-        missing -= len(part)
-    if missing < 0:
-        raise ValueError("more than the answer")
-    return b"".join(parts)
+        parts.append(receiver.some(min(missing, 1 << 20)))
+        missing -= len(parts[-1])
+    return b"".join(parts), b""
 
 
-def _read_chunks(connection: socket.socket, received: bytes) -> bytes:
+def _read_chunks(receiver: _Receiver, received: bytes) -> bytes:
     body: List[bytes] = []
-    buffer = received
     total = 0
     while True:
-        while b"\r\n" not in buffer:
-            buffer = _more(connection, buffer)
-        size, _, buffer = buffer.partition(b"\r\n")
+        while b"\r\n" not in received:
+            if len(received) > CHUNK_LINE_BYTES_MAX:
+                raise ValueError("not a chunk")
+            received += receiver.some()
+        size, _, received = received.partition(b"\r\n")
         length = int(size.split(b";")[0], 16)
         total += length
         if length < 0 or total > BODY_BYTES_MAX:
             raise ValueError("the answer is too long")
-        while len(buffer) < length + 2:
-            buffer = _more(connection, buffer)
-        if buffer[length : length + 2] != b"\r\n":
+        chunk, received = _read_exactly(receiver, received, length + 2)
+        if not chunk.endswith(b"\r\n"):
             raise ValueError("not a chunk, or trailers")
         if length == 0:
             return b"".join(body)
-        body.append(buffer[:length])
-        buffer = buffer[length + 2 :]
-
-
-def _more(connection: socket.socket, buffer: bytes) -> bytes:
-    part = connection.recv(READ_BYTES)
-    if not part or len(buffer) > BODY_BYTES_MAX:
-        raise ValueError("the answer was cut off")
-    return buffer + part
+        body.append(chunk[:-2])

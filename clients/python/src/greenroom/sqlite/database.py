@@ -37,7 +37,7 @@ SCHEMA = """
 CREATE TABLE state(
     id INTEGER PRIMARY KEY CHECK (id = 1), sequence INTEGER NOT NULL, floor INTEGER NOT NULL,
     entries INTEGER NOT NULL, bytes INTEGER NOT NULL);
-INSERT INTO state VALUES (1, 0, 0, 0, 0);
+INSERT INTO state VALUES (1, {first}, {first}, 0, 0);
 CREATE TABLE entries(
     id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, codec INTEGER NOT NULL, checksum INTEGER NOT NULL,
     expires REAL, version TEXT NOT NULL, dies REAL, tags BLOB, bytes INTEGER NOT NULL, stored REAL NOT NULL,
@@ -85,8 +85,15 @@ _left_open: List[Connection] = []
 class Database:
     """The file of one folder."""
 
-    def __init__(self, folder: pathlib.Path, busy_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        folder: pathlib.Path,
+        busy_s: float,
+        clock: Callable[[], float] = time.monotonic,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
         self.folder = folder
+        self._wall_clock = wall_clock
         self._first_number = 1
         self._busy_s = busy_s
         self._clock = clock
@@ -221,8 +228,10 @@ class Database:
             if found != (0, 0) or connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
                 raise StorageError(FailureReason.DAMAGED, f"format {found[1]} of application {found[0]:#x}, not ours")
             connection.execute("PRAGMA journal_mode = WAL")
+            # Numbers of a file that takes another one's place are above those of that one, which loads may still hold.
+            first = 0 if connection.number == 1 else int(self._wall_clock() * 1000)
             connection.executescript(
-                f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA application_id = {APPLICATION_ID};"
+                f"BEGIN IMMEDIATE; {SCHEMA.format(first=first)} PRAGMA application_id = {APPLICATION_ID};"
                 f" PRAGMA user_version = {FORMAT}; COMMIT;"
             )
 

@@ -48,8 +48,8 @@ def find(transaction: Transaction, key: bytes) -> Optional[StoredEntry]:
     return entry_of(key, row) if row else None
 
 
-def put(transaction: Transaction, wanted: Put, bytes_max: int, now: float) -> PutResult:
-    """Store one entry if its conditions hold."""
+def put(transaction: Transaction, wanted: Put, bytes_max: int, evicts: bool, now: float) -> PutResult:
+    """Store one entry if its conditions hold. If nothing is evicted for it, it must fit beside the others."""
     row = transaction.execute(
         "SELECT id, bytes, tags, expires, sequence FROM entries WHERE key = ?", (wanted.key,)
     ).fetchone()
@@ -60,7 +60,9 @@ def put(transaction: Transaction, wanted: Put, bytes_max: int, now: float) -> Pu
     if wanted.begun is not None:
         if row and row[4] > wanted.begun or is_fenced(transaction, wanted.key, wanted.entry.tags, wanted.begun):
             return PutResult.FENCED
-    if _weight(wanted.key, wanted.entry) > bytes_max:
+    weight = _weight(wanted.key, wanted.entry)
+    others = 0 if evicts else transaction.bytes - (row[1] if row else 0)
+    if weight + others > bytes_max:
         return PutResult.TOO_LARGE
     if row:
         _remove(transaction, [row[:3]])
@@ -135,8 +137,9 @@ def invalidate(transaction: Transaction, scope: Scope, end: bytes) -> int:
 
 
 def is_fenced(transaction: Transaction, key: bytes, tags: Sequence[bytes], begun: int) -> bool:
-    """Return whether the key or a tag was invalidated after a sequence number."""
-    if transaction.floor > begun:
+    """Return whether the key or a tag was invalidated after a sequence number. One that was not given yet is of another
+    file, so that nothing is known of it."""
+    if transaction.floor > begun or begun > transaction.sequence:
         return True
     return covered(transaction.execute(MARKERS_SINCE, (begun,)), key, tags)
 

@@ -79,14 +79,13 @@ class SqliteBackend:
 
     def put(self, puts: Sequence[Put], now: float) -> List[PutResult]:
         def write(transaction: Transaction) -> List[PutResult]:
-            results = [entries.put(transaction, put, self._bytes_max, now) for put in puts]
-            entries.sweep(transaction, now, entries.SWEPT_WITH_PUT)
+            # Before the puts, so that dead entries are in no one's way.
+            entries.sweep(transaction, now, max(entries.SWEPT_WITH_PUT, len(puts)))
+            results = [entries.put(transaction, put, self._bytes_max, self._evicts, now) for put in puts]
             if self._evicts:
                 entries.shrink(transaction, self._bytes_max)
             return results
 
-        if not self._evicts and self.size().bytes >= self._bytes_max:
-            return [PutResult.TOO_LARGE for _ in puts]
         return self._writer.run(write)
 
     def touch(self, key: bytes, expires: Optional[float], now: float) -> bool:
@@ -134,9 +133,10 @@ class SqliteBackend:
         self._writer.run(lambda transaction: leases.release(transaction, key, token, until))
 
     def invalidated(self, key: bytes, tags: Sequence[bytes], begun: int) -> bool:
-        if self._read("SELECT 1 FROM state WHERE floor > ?", (begun,)):
-            return True
         markers = [(str(kind), bytes(value)) for kind, value in self._read(entries.MARKERS_SINCE, (begun,))]
+        # After the markers: one that is pruned in between raises the floor.
+        if self._read("SELECT 1 FROM state WHERE floor > ? OR sequence < ?", (begun, begun)):
+            return True
         return entries.covered(markers, key, tags)
 
     def retag(self, key: bytes, tags: Sequence[bytes], now: float) -> bool:

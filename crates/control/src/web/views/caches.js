@@ -1,6 +1,6 @@
 // Caches for apps: how full they are, what they are asked, and how to empty or remove one.
 
-import { keep, make, makeButton, makeEmpty, makeTrouble, setText } from "../dom.js";
+import { make, makeButton, makeEmpty, makeTrouble, setText } from "../dom.js";
 import { makeShare, makeTable, showShare } from "../table.js";
 import { bytes, counted } from "../words.js";
 
@@ -16,7 +16,10 @@ export function render(root, context) {
     "Any program can store values here: greenroom token add NAME --caches CACHE makes its token; docs/caches.md explains the rest.",
   );
   const table = makeTable("Caches for apps", makeColumns(context, () => again()), (cache) => cache.name);
-  root.append(lead, empty, table.element);
+  const trouble = make("div");
+  // Until the first answer there is nothing to say, not even that there is nothing.
+  lead.hidden = empty.hidden = table.element.hidden = true;
+  root.append(trouble, lead, empty, table.element);
   let again = () => {};
   const refresh = async () => {
     try {
@@ -27,8 +30,9 @@ export function render(root, context) {
       lead.hidden = table.element.hidden = caches.length === 0;
       empty.hidden = caches.length > 0;
       table.show(caches.slice(0, SHOWN));
+      trouble.replaceChildren();
     } catch (error) {
-      if (!context.signal.aborted) keep(root, [error], () => "trouble", makeTrouble);
+      if (!context.signal.aborted) trouble.replaceChildren(makeTrouble(error));
     }
   };
   again = context.every(POLL_MS, refresh);
@@ -60,7 +64,8 @@ function makeColumns(context, again) {
       kind: "element",
       isBare: true,
       value: (cache) => {
-        const button = makeButton("Remove", "quiet", () => remove(button, cache.name, context, again));
+        const name = { "aria-label": "Remove: " + cache.name };
+        const button = makeButton("Remove", "quiet", () => remove(button, cache.name, context, again), name);
         return button;
       },
       update: () => {},
