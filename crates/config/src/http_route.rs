@@ -109,7 +109,8 @@ impl HttpRouteSettings {
                 return Some(format!("a prefetch rule names the route \"{name}\", which there is not"));
             };
             let has_capture = captures(&route.path).any(|known| known == capture);
-            (!has_capture).then(|| format!("a prefetch rule names {{{capture}}}, which the route \"{name}\" does not have"))
+            (!has_capture)
+                .then(|| format!("a prefetch rule names {{{capture}}}, which the route \"{name}\" does not have"))
         })
     }
 

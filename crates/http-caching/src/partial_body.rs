@@ -68,7 +68,8 @@ pub fn combine(old: (&StoredHead, &Bytes), new: (&StoredHead, &Bytes)) -> Option
     if !is_same_version(&old.0.headers, &new.0.headers) || range.complete != other.complete {
         return None;
     }
-    let (low, high) = if range.first <= other.first { ((range, old.1), (other, new.1)) } else { ((other, new.1), (range, old.1)) };
+    let (low, high) =
+        if range.first <= other.first { ((range, old.1), (other, new.1)) } else { ((other, new.1), (range, old.1)) };
     let shared = low.0.last.checked_add(1)?.checked_sub(high.0.first)?;
     let shared = usize::try_from(shared).ok()?;
     let (range, body) = if high.0.last <= low.0.last {

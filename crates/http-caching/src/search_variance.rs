@@ -34,8 +34,7 @@ impl Default for SearchVariance {
 impl SearchVariance {
     /// What a response says; the default if it says nothing, or nothing valid.
     pub fn of_response(headers: &HeaderMap) -> Self {
-        let lines: Option<Vec<&str>> =
-            headers.get_all(&NO_VARY_SEARCH).iter().map(|line| line.to_str().ok()).collect();
+        let lines: Option<Vec<&str>> = headers.get_all(&NO_VARY_SEARCH).iter().map(|line| line.to_str().ok()).collect();
         lines.map_or_else(Self::default, |lines| Self::decode(&lines.join(",")))
     }
 
@@ -71,8 +70,10 @@ impl SearchVariance {
     /// As text, for storage.
     pub fn encode(&self) -> String {
         let list = |names: &[String]| {
-            let quoted: Vec<String> =
-                names.iter().map(|name| format!("\"{}\"", byte_serialize(name.as_bytes()).collect::<String>())).collect();
+            let quoted: Vec<String> = names
+                .iter()
+                .map(|name| format!("\"{}\"", byte_serialize(name.as_bytes()).collect::<String>()))
+                .collect();
             quoted.join(" ")
         };
         let order = if self.ignores_order { "?1" } else { "?0" };
@@ -199,7 +200,10 @@ mod tests {
         ] {
             assert!(SearchVariance::decode(field).is_default(), "{field}");
         }
-        assert!(!SearchVariance::decode("params, later=\"member\"").is_default(), "members that are not known are skipped");
+        assert!(
+            !SearchVariance::decode("params, later=\"member\"").is_default(),
+            "members that are not known are skipped"
+        );
         let many: Vec<String> = (0..=MAX_NAMED_PARAMS).map(|number| format!("\"p{number}\"")).collect();
         assert!(SearchVariance::decode(&format!("params=({})", many.join(" "))).is_default());
     }

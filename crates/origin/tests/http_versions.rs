@@ -72,8 +72,9 @@ impl TlsServer {
                             .serve_connection(stream, service);
                         tokio::select! { _ = connection => {}, () = hung_up.cancelled() => {} }
                     } else {
-                        let connection =
-                            hyper::server::conn::http1::Builder::new().serve_connection(stream, service).with_upgrades();
+                        let connection = hyper::server::conn::http1::Builder::new()
+                            .serve_connection(stream, service)
+                            .with_upgrades();
                         tokio::select! { _ = connection => {}, () = hung_up.cancelled() => {} }
                     }
                 });
