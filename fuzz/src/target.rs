@@ -4,17 +4,18 @@ use greenroom_dialect::classification::Representation::{Json, Opaque, Xml};
 use greenroom_dialect::request::ServerKind::{Jellyfin, Plex};
 
 use super::{
-    address, answers, archives, comparisons, configuration, control, crawls, credentials, events, forwarding, frames,
-    graphql_requests, greetings, http_fields, logins, matching, places, playlists, redaction, requests, sequels,
-    snapshots, surveys, webhooks,
+    address, answers, api_bodies, archives, comparisons, configuration, control, crawls, credentials, events,
+    forwarding, frames, graphql_requests, greetings, http_fields, logins, matching, places, playlists, redaction,
+    requests, sequels, snapshots, surveys, webhooks,
 };
 
 /// A property of any bytes.
 pub type Property = fn(&[u8]);
 
 /// Every target by its name.
-pub const EVERY: [(&str, Property); 30] = [
+pub const EVERY: [(&str, Property); 31] = [
     ("address", address),
+    ("api_bodies", api_bodies),
     ("archives", archives),
     ("comparisons", comparisons),
     ("configuration", configuration),
@@ -49,6 +50,11 @@ pub const EVERY: [(&str, Property); 30] = [
 /// The one field that is rewritten.
 pub fn address(bytes: &[u8]) {
     address::check(bytes);
+}
+
+/// The body of an HTTP API's response.
+pub fn api_bodies(bytes: &[u8]) {
+    api_bodies::check(bytes);
 }
 
 /// Archives of comics, their metadata and names.

@@ -3,13 +3,13 @@
 use serde_json::Value;
 
 /// The texts, numbers and booleans that a pointer points to, as text; `None` if they are more than `max`.
-pub(crate) fn values(body: &Value, pointer: &str, max: usize) -> Option<Vec<String>> {
+pub fn values(body: &Value, pointer: &str, max: usize) -> Option<Vec<String>> {
     let mut found = Vec::new();
     collect(body, &segments(pointer), max, &mut found).then_some(found)
 }
 
 /// The first `max` of them.
-pub(crate) fn first_values(body: &Value, pointer: &str, max: usize) -> Vec<String> {
+pub fn first_values(body: &Value, pointer: &str, max: usize) -> Vec<String> {
     let mut found = Vec::new();
     collect(body, &segments(pointer), max, &mut found);
     found.truncate(max);
