@@ -59,10 +59,15 @@ fn repeats_operation(rule: &PrefetchRule, operation: &str) -> bool {
 /// Loads what a client is likely to read after this response.
 pub(crate) fn load_next(server: &Arc<ApiServer>, request: &Arc<ApiRequest>, response: &Response<Body>) {
     let Some(route) = request.route.settings().filter(|route| !route.prefetch.is_empty()) else { return };
-    if response.status() != StatusCode::OK || !route.prefetch.iter().any(|rule| rule.after == request.operation) {
+    if response.status() != StatusCode::OK {
         return;
     }
     let Body::Whole(Some(body)) = response.body() else { return };
+    let mut rules = route.prefetch.iter().filter(|rule| rule.after == request.operation);
+    if !rules.any(|rule| template(server, request, &route.name, rule).is_some()) {
+        // A client that never asked for details gets none.
+        return;
+    }
     if !server.prefetches.acts_on(&request.resource, server.clock.now_ms()) {
         return;
     }
@@ -80,12 +85,7 @@ async fn load_all(server: &Arc<ApiServer>, request: &Arc<ApiRequest>, body: &Byt
     let Some(route) = request.route.settings() else { return };
     let Ok(body) = serde_json::from_slice::<Value>(body) else { return };
     for rule in route.prefetch.iter().filter(|rule| rule.after == request.operation) {
-        let (name, detail) = match &rule.target {
-            PrefetchTarget::Operation { name, .. } => (name.as_str(), route.name.as_str()),
-            PrefetchTarget::Route { name, .. } => ("", name.as_str()),
-        };
-        // A client that never asked for details gets none.
-        let Some(template) = server.prefetches.template(&request.own_partition, detail, name) else { continue };
+        let Some(template) = template(server, request, &route.name, rule) else { continue };
         let values = json_pointer::first_values(&body, &rule.values, rule.first);
         for (at, value) in values.iter().enumerate() {
             let Some(next) = repeated(server, request, (&template, &rule.target), value).await else { continue };
@@ -98,6 +98,15 @@ async fn load_all(server: &Arc<ApiServer>, request: &Arc<ApiRequest>, body: &Byt
             }
         }
     }
+}
+
+/// The request that a rule of a route repeats for this client.
+fn template(server: &ApiServer, request: &ApiRequest, route: &str, rule: &PrefetchRule) -> Option<Arc<RequestTemplate>> {
+    let (name, detail) = match &rule.target {
+        PrefetchTarget::Operation { name, .. } => (name.as_str(), route),
+        PrefetchTarget::Route { name, .. } => ("", name.as_str()),
+    };
+    server.prefetches.template(&request.own_partition, detail, name)
 }
 
 /// Loads one request; returns why it was not loaded, if so. All but a hit and a load in progress end the batch.
