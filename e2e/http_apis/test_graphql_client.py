@@ -5,6 +5,7 @@ from gql import Client, gql
 from gql.transport.requests import RequestsHTTPTransport
 
 from http_apis.api_gateway import ApiGateway
+from stage.program import until
 from stage.server import Server
 
 OWNER = "gql-owner-a"
@@ -90,6 +91,18 @@ def test_a_second_visit_costs_nothing_over_a_restart_and_an_outage(server, gatew
     assert app.visit() == first, "not even over a restart in the outage"
     results = [(row["class"], row["verdict"]) for row in gateway.decisions()]
     assert results == [("graphql", "hit")] * 4
+
+
+def test_after_the_menu_the_details_of_its_first_rows_are_there_before_they_are_asked_for(server, gateway):
+    app = Visitor(gateway.url)
+    app.ask(PROJECT, slug=app.ask(PROJECTS)["projects"][50]["slug"])
+    server.forget()
+    first_ten = [row["slug"] for row in app.ask(PROJECTS)["projects"][:10]]
+    until(lambda: operations(server) == 10, "the first ten were loaded")
+    assert [app.ask(PROJECT, slug=slug)["project"]["slug"] for slug in first_ten] == first_ten
+    assert operations(server) == 10, "each was loaded once, in advance"
+    app.ask(PROJECT, slug=app.ask(PROJECTS)["projects"][11]["slug"])
+    assert operations(server) == 11, "and only the first ten"
 
 
 def test_a_mutation_is_seen_at_once_by_its_user(server, gateway):

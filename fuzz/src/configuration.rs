@@ -40,7 +40,7 @@ pub fn check(bytes: &[u8]) {
             for problem in &problems {
                 let is_placed = problem.place == "configuration"
                     || problem.place.starts_with("server.")
-                    || problem.place.strip_prefix(FILE).is_some_and(|line| is_line(line, &file))
+                    || problem.place.strip_prefix(FILE).is_some_and(|position| is_position(position, &file))
                     || names.iter().any(|name| name.eq_ignore_ascii_case(&problem.place));
                 assert!(is_placed, "this place is in no file: {problem}");
                 assert!(!problem.message.is_empty());
@@ -49,8 +49,10 @@ pub fn check(bytes: &[u8]) {
     }
 }
 
-/// Whether this is `:LINE` of a line that the file has.
-fn is_line(text: &str, file: &str) -> bool {
-    let line = text.strip_prefix(':').and_then(|line| line.parse::<usize>().ok());
-    line.is_some_and(|line| (1..=file.lines().count() + 1).contains(&line))
+/// Whether this is `:LINE:COLUMN` of a position that the file has.
+fn is_position(text: &str, file: &str) -> bool {
+    let Some((line, column)) = text.strip_prefix(':').and_then(|text| text.split_once(':')) else { return false };
+    let (Ok(line), Ok(column)) = (line.parse::<usize>(), column.parse::<usize>()) else { return false };
+    let text = line.checked_sub(1).map(|before| file.split('\n').nth(before).unwrap_or_default());
+    text.is_some_and(|text| (1..=text.chars().count() + 1).contains(&column))
 }

@@ -3,11 +3,14 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use greenroom_http_caching::byte_range::{PartRange, RequestedRange, SelectedBytes, if_range_matches};
 use greenroom_http_caching::freshness::ExchangeTimes;
 use greenroom_http_caching::invalidation::named_targets;
+use greenroom_http_caching::partial_body::{MissingBytes, combine};
 use greenroom_http_caching::request_directives::RequestDirectives;
 use greenroom_http_caching::reuse::{Reuse, is_usable_on_error, reuse};
+use greenroom_http_caching::search_variance::SearchVariance;
 use greenroom_http_caching::storage::{CacheKind, ConfiguredLifetimes, Exchange, evaluate, with_part};
 use greenroom_http_caching::stored_head::StoredHead;
 use greenroom_http_caching::validation::{evaluate_conditions, updated_headers};
@@ -52,6 +55,7 @@ pub fn check(bytes: &[u8]) {
         stored(&head, &request);
     }
     ranges(&request, &response);
+    searches(&response, &String::from_utf8_lossy(bytes));
     for target in named_targets("/a/b?c", "api.example", &response) {
         assert!(target.starts_with('/'), "{target:?} is no target");
     }
@@ -74,8 +78,30 @@ fn stored(head: &StoredHead, request: &HeaderMap) {
     }
     if let Ok(head) = with_part(head.clone(), 5) {
         assert_eq!(head.part.map(PartRange::length), Some(5));
-        assert_eq!(StoredHead::decode(&head.encode()), Some(head));
+        assert_eq!(StoredHead::decode(&head.encode()).as_ref(), Some(&head));
+        completed(&head);
     }
+}
+
+/// A part and what it lacks are the whole.
+fn completed(head: &StoredHead) {
+    let missing = head.part.filter(|part| part.complete < 1 << 20).and_then(MissingBytes::of_whole);
+    let Some(missing) = missing else { return };
+    let range = PartRange { first: missing.first, last: missing.last, complete: missing.complete };
+    let rest = StoredHead { part: Some(range), ..head.clone() };
+    let body = |part: PartRange| Bytes::from(vec![b'x'; usize::try_from(part.length()).expect("short")]);
+    let Some(part) = head.part else { return };
+    if let Some((whole, bytes)) = combine((head, &body(part)), (&rest, &body(range))) {
+        assert_eq!((whole.status, whole.part, bytes.len() as u64), (StatusCode::OK, None, part.complete));
+    }
+}
+
+/// What a response says of queries comes back as it was, and parameters that are none make no difference.
+fn searches(response: &HeaderMap, query: &str) {
+    let variance = SearchVariance::of_response(response);
+    assert_eq!(SearchVariance::decode(&variance.encode()), variance, "what is known of queries comes back");
+    let padded = variance.normalised(&format!("&{query}&&"));
+    assert!(variance.is_default() || padded == variance.normalised(query), "what counts of a query");
 }
 
 fn ranges(request: &HeaderMap, response: &HeaderMap) {

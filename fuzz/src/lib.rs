@@ -2,13 +2,14 @@
 //! it does not hold. The fuzz targets call them with whatever the fuzzer makes up, a test calls them with the seeds.
 //!
 //! Rooms: [`requests`] with [`spelling`], [`credentials`], [`forwarding`]: what clients send. [`answers`] with
-//! [`xml`], [`greetings`], [`address`], [`frames`], [`events`], [`webhooks`]: what servers send; [`http_fields`], [`graphql_requests`]: exchanges with HTTP APIs; [`crawls`]: what of it is kept
+//! [`xml`], [`greetings`], [`address`], [`frames`], [`events`], [`webhooks`]: what servers send; [`http_fields`], [`graphql_requests`], [`api_bodies`]: exchanges with HTTP APIs; [`crawls`]: what of it is kept
 //! of a library, [`snapshots`]: the file it is kept in. [`sequels`]: what clients are expected to ask. [`configuration`],
 //! [`control`], [`app_caches`], [`playlists`], [`places`]: what people, browsers and apps send. [`archives`]: what files of comics hold. [`logins`], [`surveys`], [`comparisons`]: what the tools are told. [`matching`]: what libraries and playlists call tracks. [`redaction`]: what is shown of all that. [`target`] lists them;
 //! [`request`] writes requests as text.
 
 pub mod address;
 pub mod answers;
+pub mod api_bodies;
 pub mod app_caches;
 pub mod archives;
 pub mod comparisons;

@@ -4,17 +4,18 @@ use greenroom_dialect::classification::Representation::{Json, Opaque, Xml};
 use greenroom_dialect::request::ServerKind::{Jellyfin, Plex};
 
 use super::{
-    address, answers, app_caches, archives, comparisons, configuration, control, crawls, credentials, events,
-    forwarding, frames, graphql_requests, greetings, http_fields, logins, matching, places, playlists, redaction,
-    requests, sequels, snapshots, surveys, webhooks,
+    address, answers, api_bodies, app_caches, archives, comparisons, configuration, control, crawls, credentials,
+    events, forwarding, frames, graphql_requests, greetings, http_fields, logins, matching, places, playlists,
+    redaction, requests, sequels, snapshots, surveys, webhooks,
 };
 
 /// A property of any bytes.
 pub type Property = fn(&[u8]);
 
 /// Every target by its name.
-pub const EVERY: [(&str, Property); 31] = [
+pub const EVERY: [(&str, Property); 32] = [
     ("address", address),
+    ("api_bodies", api_bodies),
     ("app_caches", app_caches),
     ("archives", archives),
     ("comparisons", comparisons),
@@ -50,6 +51,11 @@ pub const EVERY: [(&str, Property); 31] = [
 /// The one field that is rewritten.
 pub fn address(bytes: &[u8]) {
     address::check(bytes);
+}
+
+/// The body of an HTTP API's response.
+pub fn api_bodies(bytes: &[u8]) {
+    api_bodies::check(bytes);
 }
 
 /// Requests to the caches for apps.

@@ -15,7 +15,7 @@ pub enum ConfigPlace<'a> {
 }
 
 impl<'a> ConfigPlace<'a> {
-    /// From the place of the server's URL: `--plex`, `GREENROOM_SERVER_HOME_URL`, `greenroom.toml:12`.
+    /// From the place of the server's URL: `--plex`, `GREENROOM_SERVER_HOME_URL`, `greenroom.toml:12:8`.
     pub fn parse(url_place: &'a str) -> Self {
         match url_place.strip_suffix(URL_VARIABLE_END) {
             _ if url_place.starts_with("--") => Self::Option(url_place),
@@ -33,6 +33,6 @@ mod tests {
     fn the_place_of_an_address_tells_how_the_server_was_configured() {
         assert_eq!(ConfigPlace::parse("--plex"), ConfigPlace::Option("--plex"));
         assert_eq!(ConfigPlace::parse("GREENROOM_SERVER_A_URL"), ConfigPlace::Variables("GREENROOM_SERVER_A"));
-        assert_eq!(ConfigPlace::parse("greenroom.toml:12"), ConfigPlace::File);
+        assert_eq!(ConfigPlace::parse("greenroom.toml:12:8"), ConfigPlace::File);
     }
 }

@@ -152,7 +152,7 @@ mod tests {
         for text in ["/metrics", "metrics from 10.0.0.1", "/metrics from everywhere", "/metrics from ", "/a?b from ::1"]
         {
             let problems = read(&format!("open_reads = [\"{text}\"]")).expect_err(text);
-            assert!(problems[0].to_string().starts_with("g.toml:2: control.open_reads must be"), "{problems:?}");
+            assert!(problems[0].to_string().starts_with("g.toml:2:14: control.open_reads must be"), "{problems:?}");
         }
     }
 

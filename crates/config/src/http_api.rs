@@ -84,6 +84,10 @@ pub struct HttpApiSettings {
     pub add_query: Vec<(String, Secret)>,
     /// Limits on the requests that it is sent.
     pub budget: BudgetSettings,
+    /// Whether redirects of reads within the server are followed, so that clients get what they lead to.
+    pub follow_redirects: bool,
+    /// Max loads of prefetch rules a minute.
+    pub prefetch_per_minute: usize,
     /// Limits on its listener.
     pub listener_limits: ListenerLimits,
     /// Its routes, in the order of the file; the first that matches counts.
@@ -124,6 +128,8 @@ pub(super) fn read_http_api(
             per_day: own.number("requests_per_day", 0..=1_000_000_000, 0),
             over: read_over_budget(&mut own),
         },
+        follow_redirects: own.flag("follow_redirects", false),
+        prefetch_per_minute: own.count("prefetch_per_minute", 0..=10_000, 60),
         listener_limits: ListenerLimits::read(own.tree, name, trusted),
         certificate: read_certificate_files(own.tree, &key("listen_tls")),
         tls: UpstreamTls::read(own.tree, name, is_encrypted),
@@ -217,7 +223,7 @@ mod tests {
         assert_eq!(api.budget, BudgetSettings { per_second: 1, per_day: 5000, over: OverBudget::Reject });
         assert_eq!(
             read("over_budget = \"wait\"\n").expect_err("no such word"),
-            "g.toml:5: server.api.over_budget must be \"stale\" or \"reject\", not \"wait\""
+            "g.toml:5:15: server.api.over_budget must be \"stale\" or \"reject\", not \"wait\""
         );
         assert!(read("probe = \"health\"\n").expect_err("no path").contains("must be a path"));
         assert!(read("credential_headers = [\"a b\"]\n").expect_err("no name").starts_with("g.toml:5"));

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use http::{HeaderName, Method};
 
+use super::http_prefetch::{PrefetchRule, PrefetchTarget};
 use super::section::Section;
 use super::source::ConfigSource;
 
@@ -64,10 +65,15 @@ pub struct HttpRouteSettings {
     pub sort_query: bool,
     /// Request fields that make a difference, beside those in `Vary`.
     pub key_headers: Vec<HeaderName>,
-    /// Tags of its responses, with captures of the path: `movie:{id}`.
+    /// Whether the body of a request makes a difference, so that a `POST` with one is a read.
+    pub key_body: bool,
+    /// Tags of its responses, with captures of the path and JSON pointers into the response: `movie:{id}`,
+    /// `movie:{/results/*/id}`.
     pub tags: Vec<String>,
-    /// Tags that a write to it invalidates.
+    /// Tags that a write to it invalidates; pointers are into the response to the write.
     pub invalidates: Vec<String>,
+    /// What is loaded after one of its responses.
+    pub prefetch: Vec<PrefetchRule>,
     /// Whether its responses are the same for everybody, with and without credentials.
     pub public: bool,
     /// Whether responses that are read at a steady rhythm are refreshed before the next read.
@@ -87,7 +93,25 @@ impl HttpRouteSettings {
             tree.problem(tree.place(&table), format!("a server may have at most {MAX_ROUTES} routes"));
             return Vec::new();
         }
-        numbers.iter().filter_map(|number| Self::read(tree, &format!("{table}.{number}"))).collect()
+        let routes: Vec<Self> =
+            numbers.iter().filter_map(|number| Self::read(tree, &format!("{table}.{number}"))).collect();
+        if let Some(problem) = routes.iter().find_map(|route| route.prefetch_problem(&routes)) {
+            tree.problem(tree.place(&table), problem);
+        }
+        routes
+    }
+
+    /// What is wrong with the routes that its rules name, if anything.
+    fn prefetch_problem(&self, routes: &[Self]) -> Option<String> {
+        self.prefetch.iter().find_map(|rule| {
+            let PrefetchTarget::Route { name, capture } = &rule.target else { return None };
+            let Some(route) = routes.iter().find(|route| route.name == *name) else {
+                return Some(format!("a prefetch rule names the route \"{name}\", which there is not"));
+            };
+            let has_capture = captures(&route.path).any(|known| known == capture);
+            (!has_capture)
+                .then(|| format!("a prefetch rule names {{{capture}}}, which the route \"{name}\" does not have"))
+        })
     }
 
     fn read(tree: &mut ConfigSource, table: &str) -> Option<Self> {
@@ -102,13 +126,16 @@ impl HttpRouteSettings {
             keep_query: own.words("keep_query").unwrap_or_default(),
             sort_query: own.flag("sort_query", false),
             key_headers: own.header_names("key_headers", &[]),
+            key_body: own.flag("key_body", false),
             tags: own.words("tags").unwrap_or_default(),
             invalidates: own.words("invalidates").unwrap_or_default(),
             public: own.flag("public", false),
             warm: own.flag("warm", false),
+            prefetch: Vec::new(),
             graphql: GraphqlSettings::read(&mut own),
             path,
         };
+        let route = Self { prefetch: PrefetchRule::read_all(&mut own, route.graphql.is_some()), ..route };
         match route.problem() {
             None => Some(route),
             Some(problem) => {
@@ -150,6 +177,9 @@ impl HttpRouteSettings {
             && self.methods.iter().all(Method::is_safe)
         {
             return Some("invalidates tags, but none of its methods writes".into());
+        }
+        if self.key_body && self.graphql.is_some() {
+            return Some("has both graphql and key_body: GraphQL requests are told apart by what they ask".into());
         }
         let used = self.tags.iter().chain(&self.invalidates).flat_map(|tag| tag_captures(tag));
         used.into_iter()
@@ -210,9 +240,10 @@ fn captures_of(segment: &str) -> Option<&str> {
     (!name.contains(['{', '}'])).then_some(name)
 }
 
-/// Names of the captures that a tag uses.
+/// Names of the captures that a tag uses. What begins with `/` is a pointer into a body.
 fn tag_captures(tag: &str) -> Vec<&str> {
-    tag.split('{').skip(1).filter_map(|rest| rest.split_once('}').map(|(name, _)| name)).collect()
+    let names = tag.split('{').skip(1).filter_map(|rest| rest.split_once('}').map(|(name, _)| name));
+    names.filter(|name| !name.starts_with('/')).collect()
 }
 
 #[cfg(test)]
@@ -251,21 +282,55 @@ mod tests {
     }
 
     #[test]
-    fn a_mistake_is_told_with_its_line() {
+    fn a_prefetch_rule_repeats_an_operation_or_a_route() {
+        let routes = read(
+            "[[server.route]]\npath = \"/graphql\"\ngraphql = true\n[[server.route.prefetch]]\nafter = \"Menu\"\n\
+             values = \"/data/projects/*/slug\"\nfirst = 3\noperation = \"Project\"\nvariable = \"slug\"\n\
+             [[server.route]]\npath = \"/list\"\ntags = [\"film:{/results/*/id}\"]\n[[server.route.prefetch]]\n\
+             values = \"/results/*/id\"\nroute = \"film\"\ncapture = \"id\"\n\
+             [[server.route]]\npath = \"/film/{id}\"\nname = \"film\"\n",
+        )
+        .expect("valid");
+        let operation = PrefetchTarget::Operation { name: "Project".into(), variable: "slug".into() };
+        let rule = &routes[0].prefetch[0];
+        assert_eq!((rule.after.as_deref(), rule.first, &rule.target), (Some("Menu"), 3, &operation));
+        let route = PrefetchTarget::Route { name: "film".into(), capture: "id".into() };
+        assert_eq!((routes[1].prefetch[0].first, &routes[1].prefetch[0].target), (10, &route));
+    }
+
+    #[test]
+    fn a_mistake_is_told_with_its_line_and_column() {
         for (lines, wanted) in [
-            ("path = \"movies\"", "g.toml:6: this route needs a path"),
-            ("path = \"/a/x{id}\"", "g.toml:6: this route has a segment \"x{id}\""),
-            ("path = \"/a/{id}/{id}\"", "g.toml:6: this route has a capture"),
-            ("path = \"/a/*/b\"", "g.toml:6: this route may have one *"),
-            ("path = \"/a\"\ntags = [\"x:{id}\"]", "g.toml:6: this route uses {id}"),
-            ("path = \"/a\"\nfresh_s = -1", "g.toml:7: server.api.route.1.fresh_s must be a whole number"),
-            ("path = \"/a\"\nfrsh_s = 1", "g.toml:7: unknown key server.api.route.1.frsh_s"),
-            ("path = \"/a\"\nkeep_query = [\"a\"]\nignore_query = [\"b\"]", "g.toml:6: this route has both"),
-            ("path = \"/a\"\nmethods = [\"GET\"]\ninvalidates = [\"x\"]", "g.toml:6: this route invalidates tags"),
-            ("path = \"/a\"\nmethods = [\"a b\"]", "g.toml:7: server.api.route.1.methods must list methods"),
+            ("path = \"movies\"", "g.toml:6:8: this route needs a path"),
+            ("path = \"/a/x{id}\"", "g.toml:6:8: this route has a segment \"x{id}\""),
+            ("path = \"/a/{id}/{id}\"", "g.toml:6:8: this route has a capture"),
+            ("path = \"/a/*/b\"", "g.toml:6:8: this route may have one *"),
+            ("path = \"/a\"\ntags = [\"x:{id}\"]", "g.toml:6:8: this route uses {id}"),
+            ("path = \"/a\"\nfresh_s = -1", "g.toml:7:11: server.api.route.1.fresh_s must be a whole number"),
+            ("path = \"/a\"\nfrsh_s = 1", "g.toml:7:10: unknown key server.api.route.1.frsh_s"),
+            ("path = \"/a\"\nkeep_query = [\"a\"]\nignore_query = [\"b\"]", "g.toml:6:8: this route has both"),
+            ("path = \"/a\"\nmethods = [\"GET\"]\ninvalidates = [\"x\"]", "g.toml:6:8: this route invalidates tags"),
+            ("path = \"/a\"\nmethods = [\"a b\"]", "g.toml:7:11: server.api.route.1.methods must list methods"),
+            ("path = \"/a\"\ngraphql = true\nkey_body = true", "g.toml:6:8: this route has both graphql and key_body"),
+            (
+                "path = \"/a\"\n[[server.route.prefetch]]\nvalues = \"id\"",
+                "g.toml:8:10: this prefetch rule needs values",
+            ),
+            (
+                "path = \"/a\"\n[[server.route.prefetch]]\nvalues = \"/id\"\noperation = \"A\"\nvariable = \"b\"",
+                "g.toml:9:13: this prefetch rule needs the route",
+            ),
+            (
+                "path = \"/a\"\n[[server.route.prefetch]]\nvalues = \"/id\"\nroute = \"b\"\ncapture = \"id\"",
+                "g.toml:6:8: a prefetch rule names the route \"b\"",
+            ),
+            (
+                "path = \"/a\"\ngraphql = true\n[[server.route.prefetch]]\nvalues = \"/id\"\noperation = \"A\"\nvariable = \"b\"",
+                "g.toml:10:13: this prefetch rule needs the operation after",
+            ),
         ] {
             let problem = read(&format!("[[server.route]]\n{lines}\n")).expect_err(lines);
-            assert!(problem.starts_with(wanted), "{problem}");
+            assert!(problem.starts_with(wanted), "{problem} instead of {wanted}");
         }
     }
 }

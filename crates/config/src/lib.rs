@@ -7,7 +7,7 @@
 //! Modules: [`source`] (where values come from), [`settings`] (what they mean), [`server`] (one media server),
 //! [`address`], `section` and `token` (shared parsers), [`control`] (access to the control plane), [`disk`] (disk
 //! tier), [`folder`] (folders of files), [`app_caches`] (caches for apps), [`remote_store`] (Redis or Valkey),
-//! [`http_api`] and [`http_route`] (servers of any HTTP API),
+//! [`http_api`], [`http_route`] and [`http_prefetch`] (servers of any HTTP API),
 //! [`listener_limits`], [`body_limits`] and [`networks`] (limits on clients), [`prefetch`], [`library`] (library
 //! indexes), [`matching`] (match overrides), [`notification_targets`], [`playlists`] (scheduled syncs), [`statistics`],
 //! [`takeover`], [`tls`] (trusted and own certificates), [`tracing`], [`template`] (`config init`), `removed` (settings
@@ -27,6 +27,7 @@ pub mod endpoint;
 pub mod fingerprint;
 pub mod folder;
 pub mod http_api;
+pub mod http_prefetch;
 pub mod http_route;
 mod library;
 pub mod listener_limits;

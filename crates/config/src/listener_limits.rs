@@ -102,7 +102,7 @@ mod tests {
     #[test]
     fn a_name_is_no_network() {
         let problem = read(&format!("trusted_proxies = [\"proxy.lan\"]\n{HOME}"), &[]).expect_err("a name");
-        assert!(problem.starts_with("g.toml:1: trusted_proxies must be networks"), "{problem}");
+        assert!(problem.starts_with("g.toml:1:19: trusted_proxies must be networks"), "{problem}");
     }
 
     #[test]

@@ -84,7 +84,7 @@ mod tests {
         let maps = maps.expect("valid").servers[0].path_maps.clone();
         assert_eq!(maps.map("/data/a,b").as_deref(), Some("/mnt/a,b"));
         let bad = read("[[server.path_map]]\nfrom = '('\nto = ''\n").expect_err("no expression");
-        assert!(bad.starts_with("g.toml:6: rule 1: from is not a valid regular expression"), "{bad}");
+        assert!(bad.starts_with("g.toml:6:8: rule 1: from is not a valid regular expression"), "{bad}");
         let half = read("[[server.path_map]]\nfrom = 'a'\n").expect_err("half a map");
         assert!(half.contains("needs from and to"), "{half}");
         assert!(read("").expect("valid").servers[0].path_maps.is_empty());

@@ -203,7 +203,7 @@ mod tests {
         assert_eq!(remarks.len(), 1, "{remarks:?}");
         assert!(
             remarks[0]
-                .starts_with("g.toml:15: disk.shared_lag_ms was removed and counts for nothing: one process owns"),
+                .starts_with("g.toml:15:17: disk.shared_lag_ms was removed and counts for nothing: one process owns"),
             "{remarks:?}"
         );
         let mut tree = ConfigSource::default();
@@ -245,9 +245,9 @@ listen = "0.0.0.0:32500"
         )
         .expect_err("it is not valid");
         let text: Vec<String> = problems.iter().map(ToString::to_string).collect();
-        assert!(text.iter().any(|line| line == "g.toml:1: unknown key colour"), "{text:?}");
-        assert!(text.iter().any(|line| line.starts_with("g.toml:4: Emby")), "{text:?}");
-        assert!(text.iter().any(|line| line.starts_with("g.toml:5: url must")), "{text:?}");
+        assert!(text.iter().any(|line| line == "g.toml:1:10: unknown key colour"), "{text:?}");
+        assert!(text.iter().any(|line| line.starts_with("g.toml:4:8: Emby")), "{text:?}");
+        assert!(text.iter().any(|line| line.starts_with("g.toml:5:7: url must")), "{text:?}");
         assert!(text.iter().any(|line| line.contains("server \"b\" needs kind")), "{text:?}");
         assert!(text.iter().any(|line| line.contains("server \"b\" needs url")), "{text:?}");
     }

@@ -22,7 +22,7 @@ const NOT_KEYS: [&str; 4] = ["GREENROOM_CONFIG", "GREENROOM_LOG", "GREENROOM_LOG
 /// An error in the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigError {
-    /// Its place: `greenroom.toml:12`, `GREENROOM_CONTROL_LISTEN`, `--listen`.
+    /// Its place: `greenroom.toml:12:8` (line and column), `GREENROOM_CONTROL_LISTEN`, `--listen`.
     pub place: String,
     /// The error and its remedy.
     pub message: String,
@@ -90,8 +90,8 @@ impl ConfigSource {
                 self.add_table(&lines, "", table.get_ref());
             }
             Err(error) => {
-                let line = error.span().map_or(1, |span| line_of(text, span.start));
-                self.problem(format!("{name}:{line}"), error.message().to_owned());
+                let (line, column) = error.span().map_or((1, 1), |span| position_of(text, span.start));
+                self.problem(format!("{name}:{line}:{column}"), error.message().to_owned());
             }
         }
     }
@@ -375,9 +375,12 @@ pub fn is_server_name(name: &str) -> bool {
     !name.is_empty() && name.len() <= 40 && name.bytes().all(fits)
 }
 
-/// Whether this is `server.NAME.route`.
+/// Whether this is `server.NAME.route`, or `server.NAME.route.NUMBER.prefetch`.
 fn is_route_list(path: &str) -> bool {
-    path.strip_prefix("server.").and_then(|rest| rest.strip_suffix(".route")).is_some_and(|name| !name.contains('.'))
+    let Some(rest) = path.strip_prefix("server.") else { return false };
+    let is_route = |rest: &str| rest.strip_suffix(".route").is_some_and(|name| !name.contains('.'));
+    let rules = || rest.strip_suffix(".prefetch").and_then(|rest| rest.rsplit_once('.'));
+    is_route(rest) || rules().is_some_and(|(route, _)| is_route(route))
 }
 
 struct TomlText<'a> {
@@ -387,12 +390,16 @@ struct TomlText<'a> {
 
 impl TomlText<'_> {
     fn place<T>(&self, value: &Spanned<T>) -> String {
-        format!("{}:{}", self.name, line_of(self.text, value.span().start))
+        let (line, column) = position_of(self.text, value.span().start);
+        format!("{}:{line}:{column}", self.name)
     }
 }
 
-fn line_of(text: &str, offset: usize) -> usize {
-    1 + text.as_bytes()[..offset.min(text.len())].iter().filter(|byte| **byte == b'\n').count()
+/// Line and column of a byte, both from 1; a column is a character.
+fn position_of(text: &str, offset: usize) -> (usize, usize) {
+    let before = text.get(..offset.min(text.len())).unwrap_or(text);
+    let line_start = before.rfind('\n').map_or(0, |end| end + 1);
+    (1 + before.bytes().filter(|byte| *byte == b'\n').count(), 1 + before[line_start..].chars().count())
 }
 
 fn join(prefix: &str, key: &str) -> String {
@@ -404,18 +411,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_leaf_knows_its_line() {
+    fn a_leaf_knows_its_line_and_column() {
         let mut tree = ConfigSource::default();
         tree.add_toml("g.toml", "data_dir = \"/d\"\n\n[control]\nlisten = \"x\"\n");
-        assert_eq!(tree.take("control.listen").expect("it is there").place, "g.toml:4");
+        assert_eq!(tree.take("control.listen").expect("it is there").place, "g.toml:4:10");
     }
 
     #[test]
     fn the_place_of_a_missing_value_is_that_of_a_value_beside_it() {
         let mut tree = ConfigSource::default();
         tree.add_toml("g.toml", "[[notice]]\nname = \"den\"\nevents = \"outage\"\n");
-        assert_eq!(tree.place("notice.den.url"), "g.toml:3");
-        assert_eq!(tree.place("notice"), "g.toml:3", "or below it");
+        assert_eq!(tree.place("notice.den.url"), "g.toml:3:10");
+        assert_eq!(tree.place("notice"), "g.toml:3:10", "or below it");
         assert_eq!(tree.place("notice.study.url"), "notice.study.url", "nothing is known of that one");
         let tree = environment(&[("GREENROOM_NOTICE_DEN_TOKEN", "t")]);
         assert_eq!(tree.place("notice.den.url"), "GREENROOM_NOTICE_DEN_TOKEN");
@@ -460,7 +467,7 @@ mod tests {
         let mut tree = ConfigSource::default();
         tree.add_toml("g.toml", "a = [\"x\", \"y\"]\nb = [1]\n");
         assert_eq!(tree.take("a").expect("it is there").text, "x,y");
-        assert_eq!(tree.errors[0].to_string(), "g.toml:2: b must be a single value");
+        assert_eq!(tree.errors[0].to_string(), "g.toml:2:5: b must be a single value");
     }
 
     #[test]
@@ -468,14 +475,14 @@ mod tests {
         let mut tree = ConfigSource::default();
         tree.add_toml("g.toml", "[control]\nlissten = \"x\"\n");
         tree.reject_unknown();
-        assert_eq!(tree.errors[0].to_string(), "g.toml:2: unknown key control.lissten");
+        assert_eq!(tree.errors[0].to_string(), "g.toml:2:11: unknown key control.lissten");
     }
 
     #[test]
-    fn broken_toml_is_a_problem_with_its_line() {
+    fn broken_toml_is_a_problem_with_its_line_and_column() {
         let mut tree = ConfigSource::default();
         tree.add_toml("g.toml", "a = 1\nb = = 2\n");
-        assert_eq!(tree.errors[0].place, "g.toml:2");
+        assert_eq!(tree.errors[0].place, "g.toml:2:5");
     }
 
     #[test]

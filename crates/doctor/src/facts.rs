@@ -20,7 +20,7 @@ pub struct ServerFacts {
     pub kind: ServerKind,
     /// Configured address.
     pub endpoint: Endpoint,
-    /// Where that address was given: `--plex`, `GREENROOM_SERVER_HOME_URL`, `greenroom.toml:12`.
+    /// Where that address was given: `--plex`, `GREENROOM_SERVER_HOME_URL`, `greenroom.toml:12:8`.
     pub url_place: String,
     /// Data directory of the gateway, where `greenroom login` puts tokens.
     pub data_dir: PathBuf,

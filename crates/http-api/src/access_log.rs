@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use greenroom_cache::{CacheStatus, CacheStatusReason, LoadError, LoadReason, Partition};
+use greenroom_cache::{CacheStatus, CacheStatusReason, LoadError, LoadErrorKind, LoadReason, Partition};
 use greenroom_dialect::credential::Credential;
 use greenroom_origin::body::Body;
 use greenroom_origin::client_name::client_name;
@@ -181,7 +181,12 @@ pub(crate) fn passed_outcome(reason: PassReason) -> DecisionOutcome {
 
 /// The response in place of one that could not be loaded.
 pub(crate) fn failed(response: Response<Body>, error: &LoadError) -> Response<Body> {
-    with_outcome(response, DecisionOutcome::new(CacheResult::Failed, DecisionReason::Failed(error.kind)))
+    failed_with(response, error.kind)
+}
+
+/// The same for a failure of this kind.
+pub(crate) fn failed_with(response: Response<Body>, kind: LoadErrorKind) -> Response<Body> {
+    with_outcome(response, DecisionOutcome::new(CacheResult::Failed, DecisionReason::Failed(kind)))
 }
 
 /// The response with this outcome.

@@ -9,16 +9,20 @@ use greenroom_cache::{Key, LoadReason, Partition, Tag};
 use greenroom_config::HttpApiSettings;
 use greenroom_http_caching::hop_by_hop;
 use greenroom_http_caching::request_directives::RequestDirectives;
+use greenroom_http_caching::search_variance::{NO_VARY_SEARCH, SearchVariance};
 use greenroom_http_caching::storage::{CacheKind, ConfiguredLifetimes};
 use greenroom_http_caching::stored_head::StoredHead;
 use greenroom_http_caching::variant::{SelectingFields, selects};
 use greenroom_http_server::interim::InterimSender;
 use greenroom_state::secrets::HashKey;
-use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_LOCATION, EXPECT, HOST, LINK, LOCATION, REFRESH};
+use http::header::{
+    ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST, RANGE,
+};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use crate::caller::Caller;
 use crate::graphql::operation::{GraphqlRequest, is_member};
+use crate::resource_name::{credentials, decoded, partition_id, resource_name};
 use crate::route_table::RouteMatch;
 use crate::route_traffic::pattern_of;
 
@@ -29,6 +33,8 @@ const SHARED: &str = "shared";
 const PUBLIC: &str = "public";
 /// Prefix of the tag that stands for a resource.
 const RESOURCE_TAG: &str = "resource ";
+/// Prefix of the tag that stands for the responses for several queries of a path.
+const SEARCH_TAG: &str = "search ";
 /// Prefix of the tag that stands for a cache group.
 const GROUP_TAG: &str = "group ";
 /// Prefix of the tag that stands for an object of a GraphQL response.
@@ -65,6 +71,8 @@ pub(crate) struct ApiRequest {
     pub(crate) key_headers: SelectingFields,
     /// Whether it is a GraphQL query.
     pub(crate) is_graphql_query: bool,
+    /// Name of its GraphQL operation.
+    pub(crate) operation: Option<String>,
     /// Where interim responses go.
     pub(crate) interim: Option<Arc<InterimSender>>,
     /// The app and the user; `None` for a request of Greenroom's own.
@@ -86,6 +94,9 @@ impl ApiRequest {
         hop_by_hop::strip(&mut headers);
         for name in [HOST, EXPECT, CONTENT_LENGTH] {
             headers.remove(name);
+        }
+        if route.reads_responses() {
+            headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         }
         let is_public = route.settings().is_some_and(|route| route.public);
         let credentials = credentials(settings, &headers, &target);
@@ -114,6 +125,7 @@ impl ApiRequest {
             route,
             target,
             is_graphql_query: false,
+            operation: None,
             interim: None,
             caller: None,
             load_reason: OnceLock::new(),
@@ -145,6 +157,31 @@ impl ApiRequest {
         self.headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         self.body = body;
         self.is_graphql_query = true;
+        self.operation = Some(query.name.clone());
+        self
+    }
+
+    /// The same request as a read of which the body is a part.
+    pub(crate) fn with_key_body(mut self, body: Bytes) -> Self {
+        let mut hasher = blake3::Hasher::new_keyed(&self.hash_key.0);
+        hasher.update(b"body\0").update(self.method.as_str().as_bytes());
+        // The same bytes in another type or coding are another question.
+        for name in [CONTENT_TYPE, CONTENT_ENCODING, CONTENT_LANGUAGE] {
+            let values: Vec<&[u8]> = self.headers.get_all(name).iter().map(HeaderValue::as_bytes).collect();
+            let value = values.join(&b","[..]);
+            hasher.update(&(value.len() as u64).to_be_bytes()).update(&value);
+        }
+        hasher.update(&body);
+        let identity = HEXLOWER.encode(hasher.finalize().as_bytes());
+        let text = format!("{} body {identity}", self.resource_name);
+        self.resource = Key::new(self.resource.namespace(), self.resource.partition(), &text);
+        self.body = Some(body);
+        self
+    }
+
+    /// The same request, now that it is known what makes no difference in the query of its path.
+    pub(crate) fn with_search_variance(mut self, variance: &SearchVariance) -> Self {
+        self.resource = self.searched_resource(variance);
         self
     }
 
@@ -160,20 +197,54 @@ impl ApiRequest {
         HEXLOWER.encode(&hasher.finalize().as_bytes()[..16])
     }
 
+    /// Digest of what counts of its query if a response says this of it.
+    pub(crate) fn search_digest(&self, variance: &SearchVariance) -> String {
+        self.digest(&NO_VARY_SEARCH, &searched_name(&self.resource_name, variance))
+    }
+
     /// Whether it selects a stored response.
     pub(crate) fn selects(&self, head: &StoredHead) -> bool {
-        selects(&head.selected_by, &self.headers, |name, value| self.digest(name, value))
+        // A part keeps the range that it is the answer to.
+        let is_field = |name: &HeaderName| *name != NO_VARY_SEARCH && (*name != RANGE || head.part.is_none());
+        let fields = head.selected_by.iter().filter(|(name, _)| is_field(name));
+        self.is_searched(head) && selects(fields, &self.headers, |name, value| self.digest(name, value))
+    }
+
+    /// Whether its query is one of those that a stored response is for. Its key says so too, unless that leaves out what
+    /// counts for this response.
+    pub(crate) fn is_searched(&self, head: &StoredHead) -> bool {
+        let told = head.selected_by.iter().find(|(name, _)| *name == NO_VARY_SEARCH);
+        told.is_none_or(|(_, digest)| *digest == self.search_digest(&SearchVariance::of_response(&head.headers)))
     }
 
     /// Key of the variant that it selects among responses that vary by these fields.
     pub(crate) fn variant_key(&self, fields: &SelectingFields) -> Key {
+        self.variant_key_of(&self.resource, fields)
+    }
+
+    /// The same for another key of its resource.
+    pub(crate) fn variant_key_of(&self, resource: &Key, fields: &SelectingFields) -> Key {
         if fields.is_empty() && self.key_headers.is_empty() {
-            return self.resource.clone();
+            return resource.clone();
         }
         let values = format!("{}\n{}", self.key_headers.key(&self.headers), fields.key(&self.headers));
         let digest = blake3::keyed_hash(&self.hash_key.0, values.as_bytes());
-        let text = format!("{}\nvariant {}", self.resource.text(), HEXLOWER.encode(digest.as_bytes()));
-        Key::new(self.resource.namespace(), self.resource.partition(), &text)
+        let text = format!("{}\nvariant {}", resource.text(), HEXLOWER.encode(digest.as_bytes()));
+        Key::new(resource.namespace(), resource.partition(), &text)
+    }
+
+    /// Key of its path, under which it is known which differences of the query make none; `None` for one whose query is
+    /// not all of its key.
+    pub(crate) fn path_key(&self) -> Option<Key> {
+        let is_plain = !self.is_graphql_query && self.body.is_none();
+        let path = self.resource_name.split('?').next().unwrap_or_default();
+        is_plain.then(|| Key::new(self.resource.namespace(), self.resource.partition(), path))
+    }
+
+    /// Key of its resource if responses say this of its query.
+    pub(crate) fn searched_resource(&self, variance: &SearchVariance) -> Key {
+        let name = searched_name(&self.resource_name, variance);
+        Key::new(self.resource.namespace(), self.resource.partition(), &name)
     }
 
     /// Its route, or the pattern of its path if none matches.
@@ -184,12 +255,26 @@ impl ApiRequest {
         }
     }
 
-    /// Tags of its response: its resource, what its route says, and its cache groups.
-    pub(crate) fn tags(&self, groups: &[String]) -> Vec<Tag> {
-        let own = std::iter::once(resource_tag(&self.resource_name));
-        let route = self.route.tags();
+    /// Tags of its response: its resource, its path if the response is for several queries of it, what its route says,
+    /// and its cache groups.
+    pub(crate) fn tags(&self, groups: &[String], head: &StoredHead, body: &[u8]) -> Vec<Tag> {
+        let is_searched = head.selected_by.iter().any(|(name, _)| *name == NO_VARY_SEARCH);
+        let searched = is_searched.then(|| search_tag(&self.resource_name));
+        let own = std::iter::once(resource_tag(&self.resource_name)).chain(searched);
+        let route = self.route.tags(body);
         own.chain(route.iter().map(|tag| route_tag(tag))).chain(groups.iter().map(|group| group_tag(group))).collect()
     }
+}
+
+/// A name without what makes no difference in its query.
+fn searched_name(name: &str, variance: &SearchVariance) -> String {
+    let Some((path, query)) = name.split_once('?') else { return name.to_owned() };
+    if variance.is_default() {
+        return name.to_owned();
+    }
+    let query = variance.normalised(query);
+    // An address without a query is another one than that with an empty one only to the letter.
+    if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") }
 }
 
 /// Partition of the responses of public routes.
@@ -215,6 +300,11 @@ pub(crate) fn resource_tag(name: &str) -> Tag {
     Tag::new(format!("{RESOURCE_TAG}{name}"))
 }
 
+/// Tag of the responses for several queries of a resource's path.
+pub(crate) fn search_tag(name: &str) -> Tag {
+    Tag::new(format!("{SEARCH_TAG}{}", name.split('?').next().unwrap_or_default()))
+}
+
 /// Tag of a cache group.
 pub(crate) fn group_tag(name: &str) -> Tag {
     Tag::new(format!("{GROUP_TAG}{name}"))
@@ -228,127 +318,4 @@ pub(crate) fn object_tag(name: &str) -> Tag {
 /// A configured tag.
 pub(crate) fn route_tag(name: &str) -> Tag {
     Tag::new(format!("{ROUTE_TAG}{name}"))
-}
-
-/// Path and query without credentials and without what makes no difference on this route.
-pub(crate) fn resource_name(settings: &HttpApiSettings, route: &RouteMatch, target: &str) -> String {
-    let Some((path, query)) = target.split_once('?') else { return target.to_owned() };
-    let name_of = |pair: &str| decoded(pair.split('=').next().unwrap_or_default());
-    let mut pairs: Vec<&str> = query.split('&').filter(|pair| !is_credential(settings, &name_of(pair))).collect();
-    if let Some(route) = route.settings() {
-        pairs.retain(|pair| {
-            let name = name_of(pair);
-            !route.ignore_query.contains(&name) && (route.keep_query.is_empty() || route.keep_query.contains(&name))
-        });
-        if route.sort_query {
-            pairs.sort_by_key(|pair| name_of(pair));
-        }
-    }
-    if pairs.is_empty() { path.to_owned() } else { format!("{path}?{}", pairs.join("&")) }
-}
-
-fn is_credential(settings: &HttpApiSettings, name: &str) -> bool {
-    settings.credential_query.iter().any(|known| known.eq_ignore_ascii_case(name))
-}
-
-/// A query key without percent signs and plus signs.
-fn decoded(name: &str) -> String {
-    form_urlencoded::parse(name.as_bytes()).next().map(|(name, _)| name.into_owned()).unwrap_or_default()
-}
-
-/// All credentials of a request, in a text that differs for different ones; `None` if it has none.
-fn credentials(settings: &HttpApiSettings, headers: &HeaderMap, target: &str) -> Option<Vec<u8>> {
-    let mut all = Vec::new();
-    let mut add = |name: &[u8], value: &[u8]| {
-        for part in [name, value] {
-            all.extend_from_slice(&(part.len() as u64).to_be_bytes());
-            all.extend_from_slice(part);
-        }
-    };
-    for name in &settings.credential_headers {
-        for value in headers.get_all(name) {
-            add(name.as_str().as_bytes(), value.as_bytes());
-        }
-    }
-    let query = target.split_once('?').map_or("", |(_, query)| query);
-    for pair in query.split('&') {
-        let name = decoded(pair.split('=').next().unwrap_or_default());
-        if is_credential(settings, &name) {
-            add(b"?", pair.as_bytes());
-        }
-    }
-    (!all.is_empty()).then_some(all)
-}
-
-fn partition_id(hash_key: &HashKey, server: &str, credentials: &[u8]) -> String {
-    let mut hasher = blake3::Hasher::new_keyed(&hash_key.0);
-    hasher.update(b"http\0").update(server.as_bytes()).update(&[0]).update(credentials);
-    HEXLOWER.encode(&hasher.finalize().as_bytes()[..16])
-}
-
-/// The fields that the server gets: the client's, and those that are added for it.
-pub(crate) fn with_added_headers(settings: &HttpApiSettings, headers: &HeaderMap) -> HeaderMap {
-    let mut all = headers.clone();
-    for (name, secret) in &settings.add_headers {
-        if let Ok(mut value) = HeaderValue::from_str(secret.expose()) {
-            value.set_sensitive(true);
-            all.insert::<HeaderName>(name.clone(), value);
-        }
-    }
-    all
-}
-
-/// Removes the parameters that are added for the server from the addresses in its response's fields: they are secrets,
-/// and servers repeat them in redirects.
-pub(crate) fn hide_added_query(settings: &HttpApiSettings, headers: &mut HeaderMap) {
-    if settings.add_query.is_empty() {
-        return;
-    }
-    for name in [LOCATION, CONTENT_LOCATION, LINK, REFRESH] {
-        let is_bare = name == LOCATION || name == CONTENT_LOCATION;
-        let lines: Vec<HeaderValue> = headers.get_all(&name).iter().cloned().collect();
-        headers.remove(&name);
-        for line in lines {
-            let hidden = without_added_query(settings, &String::from_utf8_lossy(line.as_bytes()), is_bare);
-            if let Ok(value) = HeaderValue::from_str(&hidden) {
-                headers.append(&name, value);
-            }
-        }
-    }
-}
-
-/// A text without added parameters in the queries of its addresses. A bare address ends with the text or at `#`, one
-/// among other text also at what surrounds it.
-fn without_added_query(settings: &HttpApiSettings, text: &str, is_bare: bool) -> String {
-    let ends: &[char] = if is_bare { &['#'] } else { &['#', '>', '"', '\'', ' '] };
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once('?') {
-        let (query, after) = after.split_at(after.find(ends).unwrap_or(after.len()));
-        let is_added = |pair: &&str| {
-            let name = decoded(pair.split('=').next().unwrap_or_default());
-            settings.add_query.iter().any(|(added, _)| *added == name)
-        };
-        let others: Vec<&str> = query.split('&').filter(|pair| !is_added(pair)).collect();
-        out.push_str(before);
-        if !others.is_empty() {
-            out.push('?');
-            out.push_str(&others.join("&"));
-        }
-        rest = after;
-    }
-    out + rest
-}
-
-/// The target that the server gets: the client's, and the parameters that are added for it.
-pub(crate) fn with_added_query(settings: &HttpApiSettings, target: &str) -> String {
-    if settings.add_query.is_empty() {
-        return target.to_owned();
-    }
-    let mut query = form_urlencoded::Serializer::new(String::new());
-    for (name, secret) in &settings.add_query {
-        query.append_pair(name, secret.expose());
-    }
-    let separator = if target.contains('?') { '&' } else { '?' };
-    format!("{target}{separator}{}", query.finish())
 }

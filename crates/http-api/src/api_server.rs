@@ -12,6 +12,7 @@ use greenroom_http_server::client_limits::ClientLimits;
 use greenroom_origin::breaker::{Breaker, key_of};
 use greenroom_origin::client::OriginClient;
 use greenroom_origin::client_apps::ClientApps;
+use greenroom_prefetch::counters::PrefetchCounters;
 use greenroom_request_log::RequestRecorder;
 use greenroom_state::bypass::Bypasses;
 use greenroom_state::secrets::HashKey;
@@ -20,13 +21,14 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::api_counters::ApiCounters;
-use crate::api_request::public_partition;
+use crate::api_request::{ApiRequest, public_partition};
 use crate::graphql::persisted_documents::PersistedDocuments;
 use crate::observation::Observation;
+use crate::prefetch_queue::PrefetchQueue;
+use crate::response_index::{SearchVarianceIndex, VariantIndex};
 use crate::route_table::RouteTable;
 use crate::route_traffic::{RouteTraffic, UnstoredRoute};
 use crate::upstream::Upstream;
-use crate::variant_index::VariantIndex;
 
 /// For this time after a write of unknown outcome, nothing that it may have changed is stored.
 const UNSTORABLE_FOR: Duration = Duration::from_secs(60);
@@ -58,6 +60,8 @@ pub struct ApiServer {
     observation: ArcSwapOption<Observation>,
     pub(crate) upstream: Upstream,
     pub(crate) variants: VariantIndex,
+    pub(crate) search_variances: SearchVarianceIndex,
+    pub(crate) prefetches: PrefetchQueue,
     pub(crate) hash_key: HashKey,
     /// Documents of persisted GraphQL queries.
     pub(crate) documents: PersistedDocuments,
@@ -82,6 +86,8 @@ impl ApiServer {
             upstream: Upstream::new(&settings, clock.clone())?,
             limits: Arc::new(ClientLimits::new(&settings.listener_limits)),
             variants: VariantIndex::new(hash_key),
+            search_variances: SearchVarianceIndex::new(hash_key),
+            prefetches: PrefetchQueue::new(settings.prefetch_per_minute),
             routes: ArcSwap::from_pointee(RouteTable::new(&settings.routes)),
             refusals: Default::default(),
             traffic: Mutex::default(),
@@ -184,6 +190,19 @@ impl ApiServer {
     /// Max requests to the server at a time, how many are sent now, and how many wait.
     pub fn queue(&self) -> (usize, usize, usize) {
         self.upstream.queue()
+    }
+
+    /// A request under the key that the responses of its path say.
+    pub(crate) async fn searched(&self, request: ApiRequest) -> ApiRequest {
+        let path = request.path_key().filter(|_| request.resource_name.contains('?'));
+        let Some(path) = path else { return request };
+        let variance = self.search_variances.get(&self.cache, &path).await;
+        if variance.is_default() { request } else { request.with_search_variance(&variance) }
+    }
+
+    /// Prefetch loads of its routes' rules.
+    pub fn prefetch_counters(&self) -> &PrefetchCounters {
+        &self.prefetches.counters
     }
 
     /// Counts the response to a read of this group of paths: stored, or why not.

@@ -17,11 +17,11 @@ use crate::access_log::{self, InFlightRequest};
 use crate::api_request::ApiRequest;
 use crate::api_server::ApiServer;
 use crate::graphql::operation::{GraphqlRequest, OperationKind};
-use crate::{forward, observed_read, read, response};
+use crate::{forward, observed_read, prefetch, read, response};
 
-/// Max bytes of a GraphQL request that is read to be understood. A longer one is passed on as one that is not understood,
+/// Max bytes of a request whose body is read to be understood. A longer one is passed on as one that is not understood,
 /// and counted.
-const MAX_GRAPHQL_BYTES: u64 = 1024 * 1024;
+const MAX_KEY_BODY_BYTES: u64 = 1024 * 1024;
 
 /// Kind of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,12 +66,12 @@ pub(crate) async fn handle(
     if parts.version >= Version::HTTP_11 {
         api_request.interim = Some(Arc::clone(&interim));
     }
-    if is_graphql(&api_request) {
-        let response = handle_graphql(&server, api_request, body).await;
+    if is_graphql(&api_request) || is_body_read(&api_request, !body.is_end_stream()) {
+        let response = handle_with_body(&server, api_request, body).await;
         interim.close();
         return in_flight.finish(response);
     }
-    let api_request = Arc::new(api_request);
+    let api_request = Arc::new(server.searched(api_request).await);
     let response = match kind {
         RequestKind::Read => answer_read(&server, &api_request).await,
         RequestKind::Write => write(server, api_request, Body::Stream(body)).await,
@@ -95,8 +95,16 @@ async fn write(server: Arc<ApiServer>, request: Arc<ApiRequest>, body: Body) -> 
     access_log::with_default_outcome(response, access_log::passed_outcome(PassReason::Write))
 }
 
-/// Answers a read in the server's mode.
+/// Answers a read, and loads what its client is likely to read next.
 async fn answer_read(server: &Arc<ApiServer>, request: &Arc<ApiRequest>) -> Response<Body> {
+    prefetch::remember(server, request);
+    let response = answer_in_mode(server, request).await;
+    prefetch::load_next(server, request, &response);
+    response
+}
+
+/// Answers a read in the server's mode.
+async fn answer_in_mode(server: &Arc<ApiServer>, request: &Arc<ApiRequest>) -> Response<Body> {
     if is_bypassed(server, request) {
         let body = request.body.clone().map_or_else(Body::empty, Body::from);
         let response = forward::pass(server, request, body).await;
@@ -121,24 +129,34 @@ fn is_bypassed(server: &ApiServer, request: &ApiRequest) -> bool {
     server.bypasses.covers(server.name(), request.route.route.name.text(), app)
 }
 
-/// Answers a request of a GraphQL route: a query from the cache, all else by the server.
-async fn handle_graphql(server: &Arc<ApiServer>, request: ApiRequest, body: Incoming) -> Response<Body> {
-    let collecting = server.clock.timeout(server.settings.load_timeout, collect(body, MAX_GRAPHQL_BYTES)).await;
+/// Answers a request whose body says what it asks for: from the cache if it is a read, else by the server.
+async fn handle_with_body(server: &Arc<ApiServer>, request: ApiRequest, body: Incoming) -> Response<Body> {
+    let collecting = server.clock.timeout(server.settings.load_timeout, collect(body, MAX_KEY_BODY_BYTES)).await;
     let body = match collecting {
         Ok(CollectedBody::Whole(body)) => body,
         Ok(CollectedBody::TooLong(read, rest)) => {
             server.limits.counters.record(LimitKind::BodyLength);
             tracing::debug!(
                 server = server.name(),
-                max_bytes = MAX_GRAPHQL_BYTES,
-                "GraphQL request too long to be read"
+                max_bytes = MAX_KEY_BODY_BYTES,
+                "body of a request too long to be read"
             );
-            return write(Arc::clone(server), Arc::new(request), Body::Resumed { read, rest }).await;
+            let body = Body::Resumed { read, rest };
+            let is_safe = is_safe(&request.method);
+            let request = Arc::new(request);
+            return if is_safe {
+                forward::pass(server, &request, body).await
+            } else {
+                write(Arc::clone(server), request, body).await
+            };
         }
         Ok(CollectedBody::Broken(_)) | Err(_) => {
             return response::problem(StatusCode::BAD_REQUEST, "the body of the request is incomplete", None);
         }
     };
+    if !is_graphql(&request) {
+        return answer_read(server, &Arc::new(request.with_key_body(body))).await;
+    }
     let asked = GraphqlRequest::new(&request.method, &request.target, &body, &server.documents);
     match graphql_request_kind(&request.method, asked.kind, !body.is_empty()) {
         RequestKind::Read => {
@@ -149,6 +167,15 @@ async fn handle_graphql(server: &Arc<ApiServer>, request: ApiRequest, body: Inco
         RequestKind::Write => write(Arc::clone(server), Arc::new(request), body.into()).await,
         RequestKind::Pass => forward::pass(server, &request, body.into()).await,
     }
+}
+
+/// Whether it is a read of a route on which the body is a part of what is asked for.
+fn is_body_read(request: &ApiRequest, has_body: bool) -> bool {
+    let is_read = request.method == Method::POST || (is_safe(&request.method) && request.method != Method::HEAD);
+    has_body
+        && is_read
+        && !is_for_the_server(&request.headers)
+        && request.route.settings().is_some_and(|route| route.key_body)
 }
 
 /// Kind of a GraphQL request. One that is not understood may be a mutation, but not by `GET`, which must not change

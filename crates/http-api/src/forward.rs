@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use greenroom_cache::Tag;
 use greenroom_http_caching::cache_groups::{CACHE_GROUP_INVALIDATION, groups};
 use greenroom_http_caching::cache_status::{CacheStatusField, ForwardReason};
@@ -16,12 +17,11 @@ use hyper::body::Incoming;
 use tokio::sync::oneshot;
 
 use crate::access_log;
-use crate::api_request::{
-    ANY_OBJECT, ApiRequest, group_tag, hide_added_query, object_tag, resource_name, resource_tag, route_tag,
-    with_added_headers, with_added_query,
-};
+use crate::added_secrets::{hide_added_query, with_added_headers, with_added_query};
+use crate::api_request::{ANY_OBJECT, ApiRequest, group_tag, object_tag, resource_tag, route_tag, search_tag};
 use crate::api_server::ApiServer;
 use crate::graphql::result::{GraphqlResult, MutationEffect, mutation_effect};
+use crate::resource_name::resource_name;
 use crate::response;
 use crate::upstream::{BudgetPatience, SendError, may_have_reached};
 
@@ -44,18 +44,10 @@ async fn write_once(server: &ApiServer, request: &ApiRequest, body: Body) -> Res
         Ok(response) if request.route.settings().is_some_and(|route| route.graphql.is_some()) => {
             pass_on_mutation(server, request, response).await
         }
-        Ok(response) => {
-            let tags = || written_tags(server, request, response.headers());
-            match write_outcome(response.status()) {
-                WriteOutcome::Confirmed => server.invalidate_written(tags(), &request.own_partition),
-                WriteOutcome::Unknown => server.invalidate_uncertain(tags()),
-                WriteOutcome::Rejected => {}
-            }
-            pass_on(response, ForwardReason::Method)
-        }
+        Ok(response) => pass_on_write(server, request, response).await,
         Err(error) => {
             if may_have_reached(&error) {
-                server.invalidate_uncertain(written_tags(server, request, &HeaderMap::new()));
+                server.invalidate_uncertain(written_tags(server, request, &HeaderMap::new(), &[]));
             }
             unsent(&error)
         }
@@ -64,19 +56,46 @@ async fn write_once(server: &ApiServer, request: &ApiRequest, body: Body) -> Res
     response
 }
 
+/// Invalidates what a write changed.
+async fn pass_on_write(server: &ApiServer, request: &ApiRequest, answer: Response<Incoming>) -> Response<Body> {
+    let (parts, body) = answer.into_parts();
+    let (body, read) = if request.route.reads_write_responses() {
+        match collect(body, server.settings.max_body_bytes).await {
+            CollectedBody::Whole(body) => (Body::from(body.clone()), body),
+            CollectedBody::TooLong(read, rest) => (Body::Resumed { read, rest }, Bytes::new()),
+            CollectedBody::Broken(_) => {
+                server.invalidate_uncertain(written_tags(server, request, &parts.headers, &[]));
+                return response::problem(StatusCode::BAD_GATEWAY, "the response of the server ended early", None);
+            }
+        }
+    } else {
+        (Body::Stream(body), Bytes::new())
+    };
+    match write_outcome(parts.status) {
+        WriteOutcome::Confirmed => {
+            let tags = written_tags(server, request, &parts.headers, &read);
+            server.invalidate_written(tags, &request.own_partition);
+        }
+        WriteOutcome::Unknown => {
+            server.invalidate_uncertain(written_tags(server, request, &parts.headers, &read));
+        }
+        WriteOutcome::Rejected => {}
+    }
+    pass_on(Response::from_parts(parts, body), ForwardReason::Method)
+}
+
 /// Invalidates what a mutation changed, which its response says.
 async fn pass_on_mutation(server: &ApiServer, request: &ApiRequest, answer: Response<Incoming>) -> Response<Body> {
     let (parts, body) = answer.into_parts();
-    let route_tags = || written_tags(server, request, &parts.headers);
     let writer = &request.own_partition;
-    let (body, result) = match collect(body, server.settings.max_body_bytes).await {
+    let (body, read, result) = match collect(body, server.settings.max_body_bytes).await {
         CollectedBody::Whole(body) => {
             let result = GraphqlResult::of_body(&body);
-            (Body::from(body), Some(result))
+            (Body::from(body.clone()), body, Some(result))
         }
-        CollectedBody::TooLong(read, rest) => (Body::Resumed { read, rest }, None),
+        CollectedBody::TooLong(read, rest) => (Body::Resumed { read, rest }, Bytes::new(), None),
         CollectedBody::Broken(_) => {
-            server.invalidate_uncertain(route_tags());
+            server.invalidate_uncertain(written_tags(server, request, &parts.headers, &[]));
             return response::problem(StatusCode::BAD_GATEWAY, "the response of the server ended early", None);
         }
     };
@@ -84,27 +103,27 @@ async fn pass_on_mutation(server: &ApiServer, request: &ApiRequest, answer: Resp
         request.route.settings().and_then(|route| route.graphql.as_ref()).is_some_and(|graphql| graphql.tag_objects);
     match mutation_effect(parts.status, result.as_ref(), tags_objects) {
         MutationEffect::None => {}
-        MutationEffect::Uncertain => server.invalidate_uncertain(route_tags()),
-        MutationEffect::Route => server.invalidate_written(route_tags(), writer),
+        MutationEffect::Uncertain => {
+            server.invalidate_uncertain(written_tags(server, request, &parts.headers, &read));
+        }
+        MutationEffect::Route => {
+            server.invalidate_written(written_tags(server, request, &parts.headers, &read), writer);
+        }
         MutationEffect::Objects => {
             let objects = result.and_then(|result| result.objects).unwrap_or_default();
             let names = objects.iter().map(String::as_str).chain([ANY_OBJECT]).map(object_tag);
-            let route = request.route.invalidates();
+            let route = request.route.invalidates(&read);
             let named_groups = groups(&parts.headers, &CACHE_GROUP_INVALIDATION);
             let groups = named_groups.iter().map(|group| group_tag(group));
             server.invalidate_written(names.chain(groups).chain(route.iter().map(|tag| route_tag(tag))), writer);
         }
     }
-    let mut response = response::passed(Response::from_parts(parts, body));
-    let reason = ForwardReason::Method;
-    CacheStatusField::Forwarded { reason, status: None, is_stored: false, is_collapsed: false, detail: None }
-        .append_to(response.headers_mut());
-    response
+    pass_on(Response::from_parts(parts, body), ForwardReason::Method)
 }
 
 /// Tags of what a write may have changed: its own resource, those that the response names, cache groups, and what its
 /// route says.
-fn written_tags(server: &ApiServer, request: &ApiRequest, response: &HeaderMap) -> Vec<Tag> {
+fn written_tags(server: &ApiServer, request: &ApiRequest, response: &HeaderMap, body: &[u8]) -> Vec<Tag> {
     let authority = server.upstream.client.authority().as_str();
     let base = &server.settings.base_path;
     let own_target = format!("{base}{}", request.target);
@@ -118,9 +137,11 @@ fn written_tags(server: &ApiServer, request: &ApiRequest, response: &HeaderMap) 
     // Queries of a GraphQL route have the tag of its path.
     let graphql =
         request.route.settings().is_some_and(|route| route.graphql.is_some()).then(|| request.path().to_owned());
-    let resources = own.chain(named.map(name_of)).chain(graphql).map(|name| resource_tag(&name));
+    let resources = own.chain(named.map(name_of)).chain(graphql);
+    // A response for several queries of a path may be one for this query.
+    let resources = resources.flat_map(|name| [resource_tag(&name), search_tag(&name)]);
     let named_groups = groups(response, &CACHE_GROUP_INVALIDATION);
-    let route = request.route.invalidates();
+    let route = request.route.invalidates(body);
     let tags = named_groups.iter().map(|group| group_tag(group)).chain(route.iter().map(|tag| route_tag(tag)));
     resources.chain(tags).collect()
 }
@@ -133,7 +154,7 @@ pub(crate) async fn pass(server: &Arc<ApiServer>, request: &ApiRequest, body: Bo
             if request.method == Method::HEAD && response.status() == StatusCode::OK {
                 check_stored(server, request, response.headers()).await;
             }
-            pass_on(response, ForwardReason::Method)
+            pass_on(response.map(Body::Stream), ForwardReason::Method)
         }
         Err(error) => unsent(&error),
     }
@@ -194,8 +215,8 @@ async fn send(
     sent.map(|(response, _permit)| response)
 }
 
-fn pass_on(response: Response<Incoming>, reason: ForwardReason) -> Response<Body> {
-    let mut response = response::passed(response.map(Body::Stream));
+fn pass_on(response: Response<Body>, reason: ForwardReason) -> Response<Body> {
+    let mut response = response::passed(response);
     CacheStatusField::Forwarded { reason, status: None, is_stored: false, is_collapsed: false, detail: None }
         .append_to(response.headers_mut());
     response

@@ -59,6 +59,8 @@ impl ReadInspection {
         if is_graphql {
             let query = GraphqlRequest::new(&Method::GET, target, &Bytes::new(), &server.documents);
             request = request.with_graphql_query(&query, None);
+        } else {
+            request = server.searched(request).await;
         }
         let fields = server.variants.fields(&server.cache, &request.resource).await;
         let key = request.variant_key(&fields);

@@ -65,7 +65,7 @@ async fn stored(server: &Arc<ApiServer>, request: &Arc<ApiRequest>) -> Option<(A
     else {
         return None;
     };
-    let head = StoredHead::decode(entry.meta())?;
+    let head = StoredHead::decode(entry.meta()).filter(|head| request.is_searched(head))?;
     let is_usable = reuse(&head, &request.directives, server.clock.now_ms()) != Reuse::Validate;
     (is_usable || served == CacheStatus::Stale).then_some((entry, served))
 }

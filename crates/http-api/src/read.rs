@@ -95,7 +95,12 @@ async fn look_up(server: &Arc<ApiServer>, request: &Arc<ApiRequest>, directive: 
             let outcome = access_log::passed_outcome(PassReason::Forbidden);
             Round::Answer(access_log::with_default_outcome(response, outcome))
         }
-        Ok(CacheResponse::Shared { value, .. }) => Round::Answer(from_value(request, &value.meta, &value.body)),
+        Ok(CacheResponse::Shared { value, served, .. }) => {
+            let mut response = from_value(request, &value.meta, &value.body);
+            let reason = forward_reason(directive, ForwardReason::UriMiss);
+            forwarded(reason, false, served == CacheStatus::Joined, None).append_to(response.headers_mut());
+            Round::Answer(access_log::failed_with(response, LoadErrorKind::ServerError))
+        }
         Err(error) => Round::Answer(access_log::failed(failed(request, &error), &error)),
     }
 }
@@ -161,6 +166,10 @@ fn serve(
         forwarded(reason, is_stored, is_collapsed, None).append_to(response.headers_mut());
         Round::Answer(response)
     };
+    if !request.is_searched(&head) {
+        // What its key leaves out counts for this response.
+        return if served == CacheStatus::Joined { Round::Again } else { Round::Validate };
+    }
     match served {
         CacheStatus::Hit => match reuse(&head, &request.directives, now_ms) {
             Reuse::Now | Reuse::Stale => hit(tier.name()),
@@ -211,7 +220,8 @@ async fn read_part(server: &Arc<ApiServer>, request: &Arc<ApiRequest>) -> Respon
         let Ok(CacheResponse::Cached { entry, served: CacheStatus::Hit, tier, age, .. }) = stored else { continue };
         let Some(head) = StoredHead::decode(entry.meta()) else { continue };
         let now_ms = server.clock.now_ms();
-        if reuse(&head, &request.directives, now_ms) == Reuse::Validate || request.directives.no_store {
+        let is_usable = reuse(&head, &request.directives, now_ms) != Reuse::Validate && request.is_searched(&head);
+        if !is_usable || request.directives.no_store {
             continue;
         }
         let response = match head.part {
@@ -244,7 +254,7 @@ async fn load_part(server: &Arc<ApiServer>, request: &Arc<ApiRequest>) -> Respon
             if is_wrong_part(request, head.status, &head.headers) {
                 return load_whole(server, request).await;
             }
-            let mut response = response::from_loaded(request, &head, entry.body());
+            let mut response = response::from_loaded_part(request, &head, entry.body());
             status(true).append_to(response.headers_mut());
             access_log::with_default_outcome(response, access_log::cached_outcome(request, (served, reason), age))
         }
@@ -255,7 +265,11 @@ async fn load_part(server: &Arc<ApiServer>, request: &Arc<ApiRequest>) -> Respon
             status(false).append_to(response.headers_mut());
             access_log::with_default_outcome(response, access_log::passed_outcome(PassReason::Forbidden))
         }
-        Ok(CacheResponse::Shared { value, .. }) => from_value(request, &value.meta, &value.body),
+        Ok(CacheResponse::Shared { value, .. }) => {
+            let mut response = from_value(request, &value.meta, &value.body);
+            status(false).append_to(response.headers_mut());
+            access_log::failed_with(response, LoadErrorKind::ServerError)
+        }
         Err(error) if error.kind.allows_stale() => match part_on_error(server, request).await {
             Some(response) => response,
             None => access_log::failed(failed(request, &error), &error),

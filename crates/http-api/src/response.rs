@@ -25,6 +25,12 @@ pub(crate) fn from_loaded(request: &ApiRequest, head: &StoredHead, body: &Bytes)
     build(request, head.status, head.headers.clone(), body, head.part)
 }
 
+/// What a client gets of a part that was just loaded. It may have been put together with one that was stored.
+pub(crate) fn from_loaded_part(request: &ApiRequest, head: &StoredHead, body: &Bytes) -> Response<Body> {
+    let of_joined = head.part.and_then(|_| stored_part(request, head, head.headers.clone(), body));
+    of_joined.unwrap_or_else(|| from_loaded(request, head, body))
+}
+
 /// Applies the client's conditions and range to a whole response.
 fn build(
     request: &ApiRequest,
@@ -87,12 +93,21 @@ pub(crate) fn from_stored_part(
     body: &Bytes,
     now_ms: u64,
 ) -> Option<Response<Body>> {
+    let mut headers = head.headers.clone();
+    headers.insert(AGE, HeaderValue::from(head.age_ms(now_ms) / 1000));
+    stored_part(request, head, headers, body)
+}
+
+fn stored_part(
+    request: &ApiRequest,
+    head: &StoredHead,
+    mut headers: HeaderMap,
+    body: &Bytes,
+) -> Option<Response<Body>> {
     let (stored, range) = (head.part?, RequestedRange::of_request(&request.headers)?);
     if !if_range_matches(&request.headers, &head.headers) {
         return None;
     }
-    let mut headers = head.headers.clone();
-    headers.insert(AGE, HeaderValue::from(head.age_ms(now_ms) / 1000));
     let is_same = head.selected_by.iter().any(|(name, value)| *name == RANGE && *value == requested_text(request));
     if is_same {
         headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));

@@ -3,8 +3,12 @@
 use std::sync::Arc;
 
 use greenroom_config::HttpRouteSettings;
+use greenroom_config::http_prefetch::{PrefetchRule, PrefetchTarget};
 use greenroom_request_log::RouteName;
 use http::Method;
+use serde_json::Value;
+
+use crate::tag_template::TagTemplate;
 
 /// One route.
 #[derive(Debug)]
@@ -13,6 +17,29 @@ pub(crate) struct Route {
     pub(crate) settings: Option<HttpRouteSettings>,
     /// Its name in statistics.
     pub(crate) name: RouteName,
+    /// Whether a rule of a route repeats its requests.
+    pub(crate) is_prefetched: bool,
+    tags: Vec<TagTemplate>,
+    invalidates: Vec<TagTemplate>,
+}
+
+impl Route {
+    fn new(settings: &HttpRouteSettings, all: &[HttpRouteSettings]) -> Self {
+        let repeats =
+            |rule: &PrefetchRule| matches!(&rule.target, PrefetchTarget::Route { name, .. } if *name == settings.name);
+        let templates = |texts: &[String]| texts.iter().map(|text| TagTemplate::new(text)).collect();
+        Self {
+            name: RouteName::new(&settings.name),
+            is_prefetched: all.iter().flat_map(|route| &route.prefetch).any(repeats),
+            tags: templates(&settings.tags),
+            invalidates: templates(&settings.invalidates),
+            settings: Some(settings.clone()),
+        }
+    }
+
+    fn none() -> Self {
+        Self { settings: None, name: RouteName::NONE, is_prefetched: false, tags: Vec::new(), invalidates: Vec::new() }
+    }
 }
 
 /// A request's route.
@@ -33,12 +60,9 @@ pub(crate) struct RouteTable {
 impl RouteTable {
     /// The table of these routes.
     pub(crate) fn new(routes: &[HttpRouteSettings]) -> Self {
-        let route = |settings: &HttpRouteSettings| {
-            Arc::new(Route { name: RouteName::new(&settings.name), settings: Some(settings.clone()) })
-        };
         Self {
-            routes: routes.iter().map(route).collect(),
-            otherwise: Arc::new(Route { settings: None, name: RouteName::NONE }),
+            routes: routes.iter().map(|settings| Arc::new(Route::new(settings, routes))).collect(),
+            otherwise: Arc::new(Route::none()),
         }
     }
 
@@ -60,25 +84,54 @@ impl RouteMatch {
         self.route.settings.as_ref()
     }
 
-    /// Its tags, with the captures of this request.
-    pub(crate) fn tags(&self) -> Vec<String> {
-        self.settings().map(|route| self.filled(&route.tags)).unwrap_or_default()
+    /// Whether a body of its responses is read, so that the server must not encode it.
+    pub(crate) fn reads_responses(&self) -> bool {
+        let route = &self.route;
+        route.tags.iter().chain(&route.invalidates).any(TagTemplate::reads_body)
+            || self.settings().is_some_and(|route| !route.prefetch.is_empty())
     }
 
-    /// The tags that a write to it invalidates, with the captures of this request.
-    pub(crate) fn invalidates(&self) -> Vec<String> {
-        self.settings().map(|route| self.filled(&route.invalidates)).unwrap_or_default()
+    /// Whether what a write to it invalidates is in the response to the write.
+    pub(crate) fn reads_write_responses(&self) -> bool {
+        self.route.invalidates.iter().any(TagTemplate::reads_body)
     }
 
-    fn filled(&self, templates: &[String]) -> Vec<String> {
-        templates.iter().map(|template| self.fill(template)).collect()
+    /// The tags of a response, with the captures of its request and the values of its body.
+    pub(crate) fn tags(&self, body: &[u8]) -> Vec<String> {
+        let body = json(&self.route.tags, body);
+        self.route.tags.iter().flat_map(|template| template.of_response(&self.captures, body.as_ref())).collect()
     }
 
-    fn fill(&self, template: &str) -> String {
-        self.captures
-            .iter()
-            .fold(template.to_owned(), |text, (name, value)| text.replace(&format!("{{{name}}}"), value))
+    /// The tags that a write to it invalidates, with the captures of its request and the values of its response.
+    pub(crate) fn invalidates(&self, body: &[u8]) -> Vec<String> {
+        let body = json(&self.route.invalidates, body);
+        self.route.invalidates.iter().flat_map(|template| template.of_write(&self.captures, body.as_ref())).collect()
     }
+
+    /// A path of this route with another value of a capture.
+    pub(crate) fn path_with(&self, path: &str, capture: &str, value: &str) -> Option<String> {
+        let pattern = &self.settings()?.path;
+        let at = pattern.split('/').position(|segment| segment == format!("{{{capture}}}"))?;
+        let encoded: String = path_segment(value);
+        let mut segments: Vec<&str> = path.split('/').collect();
+        *segments.get_mut(at)? = &encoded;
+        Some(segments.join("/"))
+    }
+}
+
+/// A value as one segment of a path.
+fn path_segment(value: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    let encoded = |byte: u8| if is_plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
+    value.bytes().map(encoded).collect()
+}
+
+/// The body, if one of these templates needs it and it is JSON.
+fn json(templates: &[TagTemplate], body: &[u8]) -> Option<Value> {
+    if !templates.iter().any(TagTemplate::reads_body) {
+        return None;
+    }
+    serde_json::from_slice(body).ok()
 }
 
 /// The captured segments if a path matches a pattern.

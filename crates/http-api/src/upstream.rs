@@ -9,7 +9,7 @@ use greenroom_config::http_api::OverBudget;
 use greenroom_http_caching::http_date;
 use greenroom_origin::body::Body;
 use greenroom_origin::breaker::{Breaker, UpstreamOutcome, key_of};
-use greenroom_origin::client::{OriginClient, UnknownCodings, UpstreamError, UpstreamErrorStage, UpstreamRequestKind};
+use greenroom_origin::client::{OriginClient, OriginProtocol, UpstreamError, UpstreamErrorStage, UpstreamRequestKind};
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, Request, Response, StatusCode};
 use hyper::body::Incoming;
@@ -80,7 +80,7 @@ impl Upstream {
                 &settings.name,
                 &settings.origin,
                 &settings.base_path,
-                (&settings.tls, UnknownCodings::EndWithConnection),
+                (&settings.tls, OriginProtocol::HTTP_API),
             )?,
             breaker: Breaker::default(),
             clock,

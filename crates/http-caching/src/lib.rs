@@ -5,9 +5,9 @@
 //! |---|---|
 //! | May this response be stored, and how long is it fresh? | [`storage`] (with [`freshness`], [`response_directives`], [`directive_list`], [`http_date`]) |
 //! | May this stored response be used for this request now? | [`reuse`] (with [`request_directives`]) |
-//! | Which stored response does a request select? | [`variant`] |
+//! | Which stored response does a request select? | [`variant`], [`search_variance`] |
 //! | What is asked when it must be validated, and what does a 304 change? | [`validation`] |
-//! | Which bytes does a range select? | [`byte_range`] |
+//! | Which bytes does a range select, and which parts are one? | [`byte_range`], [`partial_body`] |
 //! | What does an unsafe request invalidate? | [`invalidation`], [`cache_groups`] |
 //! | How is a stored response's head kept? | [`stored_head`] |
 //! | Which fields end at this hop? | [`hop_by_hop`] |
@@ -24,9 +24,11 @@ pub mod freshness;
 pub mod hop_by_hop;
 pub mod http_date;
 pub mod invalidation;
+pub mod partial_body;
 pub mod request_directives;
 pub mod response_directives;
 pub mod reuse;
+pub mod search_variance;
 pub mod storage;
 pub mod stored_head;
 pub mod validation;

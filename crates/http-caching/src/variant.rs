@@ -88,12 +88,12 @@ impl SelectingFields {
 }
 
 /// Whether a request selects a response that was selected by values with these digests.
-pub fn selects(
-    selected_by: &[(HeaderName, String)],
+pub fn selects<'a>(
+    selected_by: impl IntoIterator<Item = &'a (HeaderName, String)>,
     request: &HeaderMap,
     digest: impl Fn(&HeaderName, &str) -> String,
 ) -> bool {
-    selected_by.iter().all(|(name, value)| *value == digest(name, &normalised(name, request)))
+    selected_by.into_iter().all(|(name, value)| *value == digest(name, &normalised(name, request)))
 }
 
 /// A field's value without what makes no difference: several lines as one, white space between elements, and for

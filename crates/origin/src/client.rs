@@ -1,4 +1,4 @@
-//! HTTP client of a media server: its address and connections.
+//! HTTP client of one server: its address and connections.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -34,6 +34,11 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 const IDLE_MARGIN: Duration = Duration::from_secs(1);
 /// Shortest idle timeout, whatever the server announces.
 const MIN_IDLE_TIMEOUT: Duration = Duration::from_millis(500);
+/// Interval of pings on a connection of HTTP/2 with requests in progress, because many requests would wait for one dead
+/// connection.
+const PING_INTERVAL: Duration = Duration::from_secs(20);
+/// Timeout of the answer to a ping.
+const PING_TIMEOUT: Duration = Duration::from_secs(10);
 /// Max idle connections to a server.
 const MAX_IDLE_CONNECTIONS: usize = 16;
 
@@ -42,19 +47,37 @@ const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 type Connector = TrackedConnector<HttpsConnector<HttpConnector>>;
 type HttpClient = legacy::Client<Connector, Body>;
 
-/// HTTP client of one media server.
+/// HTTP client of one server.
 #[derive(Debug)]
 pub struct OriginClient {
     connector: Connector,
     pooled: RwLock<PooledClient>,
     /// Never uses a pooled connection: one may be dying, and a write is not repeated.
     unpooled: HttpClient,
+    /// Speaks HTTP/1.1 where the others may speak HTTP/2, which has no upgrades.
+    upgrading: Option<HttpClient>,
     scheme: Scheme,
     authority: Authority,
     base_path: String,
     unknown_codings: UnknownCodings,
     requests: AtomicU64,
     in_flight: Arc<()>,
+}
+
+/// How a server is spoken to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OriginProtocol {
+    /// Responses with a transfer coding that is not known.
+    pub unknown_codings: UnknownCodings,
+    /// Whether HTTP/2 is used if the server offers it in the TLS handshake.
+    pub offers_http2: bool,
+}
+
+impl OriginProtocol {
+    /// Media servers speak HTTP/1.1.
+    pub const MEDIA_SERVER: Self = Self { unknown_codings: UnknownCodings::Rejected, offers_http2: false };
+    /// Any server of HTTP.
+    pub const HTTP_API: Self = Self { unknown_codings: UnknownCodings::EndWithConnection, offers_http2: true };
 }
 
 /// Responses with a transfer coding that is not known.
@@ -114,7 +137,7 @@ impl OriginClient {
     /// # Errors
     /// Its certificate settings trust no authority, or the address is invalid.
     pub fn new(server: &greenroom_config::ServerSettings) -> Result<Self, String> {
-        Self::open(&server.name, &server.origin, &server.base_path, (&server.tls, UnknownCodings::Rejected))
+        Self::open(&server.name, &server.origin, &server.base_path, (&server.tls, OriginProtocol::MEDIA_SERVER))
     }
 
     /// A client of the server of this name at this address.
@@ -125,7 +148,7 @@ impl OriginClient {
         server: &str,
         origin: &Uri,
         base_path: &str,
-        (tls, unknown_codings): (&UpstreamTls, UnknownCodings),
+        (tls, protocol): (&UpstreamTls, OriginProtocol),
     ) -> Result<Self, String> {
         let parts = origin.clone().into_parts();
         let (Some(scheme), Some(authority)) = (parts.scheme, parts.authority) else {
@@ -134,15 +157,17 @@ impl OriginClient {
         let trust = if scheme == Scheme::HTTPS { client_config(&tls.trust) } else { no_trust() };
         let trust = trust.map_err(|reason| format!("server \"{server}\": {reason}"))?;
         let name = tls.server_name.as_ref();
-        let connector = connector(trust, name);
+        let upgrading = protocol.offers_http2.then(|| connector(trust.clone(), name, false));
+        let connector = connector(trust, name, protocol.offers_http2);
         Ok(Self {
             pooled: RwLock::new(PooledClient::new(&connector, IDLE_TIMEOUT)),
             unpooled: client(&connector, Duration::ZERO, 0),
+            upgrading: upgrading.map(|connector| client(&connector, Duration::ZERO, 0)),
             connector,
             scheme,
             authority,
             base_path: base_path.to_owned(),
-            unknown_codings,
+            unknown_codings: protocol.unknown_codings,
             requests: AtomicU64::new(0),
             in_flight: Arc::new(()),
         })
@@ -181,10 +206,12 @@ impl OriginClient {
         self.requests.fetch_add(1, Ordering::Relaxed);
         let _in_flight = Arc::clone(&self.in_flight);
         let is_upgrade = request.headers().contains_key(UPGRADE);
-        let response = match kind {
-            UpstreamRequestKind::Read => self.send_pooled(request).await,
-            UpstreamRequestKind::Stream => self.pooled_client().request(request).await,
-            UpstreamRequestKind::Write => self.unpooled.request(request).await,
+        let upgrading = self.upgrading.as_ref().filter(|_| is_upgrade);
+        let response = match (upgrading, kind) {
+            (Some(upgrading), _) => upgrading.request(request).await,
+            (None, UpstreamRequestKind::Read) => self.send_pooled(request).await,
+            (None, UpstreamRequestKind::Stream) => self.pooled_client().request(request).await,
+            (None, UpstreamRequestKind::Write) => self.unpooled.request(request).await,
         };
         let mut response = response.map_err(|error| UpstreamError::from_client_error(&error))?;
         reused_connection::record_answer(response.extensions_mut());
@@ -266,7 +293,7 @@ impl PooledClient {
     }
 }
 
-fn connector(trust: ClientConfig, server_name: Option<&ServerName<'static>>) -> Connector {
+fn connector(trust: ClientConfig, server_name: Option<&ServerName<'static>>, offers_http2: bool) -> Connector {
     let mut http = HttpConnector::new();
     http.set_nodelay(true);
     http.enforce_http(false);
@@ -276,11 +303,17 @@ fn connector(trust: ClientConfig, server_name: Option<&ServerName<'static>>) -> 
         Some(name) => https.with_server_name_resolver(FixedServerNameResolver::new(name.clone())),
         None => https,
     };
-    TrackedConnector::new(https.enable_http1().wrap_connector(http))
+    let https = https.enable_http1();
+    // The versions are offered in the handshake; without TLS it is HTTP/1.1.
+    let https = if offers_http2 { https.enable_http2().wrap_connector(http) } else { https.wrap_connector(http) };
+    TrackedConnector::new(https)
 }
 
 fn client(connector: &Connector, idle_timeout: Duration, idle_connections: usize) -> HttpClient {
     legacy::Client::builder(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .http2_keep_alive_interval(PING_INTERVAL)
+        .http2_keep_alive_timeout(PING_TIMEOUT)
         .pool_timer(TokioTimer::new())
         .pool_idle_timeout(idle_timeout)
         .pool_max_idle_per_host(idle_connections)

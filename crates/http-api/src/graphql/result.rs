@@ -5,13 +5,13 @@ use http::StatusCode;
 use serde_json::Value;
 
 /// Max objects of one response that count; a response with more is tagged with none of them.
-pub(crate) const MAX_OBJECTS: usize = 512;
+pub const MAX_OBJECTS: usize = 512;
 /// Max bytes of an object's type and id.
 const MAX_ID_BYTES: usize = 256;
 
 /// Verdict on a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ResultKind {
+pub enum ResultKind {
     /// It has data and no errors.
     Good,
     /// It has data and errors.
@@ -22,15 +22,16 @@ pub(crate) enum ResultKind {
 
 /// What a response says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct GraphqlResult {
-    pub(crate) kind: ResultKind,
+pub struct GraphqlResult {
+    /// Whether it is good.
+    pub kind: ResultKind,
     /// Objects with `__typename` and `id`, as `Type:id`; `None` if they are too many.
-    pub(crate) objects: Option<Vec<String>>,
+    pub objects: Option<Vec<String>>,
 }
 
 impl GraphqlResult {
     /// Reads a body.
-    pub(crate) fn of_body(body: &[u8]) -> Self {
+    pub fn of_body(body: &[u8]) -> Self {
         let failed = Self { kind: ResultKind::Failed, objects: Some(Vec::new()) };
         let Ok(value) = serde_json::from_slice::<Value>(body) else { return failed };
         let results = match &value {

@@ -291,3 +291,14 @@ async fn in_an_outage_ranges_are_answered_from_the_whole_response() {
     let part = api.get_with("/x", &[("range", "bytes=2-4")]).await;
     assert_eq!((part.status, part.body.as_str()), (206, "234"));
 }
+
+#[tokio::test]
+async fn an_error_of_the_server_is_for_those_who_wait_and_not_for_those_who_come_after() {
+    let bodies = Bodies::default();
+    let api = Fixture::new("", move |_| answer(503, &[("date", "x")], bodies.next())).await;
+    for wanted in ["v1", "v2"] {
+        let seen = api.get("/x").await;
+        assert_eq!((seen.status, seen.body.as_str()), (503, wanted));
+        assert!(seen.header("cache-status").contains("fwd="), "{}", seen.header("cache-status"));
+    }
+}

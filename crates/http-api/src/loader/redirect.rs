@@ -1,0 +1,115 @@
+//! Redirects within the server that are followed, if that is configured. What they lead to is stored for the address that
+//! was asked, under the terms of every response on the way.
+
+use greenroom_cache::Tag;
+use greenroom_http_caching::freshness::ExchangeTimes;
+use greenroom_http_caching::invalidation::resolve;
+use greenroom_http_caching::storage::StorageRefusal;
+use greenroom_http_caching::stored_head::{StaleOnErrorRule, StoredHead};
+use greenroom_http_caching::variant::SelectingFields;
+use http::header::{LOCATION, SET_COOKIE};
+use http::{Method, Response, StatusCode};
+
+use crate::api_request::{ApiRequest, resource_tag};
+use crate::api_server::ApiServer;
+use crate::resource_name::resource_name;
+
+/// Max redirects that are followed for one read; the next one is passed on.
+pub(super) const MAX_REDIRECTS: usize = 5;
+
+/// What the redirects on the way to a response allow. By default there were none.
+#[derive(Debug, Default)]
+pub(super) struct RedirectTerms {
+    /// Why one of them may not be stored, if so. Then what it leads to is not either: it may lead elsewhere next time.
+    pub(super) refusal: Option<StorageRefusal>,
+    /// Tags of the addresses that they lead to.
+    pub(super) tags: Vec<Tag>,
+    stored: Vec<(StoredHead, SelectingFields)>,
+    count: usize,
+    response_ms: u64,
+}
+
+impl RedirectTerms {
+    /// How many there were.
+    pub(super) fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Adds a redirect to this target.
+    pub(super) fn add(
+        &mut self,
+        evaluated: Result<(StoredHead, SelectingFields), StorageRefusal>,
+        server: &ApiServer,
+        next: &str,
+        times: ExchangeTimes,
+    ) {
+        self.count += 1;
+        self.response_ms = times.response_ms;
+        let path = next.split('?').next().unwrap_or_default();
+        self.tags.push(resource_tag(&resource_name(&server.settings, &server.routes().find(&Method::GET, path), next)));
+        match evaluated {
+            Ok(stored) => self.stored.push(stored),
+            Err(refusal) => self.refusal = self.refusal.or(Some(refusal)),
+        }
+    }
+
+    /// Shortens the lifetimes of the response that they led to.
+    pub(super) fn apply(&self, (head, fields): (StoredHead, SelectingFields)) -> Option<(StoredHead, SelectingFields)> {
+        self.stored.iter().try_fold((head, fields), |(mut head, fields), (redirect, others)| {
+            let left_ms = u64::try_from(redirect.fresh_left_ms(self.response_ms)).unwrap_or_default();
+            head.lifetime_ms = head.lifetime_ms.min(left_ms.saturating_add(head.initial_age_ms));
+            head.stale_while_revalidate_ms = head.stale_while_revalidate_ms.min(redirect.stale_while_revalidate_ms);
+            head.needs_validation |= redirect.needs_validation;
+            head.stale_on_error = match (head.stale_on_error, redirect.stale_on_error) {
+                (StaleOnErrorRule::Within(one), StaleOnErrorRule::Within(other)) => {
+                    StaleOnErrorRule::Within(one.min(other))
+                }
+                _ => StaleOnErrorRule::Forbidden,
+            };
+            for (name, value) in &redirect.selected_by {
+                if !head.selected_by.iter().any(|(known, _)| known == name) {
+                    head.selected_by.push((name.clone(), value.clone()));
+                }
+            }
+            Some((head, fields.union(others)?))
+        })
+    }
+}
+
+/// Where a read goes on, if its response is a redirect within the server that is followed. One that sets a cookie is the
+/// client's to follow.
+pub(super) fn next_target<B>(
+    server: &ApiServer,
+    request: &ApiRequest,
+    target: &str,
+    response: &Response<B>,
+) -> Option<String> {
+    let is_redirect = matches!(
+        response.status(),
+        StatusCode::MOVED_PERMANENTLY
+            | StatusCode::FOUND
+            | StatusCode::SEE_OTHER
+            | StatusCode::TEMPORARY_REDIRECT
+            | StatusCode::PERMANENT_REDIRECT
+    );
+    let is_followed = server.settings.follow_redirects && request.method == Method::GET && request.body.is_none();
+    if !is_redirect || !is_followed || response.headers().contains_key(SET_COOKIE) {
+        return None;
+    }
+    let base = &server.settings.base_path;
+    let location = response.headers().get(LOCATION)?.to_str().ok()?;
+    if has_other_scheme(server, location) {
+        return None;
+    }
+    let next = resolve(&format!("{base}{target}"), server.upstream.client.authority().as_str(), location)?;
+    let next = next.strip_prefix(base.as_str()).filter(|next| next.starts_with('/'))?;
+    Some(next.to_owned())
+}
+
+/// Whether an address names another scheme than the server's, so that it is another origin.
+fn has_other_scheme(server: &ApiServer, location: &str) -> bool {
+    let own = server.settings.origin.scheme_str().unwrap_or_default();
+    location
+        .split_once("://")
+        .is_some_and(|(scheme, _)| !scheme.contains(['/', '?', '#']) && !scheme.eq_ignore_ascii_case(own))
+}
