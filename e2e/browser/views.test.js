@@ -5,13 +5,26 @@ import { test } from "node:test";
 
 import { SIZES, VIEWS, axeFindings, goTo, logIn, overflow, picture } from "./stage/browser.js";
 import { csvFile, rowsOf, tracksOf } from "./stage/catalogue.js";
+import { Comics } from "./stage/comics.js";
+import { Redis } from "./stage/redis.js";
 import { setScene } from "./stage/scene.js";
 import { until } from "./stage/waiting.js";
 
 const MARKUP = "<img src=x onerror=alert(1)>";
+const comics = new Comics();
+comics.write("Saga", 1, 9);
+const redis = await Redis.start();
 const scene = setScene(import.meta.url, {
-  servers: { home: {}, attic: { kind: "jellyfin" } },
+  servers: { home: {}, attic: { kind: "jellyfin" }, metadata: { kind: "http" } },
+  folders: `[[folder]]\nname = "comics"\npath = ${JSON.stringify(comics.folder)}\n`,
+  store: redis.lines(),
+  finish: async () => {
+    comics.end();
+    await redis.stop();
+  },
   prepare: async ({ servers, gateway }) => {
+    const token = gateway.cacheToken("worker", "worker");
+    await gateway.store(token, "worker", "show/1", "a value");
     await until(async () => (await gateway.api("libraries/home:3")).state === "current", "the music is built");
     // An app by an evil name, and one that asks the same again and again.
     for (const product of [MARKUP, "Television", "Television"]) {
@@ -53,7 +66,7 @@ for (const scheme of ["light", "dark"]) {
 test("the overview fits one screen of a desk, and three of a phone", async () => {
   for (const [size, screens] of [["desk", 1], ["phone", 3]]) {
     const page = await scene.open({ size });
-    await page.getByRole("table", { name: "Busiest apps of the last 24 hours" }).locator("tbody tr").first().waitFor();
+    await page.getByRole("table", { name: "Top apps by cache hits, last 24 hours" }).locator("tbody tr").first().waitFor();
     await page.watched.settled();
     const height = await page.evaluate(() => document.documentElement.scrollHeight);
     assert.ok(height <= screens * SIZES[size].height, `${size}: ${height} px`);

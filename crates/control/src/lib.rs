@@ -45,6 +45,7 @@ mod image_urls;
 mod jobs_api;
 mod json_key_error;
 mod libraries;
+mod library_pictures;
 mod live;
 mod live_api;
 mod matching_api;

@@ -32,7 +32,7 @@ pub const OPEN: Warning = Warning {
     action: None,
     subject: None,
     text: Cow::Borrowed(
-        "The media server accepts requests without a token. Greenroom still demands one from every app but cannot \
+        "Anonymous access: the media server accepts requests without a token. Greenroom still demands one from every app but cannot \
          check it, because the server treats all requests from Greenroom as local.",
     ),
     remedy: Cow::Borrowed(

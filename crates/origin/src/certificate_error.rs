@@ -116,7 +116,7 @@ impl fmt::Display for CertificateFault {
                 f.write_str("its certificate is not valid yet; check the clocks of this machine and of the server")
             }
             Self::UnknownIssuer => f.write_str(
-                "its certificate is signed by an authority that is not trusted here; set tls.ca_file to the authority's \
+                "its certificate is signed by a CA that is not among the trusted CAs; set tls.ca_file to the CA's \
                  certificate, or pin it with tls.pin_sha256",
             ),
             Self::OtherThanPinned => f.write_str(

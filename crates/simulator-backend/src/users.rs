@@ -50,6 +50,17 @@ pub struct UserToken {
     pub user: Option<UserId>,
 }
 
+impl UserToken {
+    /// Name of the app that logged in for it. A token labelled `greenroom` is one that Greenroom's own log-in made.
+    pub fn app_name(&self) -> &'static str {
+        match (self.user, self.label.as_str()) {
+            (Some(_), "greenroom") => "Greenroom",
+            (Some(_), _) => "Greenroom Test",
+            (None, _) => "Greenroom Key",
+        }
+    }
+}
+
 /// The users of a server and their tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UserRegistry {

@@ -13,7 +13,7 @@ const AXE = fs.readFileSync(createRequire(import.meta.url).resolve("axe-core/axe
 const PATHS = [process.env.GREENROOM_CHROMIUM, "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 
 /** The views, by what comes behind `#/`. */
-export const VIEWS = ["", "activity", "servers", "libraries", "playlists", "statistics", "jobs", "warnings", "settings", "log"];
+export const VIEWS = ["", "activity", "servers", "libraries", "folders", "caches", "playlists", "statistics", "jobs", "warnings", "settings", "log"];
 /** A desk and a phone. */
 export const SIZES = { desk: { width: 1280, height: 900 }, phone: { width: 390, height: 844 } };
 

@@ -13,9 +13,9 @@ export class Gateway {
    * @param name what its logs are called
    * @param servers by the name the configuration gives them
    * @param more `withToken`: servers are read with their owners' tokens; `accounts`: tokens of others, by server and
-   *   account; `host`: where the control plane listens; `control`, `playlists`, `notices`, `history`, `folders`: lines of the configuration
+   *   account; `host`: where the control plane listens; `control`, `playlists`, `notices`, `history`, `folders`, `store`: lines of the configuration
    */
-  static async start(name, servers, { withToken = true, host = "127.0.0.1", control = "", playlists = "", notices = "", history = "", folders = "", accounts = {} } = {}) {
+  static async start(name, servers, { withToken = true, host = "127.0.0.1", control = "", playlists = "", notices = "", history = "", folders = "", store = "", accounts = {} } = {}) {
     const gateway = new Gateway();
     gateway.name = name;
     gateway.directory = fs.mkdtempSync(path.join(os.tmpdir(), "greenroom-browser-"));
@@ -29,12 +29,13 @@ export class Gateway {
       gateway.urls[called] = `http://127.0.0.1:${port}`;
       text += `[[server]]\nname = "${called}"\nkind = "${server.kind}"\nurl = "${server.url}"\n`;
       text += `listen = "127.0.0.1:${port}"\n`;
-      if (withToken) text += `token_file = "${gateway.#written(`${called}.token`, await server.ownerToken())}"\n`;
+      const token = withToken && (await server.ownerToken());
+      if (token) text += `token_file = "${gateway.#written(`${called}.token`, token)}"\n`;
       for (const [account, token] of Object.entries(accounts[called] ?? {})) {
         text += `[server.accounts.${account}]\ntoken_file = "${gateway.#written(`${account}.token`, token)}"\n`;
       }
     }
-    text += playlists + notices + history + folders;
+    text += playlists + notices + history + folders + store;
     gateway.configuration = gateway.#written("greenroom.toml", text);
     await gateway.begin();
     return gateway;
@@ -69,6 +70,18 @@ export class Gateway {
   async app(called, path, { product = "Browsing App", token = OWNER } = {}) {
     const headers = { "X-Plex-Token": token, "X-Plex-Product": product, "X-Plex-Client-Identifier": product };
     return fetch(this.urls[called] + path, { headers: { ...headers, Accept: "application/json" } });
+  }
+
+  /** A token for an app that may use these caches. */
+  cacheToken(app, ...caches) {
+    return printed("token", "add", app, "--caches", caches.join(","), "--data-dir", path.join(this.directory, "data")).split("\n").at(-1).trim();
+  }
+
+  /** An app stores a value in a cache of its own. */
+  async store(token, cache, key, value) {
+    const url = `${this.control}/api/v1/caches/${cache}/entries/${encodeURIComponent(key)}`;
+    const response = await fetch(url, { method: "PUT", headers: { Authorization: `Bearer ${token}` }, body: value });
+    if (response.status !== 204) throw new Error(`PUT ${url}: ${response.status} ${await response.text()}`);
   }
 
   async stop() {

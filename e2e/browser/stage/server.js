@@ -1,9 +1,9 @@
-// A simulated media server.
+// A simulated media server, or a simulated HTTP API.
 
 import { Program, freePort } from "./program.js";
 
 // Where a server says that it is there, without a token.
-const GREETING = { plex: "/identity", jellyfin: "/System/Info/Public" };
+const GREETING = { plex: "/identity", jellyfin: "/System/Info/Public", http: "/__simulator/requests" };
 /** Olga's token on a simulated Plex: it opens only a simulated library. */
 export const OWNER = "plx-owner-a";
 
@@ -21,9 +21,10 @@ export class Server {
     return server;
   }
 
-  /** A token of its owner. */
+  /** A token of its owner; null where there is no owner. */
   async ownerToken() {
     if (this.kind === "plex") return OWNER;
+    if (this.kind === "http") return null;
     const headers = {
       "Content-Type": "application/json",
       Authorization: 'MediaBrowser Client="Desk", Device="desk", DeviceId="desk", Version="1"',

@@ -12,7 +12,9 @@ use utoipa_axum::routes;
 
 use crate::control::ApiState;
 use crate::error::Problem;
-use crate::{api, decisions, health, libraries, live_api, metrics, middleware, policies, stored_api, warnings};
+use crate::{
+    api, decisions, health, libraries, library_pictures, live_api, metrics, middleware, policies, stored_api, warnings,
+};
 use crate::{
     cache_mode, cluster, compat, dashboard_api, folders_api, history_api, jobs_api, matching_api, notifications_api,
     playlists_api, statistics_api, web,
@@ -107,6 +109,7 @@ fn documented_routes() -> OpenApiRouter<Arc<ApiState>> {
         .routes(routes!(libraries::build))
         .routes(routes!(libraries::cancel))
         .routes(routes!(libraries::progress))
+        .routes(routes!(library_pictures::links))
         .routes(routes!(notifications_api::test))
         .routes(routes!(playlists_api::sync))
         .routes(routes!(playlists_api::runs))

@@ -46,6 +46,7 @@ static ASSETS: &[Asset] = assets! {
     "/dom.js": JS "dom.js",
     "/live.js": JS "live.js",
     "/places.js": JS "places.js",
+    "/posters.js": JS "posters.js",
     "/router.js": JS "router.js",
     "/server.js": JS "server.js",
     "/table.js": JS "table.js",
@@ -70,6 +71,7 @@ static ASSETS: &[Asset] = assets! {
     "/views/playlists.js": JS "views/playlists.js",
     "/views/servers.js": JS "views/servers.js",
     "/views/settings.js": JS "views/settings.js",
+    "/views/shared-store.js": JS "views/shared-store.js",
     "/views/statistics.js": JS "views/statistics.js",
     "/views/warnings.js": JS "views/warnings.js",
 };
@@ -207,73 +209,110 @@ mod tests {
         }
     }
 
-    /// Labels of before the glossary, each with the quotation marks or the capital that make it a label.
-    const OLD_LABELS: [&str; 56] = [
+    /// Labels of before the glossary, each with the quotation marks or the capital that make it a label. In the order of
+    /// what took their place: figures, freshness and storage, requests and results, index builds, playlists, states.
+    const OLD_LABELS: [&str; 92] = [
         "\"Asked\"",
         "\"Reached\"",
         "\"Saved\"",
         "\"Sent on\"",
         "\"Our own\"",
         "\"Under way\"",
+        ">Asked<",
+        ">Reached<",
+        ">Saved<",
+        "asked against reached",
+        "were spared",
+        "was spared",
+        "Nobody asked",
+        "nobody asked",
         "\"Truth\"",
         "\"Room\"",
-        "\"Verdict\"",
-        "\"Breaker\"",
-        "\"Doubted\"",
-        "\"Class\"",
-        "\"Passed\"",
-        "\"Missed\"",
-        "\"Because\"",
-        "\"Notices\"",
-        "Last decisions",
-        "last decisions",
-        "Kind of question",
-        "kind of question",
-        "Look again",
-        "Look it up",
-        "Needs a look",
-        "Need a look",
-        "need a look",
-        "Take this",
-        "Never this",
-        "Build anew",
-        "believe it",
-        "Kept in step",
-        "Bring a playlist",
-        "Mark as stale",
+        "Lifetimes",
         "Keep these",
         "What is kept",
         "what is kept",
-        "What there is",
-        "Who plays",
-        "Not heard of yet",
-        "only observed",
-        "answered from what",
+        "kept on disk",
+        "Mark as stale",
         "asked anew",
-        "Waits for a place",
-        "Called otherwise",
-        "What was played",
+        "ask anew",
+        "answered from what",
+        "What there is",
+        "Last decisions",
+        "last decisions",
+        "log of decisions",
+        "\"Verdict\"",
+        "\"Class\"",
+        "Kind of question",
+        "kind of question",
+        "kinds of question",
+        "\"Passed\"",
+        "\"Missed\"",
+        "\"Because\"",
+        "Look again",
+        "look again at the server",
+        "Who plays",
         "Watch history",
-        "were spared",
-        "Nobody asked",
-        "nobody waiting",
-        "somebody",
-        "Write it",
-        "What would be written",
-        "Decided by you",
+        "watch history",
+        "What was played",
         "What is set up badly",
         "set up badly",
-        "asked against reached",
-        "Lifetimes",
+        "is set up wrong",
+        "Kept in step",
+        "kept in step",
+        "Bring a playlist",
+        "brings a playlist",
+        "bring a playlist",
+        "Look it up",
+        "Write it",
+        "What would be written",
+        "Needs a look",
+        "Need a look",
+        "need a look",
+        "needs a look",
+        "thing like it",
+        "things like it",
+        "Take this",
+        "Never this",
+        "Decided by you",
+        "sounds alike",
+        "Build anew",
+        "build anew",
+        "built anew",
+        "believe it",
+        "is believed",
+        "not believed",
+        "Called otherwise",
+        "\"Doubted\"",
+        "doubted list",
+        "\"Breaker\"",
+        "breaker is open",
+        "Waits for a place",
+        "Usual: ",
+        "everything goes",
+        "Not heard of yet",
+        "\"Well\"",
+        "\"Unwell\"",
+        "only observed",
+        "open door",
+        "Open door",
+        "lets everybody in",
+        "requests in flight may finish",
+        "whom this machine believes",
+        "authority that is not trusted",
+        "\"Notices\"",
+        "nobody waiting",
+        "somebody",
+        "who answers",
     ];
 
-    /// Texts under a folder of the workspace, by path: files of this ending.
-    fn texts_under(folder: &Path, ending: &str) -> Vec<(String, String)> {
+    /// Texts under a folder of the workspace, by path: files of these endings.
+    fn texts_under(folder: &Path, endings: &[&str]) -> Vec<(String, String)> {
         let entries =
             std::fs::read_dir(folder).expect("a readable folder").map(|entry| entry.expect("an entry").path());
         let read = |path: std::path::PathBuf| match path {
-            folder if folder.is_dir() => texts_under(&folder, ending),
-            file if file.to_string_lossy().ends_with(ending) => {
+            folder if folder.is_dir() => texts_under(&folder, endings),
+            file if endings.iter().any(|ending| file.to_string_lossy().ends_with(ending)) => {
                 vec![(file.display().to_string(), std::fs::read_to_string(&file).expect("a text"))]
             }
             _ => Vec::new(),
@@ -282,22 +321,26 @@ mod tests {
     }
 
     #[test]
-    fn page_and_command_line_and_documents_hold_none_of_the_old_labels() {
+    fn page_and_command_line_and_demo_and_documents_hold_none_of_the_old_labels() {
         let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let below = |folder: &str, endings: &[&str]| texts_under(&workspace.join(folder), endings);
+        let named = |path: &str| (path.to_owned(), std::fs::read_to_string(workspace.join(path)).expect("a text"));
         let pages = ASSETS.iter().map(|asset| (asset.path.to_owned(), asset.text.to_owned()));
-        let commands = texts_under(&workspace.join("crates/greenroom/src/cli"), ".rs");
-        // The glossary lists words that are not to be used; the guide is written with the packages.
-        let documents = texts_under(&workspace.join("docs"), ".md").into_iter();
-        let documents = documents.filter(|(path, _)| !path.ends_with("glossary.md") && !path.ends_with("start.md"));
+        let commands =
+            below("crates/greenroom/src/cli", &[".rs"]).into_iter().chain(below("crates/doctor/src", &[".rs"]));
+        let demo = below("crates/demo/src/scenario", &[".rs", ".html", ".js"]);
+        let descriptions = [("the API's description".to_owned(), crate::description().to_owned())];
+        // The glossary lists words that are not to be used.
+        let documents = below("docs", &[".md"]).into_iter().filter(|(path, _)| !path.ends_with("glossary.md"));
+        let documents = documents.chain(["README.md", "compose.yaml", "packaging/greenroom.service"].map(named));
         let mut found = Vec::new();
         let mut texts = 0;
-        for (path, text) in pages.chain(commands).chain(documents) {
+        for (path, text) in pages.chain(commands).chain(demo).chain(descriptions).chain(documents) {
             texts += 1;
-            found.extend(
-                OLD_LABELS.iter().filter(|label| text.contains(**label)).map(|label| format!("{path}: {label}")),
-            );
+            let labels = OLD_LABELS.iter().filter(|label| text.contains(**label));
+            found.extend(labels.map(|label| format!("{path}: {label}")));
         }
-        assert!(texts > 70, "only {texts} texts were read");
+        assert!(texts > 140, "only {texts} texts were read");
         assert!(found.is_empty(), "old labels:\n{}", found.join("\n"));
     }
 

@@ -68,7 +68,9 @@ export async function open(isNavigation) {
   }
   const hold = arriving(body);
   if (!live.figures) hold(new Promise((heard) => live.on("figures", heard, turn.stop.signal)));
-  turn.teardown = view.render(body, contextOf(wanted, turn.stop.signal, hold)) || null;
+  const left = view.render(body, contextOf(wanted, turn.stop.signal, hold));
+  // A view that asks before it draws gives a promise, and nothing to end.
+  turn.teardown = typeof left === "function" ? left : null;
   hold(Promise.resolve());
 }
 

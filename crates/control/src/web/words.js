@@ -40,7 +40,7 @@ export function ago(ms, now = live.now()) {
   const seconds = Math.max(0, Math.round((now - ms) / 1000));
   if (seconds < 2) return "just now";
   if (seconds < 120) return seconds + " s ago";
-  if (seconds < 7200) return Math.round(seconds / 60) + " min ago";
+  if (seconds < 7200) return duration(seconds) + " ago";
   return moment(ms, now);
 }
 

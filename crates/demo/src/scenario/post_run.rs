@@ -50,7 +50,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn both_sides_read_on_as_soon_as_somebody_looks_and_not_before() {
+    async fn both_sides_read_on_as_soon_as_a_page_is_open_and_not_before() {
         let board = Arc::new(LiveView::new(Duration::from_secs(90)));
         let plan = DemoPlan::SMALLEST;
         let workload = Workload::new(&plan);

@@ -5,7 +5,7 @@ use greenroom_dialect::request::ServerKind;
 use crate::facts::ServerFacts;
 use crate::finding::Finding;
 
-const CHECK: &str = "open door";
+const CHECK: &str = "anonymous access";
 
 /// Warns if the server trusts Greenroom's address: then it trusts every client behind Greenroom.
 pub fn check(facts: &ServerFacts) -> Option<Finding> {

@@ -28,8 +28,9 @@ pub fn compare(ahead_s: i64) -> Finding {
 fn lasting(seconds: u64) -> String {
     match seconds {
         0..120 => format!("{seconds} s"),
-        120..7_200 => format!("{} min", seconds / 60),
-        _ => format!("{} h", seconds / 3_600),
+        120..3_600 => format!("{} min", seconds / 60),
+        _ if seconds % 3_600 < 60 => format!("{} h", seconds / 3_600),
+        _ => format!("{} h {} min", seconds / 3_600, seconds % 3_600 / 60),
     }
 }
 
@@ -56,5 +57,6 @@ mod tests {
         assert_says(ahead(Some(31)), FindingLevel::Warning, &["31 s ahead of", "timedatectl set-ntp true"]);
         assert_says(ahead(Some(-7_205)), FindingLevel::Warning, &["2 h behind"]);
         assert_says(ahead(Some(300)), FindingLevel::Warning, &["5 min ahead"]);
+        assert_says(ahead(Some(10_560)), FindingLevel::Warning, &["2 h 56 min ahead"]);
     }
 }

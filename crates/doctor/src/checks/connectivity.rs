@@ -7,7 +7,7 @@ use crate::facts::ServerFacts;
 use crate::finding::{Finding, FindingLevel};
 use greenroom_origin::probe_client::{ProbeError, ProbeStage};
 
-const CHECK: &str = "way";
+const CHECK: &str = "connection";
 
 /// Reports a server that does not answer, with the most likely reason.
 pub fn check(facts: &ServerFacts) -> Option<Finding> {

@@ -36,7 +36,7 @@ fn plain(facts: &ServerFacts) -> Option<Finding> {
 
 fn encrypted(facts: &ServerFacts) -> Option<Finding> {
     match facts.encryption.as_ref()? {
-        Ok(()) => Some(Finding::ok(CHECK, "the server's certificate is believed")),
+        Ok(()) => Some(Finding::ok(CHECK, "the server's certificate is trusted")),
         Err(ProbeError::Certificate(distrust)) => Some(Finding::problem(
             CHECK,
             format!(
@@ -68,7 +68,7 @@ fn flaw(fault: &CertificateFault) -> String {
         CertificateFault::OtherName(names) => format!("is for other names ({})", names.join(", ")),
         CertificateFault::Expired => "has expired".into(),
         CertificateFault::NotYetValid => "is not valid yet".into(),
-        CertificateFault::UnknownIssuer => "is signed by an authority that is not trusted here".into(),
+        CertificateFault::UnknownIssuer => "is signed by a CA that is not among the trusted CAs".into(),
         CertificateFault::OtherThanPinned => "is not the pinned one".into(),
         CertificateFault::Other(reason) => format!("is not accepted ({reason})"),
     }
@@ -88,7 +88,7 @@ fn remedy_for(facts: &ServerFacts, distrust: &CertificateRejection) -> String {
             None => format!("use the name it is for in url; or {pin}"),
         },
         CertificateFault::UnknownIssuer => format!(
-            "if it is signed by your own authority, name that: tls.ca_file = \"/path/to/ca.pem\"; if it signed itself, {pin}"
+            "if it is signed by your own CA, add that to the trusted CAs: tls.ca_file = \"/path/to/ca.pem\"; if it signed itself, {pin}"
         ),
         CertificateFault::Expired => format!("renew it on the server; until then {pin}"),
         CertificateFault::NotYetValid => "set the clock of this machine and of the server right".into(),
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_certificate_that_is_not_the_pinned_one_may_be_somebody_elses() {
+    fn a_certificate_that_is_not_the_pinned_one_may_be_another_servers() {
         let words = ["is not the pinned one", "was renewed", "something else answers in its place"];
         assert_says(check(&refused(CertificateFault::OtherThanPinned)), FindingLevel::Problem, &words);
     }
@@ -182,6 +182,6 @@ mod tests {
         facts.encryption = Some(Err(ProbeError::Encryption("no common version".into())));
         assert_says(check(&facts), FindingLevel::Problem, &["no common version", "TLS 1.2 or 1.3"]);
         facts.encryption = Some(Ok(()));
-        assert_says(check(&facts), FindingLevel::Ok, &["believed"]);
+        assert_says(check(&facts), FindingLevel::Ok, &["trusted"]);
     }
 }

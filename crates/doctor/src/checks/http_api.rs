@@ -41,11 +41,11 @@ pub fn check_probe(facts: &HttpApiFacts) -> Vec<Finding> {
 pub fn check_certificate(facts: &HttpApiFacts) -> Vec<Finding> {
     let Some(certificate) = &facts.certificate else { return Vec::new() };
     match certificate {
-        Ok(()) => vec![Finding::ok(CERTIFICATE, "the server's certificate is believed")],
+        Ok(()) => vec![Finding::ok(CERTIFICATE, "the server's certificate is trusted")],
         Err(ProbeError::Certificate(rejection)) => vec![Finding::problem(
             CERTIFICATE,
-            format!("the server's certificate is not believed; its SHA-256 fingerprint is {}", rejection.certificate),
-            "set tls.ca_file to its authority's certificate, or tls.fingerprint to this fingerprint if it is the right one",
+            format!("the server's certificate is not trusted; its SHA-256 fingerprint is {}", rejection.certificate),
+            "set tls.ca_file to its CA's certificate, or tls.fingerprint to this fingerprint if it is the right one",
         )],
         // Reported by the probe.
         Err(_) => Vec::new(),

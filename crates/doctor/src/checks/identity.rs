@@ -7,7 +7,7 @@ use crate::advice;
 use crate::facts::{IdentityResponse, ServerFacts};
 use crate::finding::Finding;
 
-const CHECK: &str = "who answers";
+const CHECK: &str = "server";
 
 /// Reports another server than the configured one, or something else.
 pub fn check(facts: &ServerFacts) -> Option<Finding> {
@@ -34,7 +34,7 @@ pub fn check(facts: &ServerFacts) -> Option<Finding> {
         ServerIdentity::Starting { .. } => Finding::warning(
             CHECK,
             format!("{at} is starting"),
-            "wait until it is up, then run this again; apps get what is kept meanwhile",
+            "wait until it is up, then run this again; apps get cached responses meanwhile",
         ),
         ServerIdentity::Failing { status } => Finding::problem(
             CHECK,

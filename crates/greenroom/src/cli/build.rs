@@ -7,6 +7,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 use super::api_client::{ApiClient, GatewayArgs};
+use super::duration::duration;
 use super::modes::with_gateway;
 use super::progress::ProgressLine;
 use super::{FAILURE, SUCCESS, fail, usage_error};
@@ -193,7 +194,7 @@ fn print_libraries(options: &BuildArgs, listing: &Value, selected: &[Value]) {
             library["title"].as_str().unwrap_or_default().to_owned(),
             state(library),
             generation["items"].as_u64().map_or_else(|| "–".to_owned(), format_thousands),
-            age_s.map_or_else(|| "–".to_owned(), |age_s| format!("{} min", age_s / 60)),
+            age_s.map_or_else(|| "–".to_owned(), |age_s| duration(age_s * 1000)),
             format_thousands(library["cost"]["build_requests"].as_u64().unwrap_or_default()),
             library["failure"]["text"].as_str().unwrap_or_default().to_owned(),
         ]);

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::SUCCESS;
 use super::api_client::GatewayArgs;
+use super::duration::duration;
 use super::modes::{print_done, with_gateway};
 use greenroom_demo::scenario::table::align;
 use greenroom_proxy::shadow::report::format_thousands;
@@ -63,25 +64,16 @@ fn table(listed: &Value) -> String {
 
 fn row(job: &Value) -> Vec<String> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let every = job["every_s"].as_u64().map_or_else(|| "on request".to_owned(), interval);
+    let every = job["every_s"].as_u64().map_or_else(|| "on request".to_owned(), |s| duration(s * 1000));
     let progress = match (job["progress"]["done"].as_u64(), job["progress"]["total"].as_u64()) {
         (Some(done), Some(total)) => format!(" {} of {}", format_thousands(done), format_thousands(total)),
         (Some(done), None) => format!(" {}", format_thousands(done)),
         (None, _) => String::new(),
     };
     let last = &job["last"];
-    let took = last["duration_ms"].as_u64().map_or_else(String::new, |ms| format!("{} ms", format_thousands(ms)));
+    let took = last["duration_ms"].as_u64().map_or_else(String::new, duration);
     let state = text(&job["state"]) + &progress;
     vec![text(&job["id"]), every, state, text(&last["outcome"]), took, text(&last["message"])]
-}
-
-/// A duration for people: 2 s, 15 min, 24 h.
-fn interval(seconds: u64) -> String {
-    match seconds {
-        0..=119 => format!("{seconds} s"),
-        120..=7199 => format!("{} min", seconds / 60),
-        _ => format!("{} h", seconds / 3600),
-    }
 }
 
 #[cfg(test)]
@@ -96,7 +88,7 @@ mod tests {
             {"id": "advice", "every_s": null, "state": "idle", "progress": null, "last": null},
         ]});
         let table = table(&listed);
-        for words in ["15 min", "running 1 200", "5 300 ms", "12 new views", "on request", "1 of at most 3 jobs"] {
+        for words in ["15 min", "running 1 200", "5.3 s", "12 new views", "on request", "1 of at most 3 jobs"] {
             assert!(table.replace(',', " ").contains(words), "{words} in {table}");
         }
     }

@@ -11,6 +11,7 @@ mod config;
 mod config_option;
 mod demo;
 mod doctor;
+mod duration;
 mod folder;
 mod healthcheck;
 mod jobs;

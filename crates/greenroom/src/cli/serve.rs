@@ -89,7 +89,7 @@ pub(super) fn run(options: &ServeArgs) -> u8 {
             } => true,
         };
         let reason = if is_stopped { "stopping" } else { "another process takes over" };
-        log.print(&format!("{reason}; requests in flight may finish"));
+        log.print(&format!("{reason}; finishing in-flight requests"));
         for (server, _) in &process.servers {
             if let Some(report) = server.shadow_report() {
                 println!("{}: {}", server.name(), report.verdict);

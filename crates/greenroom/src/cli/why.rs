@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::SUCCESS;
 use super::api_client::{GatewayArgs, read_token};
+use super::duration::duration;
 use super::modes::with_gateway;
 
 /// What was typed.
@@ -149,29 +150,9 @@ fn remaining(ms: &Value) -> String {
     }
 }
 
-/// A duration in a readable unit.
-pub(super) fn duration(ms: u64) -> String {
-    match ms / 1000 {
-        0..10 => format!("{:.1} s", ms as f64 / 1000.0),
-        s @ 10..120 => format!("{s} s"),
-        s @ 120..7_200 => format!("{} min", s / 60),
-        s @ 7_200..172_800 => format!("{} h", s / 3600),
-        s => format!("{} days", s / 86_400),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_duration_is_printed_in_a_fitting_unit() {
-        for (ms, text) in [(40, "0.0 s"), (1_500, "1.5 s"), (60_000, "60 s"), (600_000, "10 min"), (86_400_000, "24 h")]
-        {
-            assert_eq!(duration(ms), text);
-        }
-        assert_eq!(duration(30 * 86_400_000), "30 days");
-    }
 
     #[test]
     fn every_field_of_the_explanation_is_printed() {
@@ -192,7 +173,7 @@ mod tests {
             "class        lists",
             "given, seen before; grant holds",
             "10 bytes in memory, 2.0 s old, loaded because absent",
-            "fresh for 58 s, stale over, on error for 23 h",
+            "fresh for 58 s, stale over, on error for 23 h 53 min",
             "items, section:1",
             "90 s ago: the tag items was invalidated; the entry is newer",
             "a different response: at a[0] (status 200), after 12 ms",

@@ -69,9 +69,9 @@ async fn a_healthy_server_is_well() {
         let token = server.tokens().owner_a().to_owned();
         let (code, report) = found(&folder(), kind, &server.url(), Some(&token)).await;
         assert_eq!((code, report["problems"].as_u64()), (0, Some(0)), "{report}");
-        assert_found(&report, "who answers", &["\"ok\"", "answers in"]);
+        assert_found(&report, "server", &["\"ok\"", "answers in"]);
         assert_found(&report, "token", &["\"ok\"", "owner's rights"]);
-        assert_found(&report, "open door", &["\"ok\"", "asks for a token"]);
+        assert_found(&report, "anonymous access", &["\"ok\"", "asks for a token"]);
         assert_found(&report, "clock", &["\"ok\""]);
         assert_found(&report, "data directory", &["\"ok\""]);
         server.stop().await;
@@ -106,7 +106,7 @@ async fn permissive_server_settings_are_reported() {
     let open = plex(&tasks, |switches| (switches.trusts_neighbours, switches.claimed) = (true, false)).await;
     let (code, report) = found(&folder(), "plex", &open.url(), None).await;
     assert_eq!(code, 1);
-    assert_found(&report, "open door", &["warning", "without a token", "allowed without auth"]);
+    assert_found(&report, "anonymous access", &["warning", "without a token", "allowed without auth"]);
     assert_found(&report, "account", &["problem", "belongs to no account", "/web"]);
     open.faults().set(Fault::WrongClock(-7_200));
     let (_, report) = found(&folder(), "plex", &open.url(), None).await;
@@ -121,10 +121,10 @@ async fn an_unexpected_server_response_is_reported_with_the_reason() {
     let url = server.url();
     for (fault, check, words) in [
         (Fault::EncryptedOnly, "encryption", ["takes only encrypted requests", "https://127.0.0.1"]),
-        (Fault::StartPage503, "who answers", ["is starting", "run this again"]),
-        (Fault::HtmlInsteadOfJson, "who answers", ["is not a plex server", "check address and port"]),
-        (Fault::Truncated, "way", ["cuts the connection", "server's log"]),
-        (Fault::Hang, "way", ["does not answer in time", "load_timeout_s"]),
+        (Fault::StartPage503, "server", ["is starting", "run this again"]),
+        (Fault::HtmlInsteadOfJson, "server", ["is not a plex server", "check address and port"]),
+        (Fault::Truncated, "connection", ["cuts the connection", "server's log"]),
+        (Fault::Hang, "connection", ["does not answer in time", "load_timeout_s"]),
     ] {
         server.faults().set(fault);
         let (code, report) = found(&folder(), "plex", &url, None).await;
@@ -134,7 +134,7 @@ async fn an_unexpected_server_response_is_reported_with_the_reason() {
     }
     let (code, report) = found(&folder(), "jellyfin", &url, None).await;
     assert_eq!(code, 1);
-    assert_found(&report, "who answers", &["is a plex server, not a jellyfin server", "type --plex http://"]);
+    assert_found(&report, "server", &["is a plex server, not a jellyfin server", "type --plex http://"]);
     let encrypted = url.replace("http://", "https://");
     let (_, report) = found(&folder(), "plex", &encrypted, None).await;
     assert_found(&report, "encryption", &["does not speak TLS", "type --plex http://"]);
@@ -142,7 +142,7 @@ async fn an_unexpected_server_response_is_reported_with_the_reason() {
     let (_, report) = found(&folder(), "plex", &url, None).await;
     let boxed = greenroom_doctor::machine::is_container();
     let words = if boxed { ["this container itself", "network_mode: host"] } else { ["nothing listens", "32400"] };
-    assert_found(&report, "way", &words);
+    assert_found(&report, "connection", &words);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -151,10 +151,10 @@ async fn a_wrong_base_path_an_old_server_and_an_emby_are_reported() {
     let based = jellyfin(&tasks, |switches| switches.base_url = "/jellyfin".into()).await;
     let (code, report) = found(&folder(), "jellyfin", &based.url(), None).await;
     assert_eq!(code, 1);
-    assert_found(&report, "who answers", &["at another path", "/jellyfin"]);
+    assert_found(&report, "server", &["at another path", "/jellyfin"]);
     based.stop().await;
     for (body, check, words) in [
-        (r#"{"ServerName":"D","Version":"4.8.1","Id":"x","LocalAddresses":[]}"#, "who answers", "Emby server (4.8.1)"),
+        (r#"{"ServerName":"D","Version":"4.8.1","Id":"x","LocalAddresses":[]}"#, "server", "Emby server (4.8.1)"),
         (
             r#"{"ServerName":"D","Version":"10.8.2","Id":"x","ProductName":"Jellyfin Server"}"#,
             "version",
@@ -186,7 +186,7 @@ async fn the_doctors_advice_fixes_an_untrusted_certificate() {
     let encrypted = plain.replace("http:", "https:");
     let (code, report) = found(&folder(), "plex", &encrypted, None).await;
     assert_eq!(code, 1);
-    assert_found(&report, "encryption", &["signed by an authority that is not trusted here", &pin]);
+    assert_found(&report, "encryption", &["signed by a CA that is not among the trusted CAs", &pin]);
     let folder = folder();
     let file = folder.path().join("greenroom.toml");
     let text = format!(

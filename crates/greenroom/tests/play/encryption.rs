@@ -88,7 +88,7 @@ async fn without_a_trust_setting_an_unknown_certificate_is_rejected() {
     for made in [TestCertificate::self_signed(&["localhost"]), TestAuthority::new().sign(&["localhost"])] {
         let house = EncryptionFixture::new(&made, "localhost", "").await;
         let reason = house.distrust().await;
-        assert!(reason.contains("signed by an authority that is not trusted here"), "{reason}");
+        assert!(reason.contains("signed by a CA that is not among the trusted CAs"), "{reason}");
         assert!(reason.contains("tls.ca_file") && reason.contains("tls.pin_sha256"), "{reason}");
         assert!(reason.contains(&made.fingerprint()) && reason.contains(&made.key_fingerprint()), "{reason}");
         house.down().await;
@@ -99,7 +99,7 @@ async fn without_a_trust_setting_an_unknown_certificate_is_rejected() {
 async fn another_authority_than_the_files_is_not_believed() {
     let (_folder, told) = file(&TestAuthority::new().pem());
     let house = EncryptionFixture::new(&TestAuthority::new().sign(&["localhost"]), "localhost", &told).await;
-    assert!(house.distrust().await.contains("signed by an authority that is not trusted"));
+    assert!(house.distrust().await.contains("signed by a CA that is not among the trusted CAs"));
     house.down().await;
 }
 

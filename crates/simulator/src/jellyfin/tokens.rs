@@ -63,7 +63,7 @@ impl TokenTable {
             secret: token.secret.clone(),
             label: token.label.clone(),
             user: token.user,
-            client: if token.user.is_some() { "Greenroom Test" } else { "Greenroom Key" }.into(),
+            client: token.app_name().into(),
             device: format!("{} device", token.label),
             device_id: digest(&[seed, xxhash_rust::xxh3::xxh3_64(token.label.as_bytes())]),
             version: "1.0.0".into(),

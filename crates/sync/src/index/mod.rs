@@ -11,7 +11,7 @@
 //! Further modules: [`build_deadline`], [`libraries`] (all of them), [`status`] (what is known of one), [`store`]
 //! (snapshots on disk), [`settings`] (libraries the user turned off), [`progress`], [`report`] (for API and page),
 //! [`schedule`] (times of full comparisons), [`notify`] (notifications), [`lookup_counters`], [`missing_episodes`],
-//! [`worker_scan`] (apps that list whole libraries).
+//! [`worker_scan`] (apps that list whole libraries), [`pictured_item`] (whose picture is shown for an item).
 
 mod build;
 mod build_deadline;
@@ -25,6 +25,7 @@ mod lookup_counters;
 mod missing_episodes;
 mod notify;
 mod page_size;
+mod pictured_item;
 mod progress;
 mod publish;
 mod report;
@@ -54,6 +55,7 @@ use greenroom_proxy::server::Server;
 pub use discovery::run;
 pub use libraries::Libraries;
 pub use lookup_counters::{LookupCounters, LookupCounts};
+pub use pictured_item::PicturedItem;
 pub use progress::{BuildPhase, BuildProgress};
 pub use report::{GenerationReport, LibraryCost, LibraryReport};
 pub use schedule::CompareSchedule;

@@ -6,6 +6,7 @@ import {
   setText,
 } from "../dom.js";
 import * as live from "../live.js";
+import { makePoster, showPoster } from "../posters.js";
 import { makeTable } from "../table.js";
 import { ago, count, counted, duration, moment } from "../words.js";
 
@@ -15,23 +16,6 @@ const TYPED_MS = 300;
 const DAY_MS = 86_400_000;
 const SINCE = [["", "any time"], ["1", "last 24 hours"], ["7", "last 7 days"], ["30", "last 30 days"], ["365", "last year"]];
 const KINDS = { movie: "film", video: "video", episode: "episode", track: "track" };
-
-/** A poster by its signed link; an image that cannot be loaded leaves its place empty. */
-function makePoster() {
-  const image = make("img", { alt: "", width: "32", height: "48", loading: "lazy", hidden: true });
-  image.addEventListener("error", () => (image.hidden = true));
-  return make("div", { class: "poster small" }, image);
-}
-
-function showPoster(box, { picture }) {
-  const image = box.firstChild;
-  const link = picture ? picture.replace(/^\//, "") : "";
-  if (!link) image.hidden = true;
-  else if (image.getAttribute("src") !== link) {
-    image.hidden = false;
-    setAttribute(image, "src", link);
-  }
-}
 
 /** The playback history; `show(told, figures)` gives it what is known of the servers. */
 export function makeHistory(context) {
@@ -59,7 +43,7 @@ export function makeHistory(context) {
   const table = makeTable(
     "Playbacks, newest first",
     [
-      { name: "Title", kind: "name", lead: makePoster, updateLead: showPoster, value: (row) => [row.title, [row.subtitle, KINDS[row.kind] || row.kind].filter(Boolean).join(" · ")] },
+      { name: "Title", kind: "name", lead: () => makePoster("small", true), updateLead: (box, { picture }) => showPoster(box, picture), value: (row) => [row.title, [row.subtitle, KINDS[row.kind] || row.kind].filter(Boolean).join(" · ")] },
       { name: "User", isWords: true, value: (row) => row.user },
       { name: "Player", isWords: true, value: (row) => [row.player, row.server].filter(Boolean).join(" · ") },
       { name: "Length", value: (row) => (row.duration_s ? duration(row.duration_s) : "–") },

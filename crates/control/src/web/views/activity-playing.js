@@ -2,6 +2,7 @@
 
 import { ask } from "../api.js";
 import { keep, keepNotes, make, makeButton, makeSection, makeState, setAttribute, setState, setText } from "../dom.js";
+import { makePoster, showPoster } from "../posters.js";
 import { makeProgress, showProgress } from "../table.js";
 import { ago, counted, moment, percent, sentence } from "../words.js";
 
@@ -73,29 +74,22 @@ function silences(servers, figures) {
 }
 
 function makeRow() {
-  const picture = make("img", { alt: "", width: "48", height: "72", loading: "lazy", hidden: true });
-  // An image that cannot be loaded leaves its place empty.
-  picture.addEventListener("error", () => (picture.hidden = true));
   const parts = {
-    picture,
+    poster: makePoster("", true),
     title: make("b"),
     subtitle: make("span"),
     who: make("small"),
     state: makeState("idle", ""),
     progress: makeProgress("Position"),
   };
-  const item = make("li", { class: "card" }, make("div", { class: "poster" }, picture),
+  const item = make("li", { class: "card" }, parts.poster,
     make("div", { class: "grow stack tight" }, make("p", {}, parts.title, parts.subtitle), parts.who,
       make("div", { class: "row" }, parts.state), parts.progress));
   return Object.assign(item, { parts });
 }
 
 function showRow({ parts }, row, isDown) {
-  const link = row.picture ? row.picture.replace(/^\//, "") : null;
-  if (link && parts.picture.getAttribute("src") !== link) {
-    parts.picture.hidden = false;
-    setAttribute(parts.picture, "src", link);
-  }
+  if (row.picture) showPoster(parts.poster, row.picture);
   setText(parts.title, row.title || "(no title)");
   setText(parts.subtitle, row.subtitle || "");
   parts.subtitle.hidden = !row.subtitle;

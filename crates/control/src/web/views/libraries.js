@@ -4,6 +4,7 @@ import {
   keep, make, makeButton, makeEmpty, makeSection, makeState, makeTrouble, setAttribute, setState, setText,
 } from "../dom.js";
 import * as live from "../live.js";
+import { makePoster, picturesOf, showPoster } from "../posters.js";
 import { makeProgress, showProgress } from "../table.js";
 import { ago, bytes, count, counted, duration, sentence } from "../words.js";
 import { makeDiff } from "./library-diff.js";
@@ -104,6 +105,7 @@ function makeCard({ id, title: name }, { context, follow }) {
   const state = makeState("idle", "");
   const failure = make("p", { class: "error", hidden: true });
   const items = make("dl", { class: "kinds" });
+  const strip = makeStrip(context, id);
   const age = make("p", { class: "fine" });
   const progress = makeProgress(`Build progress: ${name}`);
   const cost = make("p", { class: "fine" });
@@ -138,7 +140,7 @@ function makeCard({ id, title: name }, { context, follow }) {
     make("p", { class: "fine" }, "A list that is much smaller than before is suspicious and held back. ",
       "A forced rebuild accepts the smaller list:"), forceButton);
   const card = make("article", { class: "card library", "data-library": id },
-    make("header", {}, heading, about), state, failure, items, age, progress,
+    make("header", {}, heading, about), strip.element, state, failure, items, age, progress,
     make("div", { class: "actions" }, buildButton, cancelButton, turnButton), diff.element, more);
   progress.hidden = true;
 
@@ -156,6 +158,7 @@ function makeCard({ id, title: name }, { context, follow }) {
     showFailure(failure, report.failure);
     showItems(items, report.items);
     const { generation } = report;
+    strip.show(report);
     setText(age, generation ? `Confirmed ${ago(live.now() - generation.age_s * 1000)}.` : hintOf(report));
     setText(cost, costOf(report));
     setAttribute(buildButton, "class", ["idle", "failed", "stale"].includes(report.state) ? "main" : "quiet");
@@ -190,6 +193,34 @@ function makeCard({ id, title: name }, { context, follow }) {
     context.say(`The index of ${report.title} is ${is}.`);
   };
   return card;
+}
+
+/** A few posters or covers from all over a library, asked for once it has an index. */
+function makeStrip(context, id) {
+  const element = make("div", { class: "strip", "aria-hidden": "true", hidden: true });
+  let isAsked = false;
+  const load = async (look) => {
+    const pictures = await picturesOf(context, id);
+    element.hidden = pictures.length === 0;
+    element.replaceChildren(...pictures.map(({ title: of, picture }) => {
+      const poster = makePoster(look, true);
+      poster.title = of;
+      showPoster(poster, picture);
+      return poster;
+    }));
+  };
+  return {
+    element,
+    show({ generation, contents }) {
+      if (!generation) {
+        element.hidden = true;
+        isAsked = false;
+      } else if (!isAsked) {
+        isAsked = true;
+        load(contents === "music" ? "square" : "").catch(() => {});
+      }
+    },
+  };
 }
 
 /** Whether the last build was cancelled by a person. */

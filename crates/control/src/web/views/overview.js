@@ -1,4 +1,4 @@
-// The state on one screen: servers, what needs action, today's numbers, one chart, the busiest apps.
+// The state on one screen: servers, what needs action, today's numbers, one chart, the top apps.
 
 import { RANGES, makeChart, sinceFirst, stepsOf } from "../chart.js";
 import { keep, make, makeEmpty, makeLoading, makeTrouble, newId, setText } from "../dom.js";
@@ -20,7 +20,7 @@ const YOUNG_STEPS = 6;
 const LEAST_STEPS = 10;
 
 export function render(root, context) {
-  const [traffic, apps] = [trafficChart(context), busiestApps(context)];
+  const [traffic, apps] = [trafficChart(context), topApps(context)];
   const pair = make("div", { class: "pair" }, traffic.element, apps.element);
   const parts = [servers(context), warnings(context), waiting(), today(pair), traffic, apps];
   root.append(...parts.slice(0, 4).map((part) => part.element), pair);
@@ -198,13 +198,13 @@ function trafficChart(context) {
   return { element };
 }
 
-// --- The busiest apps ---
+// --- Top apps ---
 
-function busiestApps(context) {
+function topApps(context) {
   const table = makeTable(
-    "Busiest apps of the last 24 hours",
+    "Top apps by cache hits, last 24 hours",
     [
-      { name: "Top apps", kind: "name", value: (row) => [row.name, row.not_cacheable ? row.server + " · not cacheable: " + row.not_cacheable : row.server] },
+      { name: "Top apps by cache hits", kind: "name", value: (row) => [row.name, row.not_cacheable ? row.server + " · not cacheable: " + row.not_cacheable : row.server] },
       { name: "Requests", kind: "count", value: (row) => row.asked },
       { name: "From cache", value: (row) => percent(row.asked > 0 ? row.saved / row.asked : null) },
       { name: "p95", value: (row) => (row.latency ? duration(row.latency.p95_ms / 1000) : "–") },
@@ -218,7 +218,7 @@ function busiestApps(context) {
   context.every(APPS_MS, async () => {
     try {
       const { rows } = await context.ask("GET", "statistics?by=app&range=day");
-      table.show(rows.slice(0, MOST_APPS));
+      table.show(rows.sort((one, other) => other.saved - one.saved || other.asked - one.asked).slice(0, MOST_APPS));
       more.hidden = rows.length === 0;
       setText(more, rows.length > MOST_APPS ? "All " + counted(rows.length, "app") : "More about these apps");
       const wanted = rows.length > 0 ? table.element : empty;
@@ -227,5 +227,5 @@ function busiestApps(context) {
       if (!context.signal.aborted) place.replaceChildren(makeTrouble(error));
     }
   });
-  return { element: make("section", { class: "busiest", "aria-label": "Busiest apps, last 24 hours" }, place, more) };
+  return { element: make("section", { class: "top-apps", "aria-label": "Top apps by cache hits, last 24 hours" }, place, more) };
 }

@@ -1,6 +1,7 @@
 // The rows of a report: their results, and review one by one or many at once, with undo.
 
 import { make, makeButton, makeState, setAttribute, setText } from "../dom.js";
+import { fillPosters, makePoster } from "../posters.js";
 import { count, counted, percent, sentence } from "../words.js";
 
 /** Rows on the page at a time: thousands would make it slow. */
@@ -29,6 +30,8 @@ export function makeRows(context, report, decided) {
   const decisions = new Map();
   const view = { context, report, decisions, told: () => decided(decisions.size), show: () => show() };
   const list = make("ol", { class: "card rows" });
+  const covers = new Map();
+  view.dress = (root) => fillPosters(context, root, report.library, covers).catch(() => {});
   const place = make("p", { class: "fine", role: "status" });
   const before = makeButton("Previous rows", "quiet", () => turn(-PAGE));
   const after = makeButton("Next rows", "quiet", () => turn(PAGE));
@@ -42,6 +45,7 @@ export function makeRows(context, report, decided) {
     const shown = wanted.slice(from, from + PAGE);
     list.replaceChildren(...shown.map((row) => makeRow(row, view)));
     list.hidden = shown.length === 0;
+    view.dress(list);
     setText(place, wanted.length === 0 ? "No rows."
       : wanted.length <= PAGE ? "" : `Rows ${count(from + 1)} to ${count(from + shown.length)} of ${count(wanted.length)}`);
     before.hidden = from === 0;
@@ -164,6 +168,7 @@ function makeRow(row, view) {
   const show = () => {
     const decision = view.decisions.get(row);
     element.replaceChildren(...partsOf(row, decision, view, show));
+    if (element.isConnected) view.dress(element);
   };
   show();
   return element;
@@ -186,14 +191,25 @@ const byline = ({ artist, album }) => [artist, album].filter(Boolean).join(" · 
 /** The item of a row, and why it matches. */
 function makeItem(item, row) {
   const isSame = item.title === row.title && item.artist === row.artist;
-  return make("span", { class: "item" }, isSame ? item.album : [item.title, byline(item)].filter(Boolean).join(" · "),
-    make("small", {}, item.reasons.join(", ")));
+  return make("div", { class: "pictured" }, coverOf(item),
+    make("span", { class: "item" }, isSame ? item.album : [item.title, byline(item)].filter(Boolean).join(" · "),
+      make("small", {}, item.reasons.join(", "))));
+}
+
+/** The place of an item's cover. */
+function coverOf({ key }) {
+  const cover = makePoster("square");
+  cover.dataset.key = key;
+  return cover;
 }
 
 /** Possible matches of a row, to choose from. */
 function makeChoices(row, view, show, isOpen) {
   const list = make("ul", { class: "candidates" });
-  const fill = (candidates) => list.replaceChildren(...candidates.map((one) => makeCandidate(one, row, view, show)));
+  const fill = (candidates) => {
+    list.replaceChildren(...candidates.map((one) => makeCandidate(one, row, view, show)));
+    if (list.isConnected) view.dress(list);
+  };
   fill(row.candidates);
   const number = row.candidates.length;
   const summary = number === 0 ? "Search by another name" : counted(number, "possible match", "possible matches");
@@ -208,7 +224,7 @@ function makeCandidate(one, row, view, show) {
     { "aria-label": `Accept: ${name}, for row ${row.line}` });
   const reject = makeButton("Reject", "quiet small", () => decide(reject, "rejection", one, row, view, show),
     { "aria-label": `Reject: ${name}, for row ${row.line}` });
-  return make("li", {}, make("div", {}, make("b", {}, one.title), make("span", {}, byline(one)),
+  return make("li", {}, coverOf(one), make("div", { class: "words" }, make("b", {}, one.title), make("span", {}, byline(one)),
     make("small", { title: one.reasons.join(", ") }, `${percent(Math.min(1, one.score))} match: ${differenceOf({ candidates: [one] })}`)),
   make("div", { class: "actions" }, accept, reject));
 }

@@ -1,4 +1,4 @@
-// TTL policies, the cache, and notifications.
+// TTL policies, the cache and where it is stored, and notifications.
 
 import { ask, query } from "../api.js";
 import {
@@ -17,6 +17,7 @@ import {
 } from "../dom.js";
 import { makeShare, makeTable, showShare } from "../table.js";
 import { CLASSES, bytes, counted, duration } from "../words.js";
+import { sharedStore } from "./shared-store.js";
 
 export const title = "Settings";
 
@@ -31,7 +32,7 @@ const LIFETIMES = [
 const MOST_S = 31536000;
 
 export function render(root, context) {
-  root.append(lifetimes(context), care(context), storage(context), notices(context));
+  root.append(lifetimes(context), care(context), storage(context), sharedStore(context), notices(context));
 }
 
 const textOf = (seconds) =>

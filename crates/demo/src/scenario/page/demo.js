@@ -31,8 +31,9 @@ function milliseconds(ms) {
 function length(seconds) {
   if (seconds < 120) return number.format(seconds) + " s";
   const minutes = Math.floor(seconds / 60);
-  if (minutes < 120) return minutes + " min";
-  return number.format(Math.floor(minutes / 60)) + " h " + (minutes % 60) + " min";
+  if (minutes < 60) return minutes + " min";
+  const rest = minutes % 60;
+  return number.format(Math.floor(minutes / 60)) + " h" + (rest > 0 ? " " + rest + " min" : "");
 }
 
 const requests = (count) => number.format(count) + (count === 1 ? " request" : " requests");

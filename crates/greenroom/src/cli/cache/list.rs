@@ -5,7 +5,7 @@ use std::io::Write;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::super::why::duration;
+use super::super::duration::duration;
 use super::super::{FAILURE, SUCCESS, fail};
 use super::{CacheDirArgs, FilterArgs, ask_or_run_offline, size};
 use greenroom_demo::scenario::table::align;
