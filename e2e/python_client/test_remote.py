@@ -184,6 +184,9 @@ def test_eight_processes_with_a_hundred_cold_callers_each_load_once(daemon):
     assert set(values) == {"loaded"} and loads.value == 1
 
 
+# Each kills the daemon and one of two clients.
+ROUNDS = 50
+
 WRITER = """
 import sys
 from greenroom import Cache
@@ -201,7 +204,7 @@ for number in range(100000):
 def test_killed_daemons_and_killed_clients_lose_nothing_that_was_acknowledged():
     daemon = Daemon("python-client-killed")
     try:
-        for round in range(10):
+        for round in range(ROUNDS):
             writers = [start(WRITER, daemon.socket, daemon.token, f"{round}-{writer}") for writer in range(2)]
             for writer in writers:
                 for _ in range(5 + 13 * round % 40):
@@ -412,6 +415,9 @@ def test_the_socket_is_its_owners_and_has_the_caches_only(daemon):
         ("GET", "worker/entries?cursor=%FF&limit=1", {}, 200),
         ("POST", "worker/invalidate", {"json": {"key": "a", "tag": "b"}}, 400),
         ("POST", "worker/invalidate", {"json": {"all": False}}, 400),
+        ("POST", "worker/invalidate", {"json": {"prefix": "p" * 8193}}, 400),
+        ("POST", "worker/invalidate", {"json": {"key": "k" * 500_000}}, 400),
+        ("PUT", "worker/entries/k?tag=" + "a" * 5000 + "&tag=" + "b" * 5000, {"data": b""}, 400),
         ("POST", "worker/batch", {"json": {"operations": [{"op": "get", "key": "k"}] * 1001}}, 400),
         ("POST", "worker/batch", {"data": b"[" * 100_000, "headers": {"Content-Type": "application/json"}}, 400),
         ("POST", "worker/entries/k/increment", {"json": {"delta": 1 << 63}}, 400),

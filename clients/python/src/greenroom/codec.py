@@ -20,7 +20,9 @@ VALUE_NODES_MAX = 10_000_000
 # Numbers with more digits cannot be converted by newer versions of Python.
 INTEGER_BITS_MAX = 14_000
 
-_raw_decode = json.JSONDecoder().raw_decode
+_decoder = json.JSONDecoder()
+# What `raw_decode` calls, without the call around it.
+_scan: Callable[[str, int], Tuple[Any, int]] = getattr(_decoder, "scan_once", _decoder.raw_decode)
 
 
 class ValueRefused(ValueError):
@@ -75,7 +77,7 @@ def _decoded(payload: bytes) -> Any:
     # What `encode` wrote is ASCII without a space around it, so most of what `json.loads` does is not needed.
     try:
         text = payload.decode("ascii")
-        value, end = _raw_decode(text)
+        value, end = _scan(text, 0)
         if end == len(text):
             return value
     except (StopIteration, ValueError):
