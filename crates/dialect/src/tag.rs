@@ -98,6 +98,7 @@ impl Tag {
             UserState::Cleared => "cleared",
             UserState::Favorite => "favorite",
             UserState::Rating => "rating",
+            UserState::Continued => "continued",
         };
         Self(format!("by-{field}"))
     }
@@ -194,17 +195,8 @@ impl Tag {
 
     /// Whether invalidations narrow this tag to a group.
     pub(crate) fn is_narrowable(&self) -> bool {
-        const NAMES: [&str; 9] = [
-            "libraries",
-            "listings",
-            "items",
-            "states",
-            "unplaced",
-            "counts",
-            "branch",
-            "playlists",
-            "watch-lists",
-        ];
+        const NAMES: [&str; 9] =
+            ["libraries", "listings", "items", "states", "unplaced", "counts", "branch", "playlists", "watch-lists"];
         const FAMILIES: [&str; 3] = ["by-", "listed-by-", "section:"];
         NAMES.contains(&self.as_str())
             || FAMILIES.iter().any(|family| self.0.starts_with(family)) && !self.0.contains(NARROWED)

@@ -13,6 +13,8 @@ pub enum UserState {
     Favorite,
     /// The user's rating, likes and dislikes.
     Rating,
+    /// Whether it is left out of what is continued (Plex).
+    Continued,
 }
 
 impl UserState {

@@ -423,7 +423,10 @@ mod tests {
             let rows = rows::read(br#"{"Items":[{"Id":"a","Type":"Movie"},{"Id":"b","Type":"Movie"}]}"#).unwrap();
             tags(&read, &rows).contains(&Tag::selected_by(UserState::Cleared))
         };
-        assert!(!follows("/UserItems/Resume") && !follows("/UserItems/Resume?limit=3"), "it shows all that it can lose");
+        assert!(
+            !follows("/UserItems/Resume") && !follows("/UserItems/Resume?limit=3"),
+            "it shows all that it can lose"
+        );
         assert!(follows("/UserItems/Resume?limit=2") && follows("/UserItems/Resume?limit=9&startIndex=1"));
     }
 

@@ -6,7 +6,8 @@ use crate::classification::StreamReason;
 use crate::plex::query::PlexQueryPair;
 use crate::plex::route::ReadRoute;
 use crate::plex::vary::VaryValues;
-use crate::tag::Tag;
+use crate::sabotage::is_disabled;
+use crate::tag::{Tag, UserState};
 
 /// Fields unrelated to user state. A list filtered or sorted by any other field is treated as depending on
 /// it.
@@ -81,6 +82,16 @@ const IMPERSONAL_FIELDS: [&str; 68] = [
     "year",
 ];
 
+/// Fields of user state that neither a rating nor an action changes, in lower case.
+const PLAYED_FIELDS: [&str; 7] =
+    ["inprogress", "lastviewedat", "unwatched", "unwatchedleaves", "viewcount", "viewedleafcount", "viewoffset"];
+
+/// Fields of user state that a rating changes, in lower case.
+const RATING_FIELDS: [&str; 2] = ["lastratedat", "userrating"];
+
+/// What a list depends on whose choice is not known.
+const EITHER: [UserState; 2] = [UserState::Rating, UserState::Continued];
+
 /// Removes flags from `pairs` and refines `route` by the rest.
 pub(super) fn refine(
     route: &mut ReadRoute,
@@ -122,6 +133,30 @@ pub(super) fn refine(
     }
     route.personal |= follows_user;
     Ok(())
+}
+
+/// The fields of user state, among those that a write can name, by which the rows of this read are chosen. `is_composed`:
+/// by its route, not by its query.
+pub(super) fn states(route: &ReadRoute, pairs: &[PlexQueryPair], is_composed: bool) -> Vec<UserState> {
+    if !route.tags.contains(&Tag::watch_lists()) {
+        return Vec::new();
+    }
+    if is_composed {
+        let is_continued_only = route.class == Class::Resume && !is_disabled("continued");
+        return if is_continued_only { vec![UserState::Continued] } else { EITHER.to_vec() };
+    }
+    let order = order(pairs);
+    let fields = order.iter().map(|key| key.field.as_str());
+    let filters = pairs.iter().filter(|pair| !pair.is("sort") && !is_shape(pair)).map(PlexQueryPair::field);
+    let personal: Vec<&str> = fields.chain(filters).filter(|field| !is_impersonal(field)).collect();
+    let is = |field: &str, known: &[&str]| known.iter().any(|known| known.eq_ignore_ascii_case(field));
+    if personal.iter().all(|field| is(field, &PLAYED_FIELDS)) {
+        Vec::new()
+    } else if personal.iter().all(|field| is(field, &RATING_FIELDS)) {
+        vec![UserState::Rating]
+    } else {
+        EITHER.to_vec()
+    }
 }
 
 /// One key of a `sort`.

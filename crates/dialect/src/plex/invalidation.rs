@@ -1,7 +1,7 @@
 //! Invalidations for each kind of change, shared by writes, notifications and webhooks.
 
 use crate::server_event::PlaybackState;
-use crate::tag::{Tag, TagInvalidation};
+use crate::tag::{Tag, TagInvalidation, UserState};
 
 /// Invalidations for everyone.
 pub(super) fn everyone<const N: usize>(tags: [Tag; N]) -> Vec<TagInvalidation> {
@@ -33,6 +33,25 @@ pub(super) fn watched(ids: &[String], audience: fn(Tag) -> TagInvalidation) -> V
     }
     // The owner sees the sessions and history of all users.
     stale.extend(everyone([Tag::sessions(), Tag::history()]));
+    stale
+}
+
+/// A field of user state of these items changed that neither playback nor what contains them follows: the user's rating,
+/// or whether they are continued.
+pub(super) fn marked(ids: &[String], state: UserState) -> Vec<TagInvalidation> {
+    if ids.is_empty() {
+        return watched(ids, TagInvalidation::account);
+    }
+    // What is left out of what is continued is shown elsewhere as before.
+    let is_shown = state != UserState::Continued;
+    let mut stale = everyone([Tag::sessions()]);
+    for id in ids {
+        if is_shown {
+            stale.push(TagInvalidation::account(Tag::item(id)));
+            stale.push(TagInvalidation::account(Tag::many_items()).of(id));
+        }
+        stale.push(TagInvalidation::account(Tag::selected_by(state)).of(id));
+    }
     stale
 }
 

@@ -12,7 +12,7 @@ use crate::plex::vary::{VaryBy, VaryValues};
 use crate::plex::{filter, image, representation};
 use crate::redact;
 use crate::request::ServerKind;
-use crate::tag::{Tag, TagGroup};
+use crate::tag::{Tag, TagGroup, UserState};
 
 const DAY_S: u32 = 24 * 60 * 60;
 
@@ -20,7 +20,10 @@ const DAY_S: u32 = 24 * 60 * 60;
 pub(super) fn text(parts: &[&str], mut route: ReadRoute, raw: &str, headers: &HeaderMap) -> Result<Read, StreamReason> {
     let mut pairs = query::pairs(raw)?;
     let vary_values = VaryValues::extract(&mut pairs, headers, route.vary_by)?;
+    let is_composed = route.tags.contains(&Tag::watch_lists());
     filter::refine(&mut route, &mut pairs, &vary_values)?;
+    let states = filter::states(&route, &pairs, is_composed);
+    route.tags.extend(states.into_iter().map(Tag::selected_by));
     let representation = representation::from_accept(headers);
     let (mut shapes, mut ordered): (Vec<PlexQueryPair>, Vec<PlexQueryPair>) =
         pairs.into_iter().partition(filter::is_shape);
@@ -46,7 +49,8 @@ pub(super) fn text(parts: &[&str], mut route: ReadRoute, raw: &str, headers: &He
 fn of_section(parts: &[&str], tags: &[Tag]) -> Vec<Tag> {
     let ["library" | "hubs", "sections", id, ..] = parts else { return Vec::new() };
     let group = TagGroup::Of((*id).to_owned());
-    let lists = [Tag::libraries(), Tag::watch_lists()];
+    let states = [UserState::Rating, UserState::Continued].map(Tag::selected_by);
+    let lists = [vec![Tag::libraries(), Tag::watch_lists()], states.to_vec()].concat();
     lists.iter().filter(|tag| tags.contains(tag)).map(|tag| tag.narrowed(&group)).collect()
 }
 

@@ -8,7 +8,7 @@ use crate::class::Class;
 use crate::classification::Read;
 use crate::plex::page::{RequestedPage, ReturnedPage};
 use crate::response_facts::{ItemFacts, MAX_TAGGED_ROWS, ResponseFacts, UnsharedReason, has_meaningful_total};
-use crate::tag::{Tag, TagGroup};
+use crate::tag::{Tag, TagGroup, UserState};
 
 /// Max parent links reported; missing links are treated as the worst case.
 const MAX_PARENTS: usize = 10_000;
@@ -204,6 +204,7 @@ impl PlexRows {
             let smart = self.smart.unwrap_or(true);
             if matches!(read.class, Class::Playlists | Class::Collections) && smart {
                 tags.extend([Tag::watch_lists(), Tag::across()]);
+                tags.extend([UserState::Rating, UserState::Continued].map(Tag::selected_by));
             }
         }
         tags.retain(|tag| !read.tags.contains(tag));

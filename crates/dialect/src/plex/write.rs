@@ -8,7 +8,7 @@ use crate::plex::invalidation;
 use crate::plex::library_write;
 use crate::plex::params::WriteParams;
 use crate::request::RequestView;
-use crate::tag::{Tag, TagInvalidation};
+use crate::tag::{Tag, TagInvalidation, UserState};
 
 /// A write with this name that revokes no token.
 pub(super) fn named(name: &'static str, stale: Vec<TagInvalidation>) -> Write {
@@ -45,10 +45,13 @@ fn by_any_method(parts: &[&str], params: &WriteParams<'_>) -> Option<Write> {
             invalidation::watched(&params.items(&["key", "ratingKey", "uri"]), TagInvalidation::account),
         ),
         [":", "rate"] => {
-            named("rate", invalidation::watched(&params.items(&["key", "ratingKey", "uri"]), TagInvalidation::account))
+            named("rate", invalidation::marked(&params.items(&["key", "ratingKey", "uri"]), UserState::Rating))
         }
         [":", "timeline"] => progress("timeline", params),
         [":", "progress"] => progress("progress", params),
+        ["actions", "removefromcontinuewatching"] => {
+            named("action", invalidation::marked(&params.items(&["ratingKey", "key", "uri"]), UserState::Continued))
+        }
         ["actions", ..] => named(
             "action",
             invalidation::watched(&params.items(&["ratingKey", "key", "uri"]), TagInvalidation::account),

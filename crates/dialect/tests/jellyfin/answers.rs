@@ -63,7 +63,10 @@ fn containers_get_the_branch_tag_and_mixed_lists_are_covered_by_every_invalidati
                 "under:p",
             ],
         ),
-        ("CollectionFolder", &["collections", "counted:x", "counts", "counts~@x", "item:x", "playlist-names", "under:p"]),
+        (
+            "CollectionFolder",
+            &["collections", "counted:x", "counts", "counts~@x", "item:x", "playlist-names", "under:p"],
+        ),
         ("Playlist", &["counted:x", "counts", "counts~@x@{me}", "item:x", "under:p"]),
         ("Movie", &["counted:x", "item:x", "under:p"]),
     ] {

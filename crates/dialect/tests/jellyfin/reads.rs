@@ -244,8 +244,18 @@ fn an_item_and_its_parts() {
         ("/Items/{item}/ThemeVideos", Class::Item, "/Items/{item}/ThemeVideos?userid=~", "belonging:{item} user-state"),
         ("/Items/{item}/ThemeMedia", Class::Item, "/Items/{item}/ThemeMedia?userid=~", "belonging:{item} user-state"),
         ("/Items/{item}/Intros", Class::Item, "/Items/{item}/Intros?userid=~", "belonging:{item} user-state"),
-        ("/Users/{me}/Items/{item}/Intros", Class::Item, "/Items/{item}/Intros?userid=~", "belonging:{item} user-state"),
-        ("/Items/{item}/LocalTrailers", Class::Item, "/Items/{item}/LocalTrailers?userid=~", "belonging:{item} user-state"),
+        (
+            "/Users/{me}/Items/{item}/Intros",
+            Class::Item,
+            "/Items/{item}/Intros?userid=~",
+            "belonging:{item} user-state",
+        ),
+        (
+            "/Items/{item}/LocalTrailers",
+            Class::Item,
+            "/Items/{item}/LocalTrailers?userid=~",
+            "belonging:{item} user-state",
+        ),
         (
             "/Items/{item}/SpecialFeatures",
             Class::Item,

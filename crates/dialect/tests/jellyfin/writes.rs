@@ -227,8 +227,7 @@ fn a_report_without_an_item_may_concern_any() {
 #[test]
 fn edited_or_deleted_items() {
     let edited = "about:{item}! belonging:{item}! item:{item}^! items! listings! playlist:{item}! under:{item}!";
-    let pictured =
-        "about:{item}! belonging:{item}! image:{item}! images-by-name! item:{item}^! items! listings! playlist:{item}! \
+    let pictured = "about:{item}! belonging:{item}! image:{item}! images-by-name! item:{item}^! items! listings! playlist:{item}! \
          under:{item}!";
     let images = "about:{item}! image:{item}! images-by-name! item:{item}^! items! listed-by-images! playlist:{item}! \
         under:{item}!";

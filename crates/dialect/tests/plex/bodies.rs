@@ -127,8 +127,11 @@ fn a_smart_playlist_depends_on_user_state_and_the_libraries() {
         xml("/playlists/9/items", &body).unwrap()
     };
     assert_eq!(tag_names(&items(r#" smart="0""#).tags), ["item:1", "under:2"]);
-    assert_eq!(tag_names(&items(r#" smart="1""#).tags), ["item:1", "under:2", "watch-lists", "across"]);
-    assert_eq!(tag_names(&items("").tags), ["item:1", "under:2", "watch-lists", "across"]);
+    assert_eq!(
+        tag_names(&items(r#" smart="1""#).tags),
+        ["item:1", "under:2", "watch-lists", "across", "by-rating", "by-continued"]
+    );
+    assert_eq!(tag_names(&items("").tags), ["item:1", "under:2", "watch-lists", "across", "by-rating", "by-continued"]);
     let whole = items(r#" smart="0" ratingKey="9" leafCount="1" playlistType="audio""#);
     assert_eq!(tag_names(&whole.tags), ["item:1", "item:9", "under:2"]);
     let mixed = r#"{"MediaContainer":{"Metadata":[{"ratingKey":"1","smart":false},{"ratingKey":"2","smart":true}]}}"#;

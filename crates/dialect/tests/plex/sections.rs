@@ -47,7 +47,7 @@ fn reaches(lineage: &Lineage, stale: &[TagInvalidation], target: &str) -> bool {
 
 #[test]
 fn a_mark_of_a_film_leaves_lists_of_music_alone() {
-    for write in ["/:/scrobble?key=583", "/:/rate?key=583&rating=8", "/:/timeline?ratingKey=583&state=stopped&time=9"] {
+    for write in ["/:/scrobble?key=583", "/:/timeline?ratingKey=583&state=stopped&time=9"] {
         let stale = get(write).token("some-token").write().invalidations;
         for target in OF_FILMS {
             assert!(reaches(&lineage(), &stale, target), "{write} must reach {target}");
@@ -56,6 +56,44 @@ fn a_mark_of_a_film_leaves_lists_of_music_alone() {
             assert!(!reaches(&lineage(), &stale, target), "{write} must leave {target}");
             assert!(reaches(&Lineage::new(1), &stale, target), "{write}: of an unknown item, {target} may show it");
         }
+    }
+}
+
+#[test]
+fn a_rating_reaches_what_shows_it_and_lists_by_ratings() {
+    let stale = get("/:/rate?key=583&rating=8").token("some-token").write().invalidations;
+    for target in [
+        "/library/metadata/583",
+        "/library/sections/2/all?sort=userRating:desc",
+        "/library/sections/2/all?userRating%3E%3E=5",
+        "/library/sections/2/all?unwatched=1&sort=lastRatedAt",
+        "/library/sections/2/all?unheardOf=1",
+        "/hubs/sections/2",
+        "/hubs",
+    ] {
+        assert!(reaches(&lineage(), &stale, target), "{target}");
+    }
+    for target in [
+        "/library/sections/2/all",
+        "/library/sections/2/all?unwatched=1",
+        "/library/sections/2/all?sort=lastViewedAt:desc",
+        "/library/sections/2/onDeck",
+        "/library/sections/3/all?sort=userRating:desc",
+    ] {
+        assert!(!reaches(&lineage(), &stale, target), "{target}: it does not show the film");
+    }
+}
+
+#[test]
+fn what_is_left_out_of_what_is_continued_is_shown_elsewhere_as_before() {
+    let stale = send("PUT", "/actions/removeFromContinueWatching?ratingKey=583").token("t").write().invalidations;
+    for target in ["/library/onDeck", "/library/sections/2/onDeck", "/hubs/continueWatching/items", "/hubs"] {
+        assert!(reaches(&lineage(), &stale, target), "{target}");
+    }
+    for target in
+        ["/library/metadata/583", "/library/sections/2/all?unwatched=1", "/library/sections/2/all?inProgress=1"]
+    {
+        assert!(!reaches(&lineage(), &stale, target), "{target}");
     }
 }
 

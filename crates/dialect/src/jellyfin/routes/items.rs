@@ -66,9 +66,11 @@ pub(super) fn of_items(lowercase: &[&str], raw: &[&str]) -> Option<JellyfinRoute
         [id, "intros"] => belonging(&["Items"], id, &["Intros"]).personal().usable_for(INTROS_USABLE_S),
         [id, "localtrailers"] => belonging(&["Items"], id, &["LocalTrailers"]).personal(),
         [id, "specialfeatures"] => belonging(&["Items"], id, &["SpecialFeatures"]).personal(),
-        [id, "collections"] => JellyfinRoute { class: Class::Collections, ..belonging(&["Items"], id, &["Collections"]) }
-            .personal()
-            .with_tags([Tag::collections()]),
+        [id, "collections"] => {
+            JellyfinRoute { class: Class::Collections, ..belonging(&["Items"], id, &["Collections"]) }
+                .personal()
+                .with_tags([Tag::collections()])
+        }
         [id, "criticreviews"] => part(&["Items"], id, &["CriticReviews"]),
         [id, "externalidinfos"] => belonging(&["Items"], id, &["ExternalIdInfos"]),
         _ => return None,
