@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { logIn } from "./stage/browser.js";
 import { setScene } from "./stage/scene.js";
 
-const scene = setScene(import.meta.url, { servers: {} });
+const scene = setScene(import.meta.url);
 
 const row = (page, name) => page.getByRole("table", { name: "Caches for apps" }).getByRole("row", { name });
 
