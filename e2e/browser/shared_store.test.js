@@ -1,9 +1,9 @@
 // The remote store in the view "Settings": its state, the gateways that share it, and that it is away.
 
+import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { SIZES, axeFindings, logIn, overflow, picture } from "./stage/browser.js";
-import assert from "node:assert/strict";
 import { Gateway } from "./stage/gateway.js";
 import { Redis } from "./stage/redis.js";
 import { setScene } from "./stage/scene.js";

@@ -57,5 +57,10 @@ async fn is_up(server: &ApiServer) -> bool {
     server.recorder.record_own(1, server.clock.now_ms());
     server.counters.own.fetch_add(1, Ordering::Relaxed);
     let response = server.upstream.client.send(request, UpstreamRequestKind::Write).await;
-    response.is_ok_and(|response| response.status() < StatusCode::INTERNAL_SERVER_ERROR)
+    let is_up = response.is_ok_and(|response| response.status() < StatusCode::INTERNAL_SERVER_ERROR);
+    if is_up {
+        // Else it would be shown as down until an app's next read.
+        server.counters.last_success_ms.store(server.clock.now_ms(), Ordering::Relaxed);
+    }
+    is_up
 }

@@ -3,7 +3,9 @@
 /// A duration in milliseconds as text.
 pub(super) fn duration(ms: u64) -> String {
     match ms / 1000 {
-        0..10 => format!("{:.1} s", ms as f64 / 1000.0),
+        0 => format!("{ms} ms"),
+        s @ 1..10 if ms % 1000 < 100 => format!("{s} s"),
+        1..10 => format!("{:.1} s", ms as f64 / 1000.0),
         s @ 10..120 => format!("{s} s"),
         s @ 120..3_600 => format!("{} min", s / 60),
         s @ 3_600..172_800 => with_rest(s / 3_600, "h", s % 3_600 / 60, "min"),
@@ -24,7 +26,8 @@ mod tests {
     #[test]
     fn a_duration_is_printed_in_a_fitting_unit() {
         for (s, text) in [
-            (0, "0.0 s"),
+            (0, "0 ms"),
+            (2, "2 s"),
             (60, "60 s"),
             (600, "10 min"),
             (7_199, "1 h 59 min"),
@@ -35,6 +38,6 @@ mod tests {
         ] {
             assert_eq!(duration(s * 1000), text);
         }
-        assert_eq!(duration(1_500), "1.5 s");
+        assert_eq!((duration(1_500), duration(40)), ("1.5 s".to_owned(), "40 ms".to_owned()));
     }
 }

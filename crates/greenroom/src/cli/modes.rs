@@ -181,8 +181,9 @@ pub(super) fn print_done(response: &Value, as_json: bool) {
 fn render_bypasses(listed: &Value) -> String {
     let list = listed["bypasses"].as_array().cloned().unwrap_or_default();
     let line = |bypass: &Value| {
-        let field = |name: &str| bypass[name].as_str().map(|value| format!("{name} {value}"));
-        let parts: Vec<String> = ["server", "class", "app"].into_iter().filter_map(field).collect();
+        let field = |(key, name): (&str, &str)| bypass[key].as_str().map(|value| format!("{name} {value}"));
+        let fields = [("server", "server"), ("class", "request type"), ("app", "app")];
+        let parts: Vec<String> = fields.into_iter().filter_map(field).collect();
         let what = if parts.is_empty() { "everything".to_owned() } else { parts.join(", ") };
         format!("bypassed: {what}")
     };
@@ -240,7 +241,7 @@ mod tests {
     fn active_bypasses_are_printed_in_words() {
         assert_eq!(render_bypasses(&json!({"bypasses": []})), "nothing is bypassed");
         let some = json!({"bypasses": [{}, {"server": "home", "class": "images"}]});
-        assert_eq!(render_bypasses(&some), "bypassed: everything\nbypassed: server home, class images");
+        assert_eq!(render_bypasses(&some), "bypassed: everything\nbypassed: server home, request type images");
     }
 
     #[test]

@@ -65,7 +65,7 @@ fn render(response: &Value) -> String {
     ];
     let class = text(&response["class"]);
     if !class.is_empty() {
-        lines.push(("class", class));
+        lines.push(("request type", class));
     }
     let identity = &response["identity"];
     if identity.is_object() {
@@ -170,9 +170,9 @@ mod tests {
         let text = render(&response);
         for part in [
             "request      /x to home",
-            "class        lists",
+            "request type lists",
             "given, seen before; grant holds",
-            "10 bytes in memory, 2.0 s old, loaded because absent",
+            "10 bytes in memory, 2 s old, loaded because absent",
             "fresh for 58 s, stale over, on error for 23 h 53 min",
             "items, section:1",
             "90 s ago: the tag items was invalidated; the entry is newer",

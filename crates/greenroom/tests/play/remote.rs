@@ -63,7 +63,7 @@ async fn bypass_why_status_stats_warm_and_clear_speak_to_the_gateway() {
     let told = speak(&["why", &url]).await;
     assert!(told.contains("The cached response is served") && told.contains("server says  the same"), "{told}");
     assert_eq!(speak(&["bypass"]).await, "nothing is bypassed\n");
-    assert_eq!(speak(&["bypass", "on", "--class", "sections"]).await, "bypassed: class sections\n");
+    assert_eq!(speak(&["bypass", "on", "--class", "sections"]).await, "bypassed: request type sections\n");
     assert!(!client.get("/library/sections").await.was_hit());
     assert_eq!(speak(&["bypass", "off"]).await, "nothing is bypassed\n");
     assert!(client.get("/library/sections").await.was_hit());

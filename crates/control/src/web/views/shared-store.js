@@ -60,7 +60,7 @@ function aboutOf({ state, reason, kind, version, latency_us: latency }) {
     const why = reason ? " " + sentence((state === "taken" ? "By " : "") + reason) : "";
     return "Memory and disk do without it." + why;
   }
-  return [version, kind === "cluster" ? "Cluster" : "", "answers in " + duration(latency / 1e6)].filter(Boolean).join(" · ") + ".";
+  return ["Version " + version, kind === "cluster" ? "Cluster" : "", "answers in " + duration(latency / 1e6)].filter(Boolean).join(" · ") + ".";
 }
 
 const usedOf = ({ used_bytes: used, max_bytes: max, total_keys: keys, hits, misses, written }) =>

@@ -44,7 +44,7 @@ pub(super) fn summary(report: &Value) -> String {
         ("version", "as another version"),
         ("duplicate", "duplicate"),
         ("ambiguous", "to review"),
-        ("missing", "missing"),
+        ("missing", "not found"),
         ("not_yet", "not yet there"),
         ("bad", "unreadable"),
     ] {
@@ -77,7 +77,12 @@ pub(super) fn summary(report: &Value) -> String {
 /// A row that was not found, with the nearest candidate.
 fn row_line(row: &Value) -> String {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let (outcome, artist, title) = (text(&row["outcome"]), text(&row["artist"]), text(&row["title"]));
+    let (artist, title) = (text(&row["artist"]), text(&row["title"]));
+    let outcome = match row["outcome"].as_str() {
+        Some("ambiguous") => "review",
+        Some("not-yet") => "not yet there",
+        _ => "not found",
+    };
     let candidate = &row["candidates"][0];
     let reason = candidate["reasons"].as_array().and_then(|reasons| reasons.last()).map(text).unwrap_or_default();
     let nearest = if candidate.is_object() {
@@ -149,7 +154,7 @@ mod tests {
         let text = summary(&report(1, &json!([{"standing": "unchanged", "length": 2}])));
         assert_eq!(
             text,
-            "Weekly on home: 2 of 3 rows found, 1 missing\n  owner: nothing to do, 2 tracks\n  missing: row 4: A - T\n"
+            "Weekly on home: 2 of 3 rows found, 1 not found\n  owner: nothing to do, 2 tracks\n  not found: row 4: A - T\n"
         );
     }
 }
