@@ -12,15 +12,18 @@ ROUTES = pathlib.Path(__file__).parents[2] / "docs" / "routes"
 
 
 class ApiGateway:
-    """`greenroom serve` with one route file, in which the addresses alone are changed."""
+    """`greenroom serve` with one route file, in which the addresses alone are changed, and what it offers in comments is
+    used if it is wanted."""
 
-    def __init__(self, routes, server, name):
+    def __init__(self, routes, server, name, *, uses_comments=False):
         self.name = name
         self.directory = tempfile.TemporaryDirectory(prefix="greenroom-e2e-")
         self.port, control = free_port(), free_port()
         self.url, self.control = f"http://127.0.0.1:{self.port}", f"http://127.0.0.1:{control}"
         folder = pathlib.Path(self.directory.name)
         text = (ROUTES / f"{routes}.toml").read_text()
+        if uses_comments:
+            text = re.sub(r"^# (\[\[.*\]\]|\w+ += .*)$", r"\1", text, flags=re.M)
         text = re.sub(r'^url( *)= ".*"$', f'url\\1= "{server.url}"', text, count=1, flags=re.M)
         text = re.sub(r'^listen( *)= ".*"$', f'listen\\1= "127.0.0.1:{self.port}"', text, count=1, flags=re.M)
         self.config = folder / "greenroom.toml"

@@ -42,6 +42,14 @@ def gateway(server):
     gateway.stop()
 
 
+@pytest.fixture
+def prefetching_gateway(server):
+    """The same with the rule that the file offers."""
+    gateway = ApiGateway("angel-studios", server, "graphql-prefetch", uses_comments=True)
+    yield gateway
+    gateway.stop()
+
+
 class Visitor:
     """An app that knows one address."""
 
@@ -93,8 +101,8 @@ def test_a_second_visit_costs_nothing_over_a_restart_and_an_outage(server, gatew
     assert results == [("graphql", "hit")] * 4
 
 
-def test_after_the_menu_the_details_of_its_first_rows_are_there_before_they_are_asked_for(server, gateway):
-    app = Visitor(gateway.url)
+def test_after_the_menu_the_details_of_its_first_rows_are_there_before_they_are_asked_for(server, prefetching_gateway):
+    app = Visitor(prefetching_gateway.url)
     app.ask(PROJECT, slug=app.ask(PROJECTS)["projects"][50]["slug"])
     server.forget()
     first_ten = [row["slug"] for row in app.ask(PROJECTS)["projects"][:10]]

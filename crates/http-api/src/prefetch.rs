@@ -101,7 +101,12 @@ async fn load_all(server: &Arc<ApiServer>, request: &Arc<ApiRequest>, body: &Byt
 }
 
 /// The request that a rule of a route repeats for this client.
-fn template(server: &ApiServer, request: &ApiRequest, route: &str, rule: &PrefetchRule) -> Option<Arc<RequestTemplate>> {
+fn template(
+    server: &ApiServer,
+    request: &ApiRequest,
+    route: &str,
+    rule: &PrefetchRule,
+) -> Option<Arc<RequestTemplate>> {
     let (name, detail) = match &rule.target {
         PrefetchTarget::Operation { name, .. } => (name.as_str(), route),
         PrefetchTarget::Route { name, .. } => ("", name.as_str()),

@@ -119,6 +119,7 @@ const ALLOWED: [(&str, &[&str]); 30] = [
             "greenroom-http-caching",
             "greenroom-http-server",
             "greenroom-origin",
+            "greenroom-prefetch",
             "greenroom-request-log",
             "greenroom-state",
         ],

@@ -15,7 +15,7 @@ const INTERLEAVINGS: usize = 1000;
 
 const LANGUAGES: [&str; 3] = ["en", "de", "fr"];
 const CREDENTIALS: [&str; 3] = ["", "one", "two"];
-const RESOURCES: [&str; 7] = ["open", "vary", "cookie", "shared", "checked", "failing", "public"];
+const RESOURCES: [&str; 9] = ["open", "vary", "cookie", "shared", "checked", "failing", "public", "searched", "ranged"];
 const QUERY: &str = r#"{"query":"{a}"}"#;
 
 #[derive(Debug, Clone)]
@@ -33,6 +33,7 @@ enum Form {
     Plain,
     NoCache,
     Part,
+    Beginning,
     Outdated,
     Head,
     Write,
@@ -48,6 +49,7 @@ fn mix() -> impl Strategy<Value = Vec<Ask>> {
         Form::Plain,
         Form::NoCache,
         Form::Part,
+        Form::Beginning,
         Form::Outdated,
         Form::Head,
         Form::Write,
@@ -87,6 +89,7 @@ impl Ask {
                 api.send("GET", &target, &[&headers[..], &[("cache-control", "no-cache")]].concat(), "").await
             }
             Form::Part => api.send("GET", &target, &[&headers[..], &[("range", "bytes=0-")]].concat(), "").await,
+            Form::Beginning => api.send("GET", &target, &[&headers[..], &[("range", "bytes=0-8")]].concat(), "").await,
             Form::Outdated => {
                 api.send("GET", &target, &[&headers[..], &[("if-none-match", "\"x\"")]].concat(), "").await
             }
@@ -99,7 +102,7 @@ impl Ask {
     fn check(&self, seen: &ClientResponse) {
         let told = seen.header("set-cookie");
         assert!(told.is_empty() || told == self.owner(), "{self:?} got a cookie: {seen:?}");
-        if self.form == Form::Head || self.resource == "public" {
+        if self.form == Form::Head || self.resource == "public" || self.form == Form::Beginning {
             return;
         }
         assert!(seen.body.contains(&self.owner()), "{self:?} got {seen:?}");
@@ -126,9 +129,23 @@ fn served(seen: &SeenRequest) -> Response<Full<Bytes>> {
         "shared" => answer(200, &[("cache-control", "public, s-maxage=60, stale-while-revalidate=60")], body),
         "checked" if value(&seen.headers, "if-none-match") == etag => answer(304, &[("etag", &etag)], ""),
         "checked" => answer(200, &[("cache-control", "public, no-cache"), ("etag", &etag)], body),
+        // It says that nothing in the query makes a difference, not even the key.
+        "searched" => answer(200, &[("cache-control", "public, max-age=60"), ("no-vary-search", "params")], body),
+        "ranged" if !value(&seen.headers, "range").is_empty() => ranged(&value(&seen.headers, "range"), &body),
+        "ranged" => answer(200, &[("cache-control", "public, max-age=60"), ("etag", "\"same for all\"")], body),
         "failing" => answer(500, &[("set-cookie", &owner)], body),
         _ => answer(200, &[("cache-control", "public, max-age=60")], body),
     }
+}
+
+/// A part of a body whose entity tag is the same for all identities.
+fn ranged(range: &str, body: &str) -> Response<Full<Bytes>> {
+    let bounds = range.trim_start_matches("bytes=").split_once('-').unwrap_or_default();
+    let first: usize = bounds.0.parse().unwrap_or_default();
+    let last = bounds.1.parse().unwrap_or(body.len() - 1).min(body.len() - 1);
+    let told = format!("bytes {first}-{last}/{}", body.len());
+    let fields = [("cache-control", "public, max-age=60"), ("etag", "\"same for all\""), ("content-range", &told)];
+    answer(206, &fields, body[first..=last].to_owned())
 }
 
 #[tokio::test]
