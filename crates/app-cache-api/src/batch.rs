@@ -7,7 +7,9 @@ use axum::extract::Path;
 use axum::{Extension, Json};
 use data_encoding::BASE64;
 use greenroom_app_cache::batch::{BatchOperation, BatchResult, MAX_BATCH_OPERATIONS};
-use greenroom_app_cache::entry::{EntryState, FreshTime, MAX_MEDIA_TYPE_BYTES, NewEntry, StoredEntry};
+use greenroom_app_cache::entry::{
+    EntryState, FreshTime, MAX_MEDIA_TYPE_BYTES, NewEntry, StoredEntry, USUAL_MEDIA_TYPE,
+};
 use greenroom_app_cache::put::{Put, PutCondition, PutResult};
 use greenroom_app_cache::{AppCacheError, AppCaches, CacheName, EntryKey};
 use http::HeaderMap;
@@ -15,7 +17,6 @@ use http::header::HeaderValue;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::entries::USUAL_MEDIA_TYPE;
 use crate::parameters::{MAX_TIME, tags, version};
 use crate::problem::{AppCacheProblem, BATCH_TOO_LONG};
 use crate::request::{cache_name, read_call};

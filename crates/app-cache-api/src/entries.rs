@@ -5,7 +5,7 @@ use axum::body::Body;
 use axum::extract::{Path, RawQuery};
 use axum::response::{IntoResponse, Response};
 use greenroom_app_cache::AppCaches;
-use greenroom_app_cache::entry::{MAX_MEDIA_TYPE_BYTES, NewEntry};
+use greenroom_app_cache::entry::{MAX_MEDIA_TYPE_BYTES, NewEntry, USUAL_MEDIA_TYPE};
 use greenroom_app_cache::put::{Put, PutCondition, PutResult};
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue};
@@ -18,8 +18,6 @@ use crate::problem::{
 };
 use crate::request::{address, read_body};
 
-/// Media type of a value that is sent without one.
-pub(crate) const USUAL_MEDIA_TYPE: &str = "application/octet-stream";
 /// The barrier of a deferred put.
 const BARRIER: HeaderName = HeaderName::from_static("greenroom-barrier");
 

@@ -6,6 +6,8 @@ use crate::name::EntryTags;
 
 /// Bytes that an entry counts beside what was sent: its row and its places in the indexes.
 pub const ENTRY_OVERHEAD_BYTES: u64 = 100;
+/// Media type of a value that was stored without one.
+pub const USUAL_MEDIA_TYPE: &str = "application/octet-stream";
 /// Max bytes of a media type.
 pub const MAX_MEDIA_TYPE_BYTES: usize = 255;
 /// Max characters of a version.
@@ -98,7 +100,7 @@ impl NewEntry {
 
     /// Bytes that it counts under a key of this length.
     pub(crate) fn weight_under(&self, key_bytes: usize) -> u64 {
-        let bytes = key_bytes + self.value.len() + self.media_type.len() + self.version.len();
+        let bytes = key_bytes + self.value.len() + media_type_column(&self.media_type).len() + self.version.len();
         // Tags are in the row and in an index.
         let tags = self.tags.column().map_or(0, |column| 2 * column.len());
         (bytes + tags) as u64 + ENTRY_OVERHEAD_BYTES
@@ -119,6 +121,16 @@ pub fn evaluate_deadlines(expires_ms: Option<u64>, dies_ms: Option<u64>, now_ms:
     } else {
         EntryState::Dead
     }
+}
+
+/// A media type as it is stored: the usual one takes no room.
+pub(crate) fn media_type_column(media_type: &str) -> &str {
+    if media_type == USUAL_MEDIA_TYPE { "" } else { media_type }
+}
+
+/// The media type that is stored so.
+pub(crate) fn media_type_of(column: String) -> String {
+    if column.is_empty() { USUAL_MEDIA_TYPE.to_owned() } else { column }
 }
 
 fn millis(duration: Duration) -> u64 {

@@ -9,7 +9,10 @@ use super::removals::{Removals, is_covered};
 use super::schema::ROW_BYTES;
 use super::transaction::{CacheSize, WriteTransaction};
 use super::{from_sql, leases, sweeps, to_sql};
-use crate::entry::{ENTRY_OVERHEAD_BYTES, EntryState, EntryTier, NewEntry, StoredEntry, evaluate_deadlines};
+use crate::entry::{
+    ENTRY_OVERHEAD_BYTES, EntryState, EntryTier, NewEntry, StoredEntry, evaluate_deadlines, media_type_column,
+    media_type_of,
+};
 use crate::error::AppCacheError;
 use crate::name::{CacheName, EntryKey, EntryTags};
 use crate::put::{CacheFill, Put, PutCondition, PutDecision, PutInput, PutResult, ReplacedEntry, decide_put};
@@ -30,7 +33,7 @@ pub(crate) struct ReadableEntry {
 impl ReadableEntry {
     pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
         let entry = NewEntry {
-            media_type: row.get(0)?,
+            media_type: media_type_of(row.get(0)?),
             expires_ms: row.get::<_, Option<i64>>(2)?.map(from_sql),
             dies_ms: row.get::<_, Option<i64>>(3)?.map(from_sql),
             tags: tags_of(row.get::<_, Option<String>>(5)?.as_deref()),
@@ -173,7 +176,7 @@ fn insert(
         .execute(params![
             id,
             key.as_bytes(),
-            entry.media_type,
+            media_type_column(&entry.media_type),
             to_sql(change.now_ms),
             entry.expires_ms.map(to_sql),
             entry.dies_ms.map(to_sql),

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use super::entries::COLUMNS;
 use super::removals::{Removals, is_covered};
 use super::{CacheSize, ReadableEntry, StoreFile, from_sql, is_invalidated};
-use crate::entry::StoredEntry;
+use crate::entry::{StoredEntry, media_type_of};
 use crate::error::AppCacheError;
 use crate::name::{CacheName, EntryKey, EntryTags};
 use crate::scope::key_range;
@@ -171,7 +171,7 @@ fn list(db: &Connection, listing: &EntryListing) -> Result<Vec<ListedEntry>, App
         }
         page.push(ListedEntry {
             key,
-            media_type: row.get(1)?,
+            media_type: media_type_of(row.get(1)?),
             bytes: from_sql(row.get(2)?),
             stored_ms: from_sql(row.get(3)?),
             expires_ms: row.get::<_, Option<i64>>(4)?.map(from_sql),

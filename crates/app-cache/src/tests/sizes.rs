@@ -5,7 +5,7 @@ use std::path::Path;
 use greenroom_config::AppCacheSettings;
 
 use super::{Stage, cache, entry, key, put, tags};
-use crate::entry::NewEntry;
+use crate::entry::{NewEntry, USUAL_MEDIA_TYPE};
 use crate::name::MAX_TAG_BYTES;
 use crate::put::{Put, PutResult};
 use crate::scope::InvalidationScope;
@@ -53,6 +53,10 @@ async fn the_size_of_a_cache_is_that_of_its_entries_whatever_was_done_with_them(
     assert!(stage.caches.retag(&c, key("k1"), tags(&["a", "b", "c", &long])).await.expect("it works"));
     assert_counted(&stage, folder.path(), "c").await;
     stage.caches.put(&c, tagged("k2", &[], "")).await.expect("stored");
+    let usual = NewEntry { media_type: USUAL_MEDIA_TYPE.into(), ..entry("v") };
+    stage.caches.put(&c, Put { entry: usual.clone(), ..put("k4", "") }).await.expect("stored");
+    let found = stage.caches.get(&c, &key("k4"), None).await.expect("it works").into_entry();
+    assert_eq!(found.map(|found| found.entry), Some(usual));
     stage.caches.pop(&c, &key("k3")).await.expect("it works").expect("there");
     stage.caches.add_integer(&c, key("n"), (1, Some(999)), (None, None)).await.expect("it works");
     stage.caches.add_integer(&c, key("n"), (1, None), (None, None)).await.expect("it works");
@@ -67,7 +71,9 @@ async fn the_size_of_a_cache_is_that_of_its_entries_whatever_was_done_with_them(
     stage.caches.invalidate(&c, InvalidationScope::Prefix("k1".into())).await.expect("it works");
     assert_counted(&stage, folder.path(), "c").await;
     stage.caches.invalidate(&c, InvalidationScope::Tag("a".into())).await.expect("it works");
-    stage.caches.pop(&c, &key("k2")).await.expect("it works");
+    for text in ["k2", "k4"] {
+        stage.caches.pop(&c, &key(text)).await.expect("it works");
+    }
     stage.caches.pop(&c, &key("n")).await.expect("it works");
     let report = stage.caches.report(&c).expect("there");
     assert_eq!((report.entries, report.bytes), (0, 0));
