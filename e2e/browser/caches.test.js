@@ -25,12 +25,12 @@ test("a cache is shown while it fills, and removed only after a question", async
   await scene.gateway.store(token, "matches", "one", "1");
   await row(page, "worker").getByRole("cell", { name: "2", exact: true }).first().waitFor();
   await page.getByText(/^2 caches for apps, /).waitFor();
-  await row(page, "worker").getByRole("button", { name: "Remove" }).click();
+  await row(page, "worker").getByRole("button", { name: "Remove the cache worker" }).click();
   const dialog = page.getByRole("dialog", { name: "Remove the cache worker?" });
   await dialog.getByText(/Everything that its apps have stored in it is lost/).waitFor();
   await page.keyboard.press("Escape");
   assert.equal((await scene.gateway.api("caches")).caches.length, 2, "it was thought better of");
-  await row(page, "worker").getByRole("button", { name: "Remove" }).click();
+  await row(page, "worker").getByRole("button", { name: "Remove the cache worker" }).click();
   await dialog.getByRole("button", { name: "Remove" }).click();
   await row(page, "worker").waitFor({ state: "detached" });
   await page.getByText(/^1 cache for apps, /).waitFor();

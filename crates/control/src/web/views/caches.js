@@ -60,7 +60,8 @@ function makeColumns(context, again) {
       kind: "element",
       isBare: true,
       value: (cache) => {
-        const button = makeButton("Remove", "quiet", () => remove(button, cache.name, context, again));
+        const button = makeButton("Remove…", "quiet small", () => remove(button, cache.name, context, again));
+        button.setAttribute("aria-label", "Remove the cache " + cache.name);
         return button;
       },
       update: () => {},
