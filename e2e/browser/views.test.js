@@ -70,6 +70,8 @@ test("the overview fits one screen of a desk, and three of a phone", async () =>
     await page.watched.settled();
     const height = await page.evaluate(() => document.documentElement.scrollHeight);
     assert.ok(height <= screens * SIZES[size].height, `${size}: ${height} px`);
+    const cut = await page.locator(".top-apps .scroll").evaluate((box) => box.scrollWidth - box.clientWidth);
+    assert.equal(cut, 0, `${size}: no column is cut off`);
     for (const name of ["Hit rate", "Requests", "Served from cache", "Sent to server", "Net saved", "Time saved"]) {
       await page.locator(".tiles dt", { hasText: name }).first().waitFor();
     }

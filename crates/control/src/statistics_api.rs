@@ -70,7 +70,7 @@ fn by_class() -> StatisticsGrouping {
     responses(
         (status = 200, body = StatisticsTable),
         (status = 404, description = "No such server"),
-        (status = 503, description = "What is kept cannot be read"),
+        (status = 503, description = "The stored statistics cannot be read"),
     )
 )]
 pub(super) async fn rows(
@@ -184,7 +184,7 @@ impl SpotCheckCounts {
 #[utoipa::path(
     get,
     path = "/api/v1/statistics/spot-checks",
-    responses((status = 200, body = SpotChecksResponse), (status = 503, description = "What is kept cannot be read"))
+    responses((status = 200, body = SpotChecksResponse), (status = 503, description = "The stored statistics cannot be read"))
 )]
 pub(super) async fn spot_checks(State(plane): State<Arc<ApiState>>) -> Result<Json<SpotChecksResponse>, Problem> {
     let statistics = &plane.control.statistics;

@@ -65,7 +65,7 @@ function makeColumns(context, again) {
       isBare: true,
       value: (cache) => {
         const name = { "aria-label": "Remove: " + cache.name };
-        const button = makeButton("Remove", "quiet", () => remove(button, cache.name, context, again), name);
+        const button = makeButton("Remove", "quiet small", () => remove(button, cache.name, context, again), name);
         return button;
       },
       update: () => {},

@@ -204,7 +204,7 @@ function topApps(context) {
   const table = makeTable(
     "Top apps by cache hits, last 24 hours",
     [
-      { name: "Top apps by cache hits", kind: "name", value: (row) => [row.name, row.not_cacheable ? row.server + " · not cacheable: " + row.not_cacheable : row.server] },
+      { name: "App", kind: "name", value: (row) => [row.name, row.not_cacheable ? row.server + " · not cacheable: " + row.not_cacheable : row.server] },
       { name: "Requests", kind: "count", value: (row) => row.asked },
       { name: "From cache", value: (row) => percent(row.asked > 0 ? row.saved / row.asked : null) },
       { name: "p95", value: (row) => (row.latency ? duration(row.latency.p95_ms / 1000) : "–") },
@@ -227,5 +227,7 @@ function topApps(context) {
       if (!context.signal.aborted) place.replaceChildren(makeTrouble(error));
     }
   });
-  return { element: make("section", { class: "top-apps", "aria-label": "Top apps by cache hits, last 24 hours" }, place, more) };
+  const id = newId("top-apps");
+  const heading = make("h2", { id }, "Top apps by cache hits");
+  return { element: make("section", { class: "card top-apps", "aria-labelledby": id }, heading, place, more) };
 }

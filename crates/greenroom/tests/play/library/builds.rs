@@ -196,3 +196,30 @@ async fn a_build_is_watched_from_the_command_line_and_over_the_api_until_it_ends
     assert_eq!(build(&["--off"]).await.expect("it runs").status.code(), Some(2), "one is named");
     house.end().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn covers_are_signed_links_and_a_track_has_its_albums() {
+    for house in [LibraryFixture::plex(music(60)).await, LibraryFixture::jellyfin(music(60)).await] {
+        let library = house.current().await;
+        let (page, path) = (house.stage.control(), format!("/api/v1/libraries/{}/pictures", library.id));
+        let samples = page.get(&path).await.json();
+        let samples = samples["pictures"].as_array().expect("a list");
+        assert!((2..=6).contains(&samples.len()), "{samples:?}");
+        let cover = page.get(samples[0]["picture"].as_str().expect("a link")).await;
+        assert_eq!(cover.status, 200);
+        assert!(cover.headers["content-type"].to_str().expect("text").starts_with("image/"));
+        let generation = library.generation().expect("it is indexed");
+        let track = generation.snapshot.items().next().expect("it holds tracks");
+        let found = page.get(&format!("{path}?keys={},unknown", track.key)).await.json();
+        let (album, title) = (track.parent_key.expect("an album"), track.parent_title.expect("its title"));
+        assert_eq!(found["pictures"].as_array().map(Vec::len), Some(1), "{found}");
+        assert_eq!(
+            (&found["pictures"][0]["key"], &found["pictures"][0]["title"]),
+            (&(*track.key).into(), &(*title).into())
+        );
+        assert!(found["pictures"][0]["picture"].as_str().is_some_and(|link| link.contains(&*album)), "{found}");
+        assert_eq!(page.get(&format!("{path}?keys={}", "1,".repeat(101))).await.status, 400);
+        assert_eq!(page.get("/api/v1/libraries/home:none/pictures").await.status, 404);
+        house.end().await;
+    }
+}
