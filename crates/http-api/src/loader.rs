@@ -70,9 +70,9 @@ impl Loader for ApiLoader {
             let is_usable = !is_invalidated || validation::has_strong_validator(&head.headers);
             (head.part.is_none() && is_usable && self.request.selects(&head)).then_some((head, entry))
         });
-        let request_ms = self.server.clock.now_ms();
-        let has_fallback =
-            !is_invalidated && old.as_ref().is_some_and(|(head, _)| reuse::is_usable_on_error(head, request_ms));
+        let request_ms = self.server.clock.now();
+        let has_fallback = !is_invalidated
+            && old.as_ref().is_some_and(|(head, _)| reuse::is_usable_on_error(head, request_ms.as_millis()));
         let patience = if has_fallback { BudgetPatience::None } else { BudgetPatience::Wait };
         let mut answer = self.ask(old.as_ref().map(|(head, _)| head), patience, caller).await?;
         let is_unfit = |head: &StoredHead| validation::is_of_another_version(answer.0.headers(), &head.headers);
@@ -81,7 +81,8 @@ impl Loader for ApiLoader {
             answer = self.ask(None, patience, caller).await?;
         }
         let (answer, _permit) = answer;
-        let times = ExchangeTimes { request_ms, response_ms: self.server.clock.now_ms() };
+        let times =
+            ExchangeTimes { request_ms: request_ms.as_millis(), response_ms: self.server.clock.now().as_millis() };
         let status = answer.status();
         let loaded = match old {
             Some((head, entry)) if status == StatusCode::NOT_MODIFIED => {
@@ -311,9 +312,9 @@ impl ApiLoader {
 
     fn stored(&self, head: &StoredHead, body: Bytes, key: Key) -> LoadResult<Response<Body>> {
         self.server.record_storage(&self.request.group(), &self.request.resource, None);
-        let now_ms = self.server.clock.now_ms();
+        let now_ms = self.server.clock.now();
         let millis = Duration::from_millis;
-        let fresh = millis(u64::try_from(head.fresh_left_ms(now_ms)).unwrap_or_default());
+        let fresh = millis(u64::try_from(head.fresh_left_ms(now_ms.as_millis())).unwrap_or_default());
         let stale = millis(head.stale_while_revalidate_ms);
         let error = match head.stale_on_error {
             StaleOnErrorRule::Forbidden => Duration::ZERO,
