@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use greenroom_cache::Timestamp;
 use greenroom_config::Networks;
 use greenroom_dialect::request::ServerKind;
 use greenroom_origin::client_apps::ClientApps;
@@ -113,7 +114,7 @@ fn an_app_has_a_plain_name(request: &FuzzRequest) {
     let apps = ClientApps::default();
     for kind in [ServerKind::Plex, ServerKind::Jellyfin] {
         let credential = kind.credential(&request.view());
-        let app = apps.get_or_insert(&credential, &request.headers, false, 0);
+        let app = apps.get_or_insert(&credential, &request.headers, false, Timestamp::UNIX_EPOCH);
         let name = &app.name;
         assert!(!name.is_empty() && name.chars().count() <= MAX_NAME, "{name:?}");
         let is_plain = |letter: char| letter.is_alphanumeric() || " -._()".contains(letter);

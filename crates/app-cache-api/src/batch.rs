@@ -1,5 +1,6 @@
 //! Several operations in one transaction.
 
+use greenroom_cache::Timestamp;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -313,7 +314,7 @@ impl BatchItemResult {
         }
     }
 
-    fn of(result: BatchResult, now_ms: u64) -> Self {
+    fn of(result: BatchResult, now_ms: Timestamp) -> Self {
         Self::plain(match result {
             BatchResult::Got(Some(found)) => return Self::found(*found, now_ms),
             BatchResult::Got(None) | BatchResult::Deleted(false) => OperationState::Miss,
@@ -327,14 +328,16 @@ impl BatchItemResult {
         })
     }
 
-    fn found(found: StoredEntry, now_ms: u64) -> Self {
+    fn found(found: StoredEntry, now_ms: Timestamp) -> Self {
         let is_fresh = found.entry.state(now_ms) == EntryState::Fresh;
-        let left = |at_ms: u64| i64::try_from(i128::from(at_ms) - i128::from(now_ms)).unwrap_or(i64::MAX);
+        let left = |at: Timestamp| {
+            i64::try_from(i128::from(at.as_millis()) - i128::from(now_ms.as_millis())).unwrap_or(i64::MAX)
+        };
         Self {
             state: if is_fresh { OperationState::Hit } else { OperationState::Stale },
             value: Some(BASE64.encode(&found.entry.value)),
             media_type: Some(found.entry.media_type),
-            age_ms: Some(now_ms.saturating_sub(found.stored_ms)),
+            age_ms: Some(now_ms.millis_since(found.stored_ms)),
             left_ms: found.entry.expires_ms.map(left),
             stale_left_ms: found.entry.dies_ms.map(left),
             tags: found.entry.tags.as_slice().to_vec(),

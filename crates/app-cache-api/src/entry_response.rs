@@ -5,6 +5,7 @@ use axum::response::{IntoResponse, Response};
 use greenroom_app_cache::entry::StoredEntry;
 use greenroom_app_cache::lookup::EntryLookup;
 use greenroom_app_cache::name::{MAX_TAG_BYTES, MAX_TAGS};
+use greenroom_cache::Timestamp;
 use http::StatusCode;
 use http::header::{
     AGE, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH,
@@ -31,7 +32,7 @@ const MAX_TAGS_BYTES: usize = 3 * MAX_TAG_BYTES + MAX_TAGS;
 const HEX_DIGITS: &[u8; 16] = b"0123456789ABCDEF";
 
 /// The response to a lookup.
-pub(crate) fn of_lookup(lookup: EntryLookup, headers: &HeaderMap, now_ms: u64) -> Response {
+pub(crate) fn of_lookup(lookup: EntryLookup, headers: &HeaderMap, now_ms: Timestamp) -> Response {
     let is_hit = matches!(lookup, EntryLookup::Hit(_));
     let Some(found) = lookup.into_entry() else {
         let mut response = NO_ENTRY.into_response();
@@ -51,16 +52,16 @@ pub(crate) fn of_lookup(lookup: EntryLookup, headers: &HeaderMap, now_ms: u64) -
 }
 
 /// An entry as a response.
-pub(crate) fn of_entry(found: StoredEntry, is_hit: bool, now_ms: u64) -> Response {
+pub(crate) fn of_entry(found: StoredEntry, is_hit: bool, now_ms: Timestamp) -> Response {
     let mut headers = HeaderMap::new();
-    let signed = |at_ms: u64| i128::from(at_ms) - i128::from(now_ms);
+    let signed = |at: Timestamp| i128::from(at.as_millis()) - i128::from(now_ms.as_millis());
     let mut set = |name: HeaderName, value: String| {
         // What was stored was a header before, or is percent-encoded here.
         if let Ok(value) = HeaderValue::from_str(&value) {
             headers.insert(name, value);
         }
     };
-    let age_ms = now_ms.saturating_sub(found.stored_ms);
+    let age_ms = now_ms.millis_since(found.stored_ms);
     let tier = found.tier.name();
     let left_ms = found.entry.expires_ms.map(signed);
     let ttl = left_ms.map(|left_ms| format!("; ttl={}", left_ms.div_euclid(1000))).unwrap_or_default();

@@ -1,5 +1,6 @@
 //! Leases: of all processes one caller loads a key.
 
+use greenroom_cache::Timestamp;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -98,14 +99,19 @@ pub(crate) async fn acquire(
     let request = LeaseRequest { key, tags: tags(asked.tags)?, version: version(&asked.version)?, duration };
     let wait = Duration::from_millis(asked.wait_ms);
     let result = caches.acquire(&cache, &request, wait).await?;
-    let left_ms = |deadline_ms: u64| Some(deadline_ms.saturating_sub(caches.now_ms()));
+    let left_ms =
+        |deadline_ms: Timestamp| Some(deadline_ms.saturating_sub(Duration::from_millis(caches.now_ms().as_millis())));
     Ok(Json(match result {
-        LeaseResult::Held { token, deadline_ms } => {
-            LeaseResponse { state: LeaseState::Held, token: Some(token), left_ms: left_ms(deadline_ms) }
-        }
-        LeaseResult::Taken { deadline_ms } => {
-            LeaseResponse { state: LeaseState::Taken, token: None, left_ms: left_ms(deadline_ms) }
-        }
+        LeaseResult::Held { token, deadline_ms } => LeaseResponse {
+            state: LeaseState::Held,
+            token: Some(token),
+            left_ms: left_ms(deadline_ms).map(Timestamp::as_millis),
+        },
+        LeaseResult::Taken { deadline_ms } => LeaseResponse {
+            state: LeaseState::Taken,
+            token: None,
+            left_ms: left_ms(deadline_ms).map(Timestamp::as_millis),
+        },
         LeaseResult::Unneeded(_) => LeaseResponse { state: LeaseState::Unneeded, token: None, left_ms: None },
     }))
 }
@@ -133,8 +139,8 @@ pub(crate) async fn release(
 ) -> Result<Json<ReleasedResponse>, AppCacheProblem> {
     let (cache, key) = address(&cache, &key)?;
     let params = ReleaseParams::parse(query.as_deref())?;
-    let until_ms = params.pause_ms.map(|pause_ms| caches.now_ms().saturating_add(pause_ms));
-    let released = caches.release(&cache, &key, (params.token, until_ms)).await?;
+    let until_ms = params.pause_ms.map(|pause_ms| caches.now_ms().saturating_add(Duration::from_millis(pause_ms)));
+    let released = caches.release(&cache, &key, (params.token, until_ms.map(Timestamp::as_millis))).await?;
     Ok(Json(ReleasedResponse { released }))
 }
 

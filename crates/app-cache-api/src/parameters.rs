@@ -1,5 +1,6 @@
 //! Parameters of URLs. They are parsed here because a tag may be repeated.
 
+use greenroom_cache::clock::millis;
 use std::time::Duration;
 
 use greenroom_app_cache::EntryTags;
@@ -92,7 +93,7 @@ const USUAL_LIMIT: usize = 100;
 /// Max digits of a time.
 const MAX_TIME_DIGITS: usize = 15;
 /// Max time for which a key is not loaded after its lease ended.
-const MAX_PAUSE_MS: u64 = 3_600_000;
+const MAX_PAUSE: Duration = Duration::from_secs(3600);
 
 type Pairs<'a> = Vec<(std::borrow::Cow<'a, str>, std::borrow::Cow<'a, str>)>;
 
@@ -187,7 +188,7 @@ impl ReleaseParams {
                 _ => pause_ms = Some(number(&value)?),
             }
         }
-        if pause_ms.is_some_and(|pause_ms| pause_ms > MAX_PAUSE_MS) {
+        if pause_ms.is_some_and(|pause_ms| pause_ms > millis(MAX_PAUSE)) {
             return Err(BAD_PARAMETER);
         }
         Ok(Self { token: token.ok_or(BAD_PARAMETER)?, pause_ms })

@@ -1,5 +1,6 @@
 //! One cache: its settings, its deferred puts, its counters and its size.
 
+use greenroom_cache::clock::millis;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -77,7 +78,6 @@ impl AppCache {
     }
 
     pub(crate) fn report(&self) -> AppCacheReport {
-        let millis = |duration: std::time::Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         AppCacheReport {
             name: self.name.as_str().to_owned(),
             entries: self.entries.load(Ordering::Relaxed),

@@ -1,5 +1,6 @@
 //! All caches of the process: what may be asked of them.
 
+use greenroom_cache::Timestamp;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,7 +43,7 @@ impl AppCaches {
         let Some(cache) = self.registry.existing(cache).await? else { return Ok(EntryLookup::Miss) };
         let found = self.registry.find(&cache, std::slice::from_ref(key)).await;
         let found = cache.checked(found)?.pop().flatten();
-        let lookup = EntryLookup::of(found, version, self.registry.clock.now_ms());
+        let lookup = EntryLookup::of(found, version, self.registry.clock.now());
         cache.count_lookup(&lookup);
         Ok(lookup)
     }
@@ -118,7 +119,7 @@ impl AppCaches {
         &self,
         cache: &CacheName,
         key: EntryKey,
-        deadlines: (Option<u64>, Option<u64>),
+        deadlines: (Option<Timestamp>, Option<Timestamp>),
     ) -> Result<bool, AppCacheError> {
         let Some(cache) = self.registry.existing(cache).await? else { return Ok(false) };
         let name = cache.name.clone();
@@ -147,7 +148,7 @@ impl AppCaches {
         cache: &CacheName,
         key: EntryKey,
         terms: (i64, Option<i64>),
-        deadlines: (Option<u64>, Option<u64>),
+        deadlines: (Option<Timestamp>, Option<Timestamp>),
     ) -> Result<Option<i64>, AppCacheError> {
         let cache = self.registry.open_cache(cache).await?;
         let (name, settings) = (cache.name.clone(), Arc::clone(&cache.settings));
@@ -223,14 +224,19 @@ impl AppCaches {
     }
 
     /// Deadlines of an entry of this cache that is stored now; without a stale time that of the cache's settings.
-    pub fn deadlines(&self, cache: &CacheName, ttl: FreshTime, stale: Option<Duration>) -> (Option<u64>, Option<u64>) {
+    pub fn deadlines(
+        &self,
+        cache: &CacheName,
+        ttl: FreshTime,
+        stale: Option<Duration>,
+    ) -> (Option<Timestamp>, Option<Timestamp>) {
         let settings = self.registry.settings_of(cache);
         let ttl = match ttl {
             FreshTime::Usual => settings.ttl,
             FreshTime::Unlimited => None,
             FreshTime::Limited(ttl) => Some(ttl),
         };
-        NewEntry::deadlines(self.registry.clock.now_ms(), ttl, stale.unwrap_or(settings.stale))
+        NewEntry::deadlines(self.registry.clock.now(), ttl, stale.unwrap_or(settings.stale))
     }
 
     /// Max bytes of a value of this cache.
@@ -239,8 +245,8 @@ impl AppCaches {
     }
 
     /// The process clock.
-    pub fn now_ms(&self) -> u64 {
-        self.registry.clock.now_ms()
+    pub fn now_ms(&self) -> Timestamp {
+        self.registry.clock.now()
     }
 
     /// All caches, in the order of their names.

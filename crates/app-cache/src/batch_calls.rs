@@ -43,7 +43,7 @@ impl AppCaches {
         let found = cache.checked(found)?;
         let written = if only_reads { Vec::new() } else { self.write_batch(&cache, operations.clone()).await? };
         let (mut found, mut written) = (found.into_iter(), written.into_iter());
-        let now_ms = self.registry.clock.now_ms();
+        let now_ms = self.registry.clock.now();
         let results = operations.iter().map(|operation| match operation {
             BatchOperation::Get(_) => {
                 let Some(found) = found.next() else { return BatchResult::NotRead };

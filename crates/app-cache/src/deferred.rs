@@ -1,5 +1,6 @@
 //! Deferred puts of one cache: answered before they are stored, and readable meanwhile. The newest of a key wins.
 
+use greenroom_cache::Timestamp;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -19,7 +20,7 @@ pub(crate) const MAX_DEFERRED_BYTES: u64 = 64 * 1024 * 1024;
 pub(crate) struct DeferredPut {
     pub(crate) entry: Arc<NewEntry>,
     /// When it was accepted, in milliseconds since 1970.
-    pub(crate) accepted_ms: u64,
+    pub(crate) accepted_ms: Timestamp,
     pub(crate) ticket: u64,
 }
 
@@ -68,7 +69,12 @@ impl DeferredPuts {
     }
 
     /// Accepts a put and returns its ticket; gives it back if there is no room.
-    pub(crate) fn offer(&mut self, key: EntryKey, entry: NewEntry, accepted_ms: u64) -> Result<u64, Box<NewEntry>> {
+    pub(crate) fn offer(
+        &mut self,
+        key: EntryKey,
+        entry: NewEntry,
+        accepted_ms: Timestamp,
+    ) -> Result<u64, Box<NewEntry>> {
         if !self.budget.take(entry.weight(key.as_str())) {
             return Err(Box::new(entry));
         }
@@ -165,11 +171,11 @@ mod tests {
         let budget = Arc::new(DeferredBudget::default());
         let mut puts = DeferredPuts::new(Arc::clone(&budget));
         let text = |puts: &DeferredPuts| puts.find(&key("a")).map(|put| put.entry.value.clone());
-        assert_eq!(puts.offer(key("a"), entry("1"), 0), Ok(1));
-        assert_eq!(puts.offer(key("a"), entry("2"), 0), Ok(2));
+        assert_eq!(puts.offer(key("a"), entry("1"), Timestamp::UNIX_EPOCH), Ok(1));
+        assert_eq!(puts.offer(key("a"), entry("2"), Timestamp::UNIX_EPOCH), Ok(2));
         let first = puts.begin_writing();
         assert_eq!((first.len(), text(&puts)), (1, Some(b"2".to_vec())));
-        assert_eq!(puts.offer(key("a"), entry("3"), 0), Ok(3));
+        assert_eq!(puts.offer(key("a"), entry("3"), Timestamp::UNIX_EPOCH), Ok(3));
         let second = puts.begin_writing();
         puts.finish(&first);
         assert_eq!((text(&puts), *puts.subscribe().borrow()), (Some(b"3".to_vec()), 2), "the newer one is not written");
@@ -181,7 +187,7 @@ mod tests {
     #[test]
     fn what_the_writer_refuses_is_queued_again() {
         let mut puts = DeferredPuts::new(Arc::default());
-        assert_eq!(puts.offer(key("a"), entry("1"), 0), Ok(1));
+        assert_eq!(puts.offer(key("a"), entry("1"), Timestamp::UNIX_EPOCH), Ok(1));
         let taken = puts.begin_writing();
         assert!(puts.is_empty());
         puts.return_to_queue(taken);
@@ -192,11 +198,11 @@ mod tests {
     fn beyond_its_bytes_nothing_is_deferred() {
         let mut puts = DeferredPuts::new(Arc::default());
         let large = NewEntry { value: vec![0; 40 << 20], ..entry("") };
-        assert_eq!(puts.offer(key("a"), large.clone(), 0), Ok(1));
-        assert!(puts.offer(key("b"), large.clone(), 0).is_err());
+        assert_eq!(puts.offer(key("a"), large.clone(), Timestamp::UNIX_EPOCH), Ok(1));
+        assert!(puts.offer(key("b"), large.clone(), Timestamp::UNIX_EPOCH).is_err());
         let taken = puts.begin_writing();
-        assert!(puts.offer(key("b"), large.clone(), 0).is_err(), "what is being written counts");
+        assert!(puts.offer(key("b"), large.clone(), Timestamp::UNIX_EPOCH).is_err(), "what is being written counts");
         puts.finish(&taken);
-        assert!(puts.offer(key("b"), large, 0).is_ok());
+        assert!(puts.offer(key("b"), large, Timestamp::UNIX_EPOCH).is_ok());
     }
 }

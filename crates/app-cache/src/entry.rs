@@ -1,5 +1,6 @@
 //! Entries: what is stored under a key, and how fresh it is.
 
+use greenroom_cache::Timestamp;
 use std::time::Duration;
 
 use crate::name::EntryTags;
@@ -21,9 +22,9 @@ pub struct NewEntry {
     /// Media type of the value.
     pub media_type: String,
     /// When it expires, in milliseconds since 1970; `None`: never.
-    pub expires_ms: Option<u64>,
+    pub expires_ms: Option<Timestamp>,
     /// When its stale time ends; `None`: never.
-    pub dies_ms: Option<u64>,
+    pub dies_ms: Option<Timestamp>,
     /// Its tags.
     pub tags: EntryTags,
     /// Version of the value's form. A read that asks for another version finds nothing.
@@ -36,7 +37,7 @@ pub struct StoredEntry {
     /// The entry.
     pub entry: NewEntry,
     /// When it was stored, in milliseconds since 1970.
-    pub stored_ms: u64,
+    pub stored_ms: Timestamp,
     /// Its number: no other write has the same.
     pub sequence: u64,
     /// Where it was found.
@@ -87,10 +88,14 @@ impl EntryTier {
 
 impl NewEntry {
     /// When an entry stored now expires, and when its stale time ends.
-    pub fn deadlines(now_ms: u64, ttl: Option<Duration>, stale: Duration) -> (Option<u64>, Option<u64>) {
+    pub fn deadlines(
+        now_ms: Timestamp,
+        ttl: Option<Duration>,
+        stale: Duration,
+    ) -> (Option<Timestamp>, Option<Timestamp>) {
         let Some(ttl) = ttl else { return (None, None) };
-        let expires_ms = now_ms.saturating_add(millis(ttl));
-        (Some(expires_ms), Some(expires_ms.saturating_add(millis(stale))))
+        let expires_ms = now_ms.saturating_add(ttl);
+        (Some(expires_ms), Some(expires_ms.saturating_add(stale)))
     }
 
     /// Bytes that it counts in its cache.
@@ -107,13 +112,13 @@ impl NewEntry {
     }
 
     /// State at a moment.
-    pub fn state(&self, now_ms: u64) -> EntryState {
+    pub fn state(&self, now_ms: Timestamp) -> EntryState {
         evaluate_deadlines(self.expires_ms, self.dies_ms, now_ms)
     }
 }
 
 /// State of an entry with these deadlines at a moment.
-pub fn evaluate_deadlines(expires_ms: Option<u64>, dies_ms: Option<u64>, now_ms: u64) -> EntryState {
+pub fn evaluate_deadlines(expires_ms: Option<Timestamp>, dies_ms: Option<Timestamp>, now_ms: Timestamp) -> EntryState {
     if expires_ms.is_none_or(|expires_ms| now_ms < expires_ms) {
         EntryState::Fresh
     } else if dies_ms.is_none_or(|dies_ms| now_ms < dies_ms) {
@@ -133,23 +138,31 @@ pub(crate) fn media_type_of(column: String) -> String {
     if column.is_empty() { USUAL_MEDIA_TYPE.to_owned() } else { column }
 }
 
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn the_times_of_an_entry_add_up() {
-        let (expires, dies) = NewEntry::deadlines(1000, Some(Duration::from_secs(1)), Duration::from_secs(2));
+        let (expires, dies) =
+            NewEntry::deadlines(Timestamp::from_millis(1000), Some(Duration::from_secs(1)), Duration::from_secs(2));
         let state = |now_ms| evaluate_deadlines(expires, dies, now_ms);
-        assert_eq!((state(1999), state(2000)), (EntryState::Fresh, EntryState::Stale));
-        assert_eq!((state(3999), state(4000)), (EntryState::Stale, EntryState::Dead));
-        let (expires, dies) = NewEntry::deadlines(1000, None, Duration::from_secs(2));
-        assert_eq!(evaluate_deadlines(expires, dies, u64::MAX), EntryState::Fresh);
-        let (expires, dies) = NewEntry::deadlines(u64::MAX - 1, Some(Duration::MAX), Duration::MAX);
-        assert_eq!(evaluate_deadlines(expires, dies, u64::MAX - 2), EntryState::Fresh, "times saturate");
+        assert_eq!(
+            (state(Timestamp::from_millis(1999)), state(Timestamp::from_millis(2000))),
+            (EntryState::Fresh, EntryState::Stale)
+        );
+        assert_eq!(
+            (state(Timestamp::from_millis(3999)), state(Timestamp::from_millis(4000))),
+            (EntryState::Stale, EntryState::Dead)
+        );
+        let (expires, dies) = NewEntry::deadlines(Timestamp::from_millis(1000), None, Duration::from_secs(2));
+        assert_eq!(evaluate_deadlines(expires, dies, Timestamp::MAX), EntryState::Fresh);
+        let (expires, dies) =
+            NewEntry::deadlines(Timestamp::from_millis(u64::MAX - 1), Some(Duration::MAX), Duration::MAX);
+        assert_eq!(
+            evaluate_deadlines(expires, dies, Timestamp::from_millis(u64::MAX - 2)),
+            EntryState::Fresh,
+            "times saturate"
+        );
     }
 }

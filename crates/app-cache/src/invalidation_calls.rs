@@ -61,8 +61,9 @@ impl AppCaches {
     async fn remove_rest(&self, cache: &Arc<AppCache>, mut removed: u64, guard: RemovalGuard) -> EntryInvalidation {
         let sequence = guard.sequence();
         let clock = &self.registry.clock;
-        let end_ms = clock.now_ms() + u64::try_from(MAX_REMOVAL_WAIT.as_millis()).unwrap_or_default();
-        while clock.now_ms() < end_ms {
+        let end_ms =
+            clock.now() + Duration::from_millis(u64::try_from(MAX_REMOVAL_WAIT.as_millis()).unwrap_or_default());
+        while clock.now() < end_ms {
             let next = self.registry.write(cache, move |change| store::continue_removal(change, sequence)).await;
             // The invalidation itself is on disk; a removal that fails is continued by the sweeper.
             let Ok(next) = cache.checked(next) else { break };

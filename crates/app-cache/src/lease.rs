@@ -1,5 +1,6 @@
 //! Leases: of all processes one caller loads a key, until its deadline at the latest.
 
+use greenroom_cache::Timestamp;
 use std::time::Duration;
 
 use crate::entry::StoredEntry;
@@ -33,12 +34,12 @@ pub enum LeaseResult {
         /// The token. It is also the number of the last write when the lease began.
         token: u64,
         /// When the lease ends, in milliseconds since 1970.
-        deadline_ms: u64,
+        deadline_ms: Timestamp,
     },
     /// Another caller loads.
     Taken {
         /// When its lease ends, in milliseconds since 1970.
-        deadline_ms: u64,
+        deadline_ms: Timestamp,
     },
     /// There is a fresh entry of this version.
     Unneeded(Box<StoredEntry>),
@@ -48,7 +49,7 @@ pub enum LeaseResult {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct StoredLease {
     pub(crate) token: u64,
-    pub(crate) deadline_ms: u64,
+    pub(crate) deadline_ms: Timestamp,
     /// Whether the key or the tags were invalidated since it began, so that its load cannot be stored.
     pub(crate) is_fenced: bool,
 }
@@ -57,11 +58,11 @@ pub(crate) struct StoredLease {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LeaseDecision {
     Grant,
-    Taken { deadline_ms: u64 },
+    Taken { deadline_ms: Timestamp },
 }
 
-pub(crate) fn decide_lease(stored: Option<StoredLease>, now_ms: u64) -> LeaseDecision {
-    let max_ms = now_ms.saturating_add(u64::try_from(MAX_LEASE.as_millis()).unwrap_or(u64::MAX));
+pub(crate) fn decide_lease(stored: Option<StoredLease>, now_ms: Timestamp) -> LeaseDecision {
+    let max_ms = now_ms.saturating_add(MAX_LEASE);
     match stored {
         Some(StoredLease { deadline_ms, is_fenced: false, .. }) if now_ms < deadline_ms && deadline_ms <= max_ms => {
             LeaseDecision::Taken { deadline_ms }
@@ -76,12 +77,22 @@ mod tests {
 
     #[test]
     fn a_lease_is_taken_until_its_deadline_or_until_its_load_cannot_be_stored() {
-        let lease = StoredLease { token: 1, deadline_ms: 2000, is_fenced: false };
-        assert_eq!(decide_lease(None, 1000), LeaseDecision::Grant);
-        assert_eq!(decide_lease(Some(lease), 1999), LeaseDecision::Taken { deadline_ms: 2000 });
-        assert_eq!(decide_lease(Some(lease), 2000), LeaseDecision::Grant);
-        assert_eq!(decide_lease(Some(StoredLease { is_fenced: true, ..lease }), 1000), LeaseDecision::Grant);
-        let far = StoredLease { deadline_ms: 1000 + 3_600_001, ..lease };
-        assert_eq!(decide_lease(Some(far), 1000), LeaseDecision::Grant, "the clock was set back");
+        let lease = StoredLease { token: 1, deadline_ms: Timestamp::from_millis(2000), is_fenced: false };
+        assert_eq!(decide_lease(None, Timestamp::from_millis(1000)), LeaseDecision::Grant);
+        assert_eq!(
+            decide_lease(Some(lease), Timestamp::from_millis(1999)),
+            LeaseDecision::Taken { deadline_ms: Timestamp::from_millis(2000) }
+        );
+        assert_eq!(decide_lease(Some(lease), Timestamp::from_millis(2000)), LeaseDecision::Grant);
+        assert_eq!(
+            decide_lease(Some(StoredLease { is_fenced: true, ..lease }), Timestamp::from_millis(1000)),
+            LeaseDecision::Grant
+        );
+        let far = StoredLease { deadline_ms: Timestamp::from_millis(1000 + 3_600_001), ..lease };
+        assert_eq!(
+            decide_lease(Some(far), Timestamp::from_millis(1000)),
+            LeaseDecision::Grant,
+            "the clock was set back"
+        );
     }
 }

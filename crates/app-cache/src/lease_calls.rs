@@ -25,21 +25,20 @@ impl AppCaches {
     ) -> Result<LeaseResult, AppCacheError> {
         let cache = self.registry.open_cache(cache).await?;
         let clock = &self.registry.clock;
-        let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-        let end_ms = clock.now_ms().saturating_add(millis(wait.min(MAX_LEASE_WAIT)));
+        let end_ms = clock.now().saturating_add(wait.min(MAX_LEASE_WAIT));
         loop {
             // Before the question, so that no change after it is missed.
             let mut watch = self.registry.waits.subscribe(&cache.name, &request.key);
             let (name, asked) = (cache.name.clone(), request.clone());
             let result = self.registry.write(&cache, move |change| store::acquire(change, &name, &asked)).await;
             let result = cache.checked(result)?;
-            let now_ms = clock.now_ms();
+            let now_ms = clock.now();
             match result {
                 LeaseResult::Taken { deadline_ms } if now_ms < end_ms => {
                     cache.counters.count(AppCacheEvent::Waited);
-                    let left_ms = deadline_ms.min(end_ms).saturating_sub(now_ms).max(1);
+                    let left_ms = deadline_ms.min(end_ms).duration_since(now_ms).max(Duration::from_millis(1));
                     // The end of the time is no error: the question is asked again.
-                    let _ = clock.timeout(Duration::from_millis(left_ms), watch.changed()).await;
+                    let _ = clock.timeout(left_ms, watch.changed()).await;
                 }
                 LeaseResult::Held { .. } => {
                     cache.counters.count(AppCacheEvent::Leased);

@@ -1,6 +1,7 @@
 //! Result of a lookup.
 
 use crate::entry::{EntryState, StoredEntry};
+use greenroom_cache::Timestamp;
 
 /// Result of a lookup.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,7 +16,7 @@ pub enum EntryLookup {
 
 impl EntryLookup {
     /// The lookup of what was found, if anything: an entry of another version is none.
-    pub fn of(found: Option<StoredEntry>, version: Option<&str>, now_ms: u64) -> Self {
+    pub fn of(found: Option<StoredEntry>, version: Option<&str>, now_ms: Timestamp) -> Self {
         let Some(found) = found.filter(|found| version.is_none_or(|version| found.entry.version == version)) else {
             return Self::Miss;
         };

@@ -1,5 +1,6 @@
 //! The caches by name, the store they share, and the way of their writes into it.
 
+use greenroom_cache::Timestamp;
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -42,7 +43,7 @@ pub(crate) struct Registry {
     due: Mutex<Vec<Arc<AppCache>>>,
     budget: Arc<DeferredBudget>,
     /// Tells this process's barriers from those of an earlier one.
-    started_ms: u64,
+    started_ms: Timestamp,
 }
 
 /// The open store.
@@ -71,7 +72,7 @@ impl Registry {
             caches: Arc::new(RwLock::new(caches)),
             due: Mutex::default(),
             budget,
-            started_ms: clock.now_ms(),
+            started_ms: clock.now(),
             clock,
         }
     }
@@ -92,7 +93,7 @@ impl Registry {
     }
 
     async fn open_store(&self) -> Result<Store, AppCacheError> {
-        let (file, now_ms) = (StoreFile::new(&self.folder), self.clock.now_ms());
+        let (file, now_ms) = (StoreFile::new(&self.folder), self.clock.now());
         let opening = file.clone();
         let opened = tokio::task::spawn_blocking(move || {
             let (db, aside) = opening.open(now_ms)?;
@@ -235,7 +236,7 @@ impl Registry {
     pub(crate) fn defer(&self, cache: &Arc<AppCache>, key: EntryKey, entry: NewEntry) -> Result<u64, Box<NewEntry>> {
         let mut deferred = cache.deferred.lock();
         let was_empty = deferred.is_empty();
-        let ticket = deferred.offer(key, entry, self.clock.now_ms())?;
+        let ticket = deferred.offer(key, entry, self.clock.now())?;
         drop(deferred);
         cache.counters.count(AppCacheEvent::Deferred);
         if was_empty {
@@ -304,14 +305,14 @@ impl Registry {
 
     /// The barrier of a ticket.
     pub(crate) fn barrier(&self, ticket: u64) -> String {
-        format!("{:x}-{ticket:x}", self.started_ms)
+        format!("{:x}-{ticket:x}", self.started_ms.as_millis())
     }
 
     /// The ticket of a barrier; `None` if it is of another process, or none at all.
     pub(crate) fn ticket(&self, barrier: &str) -> Option<u64> {
         let (started, ticket) = barrier.split_once('-')?;
         let number = |text: &str| u64::from_str_radix(text, 16).ok();
-        (number(started)? == self.started_ms).then(|| number(ticket)).flatten()
+        (number(started)? == self.started_ms.as_millis()).then(|| number(ticket)).flatten()
     }
 }
 

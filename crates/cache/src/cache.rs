@@ -1,5 +1,6 @@
 //! The public handle of a cache.
 
+use crate::timestamp::Timestamp;
 use std::fmt;
 use std::sync::Arc;
 
@@ -139,7 +140,7 @@ impl Cache {
         directive: CacheDirective,
         loader: impl FnOnce() -> L,
     ) -> Result<CacheResponse<L::Pass>, LoadError> {
-        let now_ms = self.0.clock.now_ms();
+        let now_ms = self.0.clock.now();
         if let Some(response) = self.hit(key, policy, directive, now_ms) {
             return Ok(response);
         }
@@ -148,7 +149,13 @@ impl Cache {
 
     /// The common case: a fresh entry in memory that needs no refresh. No allocation, no lock but the map's own.
     #[inline]
-    fn hit<P>(&self, key: &Key, policy: &Policy, directive: CacheDirective, now_ms: u64) -> Option<CacheResponse<P>> {
+    fn hit<P>(
+        &self,
+        key: &Key,
+        policy: &Policy,
+        directive: CacheDirective,
+        now_ms: Timestamp,
+    ) -> Option<CacheResponse<P>> {
         let is_trusted = self.0.coordinator.trust.holds(&self.0.clock, now_ms);
         if !is_trusted || !matches!(directive, CacheDirective::Any | CacheDirective::OnlyIfCached) {
             return None;
@@ -183,7 +190,7 @@ impl Cache {
     /// that scope whose load began before it, except instead of a failed load where `invalidation` allows that.
     pub fn invalidate(&self, scope: &Scope, invalidation: &Invalidation) -> HybridTimestamp {
         self.0.counters.invalidations.one();
-        self.0.coordinator.invalidate(scope, invalidation, self.0.clock.now_ms())
+        self.0.coordinator.invalidate(scope, invalidation, self.0.clock.now())
     }
 
     /// The settings in force.

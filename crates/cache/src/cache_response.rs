@@ -1,5 +1,6 @@
 //! Directives of a caller, and the terms that describe a response.
 
+use crate::timestamp::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -165,7 +166,7 @@ impl<P> CacheResponse<P> {
         entry: Arc<Entry>,
         served: CacheStatus,
         tier: Tier,
-        (policy, now_ms): (&Policy, u64),
+        (policy, now_ms): (&Policy, Timestamp),
         reason: Option<CacheStatusReason>,
     ) -> Self {
         let (age, left_ms) = (entry.age(now_ms), fresh_left_ms(&entry, policy, now_ms));

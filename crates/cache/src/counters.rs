@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use crate::load_reason::LoadReason;
 use crate::not_stored_reason::NotStoredReason;
@@ -113,7 +114,7 @@ impl ClassCounters {
             loads_timed_out: self.loads_timed_out.get(),
             load_times: LoadTimes {
                 counts: std::array::from_fn(|i| self.load_times[i].get()),
-                sum_ms: self.load_ms.get(),
+                sum_ms: Duration::from_millis(self.load_ms.get()),
             },
             refreshes: self.refreshes.get(),
             refreshes_useful: self.refreshes_useful.get(),

@@ -69,7 +69,7 @@ impl CacheEngine {
     pub(crate) fn diagnose(&self, key: &Key) -> Diagnosis {
         let key_hashes = ScopeHashes::from_key(key);
         let entry = self.coordinator.memory.peek(key);
-        let negative = self.coordinator.negative_entry(key, &key_hashes, self.clock.now_ms());
+        let negative = self.coordinator.negative_entry(key, &key_hashes, self.clock.now());
         let scope_hashes = entry.as_ref().map_or(&key_hashes, |entry| &entry.scope_hashes);
         let tags = entry.as_ref().map_or(&[][..], |entry| entry.tags());
         let newest = self.coordinator.invalidations.newest(scope_hashes);

@@ -3,10 +3,12 @@
 //! A flight belongs to the task that loads, not to a caller. Callers only wait, each as long as it likes, and are woken
 //! together when it completes. Nothing here depends on a runtime.
 
+use crate::timestamp::Timestamp;
 use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use crate::delivery_guard::DeliveryGuard;
 use crate::hybrid_timestamp::{EventTime, HybridTimestamp};
@@ -46,7 +48,7 @@ pub(crate) enum LoadOutcome {
 pub(crate) struct Flight {
     /// Taken before the load begins.
     pub(crate) created: HybridTimestamp,
-    pub(crate) started_ms: u64,
+    pub(crate) started_ms: Timestamp,
     state: Mutex<State>,
 }
 
@@ -85,7 +87,7 @@ impl Wakers {
 }
 
 impl Flight {
-    fn new(created: HybridTimestamp, began_ms: u64) -> Arc<Self> {
+    fn new(created: HybridTimestamp, began_ms: Timestamp) -> Arc<Self> {
         let state = State::Running { waiters: 0, wakers: Wakers::default() };
         Arc::new(Self { created, started_ms: began_ms, state: Mutex::new(state) })
     }
@@ -156,7 +158,7 @@ pub(crate) struct Flights {
     count: AtomicUsize,
     max: usize,
     max_waiters: usize,
-    max_age_ms: u64,
+    max_age_ms: Duration,
 }
 
 /// Result of an attempt to join.
@@ -174,7 +176,7 @@ pub(crate) enum JoinOutcome {
 }
 
 impl Flights {
-    pub(crate) fn new(max: usize, max_waiters: usize, max_age_ms: u64) -> Self {
+    pub(crate) fn new(max: usize, max_waiters: usize, max_age_ms: Duration) -> Self {
         Self {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             count: AtomicUsize::new(0),
@@ -199,14 +201,14 @@ impl Flights {
     pub(crate) fn join_or_start(
         self: &Arc<Self>,
         key: &Key,
-        now_ms: u64,
+        now_ms: Timestamp,
         stamp: impl FnOnce() -> HybridTimestamp,
         joinable: impl FnOnce(&Flight) -> bool,
         is_settled: impl FnOnce() -> bool,
     ) -> JoinOutcome {
         let mut shard = lock(self.shard(key));
         if let Some(flight) = shard.get(key) {
-            let is_stuck = now_ms.saturating_sub(flight.started_ms) >= self.max_age_ms;
+            let is_stuck = now_ms.duration_since(flight.started_ms) >= self.max_age_ms;
             if !is_stuck && joinable(flight) {
                 return self.join(flight);
             }
@@ -232,11 +234,15 @@ impl Flights {
     }
 
     /// Starts a flight that no other caller can join.
-    pub(crate) fn start_unshared(self: &Arc<Self>, created: HybridTimestamp, now_ms: u64) -> Option<FlightLeader> {
+    pub(crate) fn start_unshared(
+        self: &Arc<Self>,
+        created: HybridTimestamp,
+        now_ms: Timestamp,
+    ) -> Option<FlightLeader> {
         self.start(None, created, now_ms)
     }
 
-    fn start(self: &Arc<Self>, key: Option<Key>, created: HybridTimestamp, now_ms: u64) -> Option<FlightLeader> {
+    fn start(self: &Arc<Self>, key: Option<Key>, created: HybridTimestamp, now_ms: Timestamp) -> Option<FlightLeader> {
         let has_room = |count: usize| (count < self.max).then_some(count + 1);
         self.count.fetch_update(Ordering::AcqRel, Ordering::Acquire, has_room).ok()?;
         Some(FlightLeader { flights: Arc::clone(self), key, flight: Flight::new(created, now_ms), landed: false })
@@ -294,12 +300,12 @@ impl Drop for FlightLeader {
 impl Flight {
     /// When its load began.
     pub(crate) fn started(&self) -> EventTime {
-        EventTime { stamp: self.created, ms: self.started_ms }
+        EventTime { stamp: self.created, at: self.started_ms }
     }
 
     /// How long it has been in progress.
-    pub(crate) fn age_ms(&self, now_ms: u64) -> u64 {
-        now_ms.saturating_sub(self.started_ms)
+    pub(crate) fn age(&self, now_ms: Timestamp) -> Duration {
+        now_ms.duration_since(self.started_ms)
     }
 }
 
@@ -322,38 +328,45 @@ mod tests {
     use super::*;
     use crate::key::Partition;
 
-    fn join(flights: &Arc<Flights>, now_ms: u64) -> JoinOutcome {
+    fn join(flights: &Arc<Flights>, now_ms: Timestamp) -> JoinOutcome {
         let key = Key::new("n", &Partition::new("anna"), "/a");
         flights.join_or_start(&key, now_ms, || HybridTimestamp::end_of(now_ms), |_| true, || false)
     }
 
     #[test]
     fn a_stuck_flight_is_replaced_and_its_end_does_not_end_its_successor() {
-        let flights = Arc::new(Flights::new(10, 10, 1000));
-        let JoinOutcome::Lead(is_stuck) = join(&flights, 0) else { panic!("the first caller leads") };
-        assert!(matches!(join(&flights, 999), JoinOutcome::Follow(_)));
-        let JoinOutcome::Lead(next) = join(&flights, 1000) else { panic!("a stuck flight is replaced") };
+        let flights = Arc::new(Flights::new(10, 10, Duration::from_millis(1000)));
+        let JoinOutcome::Lead(is_stuck) = join(&flights, Timestamp::UNIX_EPOCH) else {
+            panic!("the first caller leads")
+        };
+        assert!(matches!(join(&flights, Timestamp::from_millis(999)), JoinOutcome::Follow(_)));
+        let JoinOutcome::Lead(next) = join(&flights, Timestamp::from_millis(1000)) else {
+            panic!("a stuck flight is replaced")
+        };
         assert_eq!(flights.count(), 2);
         drop(is_stuck);
-        assert!(matches!(join(&flights, 1500), JoinOutcome::Follow(_)), "the successor can still be joined");
+        assert!(
+            matches!(join(&flights, Timestamp::from_millis(1500)), JoinOutcome::Follow(_)),
+            "the successor can still be joined"
+        );
         next.complete(LoadOutcome::Shared(Value::default()));
         assert_eq!(flights.count(), 0);
-        assert!(matches!(join(&flights, 1500), JoinOutcome::Lead(_)));
+        assert!(matches!(join(&flights, Timestamp::from_millis(1500)), JoinOutcome::Lead(_)));
     }
 
     #[test]
     fn slots_of_departed_waiters_are_reused() {
-        let flights = Arc::new(Flights::new(10, 3, 1000));
-        let JoinOutcome::Lead(leader) = join(&flights, 0) else { panic!("the first caller leads") };
+        let flights = Arc::new(Flights::new(10, 3, Duration::from_millis(1000)));
+        let JoinOutcome::Lead(leader) = join(&flights, Timestamp::UNIX_EPOCH) else { panic!("the first caller leads") };
         let mut context = Context::from_waker(Waker::noop());
         for _ in 0..100 {
             let mut waiting: Vec<FlightFollower> = (0..3)
-                .map(|_| match join(&flights, 1) {
+                .map(|_| match join(&flights, Timestamp::from_millis(1)) {
                     JoinOutcome::Follow(follower) => follower,
                     _ => panic!("a waiter's slot is free"),
                 })
                 .collect();
-            assert!(matches!(join(&flights, 1), JoinOutcome::TooManyWaiters));
+            assert!(matches!(join(&flights, Timestamp::from_millis(1)), JoinOutcome::TooManyWaiters));
             for follower in &mut waiting {
                 assert!(Pin::new(&mut *follower).poll(&mut context).is_pending());
                 assert!(Pin::new(follower).poll(&mut context).is_pending(), "polled again, it keeps its slot");

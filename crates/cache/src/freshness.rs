@@ -1,12 +1,14 @@
 //! Freshness of an entry: the one pure function that decides it.
 
 use crate::policy::{EntryDeadlines, Freshness, FreshnessBound, Policy, Validity, evaluate_deadlines};
+use crate::timestamp::Timestamp;
 use crate::value::Entry;
 
 /// Evaluates an entry. Pure: time and validity are arguments.
-pub fn evaluate_freshness(entry: &Entry, policy: &Policy, now_ms: u64, validity: Validity) -> Freshness {
+pub fn evaluate_freshness(entry: &Entry, policy: &Policy, now_ms: Timestamp, validity: Validity) -> Freshness {
     let freshness = evaluate_deadlines(deadlines_under(entry, policy), policy.refresh_ahead, now_ms, validity);
-    let unconfirmed_before_ms = policy.freshness_bound.map_or(0, |bound| bound.unconfirmed_before_ms);
+    let unconfirmed_before_ms =
+        policy.freshness_bound.map_or(Timestamp::UNIX_EPOCH, |bound| bound.unconfirmed_before_ms);
     match freshness {
         Freshness::Fresh { .. } | Freshness::Stale | Freshness::Expired
             if entry.created_ms() < unconfirmed_before_ms =>
@@ -27,7 +29,7 @@ pub(crate) fn deadlines_under(entry: &Entry, policy: &Policy) -> EntryDeadlines 
 }
 
 /// Fresh time left under a policy, in milliseconds; negative once it is over.
-pub(crate) fn fresh_left_ms(entry: &Entry, policy: &Policy, now_ms: u64) -> i64 {
-    let until = i64::try_from(deadlines_under(entry, policy).fresh_until_ms).unwrap_or(i64::MAX);
-    until.saturating_sub(i64::try_from(now_ms).unwrap_or(i64::MAX))
+pub(crate) fn fresh_left_ms(entry: &Entry, policy: &Policy, now_ms: Timestamp) -> i64 {
+    let until = i64::try_from(deadlines_under(entry, policy).fresh_until_ms.as_millis()).unwrap_or(i64::MAX);
+    until.saturating_sub(i64::try_from(now_ms.as_millis()).unwrap_or(i64::MAX))
 }

@@ -6,6 +6,7 @@
 //! counts as older.
 
 use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::timestamp::Timestamp;
 
 /// Bits of the counter below the milliseconds.
 const COUNTER_BITS: u32 = 16;
@@ -18,9 +19,9 @@ impl HybridTimestamp {
     /// Older than every timestamp that is drawn.
     pub const ZERO: Self = Self(0);
 
-    /// Its milliseconds since 1970. They may be ahead of the clock.
-    pub fn ms(self) -> u64 {
-        self.0 >> COUNTER_BITS
+    /// Its moment in wall time. It may be ahead of the clock.
+    pub fn wall_time(self) -> Timestamp {
+        Timestamp::from_millis(self.0 >> COUNTER_BITS)
     }
 
     /// Its 64 bits, for storage. They sort as the timestamps do.
@@ -41,8 +42,8 @@ impl HybridTimestamp {
 
     /// The last timestamp of a millisecond.
     #[cfg(not(feature = "shuttle"))]
-    pub(crate) fn end_of(ms: u64) -> Self {
-        Self((ms << COUNTER_BITS) | ((1 << COUNTER_BITS) - 1))
+    pub(crate) fn end_of(moment: Timestamp) -> Self {
+        Self((moment.as_millis() << COUNTER_BITS) | ((1 << COUNTER_BITS) - 1))
     }
 }
 
@@ -51,7 +52,7 @@ impl HybridTimestamp {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct EventTime {
     pub(crate) stamp: HybridTimestamp,
-    pub(crate) ms: u64,
+    pub(crate) at: Timestamp,
 }
 
 /// Source of timestamps. Each is newer than all before it, even if the wall clock is set back.
@@ -62,8 +63,8 @@ pub(crate) struct HybridClock {
 
 impl HybridClock {
     /// Draws a timestamp: newer than every one drawn or observed before, and not before `now_ms`.
-    pub(crate) fn next(&self, now_ms: u64) -> HybridTimestamp {
-        let wall = now_ms << COUNTER_BITS;
+    pub(crate) fn next(&self, now_ms: Timestamp) -> HybridTimestamp {
+        let wall = now_ms.as_millis() << COUNTER_BITS;
         let step = |last: u64| Some((last + 1).max(wall));
         let last = self.last.fetch_update(Ordering::AcqRel, Ordering::Acquire, step);
         let last = last.expect("the update always yields a timestamp");
@@ -85,25 +86,25 @@ mod tests {
     #[test]
     fn stamps_go_forward_when_the_wall_clock_steps_back() {
         let sequence = HybridClock::default();
-        let first = sequence.next(1_000);
-        let second = sequence.next(400);
+        let first = sequence.next(Timestamp::from_millis(1_000));
+        let second = sequence.next(Timestamp::from_millis(400));
         assert!(second > first);
-        assert_eq!(second.ms(), 1_000);
+        assert_eq!(second.wall_time(), Timestamp::from_millis(1_000));
     }
 
     #[test]
     fn more_stamps_than_fit_a_millisecond_borrow_from_the_next() {
         let sequence = HybridClock::default();
-        let first = sequence.next(7);
-        let last = (0..70_000).map(|_| sequence.next(7)).last().unwrap();
+        let first = sequence.next(Timestamp::from_millis(7));
+        let last = (0..70_000).map(|_| sequence.next(Timestamp::from_millis(7))).last().unwrap();
         assert!(last > first);
-        assert_eq!(last.ms(), 8);
+        assert_eq!(last.wall_time(), Timestamp::from_millis(8));
     }
 
     #[test]
     fn the_end_of_a_millisecond_is_not_older_than_any_stamp_in_it() {
         let sequence = HybridClock::default();
-        assert!(sequence.next(5) <= HybridTimestamp::end_of(5));
-        assert!(sequence.next(6) > HybridTimestamp::end_of(5));
+        assert!(sequence.next(Timestamp::from_millis(5)) <= HybridTimestamp::end_of(Timestamp::from_millis(5)));
+        assert!(sequence.next(Timestamp::from_millis(6)) > HybridTimestamp::end_of(Timestamp::from_millis(5)));
     }
 }

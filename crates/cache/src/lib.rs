@@ -187,6 +187,7 @@ mod sync;
 #[cfg(test)]
 #[cfg(not(feature = "shuttle"))]
 mod tests;
+pub mod timestamp;
 pub mod value;
 mod warm_set;
 mod warming;
@@ -208,4 +209,5 @@ pub use prefetch::PrefetchResult;
 pub use scope::{GracePeriod, Invalidation, InvalidationMode, Scope};
 pub use settings::CacheSettings;
 pub use stats::{CacheStats, ClassStats, LOAD_TIME_BUCKETS_MS, LoadTimes};
+pub use timestamp::{AtomicTimestamp, Timestamp};
 pub use value::{Entry, Value};

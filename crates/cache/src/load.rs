@@ -1,5 +1,6 @@
 //! Loaders, and the results of a load.
 
+use crate::timestamp::Timestamp;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
@@ -54,7 +55,7 @@ pub enum LoadResult<P> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConfirmedValue {
     /// The moment for which it vouches, in wall-clock milliseconds: the one before it was asked.
-    pub checked_ms: u64,
+    pub checked_ms: Timestamp,
 }
 
 /// What the source says of something that it does not have.

@@ -30,7 +30,7 @@ impl CacheEngine {
             && !leader.is_unshared()
             && context.load_reason != LoadReason::Demanded
             && tier.store.is_shared()
-            && self.coordinator.trust.holds(&self.clock, self.clock.now_ms());
+            && self.coordinator.trust.holds(&self.clock, self.clock.now());
         if !may_claim {
             return Ok(None);
         }
@@ -45,9 +45,9 @@ impl CacheEngine {
 
     /// The entry in the store, if it is fresh and newer than the one here.
     async fn find_loaded(&self, context: &LoadContext, old: Option<&Arc<Entry>>) -> Option<Arc<Entry>> {
-        let now_ms = self.clock.now_ms();
+        let now_ms = self.clock.now();
         let found = self.coordinator.load_remotely(&context.key, &context.counters, now_ms, false).await?;
-        let now_ms = self.clock.now_ms();
+        let now_ms = self.clock.now();
         let is_trusted = self.coordinator.trust.holds(&self.clock, now_ms);
         let validity = self.coordinator.validity(&found);
         let is_fresh = matches!(evaluate_freshness(&found, &context.policy, now_ms, validity), Freshness::Fresh { .. });

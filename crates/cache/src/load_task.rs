@@ -72,7 +72,7 @@ impl CacheEngine {
     ) -> Result<LoadEnd<L::Pass>, LoadError> {
         let result = loader.load(context.load_reason, old.clone()).await?;
         let LoadResult::Confirmed(ConfirmedValue { checked_ms }) = result else { return Ok(LoadEnd::Result(result)) };
-        let now_ms = self.clock.now_ms();
+        let now_ms = self.clock.now();
         let confirmed =
             old.as_ref().and_then(|old| self.coordinator.confirm(context, &leader.flight, old, checked_ms, now_ms));
         match confirmed {
@@ -91,7 +91,7 @@ impl CacheEngine {
         pass_sender: oneshot::Sender<P>,
     ) {
         let (key, counters) = (&context.key, &context.counters);
-        let now_ms = self.clock.now_ms();
+        let now_ms = self.clock.now();
         let outcome = match result {
             Ok(LoadResult::Store(loaded)) => {
                 counters.loads_ok.one();

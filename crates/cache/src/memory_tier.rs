@@ -3,6 +3,7 @@
 //! Commits to one key are serialised by a striped lock, so a value from an older load never replaces one from a newer
 //! load. Reads take no lock but the map's own.
 
+use crate::timestamp::Timestamp;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -128,7 +129,7 @@ impl MemoryTier {
     }
 
     /// Remembers an evicted key if its entry was fresh.
-    fn record_eviction(&self, key: &Key, entry: &Entry, now_ms: u64) {
+    fn record_eviction(&self, key: &Key, entry: &Entry, now_ms: Timestamp) {
         if now_ms < entry.deadlines().fresh_until_ms {
             self.slot(key).store(key.hash64(), Ordering::Relaxed);
         }
@@ -152,7 +153,7 @@ impl MemoryTier {
     }
 
     /// Evicts a partition's own entries: the oldest first; those read since they were stored get a second chance.
-    fn make_room(&self, quota: &Quota, needed: u64, except: &Key, now_ms: u64) {
+    fn make_room(&self, quota: &Quota, needed: u64, except: &Key, now_ms: Timestamp) {
         let mut tries = quota.queued().saturating_mul(2);
         while quota.bytes().saturating_add(needed) > self.max_partition_bytes && tries > 0 {
             tries -= 1;

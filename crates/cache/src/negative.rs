@@ -2,6 +2,7 @@
 //!
 //! A negative entry never replaces a value. The cache is bounded in bytes, and evicts what does not fit.
 
+use crate::timestamp::Timestamp;
 use std::sync::Arc;
 
 use quick_cache::Weighter;
@@ -24,15 +25,15 @@ const EXPECTED_BYTES: u64 = 512;
 #[derive(Debug)]
 pub(crate) enum NegativeEntry {
     /// Its load failed. The same error is served until `until_ms`, unless the key is invalidated before.
-    Failed { failure: LoadError, began: HybridTimestamp, until_ms: u64 },
+    Failed { failure: LoadError, began: HybridTimestamp, until_ms: Timestamp },
     /// The source does not have it. The same value is served until `until_ms`, unless one of these scopes is
     /// invalidated before. Only in memory: after a restart the source is asked.
-    Absent { value: Value, scope_hashes: ScopeHashes, began: EventTime, until_ms: u64 },
+    Absent { value: Value, scope_hashes: ScopeHashes, began: EventTime, until_ms: Timestamp },
     /// It is not cacheable. Until `until_ms`, callers load without waiting for each other.
     Uncacheable {
         #[cfg_attr(feature = "shuttle", expect(dead_code, reason = "only the disk tier uses it"))]
         began: HybridTimestamp,
-        until_ms: u64,
+        until_ms: Timestamp,
     },
 }
 
@@ -46,7 +47,7 @@ impl NegativeEntry {
         }
     }
 
-    pub(crate) fn until_ms(&self) -> u64 {
+    pub(crate) fn until_ms(&self) -> Timestamp {
         match self {
             Self::Failed { until_ms, .. } | Self::Absent { until_ms, .. } | Self::Uncacheable { until_ms, .. } => {
                 *until_ms

@@ -41,7 +41,7 @@ impl Cache {
     /// entry.
     pub fn record_read(&self, key: &Key) {
         if let Some(entry) = self.0.coordinator.memory.peek(key) {
-            entry.record_read(self.0.clock.now_ms());
+            entry.record_read(self.0.clock.now());
         }
     }
 
@@ -59,7 +59,7 @@ impl Cache {
         let Some(cached) = engine.needs_prefetch(key, policy).await else {
             return Ok(PrefetchResult::AlreadyCached);
         };
-        let (scope_hashes, now_ms) = (ScopeHashes::from_key(key), engine.clock.now_ms());
+        let (scope_hashes, now_ms) = (ScopeHashes::from_key(key), engine.clock.now());
         if engine.stop.is_cancelled() || engine.coordinator.negative_entry(key, &scope_hashes, now_ms).is_some() {
             return Ok(PrefetchResult::Skipped);
         }
@@ -83,7 +83,7 @@ impl Cache {
         loader: impl FnOnce() -> L,
     ) -> Result<PrefetchResult<L::Pass>, LoadError> {
         let engine = &self.0;
-        match engine.coordinator.start_unshared(engine.clock.now_ms()) {
+        match engine.coordinator.start_unshared(engine.clock.now()) {
             Some(leader) => engine.run_prefetch(leader, (key, policy), None, loader()).await,
             None => Ok(PrefetchResult::Skipped),
         }
@@ -93,7 +93,7 @@ impl Cache {
 impl CacheEngine {
     /// The entry, if a read could not be answered with it at once; `None` if it could.
     async fn needs_prefetch(&self, key: &Key, policy: &Policy) -> Option<Option<Arc<Entry>>> {
-        let now_ms = self.clock.now_ms();
+        let now_ms = self.clock.now();
         let is_usable = |entry: &Arc<Entry>| {
             let freshness = evaluate_freshness(entry, policy, now_ms, self.coordinator.validity(entry));
             matches!(freshness, Freshness::Fresh { .. } | Freshness::Stale)

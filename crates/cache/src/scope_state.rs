@@ -1,10 +1,11 @@
 //! Invalidation record of one scope: when it was invalidated, purged and held, and until when its grace period lasts.
 
-use crate::clock::millis;
 use crate::hybrid_timestamp::HybridTimestamp;
 use crate::scope::{Invalidation, InvalidationMode};
 #[cfg(not(feature = "shuttle"))]
 use crate::stored_invalidation::NumberedInvalidation;
+use crate::timestamp::Timestamp;
+use std::time::Duration;
 
 /// Max writes of unknown outcome tracked per scope. Beyond it, the first two to end are merged into one whose end lies
 /// between theirs. That may keep callers from joining a load, but lets none join wrongly.
@@ -24,8 +25,8 @@ pub(crate) struct ScopeState {
     /// stored, and callers that arrive after it do not join them.
     pub(crate) holds: Vec<HoldEnd>,
     /// Loads that began before this are fresh for `grace_fresh_ms` at most.
-    pub(crate) grace_until_ms: u64,
-    pub(crate) grace_fresh_ms: u64,
+    pub(crate) grace_until_ms: Timestamp,
+    pub(crate) grace_fresh_ms: Duration,
     /// Sequence numbers a store assigned to the newest invalidation and the newest purge; zero if none.
     pub(crate) newest_seq: u64,
     pub(crate) purge_seq: u64,
@@ -39,19 +40,19 @@ pub(crate) struct ScopeState {
 /// One or more holds that end between these times, the last of them at the later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct HoldEnd {
-    first_ms: u64,
-    last_ms: u64,
+    first_ms: Timestamp,
+    last_ms: Timestamp,
 }
 
 impl ScopeState {
-    pub(crate) fn invalidate(&mut self, stamp: HybridTimestamp, invalidation: &Invalidation, now_ms: u64) {
+    pub(crate) fn invalidate(&mut self, stamp: HybridTimestamp, invalidation: &Invalidation, now_ms: Timestamp) {
         self.record_stamp(stamp);
         if invalidation.mode == InvalidationMode::Purge {
             self.purge = self.purge.max(stamp);
         }
         if let Some(grace_period) = invalidation.grace_period {
-            let until_ms = now_ms.saturating_add(millis(grace_period.duration));
-            self.set_grace_period(until_ms, millis(grace_period.max_fresh), now_ms);
+            let until_ms = now_ms.saturating_add(grace_period.duration);
+            self.set_grace_period(until_ms, grace_period.max_fresh, now_ms);
         }
         if let Some(end_ms) = hold_end_ms(now_ms, invalidation) {
             self.add_hold(end_ms);
@@ -67,7 +68,7 @@ impl ScopeState {
     }
 
     /// Adds the end of a hold.
-    pub(crate) fn add_hold(&mut self, end_ms: u64) {
+    pub(crate) fn add_hold(&mut self, end_ms: Timestamp) {
         if !self.holds.iter().any(|end| end.last_ms == end_ms) {
             self.add(HoldEnd { first_ms: end_ms, last_ms: end_ms });
         }
@@ -83,16 +84,16 @@ impl ScopeState {
     }
 
     /// Whether a load that began then must not be stored.
-    pub(crate) fn blocks_store(&self, began_ms: u64) -> bool {
+    pub(crate) fn blocks_store(&self, began_ms: Timestamp) -> bool {
         self.holds.iter().any(|end| began_ms <= end.last_ms)
     }
 
     /// Whether a hold over a load that began then had ended when a caller arrived.
-    pub(crate) fn hold_ended_between(&self, began_ms: u64, until_ms: u64) -> bool {
+    pub(crate) fn hold_ended_between(&self, began_ms: Timestamp, until_ms: Timestamp) -> bool {
         self.holds.iter().any(|end| began_ms <= end.last_ms && end.first_ms < until_ms)
     }
 
-    pub(crate) fn set_grace_period(&mut self, until_ms: u64, fresh_ms: u64, now_ms: u64) {
+    pub(crate) fn set_grace_period(&mut self, until_ms: Timestamp, fresh_ms: Duration, now_ms: Timestamp) {
         let is_running = self.grace_until_ms > now_ms;
         self.grace_fresh_ms = if is_running { self.grace_fresh_ms.min(fresh_ms) } else { fresh_ms };
         self.grace_until_ms = self.grace_until_ms.max(until_ms);
@@ -126,14 +127,14 @@ impl ScopeState {
         self.own = self.own.max(other.own);
         self.own_numbered = if is_pending { both[0].min(both[1]) } else { both[0].max(both[1]) };
         other.holds.iter().for_each(|end| self.add(*end));
-        if other.grace_until_ms > 0 {
+        if other.grace_until_ms > Timestamp::UNIX_EPOCH {
             // Whether our own grace period is over does not matter here: the stricter one counts.
-            self.set_grace_period(other.grace_until_ms, other.grace_fresh_ms, 0);
+            self.set_grace_period(other.grace_until_ms, other.grace_fresh_ms, Timestamp::UNIX_EPOCH);
         }
     }
 }
 
 /// End of the time during which an invalidation blocks storing.
-pub(crate) fn hold_end_ms(now_ms: u64, invalidation: &Invalidation) -> Option<u64> {
-    invalidation.unstorable_for.map(|duration| now_ms.saturating_add(millis(duration)))
+pub(crate) fn hold_end_ms(now_ms: Timestamp, invalidation: &Invalidation) -> Option<Timestamp> {
+    invalidation.unstorable_for.map(|duration| now_ms.saturating_add(duration))
 }

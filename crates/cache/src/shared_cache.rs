@@ -1,10 +1,10 @@
 //! A cache that shares a remote store with others: what the store tells it.
 
+use crate::timestamp::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cache::Cache;
-use crate::clock::millis;
 use crate::key::Key;
 use crate::remote::{RemoteStore, SharedInvalidation, decode_scope};
 use crate::scope_hash::ScopeHash;
@@ -22,7 +22,7 @@ impl Cache {
         // The number first: a lookup that begins in between must not find an older entry.
         tier.marks.number(ScopeHash::from_scope(&scope), seq, None);
         self.0.counters.invalidations.one();
-        self.0.coordinator.invalidate_locally(&scope, &heard.invalidation(), self.0.clock.now_ms());
+        self.0.coordinator.invalidate_locally(&scope, &heard.invalidation(), self.0.clock.now());
     }
 
     /// Records the number of an own invalidation, by the ticket with which it was queued.
@@ -59,7 +59,7 @@ impl Cache {
     /// Records that every invalidation up to `seq` was heard: loads from now on know them.
     pub fn record_heard(&self, seq: u64) {
         let Some(tier) = self.0.coordinator.remote_tier.get() else { return };
-        let stamp = self.0.coordinator.arrival_time(self.0.clock.now_ms()).stamp;
+        let stamp = self.0.coordinator.arrival_time(self.0.clock.now()).stamp;
         tier.marks.step(stamp, seq);
     }
 
@@ -92,12 +92,12 @@ impl Cache {
     /// Sets until when, by this cache's clock, entries may be served without asking the source, because no other cache
     /// can have completed an invalidation that this one has not heard; `u64::MAX` for ever. Past it, entries serve in
     /// place of a failed load only, or while their load began less than `max_age` ago.
-    pub fn trust_until(&self, until_ms: u64, max_age: Duration) {
-        self.0.coordinator.trust.set(until_ms, millis(max_age));
+    pub fn trust_until(&self, until_ms: Timestamp, max_age: Duration) {
+        self.0.coordinator.trust.set(until_ms, max_age);
     }
 
     /// Whether entries may be served without asking the source.
     pub fn is_trusted(&self) -> bool {
-        self.0.coordinator.trust.holds(&self.0.clock, self.0.clock.now_ms())
+        self.0.coordinator.trust.holds(&self.0.clock, self.0.clock.now())
     }
 }

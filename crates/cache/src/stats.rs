@@ -2,6 +2,8 @@
 
 use crate::load_reason::LoadReason;
 use crate::not_stored_reason::NotStoredReason;
+use crate::timestamp::Timestamp;
+use std::time::Duration;
 
 /// Upper bounds of the load time histogram's buckets, in milliseconds. A last bucket holds longer loads.
 pub const LOAD_TIME_BUCKETS_MS: [u64; 14] = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 30_000];
@@ -32,7 +34,7 @@ pub struct CacheStats {
     /// Keys kept warm.
     pub warm_keys: u64,
     /// Time of the warmer's last round, in milliseconds; zero if there was none.
-    pub warm_checked_ms: u64,
+    pub warm_checked_ms: Timestamp,
     /// Keys not added to the warm set because it was full.
     pub warm_keys_refused: u64,
     /// Warm loads postponed because the budget was used up.
@@ -144,7 +146,7 @@ pub struct LoadTimes {
     /// Count per bucket of [`LOAD_TIME_BUCKETS_MS`], plus one for longer loads.
     pub counts: [u64; LOAD_TIME_BUCKETS_MS.len() + 1],
     /// Sum of all durations, in milliseconds.
-    pub sum_ms: u64,
+    pub sum_ms: Duration,
 }
 
 impl LoadTimes {

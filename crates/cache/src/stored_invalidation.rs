@@ -1,6 +1,8 @@
 //! Invalidations in a store, or on their way there.
 
 use crate::hybrid_timestamp::HybridTimestamp;
+use crate::timestamp::Timestamp;
+use std::time::Duration;
 
 /// An invalidation to be written to disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,8 +14,8 @@ pub(crate) struct PendingInvalidation {
     /// Nothing covered may be stored until the end of this clock millisecond; zero without a hold.
     pub(crate) hold_until: HybridTimestamp,
     /// Loads of covered values until then are fresh for `grace_fresh_ms` at most; zero without a grace period.
-    pub(crate) grace_until_ms: u64,
-    pub(crate) grace_fresh_ms: u64,
+    pub(crate) grace_until_ms: Timestamp,
+    pub(crate) grace_fresh_ms: Duration,
 }
 
 /// An invalidation with its sequence number, in an order that outlives the process.

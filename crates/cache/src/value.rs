@@ -1,5 +1,6 @@
 //! Values, and cache entries.
 
+use crate::timestamp::{AtomicTimestamp, Timestamp};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -64,8 +65,8 @@ pub struct Entry {
     value: Value,
     tags: Box<[Tag]>,
     created: HybridTimestamp,
-    created_ms: u64,
-    stored_ms: u64,
+    created_ms: Timestamp,
+    stored_ms: Timestamp,
     deadlines: EntryDeadlines,
     adapted: bool,
     pub(crate) load_reason: LoadReason,
@@ -79,7 +80,7 @@ pub struct Entry {
     reads: AtomicU8,
     refreshing: AtomicBool,
     failures: AtomicU32,
-    retry_at_ms: AtomicU64,
+    retry_at_ms: AtomicTimestamp,
     /// Responses that wait for this value, or are being delivered with it, since it was loaded.
     deliveries: AtomicU32,
 }
@@ -90,8 +91,8 @@ pub(crate) struct EntryParts<'a> {
     pub(crate) value: Value,
     pub(crate) tags: Vec<Tag>,
     pub(crate) created: HybridTimestamp,
-    pub(crate) created_ms: u64,
-    pub(crate) stored_ms: u64,
+    pub(crate) created_ms: Timestamp,
+    pub(crate) stored_ms: Timestamp,
     pub(crate) deadlines: EntryDeadlines,
     pub(crate) adapted: bool,
     pub(crate) load_reason: LoadReason,
@@ -123,7 +124,7 @@ impl Entry {
             reads: AtomicU8::new(0),
             refreshing: AtomicBool::new(false),
             failures: AtomicU32::new(0),
-            retry_at_ms: AtomicU64::new(0),
+            retry_at_ms: AtomicTimestamp::new(Timestamp::UNIX_EPOCH),
             deliveries: AtomicU32::new(0),
         }
     }
@@ -154,12 +155,12 @@ impl Entry {
     }
 
     /// When its load began, in wall-clock milliseconds.
-    pub fn created_ms(&self) -> u64 {
+    pub fn created_ms(&self) -> Timestamp {
         self.created_ms
     }
 
     /// When it was stored, in wall-clock milliseconds. The deadlines count from here.
-    pub fn stored_ms(&self) -> u64 {
+    pub fn stored_ms(&self) -> Timestamp {
         self.stored_ms
     }
 
@@ -174,7 +175,7 @@ impl Entry {
     }
 
     /// When a refresh is due, in wall-clock milliseconds; `u64::MAX` if never.
-    pub fn refresh_at_ms(&self) -> u64 {
+    pub fn refresh_at_ms(&self) -> Timestamp {
         self.deadlines.refresh_at_ms
     }
 
@@ -189,14 +190,14 @@ impl Entry {
     }
 
     /// Maximum age: the time since its load began.
-    pub fn age(&self, now_ms: u64) -> Duration {
-        Duration::from_millis(now_ms.saturating_sub(self.created_ms))
+    pub fn age(&self, now_ms: Timestamp) -> Duration {
+        now_ms.duration_since(self.created_ms)
     }
 
     /// Fresh time left in milliseconds; negative once it is over.
-    pub fn fresh_left_ms(&self, now_ms: u64) -> i64 {
-        let until = i64::try_from(self.deadlines.fresh_until_ms).unwrap_or(i64::MAX);
-        until.saturating_sub(i64::try_from(now_ms).unwrap_or(i64::MAX))
+    pub fn fresh_left_ms(&self, now_ms: Timestamp) -> i64 {
+        let until = i64::try_from(self.deadlines.fresh_until_ms.as_millis()).unwrap_or(i64::MAX);
+        until.saturating_sub(i64::try_from(now_ms.as_millis()).unwrap_or(i64::MAX))
     }
 
     pub(crate) fn begin_delivery(&self) {
@@ -223,7 +224,7 @@ impl Entry {
     }
 
     /// Records a load for a client: it counts as read, but not as a further use.
-    pub(crate) fn record_loaded(&self, now_ms: u64) {
+    pub(crate) fn record_loaded(&self, now_ms: Timestamp) {
         let before = self.reads.fetch_or(READ, Ordering::Relaxed);
         self.record_first_read(before);
         if let Some(access_rhythm) = &self.access_rhythm {
@@ -232,7 +233,7 @@ impl Entry {
     }
 
     /// Records a client's read.
-    pub(crate) fn record_read(&self, now_ms: u64) {
+    pub(crate) fn record_read(&self, now_ms: Timestamp) {
         const ALL: u8 = READ | READ_SINCE_QUEUED | READ_SINCE_RECORDED;
         if self.reads.load(Ordering::Relaxed) != ALL {
             let before = self.reads.swap(ALL, Ordering::Relaxed);
@@ -267,16 +268,16 @@ impl Entry {
     }
 
     /// Whether a due refresh may start: none is running, and no backoff is in force.
-    pub(crate) fn may_refresh(&self, now_ms: u64) -> bool {
+    pub(crate) fn may_refresh(&self, now_ms: Timestamp) -> bool {
         now_ms >= self.retry_at_ms.load(Ordering::Relaxed) && !self.refreshing.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn is_backing_off(&self, now_ms: u64) -> bool {
+    pub(crate) fn is_backing_off(&self, now_ms: Timestamp) -> bool {
         now_ms < self.retry_at_ms.load(Ordering::Relaxed)
     }
 
     /// Claims the one refresh; `None` if one is running or backing off.
-    pub(crate) fn try_begin_refresh(self: &Arc<Self>, now_ms: u64) -> Option<RefreshPermit> {
+    pub(crate) fn try_begin_refresh(self: &Arc<Self>, now_ms: Timestamp) -> Option<RefreshPermit> {
         let is_free = self.may_refresh(now_ms) && !self.refreshing.swap(true, Ordering::AcqRel);
         is_free.then(|| RefreshPermit(Arc::clone(self)))
     }
@@ -288,11 +289,13 @@ pub(crate) struct RefreshPermit(Arc<Entry>);
 
 impl RefreshPermit {
     /// Records a failed refresh: the next wait is twice as long, up to `longest`, with jitter.
-    pub(crate) fn failed(&self, now_ms: u64, first: Duration, longest: Duration) {
+    pub(crate) fn failed(&self, now_ms: Timestamp, first: Duration, longest: Duration) {
         let failures = self.0.failures.fetch_add(1, Ordering::Relaxed).min(16);
         let wait = millis(first).saturating_mul(1 << failures).min(millis(longest));
         let jitter = crate::policy::spread(u64::from(failures), self.0.created) % (wait / 5 + 1);
-        self.0.retry_at_ms.store(now_ms.saturating_add(wait - wait / 10 + jitter), Ordering::Relaxed);
+        self.0
+            .retry_at_ms
+            .store(now_ms.saturating_add(Duration::from_millis(wait - wait / 10 + jitter)), Ordering::Relaxed);
     }
 }
 

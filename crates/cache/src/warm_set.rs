@@ -1,9 +1,11 @@
 //! The warm set: its keys, the loaders that reload them, and the budgets for doing so.
 
+use crate::timestamp::{AtomicTimestamp, Timestamp};
 use std::collections::{HashMap, VecDeque};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 
@@ -15,7 +17,7 @@ use crate::load_reason::LoadReason;
 use crate::policy::Policy;
 use crate::value::Entry;
 
-const MINUTE_MS: u64 = 60_000;
+const MINUTE: Duration = Duration::from_secs(60);
 /// Above this number, budgets of namespaces without recent loads are dropped.
 const MAX_IDLE_BUDGETS: usize = 256;
 
@@ -28,13 +30,13 @@ pub(crate) struct WarmSet {
     pub(crate) keys: Mutex<HashMap<Key, WarmKey>>,
     /// Wakes the warmer when the set is no longer empty.
     pub(crate) filled: Notify,
-    budgets: Mutex<HashMap<Box<str>, VecDeque<u64>>>,
+    budgets: Mutex<HashMap<Box<str>, VecDeque<Timestamp>>>,
     /// Separate budget for refreshes of announced reads.
-    pub(crate) predicted: Mutex<HashMap<Box<str>, VecDeque<u64>>>,
+    pub(crate) predicted: Mutex<HashMap<Box<str>, VecDeque<Timestamp>>>,
     /// Total requests at the warmer's last round, and when that number last changed.
-    activity: Mutex<(u64, u64)>,
+    activity: Mutex<(u64, Timestamp)>,
     /// When the warmer last ran a round.
-    pub(crate) checked_ms: AtomicU64,
+    pub(crate) checked_ms: AtomicTimestamp,
 }
 
 /// One warm key.
@@ -46,7 +48,7 @@ pub(crate) struct WarmKey {
     /// A later purge drops the key.
     pub(crate) since: HybridTimestamp,
     /// Due time of the last refresh that exceeded the budget.
-    pub(crate) refused_due_ms: Arc<AtomicU64>,
+    pub(crate) refused_due_ms: Arc<AtomicTimestamp>,
 }
 
 /// A stored loader as a [`Loader`].
@@ -79,7 +81,7 @@ impl WarmSet {
     }
 
     /// Time of the warmer's last round, in milliseconds; zero if there was none.
-    pub(crate) fn checked_ms(&self) -> u64 {
+    pub(crate) fn checked_ms(&self) -> Timestamp {
         self.checked_ms.load(Ordering::Relaxed)
     }
 
@@ -103,22 +105,22 @@ impl WarmSet {
     }
 
     /// Takes one load from the namespace's budget, if any is left in the minute that ends now.
-    pub(crate) fn spend(&self, namespace: &str, per_minute: u32, now_ms: u64) -> bool {
+    pub(crate) fn spend(&self, namespace: &str, per_minute: u32, now_ms: Timestamp) -> bool {
         Self::spend_from(&self.budgets, namespace, per_minute, now_ms)
     }
 
     pub(crate) fn spend_from(
-        budgets: &Mutex<HashMap<Box<str>, VecDeque<u64>>>,
+        budgets: &Mutex<HashMap<Box<str>, VecDeque<Timestamp>>>,
         namespace: &str,
         per_minute: u32,
-        now_ms: u64,
+        now_ms: Timestamp,
     ) -> bool {
         let mut budgets = lock(budgets);
         if budgets.len() >= MAX_IDLE_BUDGETS {
-            budgets.retain(|_, spent| spent.back().is_some_and(|at_ms| at_ms + MINUTE_MS > now_ms));
+            budgets.retain(|_, spent| spent.back().is_some_and(|at_ms| *at_ms + MINUTE > now_ms));
         }
         let spent = budgets.entry(namespace.into()).or_default();
-        while spent.front().is_some_and(|at_ms| at_ms + MINUTE_MS <= now_ms) {
+        while spent.front().is_some_and(|at_ms| *at_ms + MINUTE <= now_ms) {
             spent.pop_front();
         }
         let is_within = spent.len() < usize::try_from(per_minute).unwrap_or(usize::MAX);
@@ -129,12 +131,12 @@ impl WarmSet {
     }
 
     /// Time since the last client request, given the total number of requests.
-    pub(crate) fn quiet_ms(&self, requests: u64, now_ms: u64) -> u64 {
+    pub(crate) fn quiet_ms(&self, requests: u64, now_ms: Timestamp) -> Duration {
         let mut activity = lock(&self.activity);
-        if activity.0 != requests || activity.1 == 0 {
+        if activity.0 != requests || activity.1 == Timestamp::UNIX_EPOCH {
             *activity = (requests, now_ms);
         }
-        now_ms.saturating_sub(activity.1)
+        now_ms.duration_since(activity.1)
     }
 }
 
@@ -157,10 +159,10 @@ mod tests {
     #[test]
     fn a_budget_holds_in_every_minute_and_unused_budgets_are_dropped() {
         let warm = WarmSet::default();
-        let granted = (0..600).filter(|second| warm.spend("home", 5, second * 1000)).count();
+        let granted = (0..600).filter(|second| warm.spend("home", 5, Timestamp::from_millis(second * 1000))).count();
         assert_eq!(granted, 50, "five a minute");
         for namespace in 0..10_000 {
-            warm.spend(&namespace.to_string(), 5, 600_000 + namespace * MINUTE_MS);
+            warm.spend(&namespace.to_string(), 5, Timestamp::from_millis(600_000 + namespace * 60_000));
         }
         assert!(lock(&warm.budgets).len() <= MAX_IDLE_BUDGETS + 1);
     }

@@ -3,13 +3,13 @@
 //! Loaders may hold a client's token. They stay in memory only, at most for the idle limit after that client's last
 //! read, and are dropped when their partition is purged or denied.
 
+use crate::timestamp::Timestamp;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use tokio::task::JoinSet;
 
 use crate::access_rhythm::{AccessRhythm, AccessRhythmSnapshot};
-use crate::clock::millis;
 use crate::coordinator::LoadContext;
 use crate::engine::CacheEngine;
 use crate::flight::{FlightFollower, JoinOutcome};
@@ -23,7 +23,7 @@ use crate::value::{Entry, RefreshPermit};
 use crate::warm_set::{ReloadLoader, WarmKey, WarmSet, lock, reload};
 
 /// Share of the fresh time during which a read certainly causes no refresh, in percent: 80 % less jitter.
-const CERTAIN_FRESH_PERCENT: u64 = 75;
+const CERTAIN_FRESH_PERCENT: u32 = 75;
 /// Refreshes for announced reads, per namespace and minute: a page that polls every five seconds takes fifteen.
 const PREDICTED_PER_MINUTE: u32 = 90;
 /// Max loads in progress when all keys are warmed on demand.
@@ -37,7 +37,7 @@ impl CacheEngine {
         policy: &Policy,
         loader: &Arc<L>,
         since: HybridTimestamp,
-        now_ms: u64,
+        now_ms: Timestamp,
     ) -> Option<Arc<AccessRhythm>> {
         let reload = reload(loader);
         let mut keys = lock(&self.warm.keys);
@@ -79,7 +79,7 @@ impl CacheEngine {
         loader: L,
         rhythm: AccessRhythmSnapshot,
     ) {
-        let now_ms = self.clock.now_ms();
+        let now_ms = self.clock.now();
         // In the future: the clock was set back since.
         if rhythm.last_read_ms > now_ms || self.warm.contains(key) {
             return;
@@ -108,12 +108,12 @@ impl CacheEngine {
 
     /// Runs one round: drops keys that are no longer read, and refreshes those that are due.
     pub(crate) fn warm_round(self: &Arc<Self>) {
-        let now_ms = self.clock.now_ms();
+        let now_ms = self.clock.now();
         let settings = &self.coordinator.settings;
         self.warm.checked_ms.store(now_ms, Ordering::Relaxed);
         self.forget_idle(now_ms);
         let quiet_ms = self.warm.quiet_ms(self.counters.requests(), now_ms);
-        if quiet_ms >= millis(settings.warm_quiet_after) {
+        if quiet_ms >= settings.warm_quiet_after {
             return;
         }
         for (key, warm, entry) in self.due(now_ms) {
@@ -129,7 +129,7 @@ impl CacheEngine {
     /// Refreshes one warm key if it is due, because the caller announces a read, whatever the access rhythm. Has a
     /// budget of its own; exceeding it counts once each time the key is due. Returns whether a load began.
     pub(crate) fn refresh_due(self: &Arc<Self>, key: &Key) -> bool {
-        let now_ms = self.clock.now_ms();
+        let now_ms = self.clock.now();
         let Some(warm) = lock(&self.warm.keys).get(key).cloned() else { return false };
         let Some(entry) = self.coordinator.memory.peek(key) else { return false };
         let deadlines = entry.deadlines();
@@ -147,10 +147,10 @@ impl CacheEngine {
         self.warm_one(key, &warm, Some(&entry), Some(permit)).is_some()
     }
 
-    fn forget_idle(&self, now_ms: u64) {
-        let idle_ms = millis(self.coordinator.settings.warm_idle_limit);
+    fn forget_idle(&self, now_ms: Timestamp) {
+        let idle_limit = self.coordinator.settings.warm_idle_limit;
         lock(&self.warm.keys).retain(|key, warm| {
-            let is_recent = now_ms.saturating_sub(warm.access_rhythm.last_read_ms()) < idle_ms;
+            let is_recent = now_ms.duration_since(warm.access_rhythm.last_read_ms()) < idle_limit;
             is_recent
                 && self.coordinator.invalidations.validity(&ScopeHashes::from_key(key), warm.since) != Validity::Purged
         });
@@ -158,7 +158,7 @@ impl CacheEngine {
 
     /// Keys whose refresh is due and worth a load, because a read is near that would otherwise find nothing usable;
     /// never twice without a read between. The longest-lived come first: they cost the fewest loads.
-    fn due(&self, now_ms: u64) -> Vec<(Key, WarmKey, Arc<Entry>)> {
+    fn due(&self, now_ms: Timestamp) -> Vec<(Key, WarmKey, Arc<Entry>)> {
         let keys = lock(&self.warm.keys);
         let mut due: Vec<_> = keys
             .iter()
@@ -168,8 +168,8 @@ impl CacheEngine {
                 let due_ms = deadlines.refresh_at_ms.min(deadlines.fresh_until_ms);
                 let (fresh, window) = (warm.policy.fresh, warm.policy.fresh.saturating_add(warm.policy.stale));
                 // The next refresh is due this much later: a read before that finds the entry fresh and causes no load.
-                let certain_fresh_ms = millis(fresh) / 100 * CERTAIN_FRESH_PERCENT;
-                let is_worth_it = warm.access_rhythm.is_worth_a_load(now_ms, millis(window), certain_fresh_ms);
+                let certain_fresh = fresh / 100 * CERTAIN_FRESH_PERCENT;
+                let is_worth_it = warm.access_rhythm.is_worth_a_load(now_ms, window, certain_fresh);
                 let is_unread = entry.load_reason == LoadReason::Warm && !entry.was_read();
                 let due = now_ms >= due_ms && entry.may_refresh(now_ms) && is_worth_it && !is_unread;
                 due.then(|| (key.clone(), warm.clone(), entry))
@@ -187,7 +187,7 @@ impl CacheEngine {
         entry: Option<&Arc<Entry>>,
         permit: Option<RefreshPermit>,
     ) -> Option<FlightFollower> {
-        let (scope_hashes, now_ms) = (ScopeHashes::from_key(key), self.clock.now_ms());
+        let (scope_hashes, now_ms) = (ScopeHashes::from_key(key), self.clock.now());
         if self.coordinator.negative_entry(key, &scope_hashes, now_ms).is_some() {
             return None;
         }

@@ -178,7 +178,7 @@ pub(super) async fn login(
     // Behind a TLS-terminating proxy, the scheme is known only from the page's own origin.
     let is_encrypted =
         peer.is_encrypted || headers.get(ORIGIN).is_some_and(|origin| origin.as_bytes().starts_with(b"https://"));
-    let session = control.sessions.open(control.clock.now_ms());
+    let session = control.sessions.open(control.clock.now());
     let cookie = cookie(&cookie_name(&headers), &session, &state.settings.base_path, is_encrypted);
     let response = ActionResponse { success: true, message: "Logged in.".into(), warmed: None };
     Ok((AppendHeaders([(SET_COOKIE, cookie)]), Json(response)))

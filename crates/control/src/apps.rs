@@ -1,5 +1,6 @@
 //! Statistics of each app: its requests and their results.
 
+use greenroom_cache::clock::millis;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -48,7 +49,7 @@ impl AppStats {
             saved: counters.saved,
             failed: counters.failed,
             waiting: counters.waiting,
-            waited_ms: counters.waited_ms,
+            waited_ms: millis(counters.waited_ms),
             unauthorised: counters.unauthorised,
             let_in: counters.authorized,
             let_in_saved: counters.authorized_saved,

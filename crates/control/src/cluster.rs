@@ -89,7 +89,7 @@ impl From<StoreStatus> for StoreReport {
             shared: status.shared,
             gateway: status.gateway,
             peers: peers
-                .map(|peer| PeerReport { name: peer.name, heard: peer.heard, live: peer.lease_ms > 0 })
+                .map(|peer| PeerReport { name: peer.name, heard: peer.heard, live: !peer.lease_ms.is_zero() })
                 .collect(),
             trusted: status.trusted,
             epoch: status.epoch,

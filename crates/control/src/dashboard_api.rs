@@ -1,6 +1,7 @@
 //! `GET dashboard` and `GET summary`: precomputed statistics.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
@@ -60,7 +61,7 @@ pub(super) struct SummaryResponse {
     responses((status = 200, description = "The statistics of the last minute", body = DashboardResponse)))]
 pub(super) async fn figures(State(state): State<Arc<ApiState>>) -> Json<DashboardResponse> {
     let stats = state.control.dashboard.stats();
-    let age_s = state.control.clock.now_ms().saturating_sub(stats.as_of_ms) / 1000;
+    let age_s = state.control.clock.now().saturating_sub(Duration::from_millis(stats.as_of_ms)).as_secs();
     let age_s = if stats.as_of_ms == 0 { 0 } else { age_s };
     let mut figures = (*stats).clone();
     for playing in &mut figures.sessions.list {
@@ -72,7 +73,7 @@ pub(super) async fn figures(State(state): State<Arc<ApiState>>) -> Json<Dashboar
 /// The link to the image of a playing item.
 fn image_url(control: &ControlPlane, playing: &PlayingSession) -> Option<String> {
     let server = control.internal_client.server(&playing.server)?;
-    control.image_url_signer.sign_own_page_url(server, playing.thumb.as_ref()?, control.clock.now_ms())
+    control.image_url_signer.sign_own_page_url(server, playing.thumb.as_ref()?, control.clock.now())
 }
 
 /// At most fifteen numbers, for a widget.

@@ -1,5 +1,6 @@
 //! The request log: how each request was answered, and why.
 
+use greenroom_cache::clock::millis;
 use std::sync::Arc;
 
 use axum::Json;
@@ -75,7 +76,7 @@ impl DecisionEntry {
         let NumberedDecision { number, decision } = decisions;
         Self {
             number,
-            at_ms: decision.at_ms,
+            at_ms: decision.at_ms.as_millis(),
             server: server.to_owned(),
             app: decision.app.name.clone(),
             user: decision.user,
@@ -84,7 +85,7 @@ impl DecisionEntry {
             verdict: decision.outcome.result.name(),
             reason: decision.outcome.reason.map(greenroom_request_log::DecisionReason::name),
             status: decision.status,
-            age_s: decision.outcome.age_ms.map(|age_ms| age_ms / 1000),
+            age_s: decision.outcome.age_ms.map(|age_ms| age_ms / 1000).map(millis),
             elapsed_us: decision.elapsed_us,
             bytes: decision.bytes,
         }

@@ -1,5 +1,6 @@
 //! `GET history` and `POST history/sync`: the playback history, from the mirror.
 
+use greenroom_cache::Timestamp;
 use std::sync::Arc;
 
 use axum::Json;
@@ -108,7 +109,7 @@ pub(super) async fn page(
         servers: state.control.select_servers(server_name).map(|server| server.name().to_owned()).collect(),
         user: params.user,
         search: params.search,
-        since_ms: params.since_ms,
+        since_ms: params.since_ms.map(Timestamp::from_millis),
         offset,
         limit,
         skips_total: false,
@@ -128,7 +129,7 @@ pub(super) async fn page(
 /// The link to the picture of what was played.
 fn picture(control: &ControlPlane, playback: &Playback) -> Option<String> {
     let server = control.internal_client.server(&playback.server)?;
-    control.image_url_signer.sign_own_page_url(server, playback.details.thumb.as_ref()?, control.clock.now_ms())
+    control.image_url_signer.sign_own_page_url(server, playback.details.thumb.as_ref()?, control.clock.now())
 }
 
 /// Syncs the mirror with the servers: runs the job `history` and waits a while for its end.

@@ -6,9 +6,12 @@
 use axum::extract::Query;
 use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 use form_urlencoded::Serializer;
+use greenroom_cache::Timestamp;
+use greenroom_cache::clock::millis;
 use http::Uri;
 use ring::hmac;
 use serde::Deserialize;
+use std::time::Duration;
 use utoipa::{IntoParams, ToSchema};
 
 use greenroom_proxy::server::Server;
@@ -18,9 +21,9 @@ use greenroom_state::secrets::HashKey;
 /// Path of images.
 const PATH: &str = "/api/plex/image";
 /// A link is valid for at least this long …
-const MIN_LIFETIME_MS: u64 = 3_600_000;
+const MIN_LIFETIME: Duration = Duration::from_secs(3600);
 /// … and stays the same for this long.
-const ALIGNMENT_MS: u64 = 1_800_000;
+const ALIGNMENT: Duration = Duration::from_secs(1800);
 /// Derivation context of the signing key: separates it from the key of token hashes.
 const KEY_CONTEXT: &[u8] = b"greenroom picture links 1";
 
@@ -44,16 +47,16 @@ impl ImageUrlSigner {
     }
 
     /// The link to an image of an item, for a dashboard; `None` for any other path.
-    pub(crate) fn sign_url(&self, server: &Server, path: &str, now_ms: u64) -> Option<String> {
+    pub(crate) fn sign_url(&self, server: &Server, path: &str, now_ms: Timestamp) -> Option<String> {
         self.sign_url_for(server, path, ImageRequester::App, now_ms)
     }
 
     /// The link to an image, for our own page.
-    pub(crate) fn sign_own_page_url(&self, server: &Server, path: &str, now_ms: u64) -> Option<String> {
+    pub(crate) fn sign_own_page_url(&self, server: &Server, path: &str, now_ms: Timestamp) -> Option<String> {
         self.sign_url_for(server, path, ImageRequester::OwnPage, now_ms)
     }
 
-    fn sign_url_for(&self, server: &Server, path: &str, viewer: ImageRequester, now_ms: u64) -> Option<String> {
+    fn sign_url_for(&self, server: &Server, path: &str, viewer: ImageRequester, now_ms: Timestamp) -> Option<String> {
         if !server.origin.settings.kind.is_item_picture(path) {
             return None;
         }
@@ -71,21 +74,21 @@ impl ImageUrlSigner {
     }
 
     /// Expiry, in seconds since 1970, and signature of a text.
-    pub(crate) fn sign_text(&self, text: &str, now_ms: u64) -> (u64, String) {
+    pub(crate) fn sign_text(&self, text: &str, now_ms: Timestamp) -> (u64, String) {
         let expires_s = expiry_s(now_ms);
         let signature = hmac::sign(&self.0, format!("{text}\n{expires_s}").as_bytes());
         (expires_s, HEXLOWER.encode(signature.as_ref()))
     }
 
     /// Seconds until a signed text expires; `None` if its signature is wrong or it has expired.
-    pub(crate) fn check_text(&self, text: &str, expires_s: u64, signature: &str, now_ms: u64) -> Option<u64> {
+    pub(crate) fn check_text(&self, text: &str, expires_s: u64, signature: &str, now_ms: Timestamp) -> Option<u64> {
         let signature = HEXLOWER_PERMISSIVE.decode(signature.as_bytes()).ok()?;
         hmac::verify(&self.0, format!("{text}\n{expires_s}").as_bytes(), &signature).ok()?;
-        expires_s.checked_sub(now_ms / 1000).filter(|remaining_s| *remaining_s > 0)
+        expires_s.checked_sub(now_ms.as_secs()).filter(|remaining_s| *remaining_s > 0)
     }
 
     /// Seconds until the link expires; `None` if it is invalid or expired.
-    pub(crate) fn remaining_s(&self, image_query: &SignedImageQuery, now_ms: u64) -> Option<u64> {
+    pub(crate) fn remaining_s(&self, image_query: &SignedImageQuery, now_ms: Timestamp) -> Option<u64> {
         let signature = HEXLOWER_PERMISSIVE.decode(image_query.signature.as_bytes()).ok()?;
         hmac::verify(
             &self.0,
@@ -93,18 +96,18 @@ impl ImageUrlSigner {
             &signature,
         )
         .ok()?;
-        image_query.until.checked_sub(now_ms / 1000).filter(|remaining_s| *remaining_s > 0)
+        image_query.until.checked_sub(now_ms.as_secs()).filter(|remaining_s| *remaining_s > 0)
     }
 }
 
 /// Number of the period in which all links stay the same.
-pub(crate) fn period(now_ms: u64) -> u64 {
-    now_ms / ALIGNMENT_MS
+pub(crate) fn period(now_ms: Timestamp) -> u64 {
+    now_ms.as_millis() / millis(ALIGNMENT)
 }
 
 /// Expiry of a link that is signed now, in seconds since 1970.
-fn expiry_s(now_ms: u64) -> u64 {
-    (period(now_ms) * ALIGNMENT_MS + ALIGNMENT_MS + MIN_LIFETIME_MS) / 1000
+fn expiry_s(now_ms: Timestamp) -> u64 {
+    now_ms.start_of_period(ALIGNMENT).saturating_add(ALIGNMENT + MIN_LIFETIME).as_secs()
 }
 
 /// The parameters of a signed link.
@@ -203,10 +206,18 @@ mod tests {
         let signer = ImageUrlSigner::new(&HashKey([7; 32]));
         let path = "/library/metadata/7/thumb/1";
         let until = NOW / 1000 + 60;
-        assert_eq!(signer.remaining_s(&image_query(&signer, path, until), NOW), Some(60));
-        assert_eq!(signer.remaining_s(&image_query(&signer, path, until), NOW + 60_000), None, "expired");
+        assert_eq!(signer.remaining_s(&image_query(&signer, path, until), Timestamp::from_millis(NOW)), Some(60));
+        assert_eq!(
+            signer.remaining_s(&image_query(&signer, path, until), Timestamp::from_millis(NOW + 60_000)),
+            None,
+            "expired"
+        );
         let other = ImageUrlSigner::new(&HashKey([8; 32]));
-        assert_eq!(other.remaining_s(&image_query(&signer, path, until), NOW), None, "signed with another key");
+        assert_eq!(
+            other.remaining_s(&image_query(&signer, path, until), Timestamp::from_millis(NOW)),
+            None,
+            "signed with another key"
+        );
         for changed in [
             SignedImageQuery { path: "/library/metadata/8/thumb/1".into(), ..image_query(&signer, path, until) },
             SignedImageQuery { server: "attic".into(), ..image_query(&signer, path, until) },
@@ -216,7 +227,7 @@ mod tests {
             SignedImageQuery { signature: String::new(), ..image_query(&signer, path, until) },
             SignedImageQuery { signature: "ä".repeat(32), ..image_query(&signer, path, until) },
         ] {
-            assert_eq!(signer.remaining_s(&changed, NOW), None, "{changed:?}");
+            assert_eq!(signer.remaining_s(&changed, Timestamp::from_millis(NOW)), None, "{changed:?}");
         }
     }
 }

@@ -1,7 +1,10 @@
 //! The middleware of every request: gathers its facts, applies the access policy, and adds the security headers to
 //! every response.
 
+use greenroom_cache::Timestamp;
+use greenroom_cache::clock::millis;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::middleware::Next;
@@ -89,7 +92,7 @@ fn as_problem_response(response: Response) -> Response {
 
 impl ApiState {
     fn access_input(&self, parts: &Parts) -> (AccessInput, AuthGrant) {
-        let now_ms = self.control.clock.now_ms();
+        let now_ms = self.control.clock.now();
         let connection = parts.extensions.get::<ConnectionInfo>();
         let peer = connection.map(|peer| peer.address.ip());
         let headers = &parts.headers;
@@ -115,7 +118,7 @@ impl ApiState {
         (input, grant)
     }
 
-    fn presented_credential(&self, parts: &Parts, now_ms: u64) -> (PresentedCredential, AuthGrant) {
+    fn presented_credential(&self, parts: &Parts, now_ms: Timestamp) -> (PresentedCredential, AuthGrant) {
         let headers = &parts.headers;
         let session = SessionId::from_headers(headers).filter(|id| self.control.sessions.is_open(*id, now_ms));
         if let Some(session) = session {
@@ -141,22 +144,22 @@ impl ApiState {
     pub(crate) fn is_grant_valid(&self, grant: AuthGrant) -> bool {
         match grant {
             AuthGrant::Anonymous => true,
-            AuthGrant::Session(session) => self.control.sessions.is_open(session, self.control.clock.now_ms()),
+            AuthGrant::Session(session) => self.control.sessions.is_open(session, self.control.clock.now()),
             AuthGrant::Token(scope) => self.control.token.is_valid(scope),
             AuthGrant::App(number) => self.control.app_tokens.is_valid(number),
         }
     }
 
     /// How long tokens of this peer are not checked.
-    fn retry_after_ms(&self, parts: &Parts) -> Option<u64> {
+    fn retry_after_ms(&self, parts: &Parts) -> Option<Duration> {
         let peer = parts.extensions.get::<ConnectionInfo>()?;
         let key = self.rate_limit_key(*peer, &parts.headers);
-        self.control.login_rate_limiter.retry_after_ms(key, self.control.clock.now_ms())
+        self.control.login_rate_limiter.retry_after_ms(key, self.control.clock.now())
     }
 
     fn set_retry_after(&self, parts: &Parts, headers: &mut HeaderMap) {
         if let Some(retry_after_ms) = self.retry_after_ms(parts) {
-            headers.insert(RETRY_AFTER, HeaderValue::from(retry_after_ms.div_ceil(1000)));
+            headers.insert(RETRY_AFTER, HeaderValue::from(millis(retry_after_ms).div_ceil(1000)));
         }
     }
 
@@ -179,7 +182,7 @@ impl ApiState {
     pub(crate) fn record_wrong_token(&self, peer: ConnectionInfo, headers: &HeaderMap) {
         let key = self.rate_limit_key(peer, headers);
         tracing::warn!(peer = %key.address, "wrong control token");
-        self.control.login_rate_limiter.record_failure(key, self.control.clock.now_ms());
+        self.control.login_rate_limiter.record_failure(key, self.control.clock.now());
     }
 }
 

@@ -1,5 +1,6 @@
 //! Statistics of a server's request queue: permits, requests in progress, requests waiting.
 
+use greenroom_cache::clock::millis;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -56,8 +57,16 @@ impl QueueStats {
 
 impl PriorityStats {
     fn new(rank: Priority, counters: PriorityCounters) -> Self {
-        let PriorityCounters { in_flight, waiting, waited, waited_ms, refused, timed_out } = counters;
-        Self { rank: rank.name(), in_flight, waiting, waited, waited_ms, refused, waited_in_vain: timed_out }
+        let PriorityCounters { in_flight, waiting, waited, wait_time, refused, timed_out } = counters;
+        Self {
+            rank: rank.name(),
+            in_flight,
+            waiting,
+            waited,
+            waited_ms: millis(wait_time),
+            refused,
+            waited_in_vain: timed_out,
+        }
     }
 
     fn since(&self, before: &Self) -> Self {
@@ -83,10 +92,18 @@ impl From<QueueSnapshot> for QueueStats {
 mod tests {
     use super::*;
     use greenroom_origin::scheduler::slots::SlotLimits;
+    use std::time::Duration;
 
     #[test]
     fn current_values_are_not_subtracted() {
-        let counters = PriorityCounters { in_flight: 1, waiting: 2, waited: 3, waited_ms: 4, refused: 5, timed_out: 6 };
+        let counters = PriorityCounters {
+            in_flight: 1,
+            waiting: 2,
+            waited: 3,
+            wait_time: Duration::from_millis(4),
+            refused: 5,
+            timed_out: 6,
+        };
         let stats = QueueStats::from(QueueSnapshot {
             limits: SlotLimits::new(8, 1000),
             priorities: [counters; Priority::EVERY.len()],

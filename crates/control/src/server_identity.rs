@@ -1,5 +1,6 @@
 //! The identity a media server reports: requested when the page is viewed, and again after an outage.
 
+use greenroom_cache::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,7 +33,7 @@ pub(super) struct ServerIdentitySummary {
 #[derive(Debug, Default)]
 struct IdentityCacheState {
     summary: ServerIdentitySummary,
-    at_ms: u64,
+    at_ms: Timestamp,
     is_loading: bool,
 }
 
@@ -44,7 +45,7 @@ impl ServerIdentityCache {
 
     /// Requests the identity in its own task if it is due.
     pub(super) fn refresh_if_due(self: &Arc<Self>, server: &Arc<Server>) {
-        let now_ms = server.origin.clock.now_ms();
+        let now_ms = server.origin.clock.now();
         let failed_ms = server.origin.counters.last_failure_ms.load(std::sync::atomic::Ordering::Relaxed);
         let mut state = self.0.lock();
         if server.origin.stop.is_cancelled()
@@ -69,9 +70,8 @@ impl ServerIdentityCache {
 
 impl IdentityCacheState {
     /// True once the pause is over, if the identity is unknown or the server failed since the last request.
-    fn is_due(&self, now_ms: u64, failed_ms: u64) -> bool {
-        let pause_ms = u64::try_from(RETRY_PAUSE.as_millis()).unwrap_or(u64::MAX);
-        let is_pause_over = self.at_ms == 0 || now_ms.saturating_sub(self.at_ms) >= pause_ms;
+    fn is_due(&self, now_ms: Timestamp, failed_ms: Timestamp) -> bool {
+        let is_pause_over = self.at_ms == Timestamp::UNIX_EPOCH || now_ms.duration_since(self.at_ms) >= RETRY_PAUSE;
         let is_known = self.summary.version.is_some() && self.summary.remark.is_none();
         !self.is_loading && is_pause_over && (!is_known || failed_ms > self.at_ms)
     }
@@ -136,22 +136,22 @@ mod tests {
 
     #[test]
     fn an_identified_server_is_asked_again_only_after_a_failure() {
-        let mut state = IdentityCacheState { at_ms: 1_000, ..IdentityCacheState::default() };
+        let mut state = IdentityCacheState { at_ms: Timestamp::from_millis(1_000), ..IdentityCacheState::default() };
         state.record(identified());
-        assert!(!state.is_due(10_000_000, 500));
-        assert!(state.is_due(10_000_000, 2_000));
+        assert!(!state.is_due(Timestamp::from_millis(10_000_000), Timestamp::from_millis(500)));
+        assert!(state.is_due(Timestamp::from_millis(10_000_000), Timestamp::from_millis(2_000)));
     }
 
     #[test]
     fn an_unresponsive_server_is_asked_once_a_minute() {
         let mut state = IdentityCacheState::default();
-        assert!(state.is_due(1_000, 0));
-        state.at_ms = 1_000;
+        assert!(state.is_due(Timestamp::from_millis(1_000), Timestamp::UNIX_EPOCH));
+        state.at_ms = Timestamp::from_millis(1_000);
         state.record(IdentifyResult::NoResponse("no response".into()));
-        assert!(!state.is_due(60_999, 0));
-        assert!(state.is_due(61_000, 0));
+        assert!(!state.is_due(Timestamp::from_millis(60_999), Timestamp::UNIX_EPOCH));
+        assert!(state.is_due(Timestamp::from_millis(61_000), Timestamp::UNIX_EPOCH));
         state.is_loading = true;
-        assert!(!state.is_due(61_000, 0));
+        assert!(!state.is_due(Timestamp::from_millis(61_000), Timestamp::UNIX_EPOCH));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Statistics and state of each server.
 
+use greenroom_cache::AtomicTimestamp;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::Serialize;
@@ -115,7 +116,8 @@ impl ServerStats {
     pub(super) fn from_server(server: &Server, listen: String, identity: &ServerIdentitySummary) -> Self {
         let counters = &server.counters;
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        let time_ms = |counter: &AtomicU64| Some(read(counter)).filter(|at_ms| *at_ms > 0);
+        let time_ms =
+            |time: &AtomicTimestamp| Some(time.load(Ordering::Relaxed).as_millis()).filter(|at_ms| *at_ms > 0);
         let state = ServerStatus::from_server(server);
         let breaker = server.origin.breaker.counters();
         let outage = server.origin.breaker.outage();
@@ -126,13 +128,13 @@ impl ServerStats {
             listen,
             encrypted: server.origin.settings.certificate.is_some(),
             state,
-            health: health_of(server, server.origin.clock.now_ms()),
+            health: health_of(server, server.origin.clock.now()),
             mode: server.mode(),
             observed: server.shadow_report(),
             breaker: server.origin.breaker.state().name(),
             outage: outage.map(|outage| OutageStatus {
-                since_ms: outage.since_ms,
-                next_try_ms: outage.next_probe_ms,
+                since_ms: outage.since_ms.as_millis(),
+                next_try_ms: outage.next_probe_ms.as_millis(),
                 why: outage.cause.and_then(UpstreamOutcome::failure),
             }),
             title: identity.title.clone().or(title),

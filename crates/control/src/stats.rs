@@ -198,7 +198,7 @@ fn load_times(stats: &ClassStats) -> LoadTimeHistogram {
     let bounds = LOAD_TIME_BUCKETS_MS.iter().map(|limit_ms| *limit_ms as f64 / 1000.0).chain([f64::INFINITY]);
     LoadTimeHistogram {
         buckets: bounds.zip(stats.load_times.counts).collect(),
-        sum_s: stats.load_times.sum_ms as f64 / 1000.0,
+        sum_s: stats.load_times.sum_ms.as_secs_f64(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Counters since start, and the baseline from which the displayed values count. Counters never decrease; a reset of
 //! the statistics moves the baseline.
 
+use greenroom_cache::Timestamp;
 use std::collections::BTreeMap;
 
 use parking_lot::RwLock;
@@ -28,7 +29,7 @@ pub(super) struct Baseline(RwLock<BaselineCounters>);
 
 #[derive(Debug, Default)]
 struct BaselineCounters {
-    since_ms: u64,
+    since_ms: Timestamp,
     servers: BTreeMap<String, ServerStats>,
     apps: BTreeMap<(String, String), AppStats>,
     classes: BTreeMap<(String, &'static str), ClassCacheStats>,
@@ -36,12 +37,12 @@ struct BaselineCounters {
 
 impl Baseline {
     /// A baseline of zero.
-    pub(super) fn new(now_ms: u64) -> Self {
+    pub(super) fn new(now_ms: Timestamp) -> Self {
         Self(RwLock::new(BaselineCounters { since_ms: now_ms, ..BaselineCounters::default() }))
     }
 
     /// Moves the baseline to these counters.
-    pub(super) fn reset(&self, current: CumulativeStats, now_ms: u64) {
+    pub(super) fn reset(&self, current: CumulativeStats, now_ms: Timestamp) {
         let (servers, apps, classes) = (current.servers, current.apps, current.engine.classes);
         *self.0.write() = BaselineCounters {
             since_ms: now_ms,
@@ -52,7 +53,7 @@ impl Baseline {
     }
 
     /// The displayed values: the counters minus the baseline.
-    pub(super) fn snapshot_since(&self, current: CumulativeStats, now_ms: u64) -> StatsSnapshot {
+    pub(super) fn snapshot_since(&self, current: CumulativeStats, now_ms: Timestamp) -> StatsSnapshot {
         let baseline = self.0.read();
         let servers: Vec<ServerStats> = current
             .servers
@@ -86,8 +87,8 @@ impl Baseline {
             hit_rate: stats::hit_rate(&classes),
         };
         StatsSnapshot {
-            as_of_ms: now_ms,
-            since_ms: baseline.since_ms,
+            as_of_ms: now_ms.as_millis(),
+            since_ms: baseline.since_ms.as_millis(),
             version: env!("CARGO_PKG_VERSION"),
             totals,
             memory: current.engine.memory,
@@ -160,7 +161,7 @@ mod tests {
 
     #[test]
     fn totals_are_the_sums_of_the_servers() {
-        let snapshot = Baseline::new(5).snapshot_since(current(10), 9);
+        let snapshot = Baseline::new(Timestamp::from_millis(5)).snapshot_since(current(10), Timestamp::from_millis(9));
         assert_eq!((snapshot.as_of_ms, snapshot.since_ms), (9, 5));
         let totals = StatsTotals { asked: 20, reached: 20, saved: 10, own: 2, hit_rate: Some(1.0) };
         let expected = StatsTotals { hit_rate: stats::hit_rate(&snapshot.classes), ..totals };
@@ -170,14 +171,14 @@ mod tests {
 
     #[test]
     fn after_a_reset_counts_start_at_zero() {
-        let baseline = Baseline::new(0);
-        baseline.reset(current(10), 100);
-        let snapshot = baseline.snapshot_since(current(10), 101);
+        let baseline = Baseline::new(Timestamp::UNIX_EPOCH);
+        baseline.reset(current(10), Timestamp::from_millis(100));
+        let snapshot = baseline.snapshot_since(current(10), Timestamp::from_millis(101));
         assert_eq!(snapshot.totals, StatsTotals::default());
         assert_eq!(snapshot.since_ms, 100);
         assert!(snapshot.apps.is_empty());
         assert_eq!(snapshot.servers[0].in_flight, 3, "current values are not subtracted");
-        assert_eq!(baseline.snapshot_since(current(14), 102).totals.asked, 8);
+        assert_eq!(baseline.snapshot_since(current(14), Timestamp::from_millis(102)).totals.asked, 8);
     }
 
     #[test]
@@ -190,11 +191,11 @@ mod tests {
             ..AppStats::default()
         };
         let current = |apps: Vec<AppStats>| CumulativeStats { apps, ..CumulativeStats::default() };
-        let baseline = Baseline::new(0);
+        let baseline = Baseline::new(Timestamp::UNIX_EPOCH);
         let before = vec![app("others", 5, false), app("gone", 100, false), app("odd", 7, true), app("tv", 9, false)];
-        baseline.reset(current(before), 100);
+        baseline.reset(current(before), Timestamp::from_millis(100));
         let requests = |apps| {
-            let snapshot = baseline.snapshot_since(current(apps), 101).apps.into_iter();
+            let snapshot = baseline.snapshot_since(current(apps), Timestamp::from_millis(101)).apps.into_iter();
             snapshot.map(|app| (app.name, app.asked)).collect::<Vec<_>>()
         };
         let now = vec![app("others", 107, false), app("strangers", 8, true), app("tv", 12, false)];

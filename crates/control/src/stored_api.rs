@@ -29,7 +29,7 @@ pub(super) async fn list_stored(
     body: JsonBody<StoredQuery>,
 ) -> Result<Json<StoredResponses>, Problem> {
     let query = body.or_default();
-    let (dir, now_ms) = (state.cache_dir()?, state.control.clock.now_ms());
+    let (dir, now_ms) = (state.cache_dir()?, state.control.clock.now());
     state.run_blocking(move || stored::list(&dir, &query, now_ms)).await.map(Json)
 }
 
@@ -41,7 +41,7 @@ pub(super) async fn show_stored(
     body: JsonBody<StoredShowQuery>,
 ) -> Result<Json<StoredResponses>, Problem> {
     let query = body.required()?;
-    let (dir, now_ms) = (state.cache_dir()?, state.control.clock.now_ms());
+    let (dir, now_ms) = (state.cache_dir()?, state.control.clock.now());
     state.run_blocking(move || stored::show(&dir, &query, now_ms)).await.map(Json)
 }
 
@@ -49,7 +49,7 @@ pub(super) async fn show_stored(
 #[utoipa::path(post, path = "/api/v1/cache/disk/stats",
     responses((status = 200, body = StoredTotals), (status = 503, description = "The disk tier cannot be read")))]
 pub(super) async fn count_stored(State(state): State<Arc<ApiState>>) -> Result<Json<StoredTotals>, Problem> {
-    let (dir, now_ms) = (state.cache_dir()?, state.control.clock.now_ms());
+    let (dir, now_ms) = (state.cache_dir()?, state.control.clock.now());
     state.run_blocking(move || stored::totals(&dir, now_ms)).await.map(Json)
 }
 
@@ -62,7 +62,7 @@ pub(super) async fn verify_stored(
     body: JsonBody<StoredVerifyQuery>,
 ) -> Result<Json<StoredVerifyResult>, Problem> {
     let query = body.or_default();
-    let (dir, now_ms) = (state.cache_dir()?, state.control.clock.now_ms());
+    let (dir, now_ms) = (state.cache_dir()?, state.control.clock.now());
     state.run_exclusive(move || stored::verify(&dir, &query, true, now_ms, |_, _| {})).await.map(Json)
 }
 
@@ -89,7 +89,7 @@ pub(super) async fn back_up(
         return Err(Problem::NEEDS_TOKEN);
     }
     let dir = state.control.storage_location.as_ref().map(|paths| paths.data.clone()).ok_or(Problem::NOT_STORED)?;
-    let now_ms = state.control.clock.now_ms();
+    let now_ms = state.control.clock.now();
     let bytes = state.run_blocking(move || backup::bytes(&dir, now_ms)).await?;
     let kind = HeaderValue::from_static("application/octet-stream");
     Ok(([(CONTENT_TYPE, kind)], bytes).into_response())

@@ -42,7 +42,7 @@ async fn without_views_no_server_is_asked_and_a_view_asks_at_once() {
     assert!(after_view > 0, "the view starts a recomputation");
     dashboard.stats();
     assert!(server.origin.tasks.is_empty(), "only the first view starts one");
-    clock.sleep(Duration::from_millis(VIEWED_RECENTLY_MS)).await;
+    clock.sleep(VIEWED_RECENTLY).await;
     dashboard.recompute().await.expect("no request failed");
     assert_eq!(own_requests(), after_view, "no recent view");
 }

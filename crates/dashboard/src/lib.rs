@@ -12,10 +12,12 @@ pub mod stats;
 pub mod totals;
 pub mod traffic;
 
+use greenroom_cache::AtomicTimestamp;
+use greenroom_cache::Timestamp;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use greenroom_cache::Clock;
@@ -33,17 +35,17 @@ use stats::{
     ActiveSessions, DashboardStats, DataTimestamps, PlayingSession, ServerHealth, ServiceCounts, TopApp, TrafficTotals,
 };
 pub use totals::COUNTS_FRESH;
-use totals::{COUNTS_FRESH_MS, COUNTS_INTERVAL_MS, LibraryCounts};
+use totals::{COUNTS_INTERVAL, LibraryCounts};
 
 /// How often the statistics are recomputed.
 pub const INTERVAL: Duration = Duration::from_mins(1);
 /// After this many milliseconds without a view (a request for the statistics), servers are no longer asked; the last
 /// values stay and age.
-const VIEWED_RECENTLY_MS: u64 = 15 * 60_000;
+const VIEWED_RECENTLY: Duration = Duration::from_millis(15 * 60_000);
 /// A response of at most this age counts as just received, and the server is not asked again.
 const FRESH_ENOUGH: Duration = Duration::from_secs(30);
 /// How long sessions are current.
-const SESSIONS_FRESH_MS: u64 = 2 * 60_000;
+const SESSIONS_FRESH: Duration = Duration::from_millis(2 * 60_000);
 /// Max sessions listed.
 const MAX_SESSIONS: usize = 100;
 
@@ -58,7 +60,7 @@ pub struct Dashboard {
     /// The servers' last responses. The lock is held while computing; a view never takes it.
     state: tokio::sync::Mutex<DashboardState>,
     /// Time of the last view, in milliseconds since 1970; 0 if there was none since start.
-    last_viewed_ms: AtomicU64,
+    last_viewed_ms: AtomicTimestamp,
     /// True if the next computation asks every server, however recent the known values are.
     is_refresh_forced: AtomicBool,
     /// True while a background computation waits for its start.
@@ -77,7 +79,7 @@ struct DashboardState {
     totals: LibraryCounts,
     /// Peak of concurrent sessions, and its time.
     peak: u64,
-    peak_ms: Option<u64>,
+    peak_ms: Option<Timestamp>,
     /// The state as it was last persisted.
     persisted: PersistedDashboard,
     /// Persisted state of servers that are not configured now.
@@ -88,12 +90,12 @@ struct DashboardState {
 #[derive(Debug, Clone)]
 struct ServerSessions {
     sessions: Vec<DashboardSession>,
-    at_ms: u64,
+    at_ms: Timestamp,
 }
 
 /// True if the newest of a server's values is recent enough to count as just requested.
-pub fn is_recent(timestamps: &DataTimestamps, now_ms: u64) -> bool {
-    u128::from(now_ms.saturating_sub(timestamps.newest_ms)) <= FRESH_ENOUGH.as_millis()
+pub fn is_recent(timestamps: &DataTimestamps, now_ms: Timestamp) -> bool {
+    now_ms.duration_since(timestamps.newest_ms) <= FRESH_ENOUGH
 }
 
 impl Dashboard {
@@ -104,7 +106,7 @@ impl Dashboard {
             libraries,
             latest: RwLock::default(),
             state: tokio::sync::Mutex::default(),
-            last_viewed_ms: AtomicU64::new(0),
+            last_viewed_ms: AtomicTimestamp::new(Timestamp::UNIX_EPOCH),
             is_refresh_forced: AtomicBool::new(false),
             is_recompute_pending: AtomicBool::new(false),
             statistics: Arc::new(Statistics::new(Vec::new(), clock.clone())),
@@ -132,11 +134,11 @@ impl Dashboard {
             }
         };
         let servers: Vec<&str> = self.internal_client.servers().iter().map(|server| server.name()).collect();
-        let (unseen, stored) = (stored.clone().unseen(&servers), stored.visible_to(&servers, self.clock.now_ms()));
+        let (unseen, stored) = (stored.clone().unseen(&servers), stored.visible_to(&servers, self.clock.now()));
         let state = self.state.get_mut();
         state.totals = LibraryCounts::from_persisted(stored.libraries.clone());
         state.users.clone_from(&stored.users);
-        (state.peak, state.peak_ms) = (stored.peak, stored.peak_ms);
+        (state.peak, state.peak_ms) = (stored.peak, stored.peak_ms.map(Timestamp::from_millis));
         state.persisted = stored.with(&unseen);
         state.unseen = unseen;
         self.store = Some(store);
@@ -148,7 +150,8 @@ impl Dashboard {
         let Some(store) = self.store.clone() else { return };
         let (libraries, users) = (state.totals.to_persisted(), state.users.clone());
         let stored =
-            PersistedDashboard { libraries, users, peak: state.peak, peak_ms: state.peak_ms }.with(&state.unseen);
+            PersistedDashboard { libraries, users, peak: state.peak, peak_ms: state.peak_ms.map(Timestamp::as_millis) }
+                .with(&state.unseen);
         if stored == state.persisted {
             return;
         }
@@ -171,13 +174,13 @@ impl Dashboard {
 
     /// Records a view or a request for an update. Returns true if the previous view was recent.
     pub fn record_view(&self) -> bool {
-        let now_ms = self.clock.now_ms();
+        let now_ms = self.clock.now();
         was_viewed_recently(self.last_viewed_ms.swap(now_ms, Ordering::Relaxed), now_ms)
     }
 
     /// Time of the statistics, in milliseconds since 1970; 0 before there are any. Does not count as a view.
-    pub fn as_of_ms(&self) -> u64 {
-        self.latest.read().as_of_ms
+    pub fn as_of_ms(&self) -> Timestamp {
+        Timestamp::from_millis(self.latest.read().as_of_ms)
     }
 
     /// Starts a recomputation in the background that asks every server; the known values stay until it completes.
@@ -215,9 +218,9 @@ impl Dashboard {
     }
 
     async fn compute(&self, state: &mut DashboardState) -> Result<String, String> {
-        let now_ms = self.clock.now_ms();
+        let now_ms = self.clock.now();
         let may_ask = was_viewed_recently(self.last_viewed_ms.load(Ordering::Relaxed), now_ms);
-        if !may_ask && self.as_of_ms() > 0 {
+        if !may_ask && self.as_of_ms() > Timestamp::UNIX_EPOCH {
             return Ok("Not computed: no recent view of the dashboard.".to_owned());
         }
         let is_refresh_forced = self.is_refresh_forced.swap(false, Ordering::Relaxed);
@@ -268,7 +271,7 @@ impl Dashboard {
             && let Ok(body) = fetch::run(server, kind.sessions_target(), Class::Sessions).await
             && let Ok(sessions) = kind.sessions(&body)
         {
-            current = Some(ServerSessions { sessions, at_ms: self.clock.now_ms() });
+            current = Some(ServerSessions { sessions, at_ms: self.clock.now() });
         }
         let before = state.sessions.get(server.name());
         if let Some(current) = current.filter(|current| before.is_none_or(|before| before.at_ms <= current.at_ms)) {
@@ -278,7 +281,7 @@ impl Dashboard {
 
     /// Combines the known values, and raises the peak if it is exceeded. Asks no server.
     fn assemble(&self, state: &mut DashboardState) -> DashboardStats {
-        let now_ms = self.clock.now_ms();
+        let now_ms = self.clock.now();
         let servers: Vec<ServerHealth> =
             self.internal_client.servers().iter().map(|server| ServerHealth::from_server(server, now_ms)).collect();
         let sessions = self.sessions(state, now_ms);
@@ -286,7 +289,7 @@ impl Dashboard {
             (state.peak, state.peak_ms) = (active, Some(now_ms));
         }
         DashboardStats {
-            as_of_ms: now_ms,
+            as_of_ms: now_ms.as_millis(),
             services: ServiceCounts::count(&servers),
             servers,
             libraries: state.totals.library_totals(&self.libraries),
@@ -296,7 +299,7 @@ impl Dashboard {
             data_timestamps: self.data_timestamps(state),
             users: state.users.iter().map(|(server, (count, _))| (server.clone(), *count)).collect(),
             peak_sessions: state.peak,
-            peak_ms: state.peak_ms,
+            peak_ms: state.peak_ms.map(Timestamp::as_millis),
         }
     }
 
@@ -305,23 +308,23 @@ impl Dashboard {
         let timestamps_of = |server: &Arc<Server>| {
             let name = server.name();
             let mut times = state.totals.update_times(&self.libraries, name);
-            times.extend(state.sessions.get(name).map(|current| (current.at_ms, SESSIONS_FRESH_MS)));
-            times.extend(state.users.get(name).map(|(_, asked_ms)| (*asked_ms, COUNTS_FRESH_MS)));
+            times.extend(state.sessions.get(name).map(|current| (current.at_ms, SESSIONS_FRESH)));
+            times.extend(state.users.get(name).map(|(_, asked_ms)| (Timestamp::from_millis(*asked_ms), COUNTS_FRESH)));
             Some((name.to_owned(), DataTimestamps::from_moments(times)?))
         };
         self.internal_client.servers().iter().filter_map(timestamps_of).collect()
     }
 
-    fn sessions(&self, state: &DashboardState, now_ms: u64) -> ActiveSessions {
-        let mut sessions = ActiveSessions { as_of_ms: Some(now_ms), ..ActiveSessions::default() };
+    fn sessions(&self, state: &DashboardState, now_ms: Timestamp) -> ActiveSessions {
+        let mut sessions = ActiveSessions { as_of_ms: Some(now_ms.as_millis()), ..ActiveSessions::default() };
         for server in self.internal_client.servers() {
             let Some(current) = state.sessions.get(server.name()) else {
                 sessions.stale |= server.origin.settings.token.is_some();
                 continue;
             };
-            let is_old = now_ms.saturating_sub(current.at_ms) > SESSIONS_FRESH_MS;
+            let is_old = now_ms.duration_since(current.at_ms) > SESSIONS_FRESH;
             sessions.stale |= is_old || server.origin.breaker.outage().is_some();
-            sessions.as_of_ms = sessions.as_of_ms.map(|at_ms| at_ms.min(current.at_ms));
+            sessions.as_of_ms = sessions.as_of_ms.map(|at_ms| at_ms.min(current.at_ms.as_millis()));
             sessions.active = Some(sessions.active.unwrap_or_default() + current.sessions.len() as u64);
             let remaining = MAX_SESSIONS.saturating_sub(sessions.list.len());
             let rows = current
@@ -339,14 +342,15 @@ impl Dashboard {
 }
 
 /// True if a view at that time was recent; 0 means never.
-fn was_viewed_recently(viewed_ms: u64, now_ms: u64) -> bool {
-    viewed_ms > 0 && now_ms.saturating_sub(viewed_ms) < VIEWED_RECENTLY_MS
+fn was_viewed_recently(viewed_ms: Timestamp, now_ms: Timestamp) -> bool {
+    viewed_ms > Timestamp::UNIX_EPOCH && now_ms.duration_since(viewed_ms) < VIEWED_RECENTLY
 }
 
-async fn refresh_users(state: &mut DashboardState, server: &Arc<Server>, now_ms: u64, is_refresh_forced: bool) {
+async fn refresh_users(state: &mut DashboardState, server: &Arc<Server>, now_ms: Timestamp, is_refresh_forced: bool) {
     let asked_ms = state.users.get(server.name()).map(|(_, asked_ms)| *asked_ms);
     if server.origin.settings.token.is_none()
-        || (!is_refresh_forced && asked_ms.is_some_and(|at_ms| now_ms.saturating_sub(at_ms) < COUNTS_INTERVAL_MS))
+        || (!is_refresh_forced
+            && asked_ms.is_some_and(|at_ms| now_ms.duration_since(Timestamp::from_millis(at_ms)) < COUNTS_INTERVAL))
     {
         return;
     }
@@ -354,7 +358,7 @@ async fn refresh_users(state: &mut DashboardState, server: &Arc<Server>, now_ms:
     if let Ok(body) = fetch::run(server, kind.accounts_target(), Class::Users).await
         && let Ok(users) = kind.accounts(&body)
     {
-        state.users.insert(server.name().to_owned(), (users.len() as u64, now_ms));
+        state.users.insert(server.name().to_owned(), (users.len() as u64, now_ms.as_millis()));
     }
 }
 

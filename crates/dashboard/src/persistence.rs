@@ -1,6 +1,7 @@
 //! The servers' last responses across restarts: one row in `state.db`, written on change. Writes are rare, so the file
 //! is opened for each. Sessions are not persisted, because they are over after a restart.
 
+use greenroom_cache::Timestamp;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -41,12 +42,12 @@ pub(super) struct PersistedLibrary {
 impl PersistedDashboard {
     /// The state limited to these servers. Times after `now_ms` become `now_ms`: they are from before the clock was set
     /// back.
-    pub(super) fn visible_to(mut self, servers: &[&str], now_ms: u64) -> Self {
+    pub(super) fn visible_to(mut self, servers: &[&str], now_ms: Timestamp) -> Self {
         self.libraries.retain(|library| servers.contains(&library.server.as_str()));
-        self.libraries.iter_mut().for_each(|library| library.counted_ms = library.counted_ms.min(now_ms));
+        self.libraries.iter_mut().for_each(|library| library.counted_ms = library.counted_ms.min(now_ms.as_millis()));
         self.users.retain(|server, _| servers.contains(&server.as_str()));
-        self.users.values_mut().for_each(|(_, at_ms)| *at_ms = (*at_ms).min(now_ms));
-        self.peak_ms = self.peak_ms.map(|peak_ms| peak_ms.min(now_ms));
+        self.users.values_mut().for_each(|(_, at_ms)| *at_ms = (*at_ms).min(now_ms.as_millis()));
+        self.peak_ms = self.peak_ms.map(|peak_ms| peak_ms.min(now_ms.as_millis()));
         self
     }
 
@@ -128,7 +129,7 @@ mod tests {
         store.write(&PersistedDashboard::default()).expect("state written");
         store.write(&state).expect("state written");
         assert_eq!(store.read().as_ref(), Ok(&state));
-        let visible = state.visible_to(&["home"], 450);
+        let visible = state.visible_to(&["home"], Timestamp::from_millis(450));
         assert_eq!(visible.libraries, [PersistedLibrary { counted_ms: 450, ..library("home") }]);
         assert_eq!((visible.users["home"], visible.peak_ms), ((3, 400), Some(450)), "the clock was set back");
         let db = reader::open(&store.path).expect("an open database");

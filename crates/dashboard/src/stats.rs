@@ -1,6 +1,8 @@
 //! The dashboard statistics as one value.
 
+use greenroom_cache::Timestamp;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use greenroom_dialect::dashboard::{DashboardItem, DashboardSession};
 use serde::{Deserialize, Serialize};
@@ -45,20 +47,20 @@ pub struct DashboardStats {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DataTimestamps {
     /// The oldest time.
-    pub oldest_ms: u64,
+    pub oldest_ms: Timestamp,
     /// The newest time.
-    pub newest_ms: u64,
+    pub newest_ms: Timestamp,
     /// When the first part becomes stale.
-    pub stale_from_ms: u64,
+    pub stale_from_ms: Timestamp,
 }
 
 impl DataTimestamps {
     /// Combines times, each with how long its data is current.
-    pub fn from_moments(moments: impl IntoIterator<Item = (u64, u64)>) -> Option<Self> {
-        let single = |(at_ms, fresh_ms): (u64, u64)| Self {
+    pub fn from_moments(moments: impl IntoIterator<Item = (Timestamp, Duration)>) -> Option<Self> {
+        let single = |(at_ms, fresh): (Timestamp, Duration)| Self {
             oldest_ms: at_ms,
             newest_ms: at_ms,
-            stale_from_ms: at_ms.saturating_add(fresh_ms),
+            stale_from_ms: at_ms.saturating_add(fresh),
         };
         moments.into_iter().map(single).reduce(Self::merge)
     }
@@ -235,14 +237,14 @@ impl ServiceCounts {
 
 impl ServerHealth {
     /// The state of this server.
-    pub fn from_server(server: &Server, now_ms: u64) -> Self {
+    pub fn from_server(server: &Server, now_ms: Timestamp) -> Self {
         let outage = server.origin.breaker.outage();
         Self {
             name: server.name().to_owned(),
             kind: server.origin.settings.kind.name(),
             health: health_of(server, now_ms),
             breaker: server.origin.breaker.state().name(),
-            since_ms: outage.map(|outage| outage.since_ms),
+            since_ms: outage.map(|outage| outage.since_ms).map(Timestamp::as_millis),
         }
     }
 }
@@ -294,7 +296,7 @@ impl MediaTotals {
 }
 
 /// Whether the server responds, and whether far slower than usual.
-pub fn health_of(server: &Server, now_ms: u64) -> Health {
+pub fn health_of(server: &Server, now_ms: Timestamp) -> Health {
     let (origin, is_down) = (&server.origin, server.origin.breaker.outage().is_some());
     Health::evaluate(is_down, origin.is_responding(), &origin.ttfb.samples(), now_ms)
 }

@@ -1,5 +1,6 @@
 //! Media counts: from library indexes where they exist, otherwise from counts requested now and then.
 
+use greenroom_cache::Timestamp;
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
@@ -16,9 +17,8 @@ use greenroom_sync::index::{Libraries, Library, LibraryId};
 
 /// How long media and user counts are current.
 pub const COUNTS_FRESH: Duration = Duration::from_mins(15);
-pub(crate) const COUNTS_FRESH_MS: u64 = 15 * 60_000;
 /// How often counts are requested: a little sooner than they become outdated, to allow for a slow server.
-pub(crate) const COUNTS_INTERVAL_MS: u64 = COUNTS_FRESH_MS - 2 * 60_000;
+pub(crate) const COUNTS_INTERVAL: Duration = Duration::from_secs(13 * 60);
 
 /// Known counts per library.
 #[derive(Debug, Default)]
@@ -29,7 +29,7 @@ struct LibraryCount {
     amounts: MediaTotals,
     /// The generation counted; 0 if the server reported the counts.
     generation: u64,
-    counted_ms: u64,
+    counted_ms: Timestamp,
 }
 
 impl LibraryCounts {
@@ -55,7 +55,7 @@ impl LibraryCounts {
                 None => None,
             };
             if let Some((amounts, generation)) = counted {
-                let counted_ms = library.server.origin.clock.now_ms();
+                let counted_ms = library.server.origin.clock.now();
                 self.0.insert(library.id.clone(), LibraryCount { amounts, generation, counted_ms });
             }
         }
@@ -68,9 +68,10 @@ impl LibraryCounts {
         for (id, count) in &self.0 {
             let (at_ms, _) = count.moment(libraries.find(id).as_deref());
             all.add(&count.amounts);
-            let (amounts, as_of_ms) = servers.entry(id.server.clone()).or_insert((MediaTotals::default(), at_ms));
+            let (amounts, as_of_ms) =
+                servers.entry(id.server.clone()).or_insert((MediaTotals::default(), at_ms.as_millis()));
             amounts.add(&count.amounts);
-            *as_of_ms = at_ms.min(*as_of_ms);
+            *as_of_ms = at_ms.min(Timestamp::from_millis(*as_of_ms)).as_millis();
         }
         let to_totals = |(server, (amounts, as_of_ms))| ServerMediaTotals { server, amounts, as_of_ms };
         let per_server: Vec<ServerMediaTotals> = servers.into_iter().map(to_totals).collect();
@@ -79,7 +80,7 @@ impl LibraryCounts {
     }
 
     /// For each library of a server: when its counts were obtained, and for how long they are current.
-    pub(super) fn update_times(&self, libraries: &Libraries, server: &str) -> Vec<(u64, u64)> {
+    pub(super) fn update_times(&self, libraries: &Libraries, server: &str) -> Vec<(Timestamp, Duration)> {
         let counts = self.0.iter().filter(|(id, _)| id.server == server);
         counts.map(|(id, count)| count.moment(libraries.find(id).as_deref())).collect()
     }
@@ -91,7 +92,7 @@ impl LibraryCounts {
             key: id.key.clone(),
             amounts: count.amounts,
             generation: count.generation,
-            counted_ms: count.counted_ms,
+            counted_ms: count.counted_ms.as_millis(),
         };
         self.0.iter().take(persistence::MAX_LIBRARIES).map(to_persisted).collect()
     }
@@ -100,7 +101,10 @@ impl LibraryCounts {
     pub(super) fn from_persisted(libraries: Vec<persistence::PersistedLibrary>) -> Self {
         let restore = |library: persistence::PersistedLibrary| {
             let persistence::PersistedLibrary { server, key, amounts, generation, counted_ms } = library;
-            (LibraryId { server, key }, LibraryCount { amounts, generation, counted_ms })
+            (
+                LibraryId { server, key },
+                LibraryCount { amounts, generation, counted_ms: Timestamp::from_millis(counted_ms) },
+            )
         };
         Self(libraries.into_iter().map(restore).collect())
     }
@@ -109,21 +113,21 @@ impl LibraryCounts {
 impl LibraryCount {
     /// When the counts were obtained, and for how long they are current. A library index follows the server: it stays
     /// current while the server is up.
-    fn moment(&self, library: Option<&Library>) -> (u64, u64) {
+    fn moment(&self, library: Option<&Library>) -> (Timestamp, Duration) {
         let library = library.filter(|_| self.generation > 0);
         let generation = library.and_then(|library| Some((library, library.report(false).generation?)));
         match generation {
             Some((library, generation)) => {
-                (library.server.origin.clock.now_ms().saturating_sub(generation.age_s.saturating_mul(1000)), u64::MAX)
+                (library.server.origin.clock.now().saturating_sub(Duration::from_secs(generation.age_s)), Duration::MAX)
             }
-            None => (self.counted_ms, COUNTS_FRESH_MS),
+            None => (self.counted_ms, COUNTS_FRESH),
         }
     }
 }
 
 fn is_due(count: &LibraryCount, library: &Library) -> bool {
-    let now_ms = library.server.origin.clock.now_ms();
-    count.counted_ms == 0 || now_ms.saturating_sub(count.counted_ms) >= COUNTS_INTERVAL_MS
+    let now_ms = library.server.origin.clock.now();
+    count.counted_ms == Timestamp::UNIX_EPOCH || now_ms.duration_since(count.counted_ms) >= COUNTS_INTERVAL
 }
 
 /// Counts a snapshot. Artists and albums are not items of their own: they are derived from the tracks.

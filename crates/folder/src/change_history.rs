@@ -3,8 +3,10 @@
 //! The first list of a folder is no change. After a crash the saved list may be older than the history, and a comparison
 //! finds the same changes again: a file that is added while its last record says added is not recorded twice.
 
+use greenroom_cache::Timestamp;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use greenroom_state::db::FILE;
 use greenroom_state::reader;
@@ -17,7 +19,7 @@ use crate::file_entry::FileEntry;
 use crate::index::Difference;
 
 /// Changes older than this are deleted.
-const MAX_AGE_MS: u64 = MAX_DAYS * DAY_MS;
+const MAX_AGE: Duration = Duration::from_millis(MAX_DAYS * DAY_MS);
 /// Max changes of a folder; the oldest are deleted.
 const MAX_CHANGES: usize = 20_000;
 /// The longest period that can be asked for, in days.
@@ -121,7 +123,7 @@ impl ChangeHistory {
     ///
     /// # Errors
     /// The database: nothing was recorded.
-    pub fn record(&self, difference: &Difference, now_ms: u64) -> rusqlite::Result<()> {
+    pub fn record(&self, difference: &Difference, now_ms: Timestamp) -> rusqlite::Result<()> {
         if difference.is_empty() {
             return Ok(());
         }
@@ -135,8 +137,8 @@ impl ChangeHistory {
         write.commit()
     }
 
-    fn prune(&self, write: &Transaction<'_>, now_ms: u64) -> rusqlite::Result<()> {
-        let oldest_ms = signed(now_ms.saturating_sub(MAX_AGE_MS));
+    fn prune(&self, write: &Transaction<'_>, now_ms: Timestamp) -> rusqlite::Result<()> {
+        let oldest_ms = signed(now_ms.saturating_sub(MAX_AGE).as_millis());
         write.execute("DELETE FROM folder_change WHERE folder = ?1 AND at_ms < ?2", params![self.folder, oldest_ms])?;
         let sql = "DELETE FROM folder_change WHERE folder = ?1 AND id <= (
             SELECT id FROM folder_change WHERE folder = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)";
@@ -149,10 +151,10 @@ impl ChangeHistory {
     ///
     /// # Errors
     /// The database.
-    pub fn page(&self, since_ms: u64, before: Option<i64>, limit: usize) -> rusqlite::Result<ChangePage> {
+    pub fn page(&self, since_ms: Timestamp, before: Option<i64>, limit: usize) -> rusqlite::Result<ChangePage> {
         let db = self.db.lock();
         let Some(db) = db.as_ref() else { return Ok(ChangePage::default()) };
-        let since_ms = signed(since_ms);
+        let since_ms = signed(since_ms.as_millis());
         let mut counts = ChangeCounts::default();
         let sql = "SELECT kind, count(*) FROM folder_change WHERE folder = ?1 AND at_ms >= ?2 GROUP BY kind";
         let mut read = db.prepare_cached(sql)?;
@@ -193,7 +195,7 @@ fn changes(difference: &Difference) -> impl Iterator<Item = (ChangeKind, Option<
 fn insert(
     write: &Transaction<'_>,
     folder: &str,
-    now_ms: u64,
+    now_ms: Timestamp,
     (kind, previous, path): (ChangeKind, Option<&str>, &str),
 ) -> rusqlite::Result<()> {
     if kind != ChangeKind::Rewritten {
@@ -207,7 +209,7 @@ fn insert(
         }
     }
     let sql = "INSERT INTO folder_change (folder, at_ms, kind, path, previous_path) VALUES (?1, ?2, ?3, ?4, ?5)";
-    write.prepare_cached(sql)?.execute(params![folder, signed(now_ms), kind.name(), path, previous])?;
+    write.prepare_cached(sql)?.execute(params![folder, signed(now_ms.as_millis()), kind.name(), path, previous])?;
     Ok(())
 }
 

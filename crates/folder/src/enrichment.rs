@@ -1,10 +1,12 @@
 //! Reading archives in the background, newest first, one at a time.
 
+use greenroom_cache::Timestamp;
 use std::collections::HashMap;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::archive::read_details;
 use crate::file_details::MetadataState;
@@ -19,7 +21,7 @@ use crate::scan::Root;
 const BATCH: usize = 32;
 /// Details are published when so many are read, or after this time.
 const PUBLISH_FILES: usize = 2_000;
-const PUBLISH_MS: u64 = 2_000;
+const PUBLISH: Duration = Duration::from_secs(2);
 
 /// Files whose archives are to be read.
 #[derive(Debug, Default)]
@@ -28,7 +30,7 @@ pub(crate) struct EnrichmentQueue {
     waiting: Vec<Arc<FileEntry>>,
     generation: u64,
     finished: DetailsById,
-    published_ms: u64,
+    published_ms: Timestamp,
 }
 
 impl EnrichmentQueue {
@@ -69,10 +71,10 @@ impl EnrichmentQueue {
     /// Takes what was read; returns what is to be published now.
     pub(crate) fn collect(&mut self, read: DetailsById, folder: &Folder) -> Option<DetailsById> {
         self.finished.extend(read);
-        let now_ms = folder.context.clock.now_ms();
+        let now_ms = folder.context.clock.now();
         let is_due = self.waiting.is_empty()
             || self.finished.len() >= PUBLISH_FILES
-            || now_ms.saturating_sub(self.published_ms) >= PUBLISH_MS;
+            || now_ms.duration_since(self.published_ms) >= PUBLISH;
         if !is_due {
             return None;
         }

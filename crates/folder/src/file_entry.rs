@@ -1,5 +1,6 @@
 //! A file of the index.
 
+use greenroom_cache::Timestamp;
 use std::sync::Arc;
 
 use crate::file_details::FileDetails;
@@ -17,7 +18,7 @@ pub struct FileEntry {
     /// What the file system knows of it.
     pub stat: FileFacts,
     /// When it was first seen.
-    pub added_ms: u64,
+    pub added_ms: Timestamp,
     /// What was read from its content, once it was.
     pub details: Option<Arc<FileDetails>>,
     /// Its marks.
@@ -28,7 +29,7 @@ pub struct FileEntry {
 
 impl FileEntry {
     /// A file that was not known before.
-    pub fn new(id: u64, path: &str, stat: FileFacts, added_ms: u64) -> Self {
+    pub fn new(id: u64, path: &str, stat: FileFacts, added_ms: Timestamp) -> Self {
         let name_key = natural_key(file_name(path));
         Self { id, path: path.into(), stat, added_ms, details: None, marks: MarkCell::default(), name_key }
     }

@@ -1,5 +1,7 @@
 //! One folder: its current list, its marks, and what may be asked of it. `folder_task` keeps the list.
 
+use greenroom_cache::Timestamp;
+use greenroom_cache::clock::millis;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -31,7 +33,7 @@ use crate::path_index::{FoundPaths, PathIndexCache};
 use crate::scan::ScanControl;
 
 /// Age of a list from which on `refresh` scans anew.
-const MIN_REFRESH_MS: u64 = 5_000;
+const MIN_REFRESH: Duration = Duration::from_secs(5);
 
 /// What all folders need.
 #[derive(Debug, Clone)]
@@ -58,7 +60,7 @@ pub(crate) struct Status {
     pub(crate) scan: Option<Arc<ScanControl>>,
     pub(crate) last_scan: Option<LastScan>,
     /// When the list was last compared with the tree.
-    pub(crate) compared_ms: u64,
+    pub(crate) compared_ms: Timestamp,
     pub(crate) counters: FolderCounters,
     /// The next scan is accepted, however much it loses.
     pub(crate) accept_loss: bool,
@@ -228,7 +230,7 @@ impl Folder {
     /// Asks for a scan as a list with `refresh` does: not if the list was compared with the tree a moment ago. Returns
     /// whether one is asked for.
     pub fn refresh(&self) -> bool {
-        let is_due = self.age_ms().is_none_or(|age_ms| age_ms >= MIN_REFRESH_MS);
+        let is_due = self.age_ms().is_none_or(|age_ms| age_ms >= MIN_REFRESH);
         if is_due {
             self.request_scan(false);
         }
@@ -351,9 +353,9 @@ impl Folder {
     }
 
     /// Time since the list was last compared with the tree.
-    pub fn age_ms(&self) -> Option<u64> {
+    pub fn age_ms(&self) -> Option<Duration> {
         self.current.load().as_ref()?;
-        Some(self.context.clock.now_ms().saturating_sub(self.status.lock().compared_ms))
+        Some(self.context.clock.now().duration_since(self.status.lock().compared_ms))
     }
 
     /// Everything it shows of itself.
@@ -371,7 +373,7 @@ impl Folder {
                 .map(|suspicion| suspicion.sentence().to_owned())
                 .or_else(|| status.failure.clone()),
             generation: current.as_ref().map_or(0, |current| current.number),
-            age_ms,
+            age_ms: age_ms.map(millis),
             files: current.as_ref().map_or(0, |current| current.files.len()),
             progress,
             last_scan: status.last_scan.clone(),

@@ -1,5 +1,6 @@
 //! The task of a folder: one piece of work at a time, whatever asks for it.
 
+use greenroom_cache::Timestamp;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +20,7 @@ const SETTLE: Duration = Duration::from_millis(250);
 /// Wait after a scan that was suspicious, or was cancelled although changes were reported.
 const RETRY: Duration = Duration::from_secs(30);
 /// Shortest time between two saves of a list.
-const SAVE_INTERVAL_MS: u64 = 60_000;
+const SAVE_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Why the task does something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,8 +35,8 @@ enum Occasion {
 /// What may be done next.
 #[derive(Debug, Clone, Copy)]
 struct WorkPlan {
-    next_scan_ms: u64,
-    save_at_ms: Option<u64>,
+    next_scan_ms: Timestamp,
+    save_at_ms: Option<Timestamp>,
     has_enrichment: bool,
     /// Whether reports were the last to have a turn.
     is_after_reports: bool,
@@ -43,7 +44,7 @@ struct WorkPlan {
 
 impl WorkPlan {
     /// What has its turn after reports, so that a tree that changes all the time is saved and its archives are read.
-    fn turn_after_reports(&self, now_ms: u64) -> Option<Occasion> {
+    fn turn_after_reports(&self, now_ms: Timestamp) -> Option<Occasion> {
         let is_save_due = self.save_at_ms.is_some_and(|at_ms| at_ms <= now_ms);
         match (self.is_after_reports, is_save_due, self.has_enrichment) {
             (false, ..) | (true, false, false) => None,
@@ -88,18 +89,18 @@ impl Folder {
         let mut was_away = false;
         self.status.lock().is_scan_wanted = true;
         let mut enrichment = EnrichmentQueue::default();
-        let mut next_scan_ms = self.context.clock.now_ms();
-        let (mut saved_ms, mut is_after_reports) = (0, false);
+        let mut next_scan_ms = self.context.clock.now();
+        let (mut saved_ms, mut is_after_reports) = (Timestamp::UNIX_EPOCH, false);
         loop {
             enrichment.refill(&self);
-            let save_at_ms = work.is_unsaved.then_some(saved_ms + SAVE_INTERVAL_MS);
+            let save_at_ms = work.is_unsaved.then_some(saved_ms + SAVE_INTERVAL);
             let has_enrichment = enrichment.has_work() && self.status.lock().suspicion.is_none();
             match self.next(WorkPlan { next_scan_ms, save_at_ms, has_enrichment, is_after_reports }).await {
                 Occasion::Stop => break,
                 Occasion::Scan => {
                     let (end, after) = self.scan_once(work).await;
                     work = after;
-                    next_scan_ms = self.context.clock.now_ms() + self.wait_after(end, &work);
+                    next_scan_ms = self.context.clock.now() + Duration::from_millis(self.wait_after(end, &work));
                     self.prune_covers();
                     if end == ScanEnd::Accepted {
                         enrichment.retry();
@@ -108,7 +109,7 @@ impl Folder {
                         if std::mem::take(&mut was_away) || is_other {
                             drop(watch.take());
                             watch = self.watch().await;
-                            next_scan_ms = self.context.clock.now_ms();
+                            next_scan_ms = self.context.clock.now();
                         }
                     }
                     was_away |= end == ScanEnd::Suspicious;
@@ -118,11 +119,13 @@ impl Folder {
                     watch = watch.filter(|watch| !watch.is_full() || self.poll_beyond_limit());
                     let (after, end) = self.block_for(work, Self::apply_reports).await;
                     work = after;
-                    let now_ms = self.context.clock.now_ms();
+                    let now_ms = self.context.clock.now();
                     next_scan_ms = next_scan_ms.min(match end {
-                        Some(ReportsEnd::Published) => u64::MAX,
+                        Some(ReportsEnd::Published) => Timestamp::MAX,
                         Some(ReportsEnd::ScanWanted) | None => now_ms,
-                        Some(ReportsEnd::Deferred) => now_ms + self.wait_after(ScanEnd::Suspicious, &work),
+                        Some(ReportsEnd::Deferred) => {
+                            now_ms + Duration::from_millis(self.wait_after(ScanEnd::Suspicious, &work))
+                        }
                     });
                     is_after_reports = true;
                 }
@@ -136,7 +139,7 @@ impl Folder {
                     }
                 }
                 Occasion::Save => {
-                    saved_ms = self.context.clock.now_ms();
+                    saved_ms = self.context.clock.now();
                     work = self.block(work, Self::save).await;
                 }
             }
@@ -153,15 +156,15 @@ impl Folder {
     /// Waits for the next occasion. Reports and scans come before enrichment, but not always.
     async fn next(&self, plan: WorkPlan) -> Occasion {
         let clock = &self.context.clock;
-        let until = |at_ms: u64| clock.sleep(Duration::from_millis(at_ms.saturating_sub(clock.now_ms())));
+        let until = |at_ms: Timestamp| clock.sleep(at_ms.duration_since(clock.now()));
         loop {
             if self.context.stop.is_cancelled() {
                 return Occasion::Stop;
             }
-            if self.status.lock().is_scan_wanted || plan.next_scan_ms <= clock.now_ms() {
+            if self.status.lock().is_scan_wanted || plan.next_scan_ms <= clock.now() {
                 return Occasion::Scan;
             }
-            if let Some(occasion) = plan.turn_after_reports(clock.now_ms()) {
+            if let Some(occasion) = plan.turn_after_reports(clock.now()) {
                 return occasion;
             }
             tokio::select! {
@@ -171,7 +174,7 @@ impl Folder {
                 () = self.scan_requests.notified() => {}
                 () = self.dirty.wait() => return Occasion::Reports,
                 () = until(plan.next_scan_ms) => return Occasion::Scan,
-                () = until(plan.save_at_ms.unwrap_or(0)), if plan.save_at_ms.is_some() => return Occasion::Save,
+                () = until(plan.save_at_ms.unwrap_or(Timestamp::UNIX_EPOCH)), if plan.save_at_ms.is_some() => return Occasion::Save,
                 () = std::future::ready(()), if plan.has_enrichment => return Occasion::Enrichment,
             }
         }
@@ -310,10 +313,15 @@ mod tests {
 
     #[test]
     fn a_tree_that_changes_all_the_time_is_saved_and_its_archives_are_read_between_reports() {
-        let plan = WorkPlan { next_scan_ms: 9, save_at_ms: Some(5), has_enrichment: true, is_after_reports: true };
-        assert_eq!(plan.turn_after_reports(5), Some(Occasion::Save));
-        assert_eq!(plan.turn_after_reports(4), Some(Occasion::Enrichment));
-        assert_eq!(WorkPlan { has_enrichment: false, ..plan }.turn_after_reports(4), None);
-        assert_eq!(WorkPlan { is_after_reports: false, ..plan }.turn_after_reports(5), None);
+        let plan = WorkPlan {
+            next_scan_ms: Timestamp::from_millis(9),
+            save_at_ms: Some(Timestamp::from_millis(5)),
+            has_enrichment: true,
+            is_after_reports: true,
+        };
+        assert_eq!(plan.turn_after_reports(Timestamp::from_millis(5)), Some(Occasion::Save));
+        assert_eq!(plan.turn_after_reports(Timestamp::from_millis(4)), Some(Occasion::Enrichment));
+        assert_eq!(WorkPlan { has_enrichment: false, ..plan }.turn_after_reports(Timestamp::from_millis(4)), None);
+        assert_eq!(WorkPlan { is_after_reports: false, ..plan }.turn_after_reports(Timestamp::from_millis(5)), None);
     }
 }

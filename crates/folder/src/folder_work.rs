@@ -206,10 +206,11 @@ impl Folder {
         (work.device, work.root) = (root.device(), root.identity());
         {
             let mut status = self.status.lock();
-            let ended_ms = self.context.clock.now_ms();
+            let ended_ms = self.context.clock.now();
             let duration_ms = self.context.clock.since_ms(began_us);
             status.compared_ms = ended_ms;
-            status.last_scan = Some(LastScan { ended_ms, duration_ms, files: found, problems: result.problems });
+            status.last_scan =
+                Some(LastScan { ended_ms: ended_ms.as_millis(), duration_ms, files: found, problems: result.problems });
             (status.is_confirmed, status.suspicion, status.failure) = (true, None, None);
             // Reports were lost while it ran: it may have read their directories before.
             status.is_scan_wanted |= is_scan_missing_some;
@@ -307,7 +308,7 @@ impl Folder {
             },
             fingerprint: &|path| root.open_file(path).and_then(|mut file| fingerprint(&mut file)).ok(),
             next_id: work.next_id.max(1),
-            now_ms: self.context.clock.now_ms(),
+            now_ms: self.context.clock.now(),
         };
         comparison.compare()
     }
@@ -322,13 +323,13 @@ impl Folder {
         }
         let number = before.as_ref().map_or(0, |before| before.number) + 1;
         let files = std::mem::take(&mut difference.files);
-        let generation = FolderGeneration::new(number, self.context.clock.now_ms(), files, before.as_deref());
+        let generation = FolderGeneration::new(number, self.context.clock.now(), files, before.as_deref());
         if let Err(error) = self.marks.follow(&difference, || self.publish(generation)) {
             tracing::warn!(folder = self.settings.name, %error, "marks of renamed files could not be written");
         }
         // The first list is no change.
         if before.is_some()
-            && let Err(error) = self.changes.record(&difference, self.context.clock.now_ms())
+            && let Err(error) = self.changes.record(&difference, self.context.clock.now())
         {
             tracing::warn!(folder = self.settings.name, %error, "changes of a folder could not be recorded");
         }

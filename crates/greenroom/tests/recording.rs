@@ -2,8 +2,10 @@
 //! documented limit. Linux only, because it reads the kernel's counters.
 #![cfg(target_os = "linux")]
 
+use greenroom_cache::Timestamp;
 use std::fs;
 use std::sync::Arc;
+use std::time::Duration;
 
 use greenroom_cache::{Cache, CacheSettings as Engine, Clock};
 use greenroom_config::{ConfigSource, Settings, StatisticsSettings as Kept};
@@ -71,13 +73,13 @@ async fn a_million_requests_of_fifty_apps_and_two_hundred_users_take_little_memo
             let verdict = if question.is_multiple_of(3) { CacheResult::Loaded } else { CacheResult::Hit };
             let class = Class::EVERY[usize::try_from(question).expect("it is small") % Class::EVERY.len()];
             server.recorders.requests.record(Decision {
-                at_ms: began_ms + minute * 60_000,
+                at_ms: Timestamp::from_millis(began_ms + minute * 60_000),
                 category: RequestCategory::Read(class),
                 app: Arc::clone(&apps[usize::try_from(user).expect("it is small") % APPS]),
                 user: Some(UserHash::new(u32::try_from(user).expect("it is small").to_be_bytes())),
                 request_hash: Some(scattered(question)),
                 outcome: DecisionOutcome {
-                    age_ms: Some(number % 60_000),
+                    age_ms: Some(Duration::from_millis(number % 60_000)),
                     is_saved: verdict == CacheResult::Hit,
                     ..DecisionOutcome::without_reason(verdict)
                 },

@@ -3,6 +3,7 @@
 //!
 //! A response carries its [`DecisionOutcome`] as an extension from where that is known to [`InFlightRequest::finish`].
 
+use greenroom_cache::Timestamp;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -34,7 +35,7 @@ pub(crate) fn caller_of(
     partition: Option<&Partition>,
     category: RequestCategory,
 ) -> Caller {
-    let now_ms = server.clock.now_ms();
+    let now_ms = server.clock.now();
     let name = client_name(&Credential::default(), headers, |word| holds_credential(server, headers, word));
     let app = server.apps.get_or_insert_named(name, false, now_ms);
     app.record_seen(now_ms);
@@ -69,7 +70,7 @@ impl InFlightRequest {
     /// A request that begins now.
     pub(crate) fn new(server: &Arc<ApiServer>, caller: Caller) -> Self {
         server.counters.requests.fetch_add(1, Ordering::Relaxed);
-        server.counters.last_request_ms.store(server.clock.now_ms(), Ordering::Relaxed);
+        server.counters.last_request_ms.store(server.clock.now(), Ordering::Relaxed);
         Self { started_us: server.clock.now_us(), server: Arc::clone(server), caller, is_answered: false }
     }
 
@@ -102,7 +103,7 @@ impl InFlightRequest {
             tracing::info!(server = server.name(), app = caller.app.name, "first request of an app");
         }
         let decision = Decision {
-            at_ms: server.clock.wall_us(now_us) / 1000,
+            at_ms: Timestamp::from_millis(server.clock.wall_us(now_us) / 1000),
             category: caller.category,
             app: Arc::clone(&caller.app),
             user: caller.user.filter(|_| is_accepted),
@@ -136,7 +137,7 @@ pub(crate) fn record_sent<P>(
         Err(SendError::Down | SendError::QueueFull | SendError::OverBudget(_)) => return,
         Err(SendError::TimedOut | SendError::Failed(_)) => (false, false),
     };
-    let now_ms = server.clock.now_ms();
+    let now_ms = server.clock.now();
     if let Some(Caller { app, user, category }) = caller {
         app.upstream_requests.fetch_add(1, Ordering::Relaxed);
         let source = RequestSource { category: *category, app, user: user.filter(|_| is_accepted) };
@@ -168,7 +169,7 @@ pub(crate) fn cached_outcome(
     DecisionOutcome {
         result: CacheResult::from_served(served),
         reason: if is_loaded { missed } else { reason.map(DecisionReason::Cache) },
-        age_ms: Some(u64::try_from(age.as_millis()).unwrap_or(u64::MAX)),
+        age_ms: Some(age),
         is_saved: !has_cost,
     }
 }

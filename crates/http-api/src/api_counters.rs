@@ -1,5 +1,6 @@
 //! Counters of the requests of one server since start.
 
+use greenroom_cache::AtomicTimestamp;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use greenroom_cache::LoadErrorKind;
@@ -25,11 +26,11 @@ pub struct ApiCounters {
     /// Requests that failed because the server was down.
     pub offline: AtomicU64,
     /// Time of the last request of an app; 0 before the first.
-    pub last_request_ms: AtomicU64,
+    pub last_request_ms: AtomicTimestamp,
     /// Time of the last good response of the server; 0 before the first.
-    pub last_success_ms: AtomicU64,
+    pub last_success_ms: AtomicTimestamp,
     /// Time of the last failure of the server; 0 before the first.
-    pub last_failure_ms: AtomicU64,
+    pub last_failure_ms: AtomicTimestamp,
 }
 
 impl ApiCounters {

@@ -124,7 +124,7 @@ impl ApiServer {
 
     /// Begins or ends an observation; a bypass is set in the list of bypasses. Returns whether the mode changed.
     pub fn set_mode(&self, mode: CacheMode) -> bool {
-        let (running, now_ms) = (self.running_observation(), self.clock.now_ms());
+        let (running, now_ms) = (self.running_observation(), self.clock.now());
         match (mode, running) {
             (CacheMode::Observe, None) => self.observation.store(Some(Arc::new(Observation::new(now_ms)))),
             (CacheMode::Cache, Some(running)) => running.end(now_ms),
@@ -179,7 +179,7 @@ impl ApiServer {
 
     /// Routes whose responses are never stored although they are read repeatedly, the most worthwhile first.
     pub fn unstored_routes(&self) -> Vec<UnstoredRoute> {
-        self.traffic.lock().unstored(self.clock.now_ms())
+        self.traffic.lock().unstored(self.clock.now())
     }
 
     /// When the server may be asked again, if its budget of the day is used up.
@@ -211,7 +211,7 @@ impl ApiServer {
             self.refusals[refusal as usize].fetch_add(1, Ordering::Relaxed);
         }
         let resource = key_of(resource.encoded());
-        self.traffic.lock().record(group, resource, refusal, self.clock.now_ms());
+        self.traffic.lock().record(group, resource, refusal, self.clock.now());
     }
 
     /// The engine's policy for a class. The windows are those of each response; see the loader.

@@ -91,7 +91,7 @@ impl ReadInspection {
     /// # Errors
     /// Why there is no response, as the end of a sentence.
     pub async fn ask_server(&self, server: &Arc<ApiServer>) -> Result<ServerResponse, String> {
-        let request_ms = server.clock.now_ms();
+        let request_ms = server.clock.now();
         let response = send_once(server, &self.request, Body::empty()).await?;
         let (parts, body) = response.into_parts();
         let evaluated = storage::evaluate(&Exchange {
@@ -100,7 +100,7 @@ impl ReadInspection {
             request_forbids: false,
             status: parts.status,
             response: &parts.headers,
-            times: ExchangeTimes { request_ms, response_ms: server.clock.now_ms() },
+            times: ExchangeTimes { request_ms: request_ms.as_millis(), response_ms: server.clock.now().as_millis() },
             audience: self.request.audience,
             configured: self.request.lifetimes,
             default_error: server.settings.stale_if_error,

@@ -1,5 +1,6 @@
 //! Observe mode: the server answers every read, and it is counted what the cache would have answered.
 
+use greenroom_cache::Timestamp;
 use std::collections::BTreeMap;
 use std::ops::AddAssign;
 
@@ -58,24 +59,24 @@ pub struct ObservedRow {
 #[derive(Debug)]
 pub struct Observation {
     /// Its start.
-    pub since_ms: u64,
+    pub since_ms: Timestamp,
     until_ms: Mutex<Option<u64>>,
     rows: Mutex<BTreeMap<(RouteName, String), ObservedCounts>>,
 }
 
 impl Observation {
     /// An observation that begins now.
-    pub(crate) fn new(now_ms: u64) -> Self {
+    pub(crate) fn new(now_ms: Timestamp) -> Self {
         Self { since_ms: now_ms, until_ms: Mutex::default(), rows: Mutex::default() }
     }
 
     /// Its end; `None` while it runs.
-    pub fn until_ms(&self) -> Option<u64> {
-        *self.until_ms.lock()
+    pub fn until_ms(&self) -> Option<Timestamp> {
+        (*self.until_ms.lock()).map(Timestamp::from_millis)
     }
 
-    pub(crate) fn end(&self, now_ms: u64) {
-        self.until_ms.lock().get_or_insert(now_ms);
+    pub(crate) fn end(&self, now_ms: Timestamp) {
+        self.until_ms.lock().get_or_insert(now_ms.as_millis());
     }
 
     pub(crate) fn record(&self, route: RouteName, app: &str, counts: ObservedCounts) {

@@ -66,6 +66,6 @@ async fn stored(server: &Arc<ApiServer>, request: &Arc<ApiRequest>) -> Option<(A
         return None;
     };
     let head = StoredHead::decode(entry.meta()).filter(|head| request.is_searched(head))?;
-    let is_usable = reuse(&head, &request.directives, server.clock.now_ms()) != Reuse::Validate;
+    let is_usable = reuse(&head, &request.directives, server.clock.now().as_millis()) != Reuse::Validate;
     (is_usable || served == CacheStatus::Stale).then_some((entry, served))
 }

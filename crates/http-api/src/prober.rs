@@ -1,5 +1,6 @@
 //! Probes of a suspected server: one request for the configured path, when the breaker says that it is due.
 
+use greenroom_cache::Timestamp;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -28,15 +29,15 @@ async fn probe_when_due(server: &ApiServer) {
             breaker.probe_wanted().await;
             continue;
         };
-        let wait_ms = due_ms.saturating_sub(clock.now_ms());
-        if wait_ms > 0 {
-            clock.sleep(Duration::from_millis(wait_ms)).await;
+        let wait_ms = due_ms.saturating_sub(Duration::from_millis(clock.now().as_millis()));
+        if wait_ms > Timestamp::UNIX_EPOCH {
+            clock.sleep(Duration::from_millis(wait_ms.as_millis())).await;
             continue;
         }
-        let now_ms = clock.now_ms();
-        breaker.begin_probe(now_ms, key_of(server.name()) ^ key_of(&now_ms.to_string()));
+        let now_ms = clock.now();
+        breaker.begin_probe(now_ms, key_of(server.name()) ^ key_of(&now_ms.as_millis().to_string()));
         let is_up = clock.timeout(TIMEOUT, is_up(server)).await.unwrap_or(false);
-        match breaker.probed(is_up, clock.now_ms()) {
+        match breaker.probed(is_up, clock.now()) {
             (_, ProbeTransition::None) => {}
             (_, ProbeTransition::Opened) => {
                 breaker.open();
@@ -54,7 +55,7 @@ async fn probe_when_due(server: &ApiServer) {
 async fn is_up(server: &ApiServer) -> bool {
     let Ok(uri) = server.upstream.client.uri(&server.settings.probe) else { return false };
     let Ok(request) = Request::builder().uri(uri).body(Body::empty()) else { return false };
-    server.recorder.record_own(1, server.clock.now_ms());
+    server.recorder.record_own(1, server.clock.now());
     server.counters.own.fetch_add(1, Ordering::Relaxed);
     let response = server.upstream.client.send(request, UpstreamRequestKind::Write).await;
     let is_up = response.is_ok_and(|response| response.status() < StatusCode::INTERNAL_SERVER_ERROR);

@@ -112,14 +112,15 @@ async fn accepted_stale(server: &ApiServer, request: &ApiRequest) -> Option<Resp
     // What a write may have changed is not stale but wrong.
     let entry = known.entry.filter(|_| known.validity == Validity::Valid)?;
     let head = StoredHead::decode(entry.meta()).filter(|head| head.part.is_none() && request.selects(head))?;
-    let now_ms = server.clock.now_ms();
-    if request.directives.no_store || reuse(&head, &request.directives, now_ms) != Reuse::Stale {
+    let now_ms = server.clock.now();
+    if request.directives.no_store || reuse(&head, &request.directives, now_ms.as_millis()) != Reuse::Stale {
         return None;
     }
     let mut response = response::from_stored(request, &head, entry.body(), now_ms);
-    let ttl_s = head.fresh_left_ms(now_ms).div_euclid(1000);
+    let ttl_s = head.fresh_left_ms(now_ms.as_millis()).div_euclid(1000);
     CacheStatusField::Hit { ttl_s, detail: Some("max-stale") }.append_to(response.headers_mut());
-    let age = Duration::from_millis(now_ms.saturating_sub(entry.stored_ms()));
+    let age =
+        Duration::from_millis(now_ms.saturating_sub(Duration::from_millis(entry.stored_ms().as_millis())).as_millis());
     let outcome = access_log::cached_outcome(request, (CacheStatus::Stale, None), age);
     Some(access_log::with_default_outcome(response, outcome))
 }
@@ -132,13 +133,13 @@ async fn part_on_error(server: &Arc<ApiServer>, request: &Arc<ApiRequest>) -> Op
     let key = request.variant_key(&fields);
     let stored = server.cache.get_or_load(&key, &policy, CacheDirective::Offline, loader).await;
     let Ok(CacheResponse::Cached { entry, reason, age, .. }) = stored else { return None };
-    let now_ms = server.clock.now_ms();
+    let now_ms = server.clock.now();
     let head = StoredHead::decode(entry.meta())?;
-    if head.part.is_some() || !request.selects(&head) || !is_usable_on_error(&head, now_ms) {
+    if head.part.is_some() || !request.selects(&head) || !is_usable_on_error(&head, now_ms.as_millis()) {
         return None;
     }
     let mut response = response::from_stored(request, &head, entry.body(), now_ms);
-    let ttl_s = head.fresh_left_ms(now_ms).div_euclid(1000);
+    let ttl_s = head.fresh_left_ms(now_ms.as_millis()).div_euclid(1000);
     CacheStatusField::Hit { ttl_s, detail: Some("stale-if-error") }.append_to(response.headers_mut());
     let outcome = access_log::cached_outcome(request, (CacheStatus::StaleOnError, reason), age);
     Some(access_log::with_default_outcome(response, outcome))
@@ -152,11 +153,11 @@ fn serve(
     (served, tier, reason): (CacheStatus, Tier, Option<CacheStatusReason>),
 ) -> Round {
     let Some(head) = StoredHead::decode(entry.meta()) else { return Round::Validate };
-    let now_ms = server.clock.now_ms();
+    let now_ms = server.clock.now();
     let is_stored = !matches!(reason, Some(CacheStatusReason::NotStored(_)));
     let hit = |detail| {
         let mut response = response::from_stored(request, &head, entry.body(), now_ms);
-        let ttl_s = head.fresh_left_ms(now_ms).div_euclid(1000);
+        let ttl_s = head.fresh_left_ms(now_ms.as_millis()).div_euclid(1000);
         CacheStatusField::Hit { ttl_s, detail: Some(detail) }.append_to(response.headers_mut());
         Round::Answer(response)
     };
@@ -171,13 +172,13 @@ fn serve(
         return if served == CacheStatus::Joined { Round::Again } else { Round::Validate };
     }
     match served {
-        CacheStatus::Hit => match reuse(&head, &request.directives, now_ms) {
+        CacheStatus::Hit => match reuse(&head, &request.directives, now_ms.as_millis()) {
             Reuse::Now | Reuse::Stale => hit(tier.name()),
             Reuse::Validate => Round::Validate,
         },
         CacheStatus::Stale if demands_freshness(&request.directives) => Round::Validate,
         CacheStatus::Stale => hit("stale-while-revalidate"),
-        CacheStatus::StaleOnError if is_usable_on_error(&head, now_ms) => hit("stale-if-error"),
+        CacheStatus::StaleOnError if is_usable_on_error(&head, now_ms.as_millis()) => hit("stale-if-error"),
         CacheStatus::StaleOnError => Round::Answer(response::problem(
             StatusCode::GATEWAY_TIMEOUT,
             "the server cannot be asked, and forbids to use its stored response",
@@ -219,9 +220,9 @@ async fn read_part(server: &Arc<ApiServer>, request: &Arc<ApiRequest>) -> Respon
         let stored = server.cache.get_or_load(key, &policy, CacheDirective::OnlyIfCached, loader).await;
         let Ok(CacheResponse::Cached { entry, served: CacheStatus::Hit, tier, age, .. }) = stored else { continue };
         let Some(head) = StoredHead::decode(entry.meta()) else { continue };
-        let now_ms = server.clock.now_ms();
-        let is_usable = reuse(&head, &request.directives, now_ms) != Reuse::Validate && request.is_searched(&head);
-        if !is_usable || request.directives.no_store {
+        let now_ms = server.clock.now();
+        let is_usable = reuse(&head, &request.directives, now_ms.as_millis()) != Reuse::Validate;
+        if !is_usable || !request.is_searched(&head) || request.directives.no_store {
             continue;
         }
         let response = match head.part {
@@ -229,7 +230,7 @@ async fn read_part(server: &Arc<ApiServer>, request: &Arc<ApiRequest>) -> Respon
             Some(_) => response::from_stored_part(request, &head, entry.body(), now_ms),
         };
         if let Some(mut response) = response {
-            let ttl_s = head.fresh_left_ms(now_ms).div_euclid(1000);
+            let ttl_s = head.fresh_left_ms(now_ms.as_millis()).div_euclid(1000);
             CacheStatusField::Hit { ttl_s, detail: Some(tier.name()) }.append_to(response.headers_mut());
             let outcome = access_log::cached_outcome(request, (CacheStatus::Hit, None), age);
             return access_log::with_default_outcome(response, outcome);

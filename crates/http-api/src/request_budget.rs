@@ -1,6 +1,9 @@
 //! How many requests a server may be sent: so many in any second, so many in any day. Pure: time is an argument.
 
+use greenroom_cache::Timestamp;
+use greenroom_cache::clock::millis;
 use std::collections::VecDeque;
+use std::time::Duration;
 
 const SECOND_MS: u64 = 1000;
 const HOUR_MS: u64 = 3600 * SECOND_MS;
@@ -28,9 +31,9 @@ pub(crate) enum BudgetRefusal {
 
 impl BudgetRefusal {
     /// When there is room, in milliseconds from now.
-    pub(crate) fn wait_ms(self) -> u64 {
+    pub(crate) fn wait_ms(self) -> Duration {
         match self {
-            Self::Second(ms) | Self::Day(ms) => ms,
+            Self::Second(ms) | Self::Day(ms) => Duration::from_millis(ms),
         }
     }
 }
@@ -42,37 +45,39 @@ impl RequestBudget {
     }
 
     /// When there is room again, in milliseconds from now, if the day is used up.
-    pub(crate) fn day_wait_ms(&self, now_ms: u64) -> Option<u64> {
-        let hour = now_ms / HOUR_MS;
+    pub(crate) fn day_wait_ms(&self, now_ms: Timestamp) -> Option<Duration> {
+        let hour = now_ms.as_millis() / HOUR_MS;
         let in_window = || self.hours.iter().filter(|(at, _)| at + DAY_HOURS >= hour);
         let today: u64 = in_window().map(|(_, count)| count).sum();
         let oldest = in_window().next().map_or(hour, |(at, _)| *at);
         let is_used_up = self.per_day > 0 && today >= self.per_day;
-        is_used_up.then(|| ((oldest + DAY_HOURS + 1) * HOUR_MS).saturating_sub(now_ms).max(1))
+        is_used_up
+            .then(|| ((oldest + DAY_HOURS + 1) * HOUR_MS).saturating_sub(now_ms.as_millis()).max(1))
+            .map(Duration::from_millis)
     }
 
     /// Takes one request.
     ///
     /// # Errors
     /// There is no room now.
-    pub(crate) fn try_take(&mut self, now_ms: u64) -> Result<(), BudgetRefusal> {
-        let hour = now_ms / HOUR_MS;
+    pub(crate) fn try_take(&mut self, now_ms: Timestamp) -> Result<(), BudgetRefusal> {
+        let hour = now_ms.as_millis() / HOUR_MS;
         while self.hours.front().is_some_and(|(at, _)| at + DAY_HOURS < hour) {
             self.hours.pop_front();
         }
         if let Some(wait_ms) = self.day_wait_ms(now_ms) {
-            return Err(BudgetRefusal::Day(wait_ms));
+            return Err(BudgetRefusal::Day(millis(wait_ms)));
         }
         if self.per_second > 0 {
-            while self.last_ms.front().is_some_and(|at_ms| at_ms + SECOND_MS <= now_ms) {
+            while self.last_ms.front().is_some_and(|at_ms| at_ms + SECOND_MS <= now_ms.as_millis()) {
                 self.last_ms.pop_front();
             }
             if let Some(first_ms) = self.last_ms.front()
                 && self.last_ms.len() as u64 >= self.per_second
             {
-                return Err(BudgetRefusal::Second((first_ms + SECOND_MS).saturating_sub(now_ms).max(1)));
+                return Err(BudgetRefusal::Second((first_ms + SECOND_MS).saturating_sub(now_ms.as_millis()).max(1)));
             }
-            self.last_ms.push_back(now_ms);
+            self.last_ms.push_back(now_ms.as_millis());
         }
         if self.per_day > 0 {
             match self.hours.back_mut().filter(|(at, _)| *at == hour) {
@@ -93,20 +98,25 @@ mod tests {
     #[test]
     fn without_limits_there_is_always_room() {
         let mut budget = RequestBudget::new(0, 0);
-        assert!((0..10_000).all(|_| budget.try_take(5).is_ok()));
+        assert!((0..10_000).all(|_| budget.try_take(Timestamp::from_millis(5)).is_ok()));
     }
 
     #[test]
     fn a_second_and_a_day_have_room_again_after_the_time_that_is_told() {
         let mut budget = RequestBudget::new(1, 0);
-        assert_eq!(budget.try_take(100), Ok(()));
-        assert_eq!(budget.try_take(400), Err(BudgetRefusal::Second(700)));
-        assert_eq!(budget.try_take(1100), Ok(()));
+        assert_eq!(budget.try_take(Timestamp::from_millis(100)), Ok(()));
+        assert_eq!(budget.try_take(Timestamp::from_millis(400)), Err(BudgetRefusal::Second(700)));
+        assert_eq!(budget.try_take(Timestamp::from_millis(1100)), Ok(()));
         let mut budget = RequestBudget::new(0, 2);
-        assert_eq!((budget.try_take(0), budget.try_take(HOUR_MS)), (Ok(()), Ok(())));
-        let Err(BudgetRefusal::Day(wait_ms)) = budget.try_take(HOUR_MS + 1) else { panic!("used up") };
-        assert_eq!(budget.try_take(HOUR_MS + wait_ms), Err(BudgetRefusal::Day(1)));
-        assert_eq!(budget.try_take(HOUR_MS + 1 + wait_ms), Ok(()));
+        assert_eq!(
+            (budget.try_take(Timestamp::UNIX_EPOCH), budget.try_take(Timestamp::from_millis(HOUR_MS))),
+            (Ok(()), Ok(()))
+        );
+        let Err(BudgetRefusal::Day(wait_ms)) = budget.try_take(Timestamp::from_millis(HOUR_MS + 1)) else {
+            panic!("used up")
+        };
+        assert_eq!(budget.try_take(Timestamp::from_millis(HOUR_MS + wait_ms)), Err(BudgetRefusal::Day(1)));
+        assert_eq!(budget.try_take(Timestamp::from_millis(HOUR_MS + 1 + wait_ms)), Ok(()));
     }
 
     proptest! {
@@ -119,7 +129,7 @@ mod tests {
             let (mut now_ms, mut sent) = (0, Vec::new());
             for step in steps {
                 now_ms += step % 3 * step / 7;
-                if budget.try_take(now_ms).is_ok() {
+                if budget.try_take(Timestamp::from_millis(now_ms)).is_ok() {
                     sent.push(now_ms);
                 }
             }

@@ -1,6 +1,7 @@
 //! Responses to clients: stored ones, parts of them, and those that say why there is none.
 
 use bytes::Bytes;
+use greenroom_cache::Timestamp;
 use greenroom_http_caching::byte_range::{PartRange, RequestedRange, SelectedBytes, if_range_matches};
 use greenroom_http_caching::hop_by_hop;
 use greenroom_http_caching::stored_head::StoredHead;
@@ -13,9 +14,9 @@ use http::{Method, Response, StatusCode};
 use crate::api_request::ApiRequest;
 
 /// What a client gets of a stored response.
-pub(crate) fn from_stored(request: &ApiRequest, head: &StoredHead, body: &Bytes, now_ms: u64) -> Response<Body> {
+pub(crate) fn from_stored(request: &ApiRequest, head: &StoredHead, body: &Bytes, now_ms: Timestamp) -> Response<Body> {
     let mut headers = head.headers.clone();
-    let age_s = head.age_ms(now_ms) / 1000;
+    let age_s = head.age_ms(now_ms.as_millis()) / 1000;
     headers.insert(AGE, HeaderValue::from(age_s));
     build(request, head.status, headers, body, head.part)
 }
@@ -91,10 +92,10 @@ pub(crate) fn from_stored_part(
     request: &ApiRequest,
     head: &StoredHead,
     body: &Bytes,
-    now_ms: u64,
+    now_ms: Timestamp,
 ) -> Option<Response<Body>> {
     let mut headers = head.headers.clone();
-    headers.insert(AGE, HeaderValue::from(head.age_ms(now_ms) / 1000));
+    headers.insert(AGE, HeaderValue::from(head.age_ms(now_ms.as_millis()) / 1000));
     stored_part(request, head, headers, body)
 }
 

@@ -1,7 +1,10 @@
 //! Reads that the server answers again and again because its responses may not be stored, by route. From these counts
 //! people learn which route would be worth a lifetime.
 
+use greenroom_cache::Timestamp;
+use greenroom_cache::clock::millis;
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::time::Duration;
 
 use greenroom_http_caching::storage::StorageRefusal;
 
@@ -14,7 +17,7 @@ const MAX_RESOURCES: usize = 4096;
 /// Fewer repeated reads are not worth a word.
 const MIN_REPEATS: u64 = 10;
 /// Counts of a shorter time are not extrapolated to a day.
-const MIN_SPAN_MS: u64 = 3_600_000;
+const MIN_SPAN: Duration = Duration::from_secs(3600);
 const DAY_MS: u64 = 24 * 3_600_000;
 /// Longer segments of a path are taken for an id, or for a secret.
 const MAX_WORD_CHARS: usize = 24;
@@ -32,7 +35,7 @@ pub struct UnstoredRoute {
 
 #[derive(Debug, Clone, Copy)]
 struct GroupCounts {
-    since_ms: u64,
+    since_ms: Timestamp,
     stored: u64,
     repeats: u64,
     refusal: Option<StorageRefusal>,
@@ -50,7 +53,7 @@ pub(crate) struct RouteTraffic {
 
 impl RouteTraffic {
     /// Records a response to a read: stored, or why not. `resource` is a hash of whose it is and what it names.
-    pub(crate) fn record(&mut self, group: &str, resource: u64, refusal: Option<StorageRefusal>, now_ms: u64) {
+    pub(crate) fn record(&mut self, group: &str, resource: u64, refusal: Option<StorageRefusal>, now_ms: Timestamp) {
         if self.groups.len() >= MAX_GROUPS && !self.groups.contains_key(group) {
             return;
         }
@@ -63,10 +66,15 @@ impl RouteTraffic {
         counts.refusal = Some(refusal);
         match self.last_ms.get_mut(&resource) {
             // The lifetime would have begun with the read that was not saved.
-            Some(last_ms) if now_ms.saturating_sub(*last_ms) < TRIED_LIFETIME_MS => counts.repeats += 1,
-            Some(last_ms) => *last_ms = now_ms,
+            Some(last_ms)
+                if now_ms.saturating_sub(Duration::from_millis(*last_ms))
+                    < Timestamp::from_millis(TRIED_LIFETIME_MS) =>
+            {
+                counts.repeats += 1;
+            }
+            Some(last_ms) => *last_ms = now_ms.as_millis(),
             None => {
-                self.last_ms.insert(resource, now_ms);
+                self.last_ms.insert(resource, now_ms.as_millis());
                 self.order.push_back(resource);
                 if self.order.len() > MAX_RESOURCES
                     && let Some(oldest) = self.order.pop_front()
@@ -78,12 +86,12 @@ impl RouteTraffic {
     }
 
     /// The groups whose responses are never stored although they are read repeatedly, the most worthwhile first.
-    pub(crate) fn unstored(&self, now_ms: u64) -> Vec<UnstoredRoute> {
+    pub(crate) fn unstored(&self, now_ms: Timestamp) -> Vec<UnstoredRoute> {
         let group = |(name, counts): (&String, &GroupCounts)| {
-            let span_ms = now_ms.saturating_sub(counts.since_ms).max(MIN_SPAN_MS);
+            let span_ms = now_ms.duration_since(counts.since_ms).max(MIN_SPAN);
             let is_worthwhile = counts.stored == 0 && counts.repeats >= MIN_REPEATS;
             let refusal = counts.refusal.filter(|_| is_worthwhile)?;
-            let saved_per_day = counts.repeats.saturating_mul(DAY_MS) / span_ms;
+            let saved_per_day = counts.repeats.saturating_mul(DAY_MS) / millis(span_ms);
             Some(UnstoredRoute { name: name.clone(), refusal, saved_per_day })
         };
         let mut all: Vec<UnstoredRoute> = self.groups.iter().filter_map(group).collect();
@@ -116,26 +124,26 @@ mod tests {
     fn repeated_reads_of_a_route_that_is_never_stored_are_extrapolated_to_a_day() {
         let mut traffic = RouteTraffic::default();
         for minute in 0..120 {
-            traffic.record("/films", 7, Some(StorageRefusal::NoStore), minute * 60_000);
+            traffic.record("/films", 7, Some(StorageRefusal::NoStore), Timestamp::from_millis(minute * 60_000));
         }
-        let found = traffic.unstored(2 * HOUR_MS);
+        let found = traffic.unstored(Timestamp::from_millis(2 * HOUR_MS));
         assert_eq!(found.len(), 1);
         // Two of 120 would have been loads: the first, and the one after an hour.
         assert_eq!(
             (found[0].name.as_str(), found[0].refusal, found[0].saved_per_day),
             ("/films", StorageRefusal::NoStore, 118 * 12)
         );
-        traffic.record("/films", 8, None, 2 * HOUR_MS);
-        assert_eq!(traffic.unstored(2 * HOUR_MS), [], "some of its responses are stored");
+        traffic.record("/films", 8, None, Timestamp::from_millis(2 * HOUR_MS));
+        assert_eq!(traffic.unstored(Timestamp::from_millis(2 * HOUR_MS)), [], "some of its responses are stored");
     }
 
     #[test]
     fn different_resources_are_not_worth_a_lifetime() {
         let mut traffic = RouteTraffic::default();
         for resource in 0..100 {
-            traffic.record("/search", resource, Some(StorageRefusal::NoStore), resource);
+            traffic.record("/search", resource, Some(StorageRefusal::NoStore), Timestamp::from_millis(resource));
         }
-        assert_eq!(traffic.unstored(HOUR_MS), []);
+        assert_eq!(traffic.unstored(Timestamp::from_millis(HOUR_MS)), []);
     }
 
     #[test]
@@ -156,7 +164,7 @@ mod tests {
         fn what_is_remembered_is_bounded(reads in proptest::collection::vec((0_u64..9_000, 0_u64..500), 0..9_000)) {
             let mut traffic = RouteTraffic::default();
             for (now_ms, (resource, group)) in reads.into_iter().enumerate() {
-                traffic.record(&group.to_string(), resource, Some(StorageRefusal::NoStore), now_ms as u64);
+                traffic.record(&group.to_string(), resource, Some(StorageRefusal::NoStore), Timestamp::from_millis(now_ms as u64));
             }
             prop_assert!(traffic.groups.len() <= MAX_GROUPS);
             prop_assert!(traffic.order.len() <= MAX_RESOURCES && traffic.last_ms.len() == traffic.order.len());

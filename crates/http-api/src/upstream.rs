@@ -1,5 +1,8 @@
 //! Requests to the server: its connections, breaker, queue and budget.
 
+use greenroom_cache::AtomicTimestamp;
+use greenroom_cache::Timestamp;
+use greenroom_cache::clock::millis;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -19,9 +22,9 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use crate::request_budget::{BudgetRefusal, RequestBudget};
 
 /// Longest pause that a server's `Retry-After` can demand.
-const MAX_RETRY_AFTER_MS: u64 = 3600 * 1000;
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
 /// Pause after a 429 without `Retry-After`.
-const DEFAULT_RETRY_AFTER_MS: u64 = 1000;
+const DEFAULT_RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// Access to one server.
 #[derive(Debug)]
@@ -37,7 +40,7 @@ pub(crate) struct Upstream {
     budget: Mutex<RequestBudget>,
     over_budget: OverBudget,
     /// When the server wants to be asked again, in wall-clock milliseconds.
-    paused_until_ms: AtomicU64,
+    paused_until_ms: AtomicTimestamp,
     pub(crate) counters: UpstreamCounters,
 }
 
@@ -91,7 +94,7 @@ impl Upstream {
             timeout: settings.load_timeout,
             budget: Mutex::new(RequestBudget::new(settings.budget.per_second, settings.budget.per_day)),
             over_budget: settings.budget.over,
-            paused_until_ms: AtomicU64::new(0),
+            paused_until_ms: AtomicTimestamp::new(Timestamp::UNIX_EPOCH),
             counters: UpstreamCounters::default(),
         })
     }
@@ -118,24 +121,24 @@ impl Upstream {
                     502..=504 => UpstreamOutcome::Unavailable,
                     _ => UpstreamOutcome::Answered,
                 };
-                self.breaker.record(key, outcome, self.clock.now_ms());
+                self.breaker.record(key, outcome, self.clock.now());
                 self.obey_pause(response.status(), response.headers());
                 Ok((response, permit))
             }
             Ok(Err(error)) => {
                 match error.stage {
                     UpstreamErrorStage::Connection => {
-                        self.breaker.record(key, UpstreamOutcome::Unreachable, self.clock.now_ms());
+                        self.breaker.record(key, UpstreamOutcome::Unreachable, self.clock.now());
                     }
                     UpstreamErrorStage::Response => {
-                        self.breaker.record(key, UpstreamOutcome::Answered, self.clock.now_ms());
+                        self.breaker.record(key, UpstreamOutcome::Answered, self.clock.now());
                     }
                     UpstreamErrorStage::Request => {}
                 }
                 Err(SendError::Failed(error))
             }
             Err(_) => {
-                self.breaker.record(key, UpstreamOutcome::TimedOut, self.clock.now_ms());
+                self.breaker.record(key, UpstreamOutcome::TimedOut, self.clock.now());
                 Err(SendError::TimedOut)
             }
         }
@@ -174,18 +177,18 @@ impl Upstream {
 
     /// Takes one request of the budget, or says when there is room.
     fn budget_wait(&self) -> Option<Duration> {
-        let now_ms = self.clock.now_ms();
+        let now_ms = self.clock.now();
         let paused_until_ms = self.paused_until_ms.load(Ordering::Relaxed);
         if paused_until_ms > now_ms {
-            return Some(Duration::from_millis(paused_until_ms - now_ms));
+            return Some(paused_until_ms - now_ms);
         }
         let refusal: BudgetRefusal = self.budget.lock().try_take(now_ms).err()?;
-        Some(Duration::from_millis(refusal.wait_ms()))
+        Some(refusal.wait_ms())
     }
 
     /// When there is room again, if the budget of the day is used up.
     pub(crate) fn day_wait(&self) -> Option<Duration> {
-        self.budget.lock().day_wait_ms(self.clock.now_ms()).map(Duration::from_millis)
+        self.budget.lock().day_wait_ms(self.clock.now())
     }
 
     /// Max concurrent requests, requests that are sent now, and requests that wait.
@@ -196,22 +199,23 @@ impl Upstream {
 
     /// Sends nothing for as long as a 429, or a 503 with `Retry-After`, demands.
     fn obey_pause(&self, status: StatusCode, headers: &HeaderMap) {
-        let now_ms = self.clock.now_ms();
+        let now_ms = self.clock.now();
         let demanded_ms = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()).and_then(|value| {
             value
                 .trim()
                 .parse::<u64>()
                 .map(|seconds| seconds.saturating_mul(1000))
                 .ok()
-                .or_else(|| http_date::parse(value).map(|at_ms| at_ms.saturating_sub(now_ms)))
+                .or_else(|| http_date::parse(value).map(|at_ms| at_ms.saturating_sub(now_ms.as_millis())))
         });
         let pause_ms = match (status, demanded_ms) {
-            (StatusCode::TOO_MANY_REQUESTS, ms) => ms.unwrap_or(DEFAULT_RETRY_AFTER_MS),
+            (StatusCode::TOO_MANY_REQUESTS, ms) => ms.unwrap_or(millis(DEFAULT_RETRY_AFTER)),
             (StatusCode::SERVICE_UNAVAILABLE, Some(ms)) => ms,
             _ => return,
         };
         self.counters.pauses.fetch_add(1, Ordering::Relaxed);
-        self.paused_until_ms.fetch_max(now_ms + pause_ms.min(MAX_RETRY_AFTER_MS), Ordering::Relaxed);
+        self.paused_until_ms
+            .fetch_max(now_ms + Duration::from_millis(pause_ms.min(millis(MAX_RETRY_AFTER))), Ordering::Relaxed);
     }
 }
 

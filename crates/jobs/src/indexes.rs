@@ -1,6 +1,7 @@
 //! Library indexes as jobs: each library has its own task, which compares it completely with the server on a schedule.
 //! This module shows each build, and can request all of them at once.
 
+use greenroom_cache::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -42,7 +43,12 @@ fn last_run(schedule: &CompareSchedule) -> Option<LastRun> {
             index::IndexError::Cancelled => JobOutcome::Cancelled,
             _ => JobOutcome::Failed,
         };
-        return Some(LastRun::new(*since_ms, *since_ms, outcome, failure.to_string()));
+        return Some(LastRun::new(
+            Timestamp::from_millis(*since_ms),
+            Timestamp::from_millis(*since_ms),
+            outcome,
+            failure.to_string(),
+        ));
     }
     let ended_ms = schedule.whole_at_ms?;
     let message = format!("{} items", schedule.items);
@@ -116,7 +122,7 @@ fn report(library: &Library) -> Option<JobReport> {
             .to_owned(),
         every_s: schedule.every_s,
         state,
-        next_ms: schedule.next_ms,
+        next_ms: schedule.next_ms.map(Timestamp::as_millis),
         progress,
         last: last_run(&schedule),
         may_cancel: state != JobState::Idle,

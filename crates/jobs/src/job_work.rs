@@ -13,8 +13,3 @@ pub(crate) type JobFuture = Pin<Box<dyn Future<Output = Result<String, String>> 
 pub(crate) type JobFn = Arc<dyn Fn(JobContext) -> JobFuture + Send + Sync>;
 /// Tells the status of a job with its own schedule.
 pub(crate) type ExternalJobStatusFn = Arc<dyn Fn() -> ExternalJobStatus + Send + Sync>;
-
-/// A duration in milliseconds.
-pub(crate) fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}

@@ -1,5 +1,6 @@
 //! The last run of each job across restarts, in `state.db`. Writes are rare, so the file is opened for each.
 
+use greenroom_cache::Timestamp;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -31,7 +32,12 @@ impl LastRunStore {
             let rows = rows.query_map([MAX_ROWS], |row| {
                 let (started, ended): (i64, i64) = (row.get(1)?, row.get(2)?);
                 let outcome = JobOutcome::from_name(&row.get::<_, String>(3)?).unwrap_or(JobOutcome::Done);
-                let last = LastRun::new(unsigned(started), unsigned(ended), outcome, row.get(4)?);
+                let last = LastRun::new(
+                    Timestamp::from_millis(unsigned(started)),
+                    Timestamp::from_millis(unsigned(ended)),
+                    outcome,
+                    row.get(4)?,
+                );
                 Ok((row.get(0)?, last))
             })?;
             rows.collect()
@@ -65,10 +71,11 @@ mod tests {
         assert!(store.read().is_err(), "no database file is created");
         StateDb::open(dir.path()).expect("a state database");
         assert!(store.read().expect("last runs").is_empty());
-        let last = |ended_ms| LastRun::new(5, ended_ms, JobOutcome::Failed, "no answer".to_owned());
-        store.write("history", &last(9)).expect("last run written");
-        store.write("history", &last(11)).expect("last run written");
+        let last =
+            |ended_ms| LastRun::new(Timestamp::from_millis(5), ended_ms, JobOutcome::Failed, "no answer".to_owned());
+        store.write("history", &last(Timestamp::from_millis(9))).expect("last run written");
+        store.write("history", &last(Timestamp::from_millis(11))).expect("last run written");
         let stored = LastRunStore::new(dir.path()).read().expect("last runs");
-        assert_eq!(stored, BTreeMap::from([("history".to_owned(), last(11))]));
+        assert_eq!(stored, BTreeMap::from([("history".to_owned(), last(Timestamp::from_millis(11)))]));
     }
 }

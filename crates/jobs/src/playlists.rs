@@ -3,6 +3,7 @@
 
 use super::RunRequestResult;
 use super::report::{JobOutcome, JobReport, JobState, LastRun};
+use greenroom_cache::Timestamp;
 use greenroom_sync::playlists::sync_status::{ScheduledSyncStatus, ScheduledSyncs};
 
 /// Id prefix.
@@ -49,7 +50,7 @@ fn last_run(entry: &ScheduledSyncStatus) -> Option<LastRun> {
         (None, 1) => "1 playlist".to_owned(),
         (None, count) => format!("{count} playlists"),
     };
-    Some(LastRun::new(last.at_ms, last.at_ms, outcome, message))
+    Some(LastRun::new(Timestamp::from_millis(last.at_ms), Timestamp::from_millis(last.at_ms), outcome, message))
 }
 
 /// Requests a sync of the playlist with this job id.

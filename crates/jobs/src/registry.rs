@@ -1,5 +1,6 @@
 //! The state of every job, and the run queue.
 
+use greenroom_cache::Timestamp;
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -7,7 +8,8 @@ use super::report::{JobReport, JobState, LastRun};
 use super::schedule::{RunReason, ScheduleDecision, ScheduleInput, decide};
 use crate::context::JobContext;
 use crate::definition::JobDefinition;
-use crate::job_work::{ExternalJobStatusFn, JobFn, millis};
+use crate::job_work::{ExternalJobStatusFn, JobFn};
+use greenroom_cache::clock::millis;
 
 /// Jobs with a shorter interval are soon due anyway: their last run is not stored.
 const MIN_PERSISTED_INTERVAL: Duration = Duration::from_secs(300);
@@ -15,7 +17,7 @@ const MIN_PERSISTED_INTERVAL: Duration = Duration::from_secs(300);
 const FREQUENT_INTERVAL: Duration = Duration::from_hours(1);
 /// … or the stored run is older than this. After a crash, a frequent job may run once more than needed, which is
 /// harmless.
-const REPEAT_PERSIST_MS: u64 = 24 * 3_600_000;
+const REPEAT_PERSIST: Duration = Duration::from_millis(24 * 3_600_000);
 
 /// The state of every job.
 #[derive(Default)]
@@ -31,7 +33,7 @@ pub(super) struct Job {
     pub(super) definition: JobDefinition,
     pub(super) work: JobFn,
     pub(super) external: Option<ExternalJobStatusFn>,
-    pub(super) added_ms: u64,
+    pub(super) added_ms: Timestamp,
     pub(super) run_state: JobRunState,
     pub(super) last: Option<LastRun>,
     /// The last run that was stored.
@@ -42,7 +44,7 @@ pub(super) struct Job {
 pub(super) enum JobRunState {
     Idle,
     Waiting(RunReason),
-    Running { since_ms: u64, context: JobContext },
+    Running { since_ms: Timestamp, context: JobContext },
 }
 
 impl JobRegistry {
@@ -67,13 +69,13 @@ impl JobRegistry {
 
 impl Job {
     /// The scheduler's input for this job, given since when the machine is awake.
-    pub(super) fn schedule_input(&self, awake_ms: u64) -> ScheduleInput {
+    pub(super) fn schedule_input(&self, awake_ms: Timestamp) -> ScheduleInput {
         ScheduleInput {
-            every_ms: self.definition.every.filter(|_| self.external.is_none()).map(millis),
+            every_ms: self.definition.every.filter(|_| self.external.is_none()).map(millis).map(Duration::from_millis),
             is_active: !matches!(self.run_state, JobRunState::Idle),
             catches_up: self.definition.catches_up,
             added_ms: self.added_ms,
-            ended_ms: self.last.as_ref().map(|last| last.ended_ms),
+            ended_ms: self.last.as_ref().map(|last| last.ended_ms).map(Timestamp::from_millis),
             awake_ms: awake_ms.max(self.added_ms),
         }
     }
@@ -89,7 +91,7 @@ impl Job {
         let is_same = |before: &LastRun| {
             before.outcome == last.outcome
                 && before.message == last.message
-                && last.ended_ms.saturating_sub(before.ended_ms) < REPEAT_PERSIST_MS
+                && last.ended_ms.saturating_sub(before.ended_ms) < millis(REPEAT_PERSIST)
         };
         let is_known = is_frequent && self.last_persisted.as_ref().is_some_and(is_same);
         self.definition.catches_up
@@ -97,7 +99,7 @@ impl Job {
             && !is_known
     }
 
-    pub(super) fn report(&self, now_ms: u64, awake_ms: u64) -> JobReport {
+    pub(super) fn report(&self, now_ms: Timestamp, awake_ms: Timestamp) -> JobReport {
         let (state, progress) = match &self.run_state {
             JobRunState::Idle => (JobState::Idle, None),
             JobRunState::Waiting(_) => (JobState::Waiting, None),
@@ -105,7 +107,7 @@ impl Job {
         };
         let next_ms = match decide(&self.schedule_input(awake_ms), now_ms) {
             ScheduleDecision::At(at_ms) => Some(at_ms),
-            ScheduleDecision::Now(_) => Some(now_ms),
+            ScheduleDecision::Now(_) => Some(Timestamp::as_millis(now_ms)),
             ScheduleDecision::Never => None,
         };
         JobReport {

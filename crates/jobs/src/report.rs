@@ -1,5 +1,7 @@
 //! The report of a job.
 
+use greenroom_cache::Timestamp;
+use greenroom_cache::clock::millis;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -7,7 +9,7 @@ use utoipa::ToSchema;
 #[derive(Debug, Clone, Default)]
 pub struct ExternalJobStatus {
     /// Next run, in milliseconds.
-    pub next_ms: Option<u64>,
+    pub next_ms: Option<Timestamp>,
     /// The last run.
     pub last: Option<LastRun>,
 }
@@ -42,7 +44,7 @@ impl JobReport {
     pub(super) fn with_external_status(self, status: ExternalJobStatus) -> Self {
         let ended_ms = |last: &Option<LastRun>| last.as_ref().map_or(0, |last| last.ended_ms);
         let last = if ended_ms(&status.last) > ended_ms(&self.last) { status.last } else { self.last };
-        Self { next_ms: status.next_ms, last, ..self }
+        Self { next_ms: status.next_ms.map(Timestamp::as_millis), last, ..self }
     }
 }
 
@@ -122,9 +124,15 @@ pub struct LastRun {
 
 impl LastRun {
     /// A run between these times.
-    pub fn new(started_ms: u64, ended_ms: u64, outcome: JobOutcome, message: String) -> Self {
-        let duration_ms = ended_ms.saturating_sub(started_ms);
-        Self { started_ms, ended_ms, duration_ms, outcome, message }
+    pub fn new(started_ms: Timestamp, ended_ms: Timestamp, outcome: JobOutcome, message: String) -> Self {
+        let duration_ms = ended_ms.duration_since(started_ms);
+        Self {
+            started_ms: started_ms.as_millis(),
+            ended_ms: ended_ms.as_millis(),
+            duration_ms: millis(duration_ms),
+            outcome,
+            message,
+        }
     }
 }
 

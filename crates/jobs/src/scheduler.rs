@@ -1,5 +1,6 @@
 //! All jobs: starts those that are due or asked for, and ends them.
 
+use greenroom_cache::Timestamp;
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
@@ -100,10 +101,10 @@ impl Jobs {
     }
 
     fn insert(&self, definition: JobDefinition, work: JobFn, status: Option<ExternalJobStatusFn>) {
-        let added_ms = self.clock.now_ms();
+        let added_ms = self.clock.now();
         // A last run in the future is from before the clock was set back: it counts as ending now.
         let last = self.recorded.get(definition.id).cloned();
-        let last = last.map(|last| LastRun { ended_ms: last.ended_ms.min(added_ms), ..last });
+        let last = last.map(|last| LastRun { ended_ms: last.ended_ms.min(added_ms.as_millis()), ..last });
         let last_persisted = last.clone();
         let job =
             Job { definition, work, external: status, added_ms, run_state: JobRunState::Idle, last, last_persisted };
@@ -115,7 +116,7 @@ impl Jobs {
     pub async fn run_scheduler(self: Arc<Self>) {
         while !self.stop.is_cancelled() {
             let next_ms = self.poll();
-            let sleep_ms = next_ms.map_or(u64::MAX, |at_ms| at_ms.saturating_sub(self.clock.now_ms()));
+            let sleep_ms = next_ms.map_or(u64::MAX, |at_ms| at_ms.saturating_sub(self.clock.now().as_millis()));
             let sleep_for = Duration::from_millis(sleep_ms.max(1)).min(MAX_SLEEP);
             tokio::select! {
                 () = self.stop.cancelled() => {}
@@ -127,8 +128,8 @@ impl Jobs {
 
     /// Queues due jobs and starts those with a free slot. Returns when the next job is due.
     fn poll(self: &Arc<Self>) -> Option<u64> {
-        let now_ms = self.clock.now_ms();
-        let awake_ms = self.clock.last_leap_ms();
+        let now_ms = self.clock.now();
+        let awake_ms = self.clock.last_leap();
         let mut next_ms = None;
         let mut registry = self.registry.lock();
         for number in 0..registry.jobs.len() {
@@ -151,7 +152,7 @@ impl Jobs {
         next_ms
     }
 
-    fn start(self: &Arc<Self>, registry: &mut JobRegistry, number: usize, now_ms: u64) {
+    fn start(self: &Arc<Self>, registry: &mut JobRegistry, number: usize, now_ms: Timestamp) {
         let job = &mut registry.jobs[number];
         let reason = match &job.run_state {
             JobRunState::Waiting(reason) => *reason,
@@ -196,7 +197,7 @@ impl Jobs {
 
     /// Records the end of a run. A run ended by shutdown is not recorded, so that it is due again.
     fn end(self: &Arc<Self>, number: usize, outcome: JobOutcome, message: &str) {
-        let ended_ms = self.clock.now_ms();
+        let ended_ms = self.clock.now();
         let message = message.chars().take(MAX_MESSAGE).collect();
         let mut registry = self.registry.lock();
         let slots = usize::from(registry.jobs[number].uses_slot());
@@ -249,7 +250,7 @@ impl Jobs {
 
     /// Cancels a running job, or removes it from the queue.
     pub fn cancel(&self, id: &str) -> RunRequestResult {
-        let now_ms = self.clock.now_ms();
+        let now_ms = self.clock.now();
         let mut registry = self.registry.lock();
         let Some(number) = registry.find(id) else { return RunRequestResult::Unknown };
         match &registry.jobs[number].run_state {
@@ -336,7 +337,7 @@ impl Jobs {
 
     /// Reports of all jobs, in the order in which they were added.
     pub fn reports(&self) -> Vec<JobReport> {
-        let (now_ms, awake_ms) = (self.clock.now_ms(), self.clock.last_leap_ms());
+        let (now_ms, awake_ms) = (self.clock.now(), self.clock.last_leap());
         let registry = self.registry.lock();
         let status: Vec<Option<ExternalJobStatusFn>> = registry.jobs.iter().map(|job| job.external.clone()).collect();
         let reports: Vec<JobReport> = registry.jobs.iter().map(|job| job.report(now_ms, awake_ms)).collect();

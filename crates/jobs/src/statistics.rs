@@ -34,7 +34,7 @@ fn status(statistics: &Statistics) -> ExternalJobStatus {
         Err(reason) => (JobOutcome::Failed, reason),
     };
     ExternalJobStatus {
-        next_ms: Some(flush.ended_ms.saturating_add(every_ms)),
+        next_ms: Some(flush.ended_ms.saturating_add(Duration::from_millis(every_ms))),
         last: Some(LastRun::new(flush.started_ms, flush.ended_ms, outcome, message)),
     }
 }

@@ -1,6 +1,7 @@
 //! Warming as a job: the engine does it every two seconds; this module shows the result and can warm everything at
 //! once.
 
+use greenroom_cache::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -57,7 +58,7 @@ pub fn summary(count: usize) -> String {
 }
 
 fn status(stats: &CacheStats) -> ExternalJobStatus {
-    if stats.warm_checked_ms == 0 {
+    if stats.warm_checked_ms == Timestamp::UNIX_EPOCH {
         return ExternalJobStatus::default();
     }
     let loads: u64 = stats.classes.iter().map(|class| class.warm_loads).sum();
@@ -67,7 +68,8 @@ fn status(stats: &CacheStats) -> ExternalJobStatus {
     let at_ms = stats.warm_checked_ms;
     ExternalJobStatus {
         // Without warm keys the engine is idle, so there is no next run.
-        next_ms: (stats.warm_keys > 0).then(|| at_ms.saturating_add(crate::job_work::millis(INTERVAL))),
+        next_ms: (stats.warm_keys > 0)
+            .then(|| at_ms.saturating_add(Duration::from_millis(greenroom_cache::clock::millis(INTERVAL)))),
         last: Some(LastRun::new(at_ms, at_ms, JobOutcome::Done, message)),
     }
 }
@@ -79,9 +81,10 @@ mod tests {
     #[test]
     fn the_status_is_shown_once_the_engine_has_checked() {
         assert!(status(&CacheStats::default()).last.is_none());
-        let stats = CacheStats { warm_checked_ms: 7_000, warm_keys: 3, ..CacheStats::default() };
+        let stats =
+            CacheStats { warm_checked_ms: Timestamp::from_millis(7_000), warm_keys: 3, ..CacheStats::default() };
         let watched = status(&stats);
-        assert_eq!(watched.next_ms, Some(9_000));
+        assert_eq!(watched.next_ms, Some(Timestamp::from_millis(9_000)));
         assert_eq!(status(&CacheStats { warm_keys: 0, ..stats.clone() }).next_ms, None, "no warm keys");
         assert!(watched.last.expect("a last run").message.starts_with("3 warm keys"));
     }

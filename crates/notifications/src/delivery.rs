@@ -1,5 +1,6 @@
 //! Decides what follows a delivery attempt. Pure.
 
+use greenroom_cache::Timestamp;
 use std::fmt;
 use std::time::Duration;
 
@@ -60,7 +61,7 @@ impl fmt::Display for DeliveryError {
 /// Why the message was not accepted, and the pause its receiver asks for.
 pub fn check_response(
     response: Result<&ProbeResponse, ProbeError>,
-    now_ms: u64,
+    now_ms: Timestamp,
 ) -> Result<(), (DeliveryError, Option<Duration>)> {
     match response {
         Ok(response) if (200..300).contains(&response.status) => Ok(()),
@@ -88,13 +89,13 @@ pub fn next_action(outcome: &Result<(), (DeliveryError, Option<Duration>)>, atte
 }
 
 /// Parses seconds or a date.
-fn parse_retry_after(headers: &HeaderMap, now_ms: u64) -> Option<Duration> {
+fn parse_retry_after(headers: &HeaderMap, now_ms: Timestamp) -> Option<Duration> {
     let header = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(seconds) = header.parse::<u32>() {
         return Some(Duration::from_secs(seconds.into()));
     }
     let at = httpdate::parse_http_date(header).ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
-    Some(at.saturating_sub(Duration::from_millis(now_ms)))
+    Some(at.saturating_sub(Duration::from_millis(now_ms.as_millis())))
 }
 
 #[cfg(test)]
@@ -147,7 +148,7 @@ mod tests {
         let retry_after = |header: &'static str| {
             let mut headers = HeaderMap::new();
             headers.insert(RETRY_AFTER, header.parse().expect("a header value"));
-            parse_retry_after(&headers, 784_111_777_000)
+            parse_retry_after(&headers, Timestamp::from_millis(784_111_777_000))
         };
         assert_eq!(retry_after("120"), Some(Duration::from_secs(120)));
         assert_eq!(retry_after("Sun, 06 Nov 1994 08:50:37 GMT"), Some(Duration::from_secs(60)));

@@ -6,17 +6,20 @@
 //! reported as flapping once, then suppressed until it has been stable for a while. Beyond the message limit of ten
 //! minutes, events wait and are sent as one message when the limit allows.
 
+use greenroom_cache::Timestamp;
+use greenroom_cache::clock::millis;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
 
 use greenroom_config::NotificationEvent;
 use greenroom_origin::system_event::{EventSubject, EventSubjectState, SystemEvent};
 
 /// The period in which messages are counted.
-pub const PERIOD_MS: u64 = 600_000;
+pub const PERIOD: Duration = Duration::from_secs(600);
 /// A subject with more changes than this within the period is flapping.
 pub const MAX_CHANGES: usize = 4;
 /// A flapping subject is reported again after being stable for this long.
-pub const STABLE_MS: u64 = 300_000;
+pub const STABLE: Duration = Duration::from_secs(300);
 /// Max lines per message; further events are only counted.
 pub const MAX_LINES: usize = 10;
 /// Max subjects tracked. There is one per server, token and library.
@@ -28,7 +31,7 @@ pub struct NotificationSubscription {
     /// Subscribed events.
     pub events: BTreeSet<NotificationEvent>,
     /// How long the first event waits for others.
-    pub window_ms: u64,
+    pub window_ms: Duration,
     /// Max messages in any ten minutes.
     pub max_messages: usize,
 }
@@ -39,7 +42,7 @@ pub struct DigestLine {
     /// The latest event.
     pub event: SystemEvent,
     /// Time of the event.
-    pub at_ms: u64,
+    pub at_ms: Timestamp,
     /// True if the subject is flapping, so that it is suppressed for a while.
     pub is_flapping: bool,
 }
@@ -65,7 +68,7 @@ struct SubjectHistory {
     /// Times of recent changes.
     changes_ms: VecDeque<u64>,
     /// While flapping: when it counts as stable unless it changes before.
-    stable_at_ms: Option<u64>,
+    stable_at_ms: Option<Timestamp>,
     /// True while the flapping itself is still to be reported.
     is_flapping_unreported: bool,
 }
@@ -76,7 +79,7 @@ pub struct DigestBuilder {
     subscription: NotificationSubscription,
     subjects: BTreeMap<EventSubject, SubjectHistory>,
     /// When the first event of the window occurred.
-    opened_ms: Option<u64>,
+    opened_ms: Option<Timestamp>,
     /// When the latest messages were sent.
     sent_ms: VecDeque<u64>,
     /// Events since the last message that it did not include.
@@ -84,30 +87,30 @@ pub struct DigestBuilder {
 }
 
 impl SubjectHistory {
-    fn record_change(&mut self, now_ms: u64) {
-        while self.changes_ms.front().is_some_and(|at_ms| at_ms.saturating_add(PERIOD_MS) <= now_ms) {
+    fn record_change(&mut self, now_ms: Timestamp) {
+        while self.changes_ms.front().is_some_and(|at_ms| at_ms.saturating_add(millis(PERIOD)) <= now_ms.as_millis()) {
             self.changes_ms.pop_front();
         }
-        self.changes_ms.push_back(now_ms);
+        self.changes_ms.push_back(now_ms.as_millis());
         if self.changes_ms.len() > MAX_CHANGES {
             self.changes_ms.pop_front();
             if self.stable_at_ms.is_none() {
                 self.is_flapping_unreported = true;
             }
-            self.stable_at_ms = Some(now_ms.saturating_add(STABLE_MS));
+            self.stable_at_ms = Some(now_ms.saturating_add(STABLE));
         } else if let Some(stable_at_ms) = &mut self.stable_at_ms {
-            *stable_at_ms = now_ms.saturating_add(STABLE_MS);
+            *stable_at_ms = now_ms.saturating_add(STABLE);
         }
     }
 
     /// True if there is something to report now.
-    fn is_reportable(&self, now_ms: u64) -> bool {
+    fn is_reportable(&self, now_ms: Timestamp) -> bool {
         let is_stable = self.stable_at_ms.is_none_or(|stable_at_ms| stable_at_ms <= now_ms);
         self.waiting.is_some() && (is_stable || self.is_flapping_unreported)
     }
 
     /// The line to report now.
-    fn take_line(&mut self, now_ms: u64) -> Option<DigestLine> {
+    fn take_line(&mut self, now_ms: Timestamp) -> Option<DigestLine> {
         if !self.is_reportable(now_ms) {
             return None;
         }
@@ -122,7 +125,7 @@ impl SubjectHistory {
         let is_recovery = event.notification().is_some_and(NotificationEvent::is_recovery);
         // A change that was undone is worth a line, unless it was reported as flapping and ends in the reported state.
         let is_change = last_reported != Some(event.state()) || is_recovery && !was_flapping;
-        (is_change || is_flapping).then_some(DigestLine { event, at_ms, is_flapping })
+        (is_change || is_flapping).then_some(DigestLine { event, at_ms: Timestamp::from_millis(at_ms), is_flapping })
     }
 }
 
@@ -134,7 +137,7 @@ impl DigestBuilder {
     }
 
     /// Records an event.
-    pub fn record(&mut self, event: SystemEvent, now_ms: u64) {
+    pub fn record(&mut self, event: SystemEvent, now_ms: Timestamp) {
         let subject = event.subject();
         if self.subjects.len() >= MAX_SUBJECTS && !self.subjects.contains_key(&subject) {
             self.unreported += 1;
@@ -153,26 +156,26 @@ impl DigestBuilder {
             return;
         }
         history.record_change(now_ms);
-        if history.waiting.replace((event, now_ms)).is_some() {
+        if history.waiting.replace((event, now_ms.as_millis())).is_some() {
             self.unreported += 1;
         }
         self.opened_ms.get_or_insert(now_ms);
     }
 
     /// When the next message is due, as far as is known now.
-    pub fn due_ms(&self) -> Option<u64> {
+    pub fn due_ms(&self) -> Option<Timestamp> {
         let opened_ms = self.opened_ms?;
         let reportable_ms = |history: &SubjectHistory| {
             history.waiting.as_ref()?;
             let stable_at_ms = history.stable_at_ms.filter(|_| !history.is_flapping_unreported);
-            Some(stable_at_ms.unwrap_or(0))
+            Some(stable_at_ms.unwrap_or(Timestamp::UNIX_EPOCH))
         };
         let reportable_ms = self.subjects.values().filter_map(reportable_ms).min()?;
         Some(reportable_ms.max(opened_ms.saturating_add(self.subscription.window_ms)).max(self.free_at_ms()))
     }
 
     /// The message due now.
-    pub fn drain(&mut self, now_ms: u64) -> Option<Digest> {
+    pub fn drain(&mut self, now_ms: Timestamp) -> Option<Digest> {
         if self.due_ms().is_none_or(|due_ms| due_ms > now_ms) {
             return None;
         }
@@ -180,7 +183,7 @@ impl DigestBuilder {
     }
 
     /// The pending events, whether due or not: for shutdown.
-    pub fn drain_all(&mut self, now_ms: u64) -> Option<Digest> {
+    pub fn drain_all(&mut self, now_ms: Timestamp) -> Option<Digest> {
         self.opened_ms?;
         for history in self.subjects.values_mut() {
             history.stable_at_ms = history.stable_at_ms.map(|stable_at_ms| stable_at_ms.min(now_ms));
@@ -188,7 +191,7 @@ impl DigestBuilder {
         self.collect(now_ms)
     }
 
-    fn collect(&mut self, now_ms: u64) -> Option<Digest> {
+    fn collect(&mut self, now_ms: Timestamp) -> Option<Digest> {
         let mut lines: Vec<DigestLine> =
             self.subjects.values_mut().filter_map(|history| history.take_line(now_ms)).collect();
         let has_waiting = self.subjects.values().any(|history| history.waiting.is_some());
@@ -200,7 +203,7 @@ impl DigestBuilder {
         let excess = lines.len().saturating_sub(MAX_LINES);
         lines.truncate(MAX_LINES);
         let omitted = std::mem::take(&mut self.unreported) + excess as u64;
-        self.sent_ms.push_back(now_ms);
+        self.sent_ms.push_back(now_ms.as_millis());
         while self.sent_ms.len() > self.subscription.max_messages {
             self.sent_ms.pop_front();
         }
@@ -208,10 +211,12 @@ impl DigestBuilder {
     }
 
     /// When the limit allows the next message.
-    fn free_at_ms(&self) -> u64 {
+    fn free_at_ms(&self) -> Timestamp {
         if self.sent_ms.len() < self.subscription.max_messages {
-            return 0;
+            return Timestamp::UNIX_EPOCH;
         }
-        self.sent_ms.front().map_or(0, |at_ms| at_ms.saturating_add(PERIOD_MS))
+        self.sent_ms
+            .front()
+            .map_or(Timestamp::UNIX_EPOCH, |at_ms| Timestamp::from_millis(at_ms.saturating_add(millis(PERIOD))))
     }
 }

@@ -1,5 +1,6 @@
 //! The text of a notification: a title for a lock screen, a body, and its urgency.
 
+use greenroom_cache::clock::millis;
 use serde::Serialize;
 
 use crate::digest::{Digest, DigestLine};
@@ -98,7 +99,9 @@ fn summary(line: &DigestLine) -> String {
     }
     match &line.event {
         SystemEvent::ServerDown { server } => format!("{server} is down"),
-        SystemEvent::ServerUp { server, after_ms } => format!("{server} is back after {}", duration_text(*after_ms)),
+        SystemEvent::ServerUp { server, after_ms } => {
+            format!("{server} is back after {}", duration_text(millis(*after_ms)))
+        }
         SystemEvent::BuildFailed { library, .. } => format!("{library} could not be indexed"),
         SystemEvent::BuildDone { library } => format!("{library} is indexed"),
         SystemEvent::LibraryShrank { library, .. } => format!("{library} has lost most of its items"),

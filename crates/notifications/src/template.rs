@@ -1,6 +1,7 @@
 //! Message formats of the supported services. Field names are theirs.
 
 use bytes::Bytes;
+use greenroom_cache::Timestamp;
 use greenroom_dialect::credential::Secret;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
 use serde::Serialize;
@@ -33,7 +34,7 @@ struct EventPayload<'a> {
 pub fn render(
     template: NotificationTemplate,
     message: &NotificationMessage,
-    now_ms: u64,
+    now_ms: Timestamp,
     token: Option<&Secret>,
 ) -> HttpMessage {
     let mut rendered = match template {
@@ -113,11 +114,11 @@ fn apprise(message: &NotificationMessage) -> serde_json::Value {
     json!({"title": message.title, "body": message.text, "type": kind, "format": "text"})
 }
 
-fn json_payload(message: &NotificationMessage, now_ms: u64) -> serde_json::Value {
+fn json_payload(message: &NotificationMessage, now_ms: Timestamp) -> serde_json::Value {
     let event_payload = |line: &DigestLine| {
         Some(serde_json::to_value(EventPayload {
             event: line.event.notification()?,
-            at_ms: line.at_ms,
+            at_ms: line.at_ms.as_millis(),
             server: line.event.server(),
             library: line.event.library(),
             unsteady: line.is_flapping,
@@ -126,7 +127,7 @@ fn json_payload(message: &NotificationMessage, now_ms: u64) -> serde_json::Value
     let events: Vec<_> = message.lines.iter().filter_map(event_payload).filter_map(Result::ok).collect();
     json!({
         "version": 1,
-        "sent_ms": now_ms,
+        "sent_ms": now_ms.as_millis(),
         "title": message.title,
         "text": message.text,
         "urgency": message.urgency,

@@ -2,18 +2,20 @@
 
 use super::message::{NotificationMessage, Urgency};
 use super::template::{HttpMessage, NotificationTemplate};
-use crate::digest::{Digest, DigestBuilder, MAX_LINES, NotificationSubscription, PERIOD_MS, STABLE_MS};
+use crate::digest::{Digest, DigestBuilder, MAX_LINES, NotificationSubscription, PERIOD, STABLE};
+use greenroom_cache::Timestamp;
 use greenroom_config::NotificationEvent;
 use greenroom_dialect::credential::Secret;
 use greenroom_origin::system_event::SystemEvent;
 use serde_json::{Value, json};
+use std::time::Duration;
 
-const WINDOW_MS: u64 = 30_000;
+const WINDOW: Duration = Duration::from_secs(30);
 
 fn builder(max_messages: usize) -> DigestBuilder {
     DigestBuilder::new(NotificationSubscription {
         events: NotificationEvent::EVERY.into(),
-        window_ms: WINDOW_MS,
+        window_ms: WINDOW,
         max_messages,
     })
 }
@@ -23,7 +25,7 @@ fn down(server: &str) -> SystemEvent {
 }
 
 fn up(server: &str) -> SystemEvent {
-    SystemEvent::ServerUp { server: server.into(), after_ms: 12_000 }
+    SystemEvent::ServerUp { server: server.into(), after_ms: Duration::from_millis(12_000) }
 }
 
 fn failed(library: &str) -> SystemEvent {
@@ -39,65 +41,69 @@ fn events(digest: Option<Digest>) -> Vec<SystemEvent> {
 }
 
 /// The next digest's events and its due time.
-fn next(builder: &mut DigestBuilder) -> Option<(u64, Vec<SystemEvent>)> {
+fn next(builder: &mut DigestBuilder) -> Option<(Duration, Vec<SystemEvent>)> {
     let due_ms = builder.due_ms()?;
-    Some((due_ms, events(builder.drain(due_ms))))
+    Some((due_ms - Timestamp::UNIX_EPOCH, events(builder.drain(due_ms))))
 }
 
 #[test]
 fn events_within_the_window_are_sent_together() {
     let mut builder = builder(6);
-    builder.record(down("home"), 1_000);
-    builder.record(down("attic"), 20_000);
-    builder.record(SystemEvent::DiskOff { reason: "full".into() }, 30_999);
-    assert_eq!(builder.drain(30_999), None, "the window is open");
+    builder.record(down("home"), Timestamp::from_millis(1_000));
+    builder.record(down("attic"), Timestamp::from_millis(20_000));
+    builder.record(SystemEvent::DiskOff { reason: "full".into() }, Timestamp::from_millis(30_999));
+    assert_eq!(builder.drain(Timestamp::from_millis(30_999)), None, "the window is open");
     let digest = next(&mut builder).expect("a digest");
-    assert_eq!(digest.0, 31_000);
+    assert_eq!(digest.0, Duration::from_secs(31));
     assert_eq!(digest.1.len(), 3);
     assert_eq!(builder.due_ms(), None);
-    builder.record(down("den"), 40_000);
-    assert_eq!(next(&mut builder), Some((70_000, vec![down("den")])), "the next event opens a new window");
+    builder.record(down("den"), Timestamp::from_millis(40_000));
+    assert_eq!(
+        next(&mut builder),
+        Some((Duration::from_secs(70), vec![down("den")])),
+        "the next event opens a new window"
+    );
 }
 
 #[test]
 fn no_state_is_reported_twice() {
     let mut builder = builder(60);
-    builder.record(failed("home:3"), 0);
-    assert_eq!(next(&mut builder), Some((WINDOW_MS, vec![failed("home:3")])));
+    builder.record(failed("home:3"), Timestamp::UNIX_EPOCH);
+    assert_eq!(next(&mut builder), Some((WINDOW, vec![failed("home:3")])));
     for minute in 1..100 {
-        builder.record(failed("home:3"), minute * 60_000);
+        builder.record(failed("home:3"), Timestamp::from_millis(minute * 60_000));
     }
     assert_eq!(builder.due_ms(), None, "still failing");
-    builder.record(done("home:3"), 7_000_000);
+    builder.record(done("home:3"), Timestamp::from_millis(7_000_000));
     assert_eq!(builder.due_ms(), None, "success is not reported");
-    builder.record(failed("home:3"), 8_000_000);
-    assert_eq!(events(builder.drain(8_030_000)), [failed("home:3")], "it was fine in between");
+    builder.record(failed("home:3"), Timestamp::from_millis(8_000_000));
+    assert_eq!(events(builder.drain(Timestamp::from_millis(8_030_000))), [failed("home:3")], "it was fine in between");
 }
 
 #[test]
 fn an_outage_that_ends_within_the_window_is_one_line() {
     let mut builder = builder(6);
-    builder.record(down("home"), 0);
-    builder.record(up("home"), 12_000);
-    assert_eq!(next(&mut builder), Some((WINDOW_MS, vec![up("home")])));
+    builder.record(down("home"), Timestamp::UNIX_EPOCH);
+    builder.record(up("home"), Timestamp::from_millis(12_000));
+    assert_eq!(next(&mut builder), Some((WINDOW, vec![up("home")])));
 }
 
 #[test]
 fn a_recovery_undone_within_the_window_is_not_reported() {
     let mut builder = builder(6);
-    builder.record(down("home"), 0);
-    assert_eq!(next(&mut builder), Some((WINDOW_MS, vec![down("home")])));
-    builder.record(up("home"), 100_000);
-    builder.record(down("home"), 101_000);
-    assert_eq!(next(&mut builder), Some((130_000, vec![])));
+    builder.record(down("home"), Timestamp::UNIX_EPOCH);
+    assert_eq!(next(&mut builder), Some((WINDOW, vec![down("home")])));
+    builder.record(up("home"), Timestamp::from_millis(100_000));
+    builder.record(down("home"), Timestamp::from_millis(101_000));
+    assert_eq!(next(&mut builder), Some((Duration::from_secs(130), vec![])));
     assert_eq!(builder.due_ms(), None);
 }
 
 #[test]
 fn a_server_that_was_down_before_the_start_is_reported_as_back() {
     let mut builder = builder(6);
-    builder.record(up("home"), 0);
-    assert_eq!(next(&mut builder), Some((WINDOW_MS, vec![up("home")])));
+    builder.record(up("home"), Timestamp::UNIX_EPOCH);
+    assert_eq!(next(&mut builder), Some((WINDOW, vec![up("home")])));
 }
 
 #[test]
@@ -106,20 +112,20 @@ fn a_flapping_server_is_reported_once_and_then_suppressed() {
     let mut digests = Vec::new();
     for round in 0..40_u64 {
         let at_ms = round * 45_000;
-        builder.record(if round % 2 == 0 { down("home") } else { up("home") }, at_ms);
-        digests.extend(builder.drain(at_ms + WINDOW_MS));
+        builder.record(if round % 2 == 0 { down("home") } else { up("home") }, Timestamp::from_millis(at_ms));
+        digests.extend(builder.drain(Timestamp::from_millis(at_ms) + WINDOW));
     }
     assert_eq!(digests.len(), 5, "four changes and one flapping report: {digests:?}");
     assert!(digests[4].lines[0].is_flapping);
-    let last_ms = 39 * 45_000;
-    assert_eq!(builder.due_ms(), Some(last_ms + STABLE_MS));
+    let last_ms = Timestamp::from_millis(39 * 45_000);
+    assert_eq!(builder.due_ms(), Some(last_ms + STABLE));
     assert_eq!(
-        events(builder.drain(last_ms + STABLE_MS)),
+        events(builder.drain(last_ms + STABLE)),
         [up("home")],
         "it was reported down when it was reported flapping"
     );
     assert_eq!(builder.due_ms(), None);
-    builder.record(down("home"), last_ms + STABLE_MS + 1);
+    builder.record(down("home"), last_ms + STABLE + Duration::from_millis(1));
     assert_eq!(next(&mut builder).expect("a digest").1, [down("home")]);
 }
 
@@ -128,15 +134,15 @@ fn events_beyond_the_limit_wait_and_are_sent_as_one_message() {
     let mut builder = builder(3);
     for number in 0..3_u64 {
         let at_ms = number * 40_000;
-        builder.record(failed(&format!("home:{number}")), at_ms);
-        assert!(builder.drain(at_ms + WINDOW_MS).is_some());
+        builder.record(failed(&format!("home:{number}")), Timestamp::from_millis(at_ms));
+        assert!(builder.drain(Timestamp::from_millis(at_ms) + WINDOW).is_some());
     }
     for number in 3..40_u64 {
-        builder.record(failed(&format!("home:{number}")), 150_000 + number);
-        assert_eq!(builder.drain(150_000 + number + WINDOW_MS), None);
+        builder.record(failed(&format!("home:{number}")), Timestamp::from_millis(150_000 + number));
+        assert_eq!(builder.drain(Timestamp::from_millis(150_000 + number) + WINDOW), None);
     }
     let due_ms = builder.due_ms().expect("a due time");
-    assert_eq!(due_ms, WINDOW_MS + PERIOD_MS, "ten minutes after the first message");
+    assert_eq!(due_ms, Timestamp::UNIX_EPOCH + WINDOW + PERIOD, "ten minutes after the first message");
     let digest = builder.drain(due_ms).expect("a digest");
     assert_eq!((digest.lines.len(), digest.omitted), (MAX_LINES, 27));
     let message = NotificationMessage::from_digest(digest);
@@ -147,13 +153,14 @@ fn events_beyond_the_limit_wait_and_are_sent_as_one_message() {
 #[test]
 fn only_subscribed_events_are_sent_and_the_others_still_tracked() {
     let events = [NotificationEvent::ServerDown].into();
-    let mut builder = DigestBuilder::new(NotificationSubscription { events, window_ms: 0, max_messages: 60 });
-    builder.record(failed("home:3"), 0);
+    let mut builder =
+        DigestBuilder::new(NotificationSubscription { events, window_ms: Duration::ZERO, max_messages: 60 });
+    builder.record(failed("home:3"), Timestamp::UNIX_EPOCH);
     assert_eq!(builder.due_ms(), None);
     for at_ms in [0, 1_000_000, 2_000_000] {
-        builder.record(down("home"), at_ms);
-        assert_eq!(next(&mut builder), Some((at_ms, vec![down("home")])));
-        builder.record(up("home"), at_ms + 1);
+        builder.record(down("home"), Timestamp::from_millis(at_ms));
+        assert_eq!(next(&mut builder), Some((Duration::from_millis(at_ms), vec![down("home")])));
+        builder.record(up("home"), Timestamp::from_millis(at_ms + 1));
         assert_eq!(builder.due_ms(), None);
     }
 }
@@ -161,34 +168,38 @@ fn only_subscribed_events_are_sent_and_the_others_still_tracked() {
 #[test]
 fn at_shutdown_pending_events_are_sent() {
     let mut builder = builder(1);
-    builder.record(down("home"), 0);
-    assert_eq!(events(builder.drain_all(1)), [down("home")]);
-    builder.record(down("attic"), 2);
-    assert_eq!(events(builder.drain_all(3)), [down("attic")], "the message limit does not apply");
-    assert_eq!(builder.drain_all(4), None);
+    builder.record(down("home"), Timestamp::UNIX_EPOCH);
+    assert_eq!(events(builder.drain_all(Timestamp::from_millis(1))), [down("home")]);
+    builder.record(down("attic"), Timestamp::from_millis(2));
+    assert_eq!(
+        events(builder.drain_all(Timestamp::from_millis(3))),
+        [down("attic")],
+        "the message limit does not apply"
+    );
+    assert_eq!(builder.drain_all(Timestamp::from_millis(4)), None);
 }
 
 #[test]
 fn a_shrunken_library_is_reported_as_unconfirmed_and_then_as_confirmed() {
     let shrank = |is_believed| SystemEvent::LibraryShrank { library: "home:3".into(), was: 100, came: 3, is_believed };
     let mut builder = builder(6);
-    builder.record(shrank(false), 0);
+    builder.record(shrank(false), Timestamp::UNIX_EPOCH);
     assert_eq!(next(&mut builder).expect("a digest").1, [shrank(false)]);
-    builder.record(shrank(false), 200_000);
+    builder.record(shrank(false), Timestamp::from_millis(200_000));
     assert_eq!(builder.due_ms(), None);
-    builder.record(shrank(true), 400_000);
-    builder.record(done("home:3"), 400_001);
+    builder.record(shrank(true), Timestamp::from_millis(400_000));
+    builder.record(done("home:3"), Timestamp::from_millis(400_001));
     assert_eq!(next(&mut builder).expect("a digest").1, [shrank(true)]);
-    builder.record(shrank(false), 900_000);
+    builder.record(shrank(false), Timestamp::from_millis(900_000));
     assert_eq!(next(&mut builder).expect("a digest").1, [shrank(false)]);
 }
 
 fn message(events: &[SystemEvent]) -> NotificationMessage {
     let mut builder = builder(6);
     for (at_ms, event) in (1_700_000_000_000..).zip(events) {
-        builder.record(event.clone(), at_ms);
+        builder.record(event.clone(), Timestamp::from_millis(at_ms));
     }
-    NotificationMessage::from_digest(builder.drain_all(1_700_000_030_000).expect("a digest"))
+    NotificationMessage::from_digest(builder.drain_all(Timestamp::from_millis(1_700_000_030_000)).expect("a digest"))
 }
 
 #[test]
@@ -214,8 +225,12 @@ fn the_title_of_a_message_names_its_event() {
 }
 
 fn render(template: NotificationTemplate) -> (HttpMessage, Value) {
-    let rendered =
-        super::template::render(template, &message(&[down("home")]), 1_700_000_030_000, Some(&Secret::new("T0ken")));
+    let rendered = super::template::render(
+        template,
+        &message(&[down("home")]),
+        Timestamp::from_millis(1_700_000_030_000),
+        Some(&Secret::new("T0ken")),
+    );
     let json = serde_json::from_slice(&rendered.body).unwrap_or(Value::Null);
     (rendered, json)
 }

@@ -4,9 +4,12 @@
 //! app is a stranger: a few are listed by name, so that one with a wrong token can be found, and all are one row in the
 //! statistics. Beyond the limits, the least recently seen apps are merged into the others or the strangers.
 
+use greenroom_cache::AtomicTimestamp;
+use greenroom_cache::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use greenroom_dialect::credential::Credential;
 use http::HeaderMap;
@@ -61,7 +64,7 @@ pub struct ClientApp {
     is_aggregate: bool,
     /// Whether it was evicted.
     is_evicted: AtomicBool,
-    seen_ms: AtomicU64,
+    seen_ms: AtomicTimestamp,
 }
 
 impl ClientApp {
@@ -98,9 +101,9 @@ impl ClientApp {
     }
 
     /// Records the time of a request.
-    pub fn record_seen(&self, now_ms: u64) {
+    pub fn record_seen(&self, now_ms: Timestamp) {
         // Written at most once a second, so that cores do not contend for it on every request.
-        if now_ms.saturating_sub(self.seen_ms.load(Ordering::Relaxed)) >= 1000 {
+        if now_ms.duration_since(self.seen_ms.load(Ordering::Relaxed)) >= Duration::from_millis(1000) {
             self.seen_ms.store(now_ms, Ordering::Relaxed);
         }
     }
@@ -120,7 +123,7 @@ pub struct ClientAppCounters {
     /// See [`ClientApp::waiting`].
     pub waiting: usize,
     /// See [`ClientApp::waited_ms`].
-    pub waited_ms: u64,
+    pub waited_ms: Duration,
     /// See [`ClientApp::unauthorised`].
     pub unauthorised: u64,
     /// See [`ClientApp::authorized`].
@@ -141,7 +144,7 @@ impl ClientAppCounters {
         self.saved += value(&app.saved);
         self.failed += value(&app.failed);
         self.waiting += app.waiting.load(Ordering::Relaxed);
-        self.waited_ms += value(&app.waited_ms);
+        self.waited_ms += Duration::from_millis(value(&app.waited_ms));
         self.unauthorised += value(&app.unauthorised);
         self.authorized += value(&app.authorized);
         self.authorized_saved += value(&app.authorized_saved);
@@ -184,13 +187,13 @@ impl ClientApps {
         credential: &Credential,
         headers: &HeaderMap,
         is_authorized: bool,
-        now_ms: u64,
+        now_ms: Timestamp,
     ) -> Arc<ClientApp> {
         self.get_or_insert_named(client_name(credential, headers, |_| false), is_authorized, now_ms)
     }
 
     /// The app of this name.
-    pub fn get_or_insert_named(&self, name: String, is_authorized: bool, now_ms: u64) -> Arc<ClientApp> {
+    pub fn get_or_insert_named(&self, name: String, is_authorized: bool, now_ms: Timestamp) -> Arc<ClientApp> {
         if let Some(app) = self.0.read().get(&name) {
             return app;
         }
@@ -236,7 +239,7 @@ impl Table {
     }
 
     /// Lists a new app.
-    fn insert(&mut self, name: String, is_authorized: bool, now_ms: u64) -> Arc<ClientApp> {
+    fn insert(&mut self, name: String, is_authorized: bool, now_ms: Timestamp) -> Arc<ClientApp> {
         if let Some(app) = self.get(&name) {
             return app;
         }
@@ -270,8 +273,10 @@ impl Table {
         let has_room = self.has_room();
         if has_room {
             let seen_ms = self.named.values().map(|app| app.seen_ms.load(Ordering::Relaxed)).max();
-            let app =
-                ClientApp { seen_ms: AtomicU64::new(seen_ms.unwrap_or(0)), ..ClientApp::new(name, self.number()) };
+            let app = ClientApp {
+                seen_ms: AtomicTimestamp::new(seen_ms.unwrap_or(Timestamp::UNIX_EPOCH)),
+                ..ClientApp::new(name, self.number())
+            };
             self.named.insert(name.to_owned(), Arc::new(app));
         }
         has_room
@@ -332,7 +337,7 @@ impl Table {
 mod tests {
     use super::*;
 
-    fn of(apps: &ClientApps, name: &str, now_ms: u64) -> Arc<ClientApp> {
+    fn of(apps: &ClientApps, name: &str, now_ms: Timestamp) -> Arc<ClientApp> {
         let named = Credential { product: Some(name.into()), ..Credential::default() };
         let app = apps.get_or_insert(&named, &HeaderMap::new(), false, now_ms);
         app.record_seen(now_ms);
@@ -347,14 +352,14 @@ mod tests {
     #[test]
     fn unauthenticated_names_evict_no_authenticated_app() {
         let apps = ClientApps::default();
-        assert!(apps.mark_authorized(&of(&apps, "Kometa", 1), None));
+        assert!(apps.mark_authorized(&of(&apps, "Kometa", Timestamp::from_millis(1)), None));
         for index in 0..10_000 {
-            of(&apps, &format!("app{index}"), 1_000 + index);
+            of(&apps, &format!("app{index}"), Timestamp::from_millis(1_000 + index));
         }
         assert!(apps.counters().len() <= MAX_STRANGERS + 2, "{:?}", apps.counters());
         assert_eq!(request_count(&apps, "Kometa"), Some(1));
         assert_eq!(request_count(&apps, "app9999"), Some(1), "the last ones are shown, so that a wrong token is found");
-        let late = of(&apps, "Tautulli", 20_000);
+        let late = of(&apps, "Tautulli", Timestamp::from_millis(20_000));
         assert_eq!(late.statistics_name(), STRANGERS);
         assert!(apps.mark_authorized(&late, None), "it is let in");
         assert_eq!((late.statistics_name(), apps.mark_authorized(&late, None)), ("Tautulli", false));
@@ -365,20 +370,21 @@ mod tests {
     #[test]
     fn an_app_authenticated_during_a_flood_of_strangers_is_counted_by_name_from_then_on() {
         let apps = ClientApps::default();
-        let held: Vec<Arc<ClientApp>> = (0..1_000).map(|index| of(&apps, &format!("app{index}"), 1_000)).collect();
-        let kometa = of(&apps, "Kometa", 2_000);
+        let held: Vec<Arc<ClientApp>> =
+            (0..1_000).map(|index| of(&apps, &format!("app{index}"), Timestamp::from_millis(1_000))).collect();
+        let kometa = of(&apps, "Kometa", Timestamp::from_millis(2_000));
         assert!(kometa.is_aggregate, "there is no place for a stranger more");
         assert!(!apps.mark_authorized(&kometa, None), "it may be anybody");
         assert!(apps.mark_authorized(&kometa, Some("Kometa")), "that is news");
         assert!(!apps.mark_authorized(&kometa, Some("Kometa")), "once");
-        let again = of(&apps, "Kometa", 3_000);
+        let again = of(&apps, "Kometa", Timestamp::from_millis(3_000));
         assert_eq!((again.statistics_name(), again.needs_lookup()), ("Kometa", false));
         let counters = apps.counters().into_iter().find(|(name, _)| name == "Kometa").expect("it is shown").1;
         assert!(!counters.is_stranger && counters.requests == 1, "{counters:?}");
         assert!(held.iter().all(|app| app.is_aggregate || app.number != again.number), "a number of its own");
         for index in 0..MAX_APPS as u64 {
             assert!(apps.mark_authorized(&kometa, Some(&format!("good{index}"))), "{index}");
-            of(&apps, &format!("good{index}"), 5_000 + 1_000 * index);
+            of(&apps, &format!("good{index}"), Timestamp::from_millis(5_000 + 1_000 * index));
         }
         assert_eq!(request_count(&apps, "Kometa"), None, "the longest unseen makes room");
         assert!(
@@ -394,10 +400,10 @@ mod tests {
         let apps = ClientApps::default();
         let mut number = std::collections::BTreeSet::new();
         for index in 0..3 * MAX_APPS as u64 {
-            let app = of(&apps, &format!("app{index}"), 1_000 * (index + 1));
+            let app = of(&apps, &format!("app{index}"), Timestamp::from_millis(1_000 * (index + 1)));
             number.insert(app.number);
             apps.mark_authorized(&app, None);
-            of(&apps, "app0", 1_000 * (index + 1));
+            of(&apps, "app0", Timestamp::from_millis(1_000 * (index + 1)));
         }
         let by_name = apps.counters();
         assert_eq!(by_name.len(), MAX_APPS + 1, "and the others");
@@ -410,13 +416,14 @@ mod tests {
     #[test]
     fn requests_of_an_evicted_app_are_still_counted() {
         let apps = ClientApps::default();
-        let held: Vec<Arc<ClientApp>> = (0..1_000).map(|index| of(&apps, &format!("app{index}"), 1_000)).collect();
+        let held: Vec<Arc<ClientApp>> =
+            (0..1_000).map(|index| of(&apps, &format!("app{index}"), Timestamp::from_millis(1_000))).collect();
         let numbers: std::collections::BTreeSet<usize> =
             held.iter().filter(|app| !app.is_aggregate).map(|app| app.number).collect();
         assert_eq!(numbers.len(), MAX_STRANGERS + MAX_EVICTED, "no two that are held have the same number");
         assert!(held.iter().any(|app| app.is_aggregate), "beyond, they have no place");
         let named = Credential { product: Some("Kometa".into()), ..Credential::default() };
-        let kometa = apps.get_or_insert(&named, &HeaderMap::new(), true, 1_000);
+        let kometa = apps.get_or_insert(&named, &HeaderMap::new(), true, Timestamp::from_millis(1_000));
         assert!(
             apps.mark_authorized(&kometa, None) && kometa.statistics_name() == "Kometa",
             "who has a good token has a place"
@@ -427,7 +434,7 @@ mod tests {
         let sum = |apps: &ClientApps| apps.counters().iter().map(|(_, counters)| counters.requests).sum::<u64>();
         assert_eq!(sum(&apps), 2_000);
         drop(held);
-        of(&apps, "one more", 2_000);
+        of(&apps, "one more", Timestamp::from_millis(2_000));
         assert_eq!(sum(&apps), 2_001);
     }
 }

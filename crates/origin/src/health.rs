@@ -1,5 +1,6 @@
 //! Health of a server: whether it answers, and whether far slower than usual.
 
+use greenroom_cache::Timestamp;
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -9,23 +10,23 @@ use utoipa::ToSchema;
 
 /// Times to first byte within this window are one sample: their median. Otherwise the samples of a busy server would
 /// cover only seconds.
-const WINDOW_MS: u64 = 10_000;
+const WINDOW: Duration = Duration::from_secs(10);
 /// Max times per window.
 const MAX_IN_WINDOW: usize = 128;
 /// Age at which samples are dropped.
-const MAX_AGE_MS: u64 = 60 * 60_000 + RECENT_MS;
+const MAX_AGE: Duration = Duration::from_secs(62 * 60);
 /// Max samples.
 const MAX_SAMPLES: usize = 372;
 /// Samples within this time are the current ones; older ones are the usual ones.
-const RECENT_MS: u64 = 2 * 60_000;
+const RECENT: Duration = Duration::from_secs(2 * 60);
 /// Min current samples …
 const MIN_RECENT: usize = 5;
 /// … and min usual samples for a judgement.
 const MIN_BASELINE: usize = 20;
 /// Slow means this many times the usual time …
-const SLOW_FACTOR: u64 = 4;
+const SLOW_FACTOR: u32 = 4;
 /// … and this much longer: 4 ms instead of 1 ms is not slow.
-const SLOW_EXTRA_MS: u64 = 500;
+const SLOW_EXTRA: Duration = Duration::from_millis(500);
 
 /// Health of a server.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
@@ -46,9 +47,9 @@ pub enum Health {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TtfbSample {
     /// Start of the window, in milliseconds since 1970.
-    pub at_ms: u64,
+    pub at_ms: Timestamp,
     /// Median time to first byte, in milliseconds.
-    pub took_ms: u64,
+    pub took_ms: Duration,
     /// Whether the server was slow then, which excludes the sample from the usual ones.
     pub is_slow: bool,
 }
@@ -61,21 +62,21 @@ pub struct TtfbSamples(Mutex<TtfbWindow>);
 struct TtfbWindow {
     samples: VecDeque<TtfbSample>,
     /// The open window and its times.
-    window_ms: u64,
-    took_ms: Vec<u64>,
+    window_ms: Timestamp,
+    took_ms: Vec<Duration>,
 }
 
 impl TtfbSamples {
     /// Records one time.
-    pub fn record(&self, at_ms: u64, elapsed: Duration) {
+    pub fn record(&self, at_ms: Timestamp, elapsed: Duration) {
         let mut window = self.0.lock();
-        let window_ms = at_ms - at_ms % WINDOW_MS;
+        let window_ms = at_ms.start_of_period(WINDOW);
         if window_ms != window.window_ms {
             window.close(at_ms);
             window.window_ms = window_ms;
         }
         if window.took_ms.len() < MAX_IN_WINDOW {
-            window.took_ms.push(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX));
+            window.took_ms.push(elapsed);
         }
     }
 
@@ -93,7 +94,7 @@ impl TtfbWindow {
     }
 
     /// Closes the window.
-    fn close(&mut self, now_ms: u64) {
+    fn close(&mut self, now_ms: Timestamp) {
         let Some(sample) = self.open() else { return };
         self.took_ms.clear();
         self.samples.push_back(sample);
@@ -101,7 +102,7 @@ impl TtfbWindow {
         if let Some(last) = self.samples.back_mut() {
             last.is_slow = is_slow;
         }
-        let is_expired = |sample: &TtfbSample| now_ms.saturating_sub(sample.at_ms) > MAX_AGE_MS;
+        let is_expired = |sample: &TtfbSample| now_ms.duration_since(sample.at_ms) > MAX_AGE;
         while self.samples.len() > MAX_SAMPLES || self.samples.front().is_some_and(is_expired) {
             self.samples.pop_front();
         }
@@ -110,7 +111,7 @@ impl TtfbWindow {
 
 impl Health {
     /// The health. `is_responding` is whether the last request was answered; `None` before the first.
-    pub fn evaluate(is_down: bool, is_responding: Option<bool>, samples: &[TtfbSample], now_ms: u64) -> Self {
+    pub fn evaluate(is_down: bool, is_responding: Option<bool>, samples: &[TtfbSample], now_ms: Timestamp) -> Self {
         match is_responding {
             _ if is_down => Self::Offline,
             None => Self::Unknown,
@@ -121,19 +122,19 @@ impl Health {
 }
 
 /// Whether the current median is far above the usual one.
-fn is_slow(samples: &[TtfbSample], now_ms: u64) -> bool {
-    let is_recent = |sample: &&TtfbSample| now_ms.saturating_sub(sample.at_ms) < RECENT_MS;
-    let recent: Vec<u64> = samples.iter().filter(is_recent).map(|sample| sample.took_ms).collect();
-    let baseline: Vec<u64> =
+fn is_slow(samples: &[TtfbSample], now_ms: Timestamp) -> bool {
+    let is_recent = |sample: &&TtfbSample| now_ms.duration_since(sample.at_ms) < RECENT;
+    let recent: Vec<Duration> = samples.iter().filter(is_recent).map(|sample| sample.took_ms).collect();
+    let baseline: Vec<Duration> =
         samples.iter().filter(|sample| !is_recent(sample) && !sample.is_slow).map(|sample| sample.took_ms).collect();
     if recent.len() < MIN_RECENT || baseline.len() < MIN_BASELINE {
         return false;
     }
     let (recent_ms, baseline_ms) = (median(recent), median(baseline));
-    recent_ms >= baseline_ms.saturating_mul(SLOW_FACTOR) && recent_ms >= baseline_ms.saturating_add(SLOW_EXTRA_MS)
+    recent_ms >= baseline_ms.saturating_mul(SLOW_FACTOR) && recent_ms >= baseline_ms.saturating_add(SLOW_EXTRA)
 }
 
-fn median(mut values: Vec<u64>) -> u64 {
+fn median(mut values: Vec<Duration>) -> Duration {
     values.sort_unstable();
     values.get(values.len() / 2).copied().unwrap_or_default()
 }
@@ -145,23 +146,31 @@ mod tests {
     const NOW: u64 = 10_000_000;
 
     fn samples(baseline: usize, baseline_ms: u64, recent: usize, recent_ms: u64) -> Vec<TtfbSample> {
-        let before =
-            (0..baseline).map(|_| TtfbSample { at_ms: NOW - RECENT_MS - 1, took_ms: baseline_ms, is_slow: false });
-        let lately = (0..recent).map(|_| TtfbSample { at_ms: NOW - 1, took_ms: recent_ms, is_slow: false });
+        let before = (0..baseline).map(|_| TtfbSample {
+            at_ms: Timestamp::from_millis(NOW - 1) - RECENT,
+            took_ms: Duration::from_millis(baseline_ms),
+            is_slow: false,
+        });
+        let lately = (0..recent).map(|_| TtfbSample {
+            at_ms: Timestamp::from_millis(NOW - 1),
+            took_ms: Duration::from_millis(recent_ms),
+            is_slow: false,
+        });
         before.chain(lately).collect()
     }
 
     #[test]
     fn a_server_that_is_down_is_offline_and_one_without_responses_unknown() {
-        assert_eq!(Health::evaluate(true, Some(true), &[], NOW), Health::Offline);
-        assert_eq!(Health::evaluate(true, None, &[], NOW), Health::Offline);
-        assert_eq!(Health::evaluate(false, None, &[], NOW), Health::Unknown);
-        assert_eq!(Health::evaluate(false, Some(false), &[], NOW), Health::Online);
+        assert_eq!(Health::evaluate(true, Some(true), &[], Timestamp::from_millis(NOW)), Health::Offline);
+        assert_eq!(Health::evaluate(true, None, &[], Timestamp::from_millis(NOW)), Health::Offline);
+        assert_eq!(Health::evaluate(false, None, &[], Timestamp::from_millis(NOW)), Health::Unknown);
+        assert_eq!(Health::evaluate(false, Some(false), &[], Timestamp::from_millis(NOW)), Health::Online);
     }
 
     #[test]
     fn slow_means_far_above_the_baseline_and_not_one_late_response() {
-        let evaluate = |samples: &[TtfbSample]| Health::evaluate(false, Some(true), samples, NOW);
+        let evaluate =
+            |samples: &[TtfbSample]| Health::evaluate(false, Some(true), samples, Timestamp::from_millis(NOW));
         assert_eq!(evaluate(&samples(40, 50, 10, 900)), Health::Slow);
         assert_eq!(evaluate(&samples(40, 2, 10, 20)), Health::Online, "ten times as long, but still short");
         assert_eq!(evaluate(&samples(40, 400, 10, 900)), Health::Online, "it is never fast");
@@ -172,14 +181,18 @@ mod tests {
             "there are too few samples for a baseline"
         );
         let mut one_late = samples(40, 50, 10, 50);
-        one_late.push(TtfbSample { at_ms: NOW, took_ms: 30_000, is_slow: false });
+        one_late.push(TtfbSample {
+            at_ms: Timestamp::from_millis(NOW),
+            took_ms: Duration::from_millis(30_000),
+            is_slow: false,
+        });
         assert_eq!(evaluate(&one_late), Health::Online);
     }
 
     /// Ten requests a second, each with this time to first byte.
-    fn busy(bytes: &TtfbSamples, from_ms: u64, until_ms: u64, took_ms: u64) {
-        for at_ms in (from_ms..until_ms).step_by(100) {
-            bytes.record(at_ms, Duration::from_millis(took_ms));
+    fn busy(bytes: &TtfbSamples, from_ms: Timestamp, until_ms: Timestamp, took_ms: Duration) {
+        for at_ms in (from_ms.as_millis()..until_ms.as_millis()).step_by(100) {
+            bytes.record(Timestamp::from_millis(at_ms), took_ms);
         }
     }
 
@@ -188,22 +201,36 @@ mod tests {
         const MINUTE: u64 = 60_000;
         let bytes = TtfbSamples::default();
         let evaluate = |now_ms| Health::evaluate(false, Some(true), &bytes.samples(), now_ms);
-        busy(&bytes, NOW, NOW + 10 * MINUTE, 50);
-        assert_eq!(evaluate(NOW + 10 * MINUTE), Health::Online);
-        busy(&bytes, NOW + 10 * MINUTE, NOW + 30 * MINUTE, 900);
-        assert_eq!(evaluate(NOW + 30 * MINUTE), Health::Slow, "slow for long is not what is usual");
-        busy(&bytes, NOW + 30 * MINUTE, NOW + 33 * MINUTE, 50);
-        assert_eq!(evaluate(NOW + 33 * MINUTE), Health::Online);
+        busy(&bytes, Timestamp::from_millis(NOW), Timestamp::from_millis(NOW + 10 * MINUTE), Duration::from_millis(50));
+        assert_eq!(evaluate(Timestamp::from_millis(NOW + 10 * MINUTE)), Health::Online);
+        busy(
+            &bytes,
+            Timestamp::from_millis(NOW + 10 * MINUTE),
+            Timestamp::from_millis(NOW + 30 * MINUTE),
+            Duration::from_millis(900),
+        );
+        assert_eq!(
+            evaluate(Timestamp::from_millis(NOW + 30 * MINUTE)),
+            Health::Slow,
+            "slow for long is not what is usual"
+        );
+        busy(
+            &bytes,
+            Timestamp::from_millis(NOW + 30 * MINUTE),
+            Timestamp::from_millis(NOW + 33 * MINUTE),
+            Duration::from_millis(50),
+        );
+        assert_eq!(evaluate(Timestamp::from_millis(NOW + 33 * MINUTE)), Health::Online);
     }
 
     #[test]
     fn what_is_remembered_is_bounded() {
         let bytes = TtfbSamples::default();
         for window in 0..10_000 {
-            bytes.record(window * WINDOW_MS, Duration::from_millis(1));
+            bytes.record(Timestamp::UNIX_EPOCH + WINDOW * window, Duration::from_millis(1));
         }
         let samples = bytes.samples();
         assert!(samples.len() <= MAX_SAMPLES + 1, "{}", samples.len());
-        assert!(samples[0].at_ms >= 9_999 * WINDOW_MS - MAX_AGE_MS);
+        assert!(samples[0].at_ms >= Timestamp::UNIX_EPOCH + WINDOW * 9_999 - MAX_AGE);
     }
 }

@@ -1,5 +1,7 @@
 //! One media server: its settings, connections, circuit breaker and counters.
 
+use greenroom_cache::AtomicTimestamp;
+use greenroom_cache::Timestamp;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
@@ -50,7 +52,7 @@ pub struct Origin {
     /// Receives its outages, recoveries, and refusals of the configured token.
     pub events: SystemEventListener,
     /// Start of this process, in milliseconds.
-    pub started_ms: u64,
+    pub started_ms: Timestamp,
     /// Identifies this installation to the server.
     pub(crate) device_id: String,
     /// Changes with every answer of the server.
@@ -73,9 +75,9 @@ pub struct OriginCounters {
     /// Own requests: refreshes, warming, events, probes.
     pub own: AtomicU64,
     /// Time of the last response, in milliseconds.
-    pub last_success_ms: AtomicU64,
+    pub last_success_ms: AtomicTimestamp,
     /// Time of the last failure, in milliseconds.
-    pub last_failure_ms: AtomicU64,
+    pub last_failure_ms: AtomicTimestamp,
 }
 
 impl Origin {
@@ -99,7 +101,7 @@ impl Origin {
             counters: OriginCounters::default(),
             warnings: Warnings::default(),
             events,
-            started_ms: clock.now_ms(),
+            started_ms: clock.now(),
             device_id: format!("greenroom-{}", settings.name),
             answers: watch::Sender::new(()),
             clock_ahead_s: AtomicI64::new(UNKNOWN_CLOCK),
@@ -132,7 +134,7 @@ impl Origin {
         let began_us = self.clock.now_us();
         let result = self.client.send(request, kind).await;
         if result.is_ok() && !matches!(kind, UpstreamRequestKind::Write) {
-            self.ttfb.record(self.clock.now_ms(), self.clock.since(began_us));
+            self.ttfb.record(self.clock.now(), self.clock.since(began_us));
         }
         let outcome = match &result {
             Ok(response) if matches!(response.status().as_u16(), 502..=504) => Some(UpstreamOutcome::Unavailable),
@@ -145,7 +147,7 @@ impl Origin {
             },
         };
         if let Some(outcome) = outcome {
-            self.breaker.record(key, outcome, self.clock.now_ms());
+            self.breaker.record(key, outcome, self.clock.now());
         }
         if let Ok(response) = &result {
             self.record_clock(response.headers());
@@ -163,23 +165,27 @@ impl Origin {
 
     /// Records that the first byte for `key` timed out.
     pub fn record_timeout(&self, key: u64) {
-        self.breaker.record(key, UpstreamOutcome::TimedOut, self.clock.now_ms());
+        self.breaker.record(key, UpstreamOutcome::TimedOut, self.clock.now());
     }
 
     /// Records a response.
     pub fn record_success(&self) {
-        self.counters.last_success_ms.store(self.clock.now_ms(), Ordering::Relaxed);
+        self.counters.last_success_ms.store(self.clock.now(), Ordering::Relaxed);
     }
 
     /// Records a failure to answer.
     pub fn record_failure(&self) {
-        self.counters.last_failure_ms.store(self.clock.now_ms(), Ordering::Relaxed);
+        self.counters.last_failure_ms.store(self.clock.now(), Ordering::Relaxed);
     }
 
     /// Whether the last request was answered; `None` before the first.
     pub fn is_responding(&self) -> Option<bool> {
         let success = self.counters.last_success_ms.load(Ordering::Relaxed);
         let failure = self.counters.last_failure_ms.load(Ordering::Relaxed);
-        if success == 0 && failure == 0 { None } else { Some(success >= failure) }
+        if success == Timestamp::UNIX_EPOCH && failure == Timestamp::UNIX_EPOCH {
+            None
+        } else {
+            Some(success >= failure)
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Probes of a suspected server: one cheap request without a token, on a new connection, sent when the breaker says it
 //! is due.
 
+use greenroom_cache::Timestamp;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -36,15 +37,15 @@ async fn probe_when_due(server: &Origin) {
             breaker.probe_wanted().await;
             continue;
         };
-        let wait_ms = due_ms.saturating_sub(server.clock.now_ms());
-        if wait_ms > 0 {
-            server.clock.sleep(Duration::from_millis(wait_ms)).await;
+        let wait_ms = due_ms.duration_since(server.clock.now());
+        if wait_ms > Duration::ZERO {
+            server.clock.sleep(wait_ms).await;
             continue;
         }
-        let now_ms = server.clock.now_ms();
+        let now_ms = server.clock.now();
         breaker.begin_probe(now_ms, jitter(server, now_ms));
         let is_up = is_up(server).await;
-        let now_ms = server.clock.now_ms();
+        let now_ms = server.clock.now();
         match breaker.probed(is_up, now_ms) {
             (_, ProbeTransition::None) => {}
             (_, ProbeTransition::Opened) => open(server),
@@ -60,16 +61,16 @@ fn open(server: &Origin) {
     server.events.notify(&SystemEvent::ServerDown { server: server.name().to_owned() });
 }
 
-async fn close(server: &Origin, outage: Option<Outage>, now_ms: u64) {
+async fn close(server: &Origin, outage: Option<Outage>, now_ms: Timestamp) {
     server.breaker.close(outage, &server.clock).await;
     tracing::info!(server = server.name(), "the media server is up again");
-    let after_ms = outage.map_or(0, |outage| now_ms.saturating_sub(outage.since_ms));
+    let after_ms = outage.map_or(Duration::ZERO, |outage| now_ms.duration_since(outage.since_ms));
     server.events.notify(&SystemEvent::ServerUp { server: server.name().to_owned(), after_ms });
 }
 
 /// A number that differs by server and time.
-fn jitter(server: &Origin, now_ms: u64) -> u64 {
-    key_of(server.name()) ^ key_of(&now_ms.to_string())
+fn jitter(server: &Origin, now_ms: Timestamp) -> u64 {
+    key_of(server.name()) ^ key_of(&now_ms.as_millis().to_string())
 }
 
 /// Whether the server answers the probe.

@@ -63,7 +63,8 @@ impl Origin {
         let Some(date) = date.and_then(|date| httpdate::parse_http_date(date).ok()) else { return };
         let since_epoch = date.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         let server_s = i64::try_from(since_epoch.as_secs()).unwrap_or(i64::MAX);
-        self.clock_ahead_s.store(server_s.saturating_sub_unsigned(self.clock.now_ms() / 1000), Ordering::Relaxed);
+        self.clock_ahead_s
+            .store(server_s.saturating_sub_unsigned(self.clock.now().as_millis() / 1000), Ordering::Relaxed);
     }
 
     /// Seconds by which its clock was ahead of ours at its last response; `None` if unknown.

@@ -7,8 +7,11 @@
 //!
 //! *Before* is before the trouble: a library that is lost disk by disk shrinks in steps, each of which is short.
 
+use greenroom_cache::AtomicTimestamp;
+use greenroom_cache::Timestamp;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use greenroom_cache::Partition;
 use parking_lot::Mutex;
@@ -16,11 +19,11 @@ use parking_lot::Mutex;
 use crate::breaker::key_of;
 
 /// For this time after a start, an outage or a scan the server is not settled.
-const UNSETTLED_MS: u64 = 120_000;
+const UNSETTLED: Duration = Duration::from_secs(120);
 /// A shorter list is accepted after this time.
-const ACCEPT_AFTER_MS: u64 = 120_000;
+const ACCEPT_AFTER: Duration = Duration::from_secs(120);
 /// Once the server is settled, the same length twice at this distance is enough.
-const REPEAT_AFTER_MS: u64 = 5_000;
+const REPEAT_AFTER: Duration = Duration::from_secs(5);
 /// Max suspicious lists, and max lists that shrank during the trouble, some 60 bytes each.
 const MAX_LISTS: usize = 10_000;
 
@@ -39,9 +42,9 @@ pub struct SuspectList {
     /// Its last length.
     pub total: u64,
     /// When it was first so short, in milliseconds.
-    pub since_ms: u64,
+    pub since_ms: Timestamp,
     /// When this length was seen first, in milliseconds.
-    pub same_since_ms: u64,
+    pub same_since_ms: Timestamp,
 }
 
 /// Whether a list of `new_rows` rows is at most half as long as one of `earlier_rows`.
@@ -56,15 +59,15 @@ pub fn decide(
     new_rows: u64,
     is_settled: bool,
     suspect: Option<SuspectList>,
-    now_ms: u64,
+    now_ms: Timestamp,
 ) -> ShrinkDecision {
     if !is_halved(earlier_rows, new_rows) {
         return ShrinkDecision::Accept;
     }
     let is_confirmed = suspect.map_or(is_settled, |suspect| {
-        let since = |at_ms| now_ms.saturating_sub(at_ms);
-        let is_same = suspect.total == new_rows && since(suspect.same_since_ms) >= REPEAT_AFTER_MS;
-        since(suspect.since_ms) >= ACCEPT_AFTER_MS || (is_settled && is_same)
+        let since = |at_ms| now_ms.duration_since(at_ms);
+        let is_same = suspect.total == new_rows && since(suspect.same_since_ms) >= REPEAT_AFTER;
+        since(suspect.since_ms) >= ACCEPT_AFTER || (is_settled && is_same)
     });
     if is_confirmed { ShrinkDecision::Accept } else { ShrinkDecision::Reject }
 }
@@ -76,19 +79,19 @@ pub struct ShrinkGuard {
     /// Lengths from before the trouble, of lists that are shorter now without being suspicious.
     earlier_rows: Mutex<HashMap<(Partition, u64), u64>>,
     /// When the server last reported a scan, in milliseconds; 0 since it reported the end.
-    scanning_ms: AtomicU64,
+    scanning_ms: AtomicTimestamp,
     rejected: AtomicU64,
 }
 
 impl ShrinkGuard {
     /// Records whether the server scans.
-    pub fn set_scanning(&self, is_scanning: bool, now_ms: u64) {
-        self.scanning_ms.store(if is_scanning { now_ms } else { 0 }, Ordering::Release);
+    pub fn set_scanning(&self, is_scanning: bool, now_ms: Timestamp) {
+        self.scanning_ms.store(if is_scanning { now_ms } else { Timestamp::UNIX_EPOCH }, Ordering::Release);
     }
 
     /// Whether the server neither had trouble nor scanned lately.
-    pub fn is_settled(&self, last_trouble_ms: u64, now_ms: u64) -> bool {
-        let is_past = |at_ms: u64| at_ms == 0 || now_ms.saturating_sub(at_ms) >= UNSETTLED_MS;
+    pub fn is_settled(&self, last_trouble_ms: Timestamp, now_ms: Timestamp) -> bool {
+        let is_past = |at_ms: Timestamp| at_ms == Timestamp::UNIX_EPOCH || now_ms.duration_since(at_ms) >= UNSETTLED;
         is_past(last_trouble_ms) && is_past(self.scanning_ms.load(Ordering::Acquire))
     }
 
@@ -105,11 +108,11 @@ impl ShrinkGuard {
     }
 
     /// Records a rejected list of `total` rows.
-    pub fn record(&self, partition: &Partition, key: &str, total: u64, now_ms: u64) {
+    pub fn record(&self, partition: &Partition, key: &str, total: u64, now_ms: Timestamp) {
         self.rejected.fetch_add(1, Ordering::Relaxed);
         let mut suspects = self.suspects.lock();
         if suspects.len() >= MAX_LISTS {
-            suspects.retain(|_, suspect| now_ms.saturating_sub(suspect.since_ms) < ACCEPT_AFTER_MS);
+            suspects.retain(|_, suspect| now_ms.duration_since(suspect.since_ms) < ACCEPT_AFTER);
         }
         if suspects.len() >= MAX_LISTS {
             suspects.clear();
@@ -169,7 +172,7 @@ mod tests {
             (u64::MAX, u64::MAX / 2 + 1, false, Accept),
         ] {
             assert_eq!(
-                decide(earlier_rows, new_rows, is_settled, None, 0),
+                decide(earlier_rows, new_rows, is_settled, None, Timestamp::UNIX_EPOCH),
                 expected,
                 "{earlier_rows} to {new_rows}, settled: {is_settled}"
             );
@@ -178,7 +181,11 @@ mod tests {
 
     #[test]
     fn a_rejection_ends_by_time_or_by_the_same_list_from_a_settled_server() {
-        let suspect = SuspectList { total: 10, since_ms: 1_000, same_since_ms: 1_000 };
+        let suspect = SuspectList {
+            total: 10,
+            since_ms: Timestamp::from_millis(1_000),
+            same_since_ms: Timestamp::from_millis(1_000),
+        };
         for (new_rows, is_settled, now_ms, expected) in [
             (10, false, 1_001, Reject),
             (10, false, 120_999, Reject),
@@ -189,7 +196,7 @@ mod tests {
             (12, true, 6_000, Reject),
             (60, false, 1_001, Accept),
         ] {
-            let decision = decide(100, new_rows, is_settled, Some(suspect), now_ms);
+            let decision = decide(100, new_rows, is_settled, Some(suspect), Timestamp::from_millis(now_ms));
             assert_eq!(decision, expected, "{new_rows} rows, settled: {is_settled}, at {now_ms}");
         }
     }
@@ -198,10 +205,14 @@ mod tests {
     fn a_suspect_list_has_its_first_time_and_last_length() {
         let (guard, anna) = (ShrinkGuard::default(), Partition::new("anna"));
         assert_eq!(guard.suspect(&anna, "/a"), None);
-        guard.record(&anna, "/a", 0, 1_000);
-        guard.record(&anna, "/a", 0, 2_000);
-        guard.record(&anna, "/a", 5, 3_000);
-        let suspect = SuspectList { total: 5, since_ms: 1_000, same_since_ms: 3_000 };
+        guard.record(&anna, "/a", 0, Timestamp::from_millis(1_000));
+        guard.record(&anna, "/a", 0, Timestamp::from_millis(2_000));
+        guard.record(&anna, "/a", 5, Timestamp::from_millis(3_000));
+        let suspect = SuspectList {
+            total: 5,
+            since_ms: Timestamp::from_millis(1_000),
+            same_since_ms: Timestamp::from_millis(3_000),
+        };
         assert_eq!(guard.suspect(&anna, "/a"), Some(suspect));
         assert_eq!(guard.suspect(&Partition::new("bert"), "/a"), None);
         guard.forget(&anna, "/a");
@@ -212,10 +223,10 @@ mod tests {
     #[test]
     fn the_length_from_before_the_trouble_stays_until_the_list_is_accepted_as_it_is() {
         let (guard, anna) = (ShrinkGuard::default(), Partition::new("anna"));
-        guard.record(&anna, "/a", 3, 1_000);
+        guard.record(&anna, "/a", 3, Timestamp::from_millis(1_000));
         guard.record_shorter(&anna, "/a", 200);
         assert_eq!((guard.suspect(&anna, "/a"), guard.earlier_rows(&anna, "/a")), (None, Some(200)));
-        guard.record(&anna, "/a", 80, 2_000);
+        guard.record(&anna, "/a", 80, Timestamp::from_millis(2_000));
         assert_eq!(guard.earlier_rows(&anna, "/a"), Some(200), "a rejection changes nothing");
         assert_eq!(guard.earlier_rows(&anna, "/b"), None);
         guard.forget(&anna, "/a");
@@ -225,13 +236,13 @@ mod tests {
     #[test]
     fn a_server_is_settled_two_minutes_after_trouble_and_when_it_no_longer_scans() {
         let guard = ShrinkGuard::default();
-        assert!(guard.is_settled(0, 1_000));
-        assert!(!guard.is_settled(1_000, 120_999));
-        assert!(guard.is_settled(1_000, 121_000));
-        guard.set_scanning(true, 200_000);
-        assert!(!guard.is_settled(1_000, 200_001));
-        guard.set_scanning(false, 200_002);
-        assert!(guard.is_settled(1_000, 200_003));
+        assert!(guard.is_settled(Timestamp::UNIX_EPOCH, Timestamp::from_millis(1_000)));
+        assert!(!guard.is_settled(Timestamp::from_millis(1_000), Timestamp::from_millis(120_999)));
+        assert!(guard.is_settled(Timestamp::from_millis(1_000), Timestamp::from_millis(121_000)));
+        guard.set_scanning(true, Timestamp::from_millis(200_000));
+        assert!(!guard.is_settled(Timestamp::from_millis(1_000), Timestamp::from_millis(200_001)));
+        guard.set_scanning(false, Timestamp::from_millis(200_002));
+        assert!(guard.is_settled(Timestamp::from_millis(1_000), Timestamp::from_millis(200_003)));
     }
 
     #[test]
@@ -239,7 +250,7 @@ mod tests {
         let (guard, anna) = (ShrinkGuard::default(), Partition::new("anna"));
         for index in 0..2 * MAX_LISTS {
             guard.record_shorter(&anna, &index.to_string(), 1);
-            guard.record(&anna, &index.to_string(), 0, 1_000);
+            guard.record(&anna, &index.to_string(), 0, Timestamp::from_millis(1_000));
         }
         assert!(guard.suspects.lock().len() <= MAX_LISTS);
         assert!(guard.earlier_rows.lock().len() <= MAX_LISTS);

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use greenroom_config::NotificationEvent;
 
@@ -45,7 +46,7 @@ pub enum SystemEvent {
         /// Its name.
         server: String,
         /// Duration of the outage.
-        after_ms: u64,
+        after_ms: Duration,
     },
     /// A build failed.
     BuildFailed {

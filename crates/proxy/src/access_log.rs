@@ -1,6 +1,7 @@
 //! Records each request when its response is known: in the statistics, as a log line
 //! (`GREENROOM_LOG=greenroom::decision=debug`), and as a span for a trace collector.
 
+use greenroom_cache::Timestamp;
 use std::sync::atomic::Ordering;
 
 use greenroom_cache::{CacheStatus, CacheStatusReason, LoadErrorKind};
@@ -75,7 +76,7 @@ impl<'a> InFlightRequest<'a> {
         let Self { server, classified, start, .. } = *self;
         let now_us = server.origin.clock.now_us();
         let decision = Decision {
-            at_ms: server.origin.clock.wall_us(now_us) / 1000,
+            at_ms: Timestamp::from_millis(server.origin.clock.wall_us(now_us) / 1000),
             category: RequestCategory::from_classification(&classified.classification),
             app: classified.app.clone(),
             user: classified.user.filter(|_| classified.identity.is_member()),
@@ -162,7 +163,7 @@ pub(super) fn record_reached_by(server: &Server, identity: &Identity, source: Re
         identity.add_unattributed();
     }
     let source = RequestSource { user: source.user.filter(|_| is_member), ..source };
-    server.recorders.requests.record_reached(source, server.origin.clock.now_ms());
+    server.recorders.requests.record_reached(source, server.origin.clock.now());
 }
 
 /// Whether the response was served without asking the server.

@@ -4,6 +4,7 @@
 //! of a restart of the server. A log-in that passes through proves its token without a request. A Plex server names the
 //! account of no token, so tokens of Plex stay alone.
 
+use greenroom_cache::Timestamp;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -39,7 +40,7 @@ const RETRY_AFTER: Duration = Duration::from_secs(60);
 const RETRY_AFTER_FAILURE: Duration = Duration::from_secs(1);
 
 /// Whether the server is to be asked for the account before this request is answered.
-pub fn is_due(server: &Server, classified: &ClassifiedRequest, now_ms: u64) -> bool {
+pub fn is_due(server: &Server, classified: &ClassifiedRequest, now_ms: Timestamp) -> bool {
     let Classification::Read(read) = &classified.classification else { return false };
     server.origin.settings.kind == ServerKind::Jellyfin
         && classified.identity.shared_owner().is_none()
@@ -66,7 +67,7 @@ pub async fn send(
     app: &Arc<ClientApp>,
 ) {
     let _only = identity.lock_account_request().await;
-    let now_ms = server.origin.clock.now_ms();
+    let now_ms = server.origin.clock.now();
     let is_proven = identity.shared_owner().is_some() && server.is_account_current(identity);
     if is_proven || !identity.may_request_account(now_ms) || !server.origin.breaker.allows_requests() {
         return;
@@ -79,8 +80,8 @@ pub async fn send(
         server.prove_owner(identity, &owner);
     } else {
         let pause = if is_definite { RETRY_AFTER } else { RETRY_AFTER_FAILURE };
-        let retry_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
-        identity.postpone_account_request(now_ms.saturating_add(retry_ms));
+        let retry = pause;
+        identity.postpone_account_request(now_ms.saturating_add(retry));
     }
 }
 
@@ -96,7 +97,7 @@ async fn exchange(
     }
     let request =
         request.header(ACCEPT, "application/json").header(ACCEPT_ENCODING, "identity").body(Body::empty()).ok()?;
-    let queued = QueueRequest::read(app, Class::Users, TARGET, server.origin.clock.now_ms());
+    let queued = QueueRequest::read(app, Class::Users, TARGET, server.origin.clock.now());
     let _permit = server.origin.queue.acquire(server.ranked(identity, queued)).await.ok()?;
     server.origin.counters.own.fetch_add(1, Ordering::Relaxed);
     let response = server.origin.send(request, UpstreamRequestKind::Read, breaker::key_of(TARGET)).await.ok()?;

@@ -1,6 +1,7 @@
 //! Dispatches each client request: classifies it, then rejects it or passes it to the module that answers requests of
 //! its kind.
 
+use greenroom_cache::Timestamp;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -39,18 +40,18 @@ pub async fn handle(server: Arc<Server>, peer: SocketAddr, request: Request<Inco
     }
     let started_us = server.origin.clock.now_us();
     let now_ms = server.origin.clock.wall_us(started_us) / 1000;
-    server.counters.last_request_ms.store(now_ms, Ordering::Relaxed);
+    server.counters.last_request_ms.store(Timestamp::from_millis(now_ms), Ordering::Relaxed);
     let view = RequestView { method: &parts.method, target: &target, headers: &parts.headers, body: &[] };
-    let mut classified = classify::classify(&server, &view, now_ms);
-    if account_request::is_due(&server, &classified, now_ms) {
+    let mut classified = classify::classify(&server, &view, Timestamp::from_millis(now_ms));
+    if account_request::is_due(&server, &classified, Timestamp::from_millis(now_ms)) {
         Box::pin(account_request::send_for(&server, &classified)).await;
-        classified = classify::classify(&server, &view, now_ms);
+        classified = classify::classify(&server, &view, Timestamp::from_millis(now_ms));
     }
     if !server.is_own_app(&classified.app) {
         server.counters.requests.fetch_add(1, Ordering::Relaxed);
     }
     classified.app.requests.fetch_add(1, Ordering::Relaxed);
-    classified.app.record_seen(now_ms);
+    classified.app.record_seen(Timestamp::from_millis(now_ms));
     let origin = parts.headers.get(ORIGIN).cloned();
     classified.app.first_asked.get_or_init(|| category_name(&classified.classification));
     let trusted = &server.origin.settings.listener_limits.trusted_proxies;

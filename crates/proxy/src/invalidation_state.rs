@@ -1,5 +1,7 @@
 //! State of a server that decides what a write or an event invalidates: see [`crate::invalidate`].
 
+use greenroom_cache::Timestamp;
+use greenroom_cache::clock::millis;
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -77,7 +79,7 @@ impl PartialInvalidation {
 }
 
 /// A position that differs from where the last report leads by more than this, in milliseconds, is a leap.
-const MAX_DRIFT_MS: u64 = 10_000;
+const MAX_DRIFT: Duration = Duration::from_secs(10);
 
 /// Allows one progress report a minute for each item and identity, and every one that may change what the item is: new,
 /// in progress, or played.
@@ -87,18 +89,18 @@ pub struct ProgressThrottle(Mutex<HashMap<(Partition, String), LastReport>>);
 /// The last report that was allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct LastReport {
-    at_ms: u64,
+    at_ms: Timestamp,
     stage: PlaybackStage,
 }
 
 impl ProgressThrottle {
     /// Whether this progress report may invalidate lists.
-    pub fn is_due(&self, identity: &Identity, item: &str, stage: PlaybackStage, now_ms: u64) -> bool {
+    pub fn is_due(&self, identity: &Identity, item: &str, stage: PlaybackStage, now_ms: Timestamp) -> bool {
         let mut last_reports = self.0.lock();
         let key = (identity.partition().clone(), item.to_owned());
-        let interval_ms = u64::try_from(PROGRESS_INTERVAL.as_millis()).unwrap_or(u64::MAX);
+        let interval = PROGRESS_INTERVAL;
         match last_reports.get(&key) {
-            Some(last) if !stage.may_differ(last.stage) && now_ms.saturating_sub(last.at_ms) < interval_ms => false,
+            Some(last) if !stage.may_differ(last.stage) && now_ms.duration_since(last.at_ms) < interval => false,
             _ => {
                 clear_if_full(&mut last_reports);
                 last_reports.insert(key, LastReport { at_ms: now_ms, stage });
@@ -116,7 +118,7 @@ pub struct PlayerReport {
     /// Position in the item, in milliseconds, if known.
     pub position_ms: Option<u64>,
     /// When it was heard, in milliseconds.
-    pub at_ms: u64,
+    pub at_ms: Timestamp,
 }
 
 impl PlayerReport {
@@ -125,10 +127,10 @@ impl PlayerReport {
     fn continues(&self, before: &Self) -> bool {
         let (Some(now_ms), Some(before_ms)) = (self.position_ms, before.position_ms) else { return false };
         let played_ms = match before.state {
-            PlaybackState::Playing => self.at_ms.saturating_sub(before.at_ms),
-            PlaybackState::Buffering | PlaybackState::Paused | PlaybackState::Stopped => 0,
+            PlaybackState::Playing => self.at_ms.duration_since(before.at_ms),
+            PlaybackState::Buffering | PlaybackState::Paused | PlaybackState::Stopped => Duration::ZERO,
         };
-        now_ms.abs_diff(before_ms.saturating_add(played_ms)) <= MAX_DRIFT_MS
+        now_ms.abs_diff(before_ms.saturating_add(millis(played_ms))) <= millis(MAX_DRIFT)
     }
 }
 
@@ -194,7 +196,7 @@ mod tests {
         use PlayerChange::{Nothing, Position, State};
         let registry = IdentityRegistry::new("home", HashKey([7; 32]));
         let credential = Credential { token: Some(Secret::new("a")), ..Credential::default() };
-        let (identity, _) = registry.resolve(&credential, 1);
+        let (identity, _) = registry.resolve(&credential, Timestamp::from_millis(1));
         let states = PlayerStates::default();
         let (playing, paused) = (PlaybackState::Playing, PlaybackState::Paused);
         for (at_s, item, state, position_s, expected) in [
@@ -210,10 +212,14 @@ mod tests {
             (401, "1", paused, 81, Position),
             (402, "2", paused, 81, State),
         ] {
-            let report = PlayerReport { state, position_ms: Some(position_s * 1000), at_ms: at_s * 1000 };
+            let report = PlayerReport {
+                state,
+                position_ms: Some(position_s * 1000),
+                at_ms: Timestamp::from_millis(at_s * 1000),
+            };
             assert_eq!(states.record(&identity, "tv", item, report), expected, "{at_s} s");
         }
-        let untold = PlayerReport { state: paused, position_ms: None, at_ms: 403_000 };
+        let untold = PlayerReport { state: paused, position_ms: None, at_ms: Timestamp::from_millis(403_000) };
         assert_eq!(states.record(&identity, "tv", "2", untold), Position, "it may have leapt");
     }
 }

@@ -3,8 +3,10 @@
 //!
 //! A listing counts once all of its pages were served, in any order. Only served responses count.
 
+use greenroom_cache::Timestamp;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use greenroom_cache::Partition;
 use greenroom_dialect::classification::Read;
@@ -14,7 +16,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 /// Two listings within this time show a habit. A listing whose pages take longer does not count.
-const HABIT_MS: u64 = 3_600_000;
+const HABIT: Duration = Duration::from_secs(3600);
 /// Max listings tracked at a time, each with at most this many pages.
 const MAX_LISTINGS: usize = 64;
 const MAX_PAGES: usize = 4_096;
@@ -33,7 +35,7 @@ struct WatchState {
     /// Listings whose pages are not complete yet, by token.
     begun: HashMap<(Partition, VideoListing), BegunListing>,
     /// Time of the last complete listing, in milliseconds.
-    complete: HashMap<VideoListing, u64>,
+    complete: HashMap<VideoListing, Timestamp>,
     /// Listings made twice that were not received yet.
     repeated: Vec<VideoListing>,
 }
@@ -41,7 +43,7 @@ struct WatchState {
 /// The pages of a listing so far.
 #[derive(Debug, Default)]
 struct BegunListing {
-    started_ms: u64,
+    started_ms: Timestamp,
     /// Number of rows by first row.
     pages: HashMap<u64, u64>,
 }
@@ -65,7 +67,13 @@ impl ListingWatch {
             return;
         }
         let Some((listing, rows)) = kind.video_listing(read) else { return };
-        if self.state.lock().record(listing, rows, kind.listing_total(body), partition, now_ms()) {
+        if self.state.lock().record(
+            listing,
+            rows,
+            kind.listing_total(body),
+            partition,
+            Timestamp::from_millis(now_ms()),
+        ) {
             self.notify.notify_one();
         }
     }
@@ -90,9 +98,9 @@ impl WatchState {
         rows: ListingRows,
         total: Option<u64>,
         partition: &Partition,
-        now_ms: u64,
+        now_ms: Timestamp,
     ) -> bool {
-        let is_recent = |at_ms: u64| now_ms.saturating_sub(at_ms) <= HABIT_MS;
+        let is_recent = |at_ms: Timestamp| now_ms.duration_since(at_ms) <= HABIT;
         if !self.is_complete(&listing, rows, total, partition, now_ms) {
             return false;
         }
@@ -114,7 +122,7 @@ impl WatchState {
         rows: ListingRows,
         total: Option<u64>,
         partition: &Partition,
-        now_ms: u64,
+        now_ms: Timestamp,
     ) -> bool {
         let size = match (rows.size, total) {
             // The whole list, requested as such or because the server knows no pages.
@@ -127,7 +135,7 @@ impl WatchState {
         if total == 0 || size == 0 {
             return false;
         }
-        let is_recent = |begun: &BegunListing| now_ms.saturating_sub(begun.started_ms) <= HABIT_MS;
+        let is_recent = |begun: &BegunListing| now_ms.duration_since(begun.started_ms) <= HABIT;
         self.begun.retain(|_, begun| is_recent(begun));
         let key = (partition.clone(), listing.clone());
         if self.begun.len() >= MAX_LISTINGS && !self.begun.contains_key(&key) {
@@ -169,12 +177,15 @@ mod tests {
         let partition = Partition::new("anna");
         let mut state = WatchState::default();
         let mut list = |at_ms| state.record(films(), WHOLE, None, &partition, at_ms);
-        assert!(!list(MINUTE_MS));
-        assert!(!list(62 * MINUTE_MS), "more than an hour later");
-        assert!(list(122 * MINUTE_MS));
+        assert!(!list(Timestamp::from_millis(MINUTE_MS)));
+        assert!(!list(Timestamp::from_millis(62 * MINUTE_MS)), "more than an hour later");
+        assert!(list(Timestamp::from_millis(122 * MINUTE_MS)));
         assert_eq!(state.repeated, [films()]);
         let other = VideoListing { section: Some("2".into()), ..films() };
-        assert!(!state.record(other, WHOLE, None, &partition, 123 * MINUTE_MS), "another library");
+        assert!(
+            !state.record(other, WHOLE, None, &partition, Timestamp::from_millis(123 * MINUTE_MS)),
+            "another library"
+        );
     }
 
     #[test]
@@ -183,15 +194,18 @@ mod tests {
         let mut state = WatchState::default();
         let mut list = |start, at_ms| state.record(films(), page(start, 50), Some(120), &partition, at_ms);
         for _ in 0..5 {
-            assert!(!list(0, 1) && !list(50, 2), "the last page is missing");
+            assert!(
+                !list(0, Timestamp::from_millis(1)) && !list(50, Timestamp::from_millis(2)),
+                "the last page is missing"
+            );
         }
-        assert!(!list(100, 3), "that is one listing");
-        assert!(!list(100, 4) && !list(50, 5), "in any order");
-        assert!(list(0, 6), "and that is the second");
+        assert!(!list(100, Timestamp::from_millis(3)), "that is one listing");
+        assert!(!list(100, Timestamp::from_millis(4)) && !list(50, Timestamp::from_millis(5)), "in any order");
+        assert!(list(0, Timestamp::from_millis(6)), "and that is the second");
         for start in [0, 50] {
-            assert!(!list(start, 7));
+            assert!(!list(start, Timestamp::from_millis(7)));
         }
-        assert!(!list(100, 7 + 61 * MINUTE_MS), "its pages lie too far apart");
+        assert!(!list(100, Timestamp::from_millis(7 + 61 * MINUTE_MS)), "its pages lie too far apart");
     }
 
     #[test]
@@ -199,13 +213,16 @@ mod tests {
         let partition = Partition::new("anna");
         let mut state = WatchState::default();
         for _ in 0..3 {
-            assert!(!state.record(films(), page(0, 0), Some(120), &partition, 1));
-            assert!(!state.record(films(), page(0, 50), Some(0), &partition, 1), "the total is not known");
+            assert!(!state.record(films(), page(0, 0), Some(120), &partition, Timestamp::from_millis(1)));
+            assert!(
+                !state.record(films(), page(0, 50), Some(0), &partition, Timestamp::from_millis(1)),
+                "the total is not known"
+            );
         }
         for number in 0..10 * MAX_LISTINGS {
             let listing = VideoListing { section: Some(number.to_string()), ..films() };
-            state.record(listing.clone(), page(0, 50), Some(120), &partition, 1);
-            state.record(listing, WHOLE, None, &partition, 1);
+            state.record(listing.clone(), page(0, 50), Some(120), &partition, Timestamp::from_millis(1));
+            state.record(listing, WHOLE, None, &partition, Timestamp::from_millis(1));
         }
         assert!(state.begun.len() <= MAX_LISTINGS && state.complete.len() <= MAX_LISTINGS);
     }

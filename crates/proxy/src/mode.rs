@@ -1,5 +1,6 @@
 //! Cache mode of a server.
 
+use greenroom_cache::Timestamp;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -59,14 +60,14 @@ impl ModeSwitch {
     }
 
     /// Report so far; that of the last observation if none runs.
-    pub fn report(&self, own: u64, now_ms: u64) -> Option<ShadowReport> {
+    pub fn report(&self, own: u64, now_ms: Timestamp) -> Option<ShadowReport> {
         let runs = self.shadow_runs.read();
         runs.current.as_ref().map(|run| run.report(own, now_ms)).or_else(|| runs.last.clone())
     }
 
     /// Sets the mode. `start` starts an observation where one begins; `own` is the number of own requests until now.
     /// Returns whether the mode changed.
-    pub fn set_mode(&self, mode: CacheMode, own: u64, now_ms: u64, start: impl FnOnce() -> ShadowRun) -> bool {
+    pub fn set_mode(&self, mode: CacheMode, own: u64, now_ms: Timestamp, start: impl FnOnce() -> ShadowRun) -> bool {
         let mut runs = self.shadow_runs.write();
         if self.mode() == mode {
             return false;

@@ -8,6 +8,7 @@
 //! its marks are not all there: it begins another epoch, in which no older entry is served. A store that is another process
 //! than before (its run id) may have lost leases: it acknowledges no write before every lease that it gave has ended.
 
+use greenroom_cache::Timestamp;
 use std::time::Duration;
 
 use crate::sabotage;
@@ -52,14 +53,14 @@ pub struct Peer {
     /// The newest number it has heard.
     pub heard: u64,
     /// Time until its lease ends; zero if it has.
-    pub lease_ms: u64,
+    pub lease_ms: Duration,
 }
 
 /// Answer to a heartbeat.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Tidings {
+pub struct HeartbeatReply {
     /// The store's clock, in milliseconds since 1970.
-    pub now_ms: u64,
+    pub now_ms: Timestamp,
     /// The current epoch.
     pub epoch: u64,
     /// The newest number.
@@ -77,7 +78,7 @@ pub struct Tidings {
     /// Numbers not heard yet, from the first on.
     pub entries: Vec<LogEntry>,
     /// The longest lease that any gateway asked for.
-    pub longest_lease_ms: u64,
+    pub longest_lease_ms: Duration,
 }
 
 /// How a gateway catches up.
@@ -104,14 +105,19 @@ impl CatchUp {
 
 /// How to catch up. `has_past` is whether something may be cached here from before this session, `is_first` whether this
 /// process has read no marks yet.
-pub fn plan_catch_up(standing: &SequencePosition, tidings: &Tidings, has_past: bool, is_first: bool) -> CatchUp {
+pub fn plan_catch_up(
+    standing: &SequencePosition,
+    heartbeat: &HeartbeatReply,
+    has_past: bool,
+    is_first: bool,
+) -> CatchUp {
     if standing.epoch == 0 {
         return if has_past { CatchUp::Everything } else { CatchUp::Start };
     }
-    if standing.epoch != tidings.epoch && !sabotage::is_disabled("epoch") {
+    if standing.epoch != heartbeat.epoch && !sabotage::is_disabled("epoch") {
         return CatchUp::Everything;
     }
-    match (tidings.gap || is_first, tidings.floor > standing.heard) {
+    match (heartbeat.gap || is_first, heartbeat.floor > standing.heard) {
         (true, true) => CatchUp::Everything,
         (true, false) => CatchUp::Marks,
         (false, _) => CatchUp::Log,
@@ -119,37 +125,40 @@ pub fn plan_catch_up(standing: &SequencePosition, tidings: &Tidings, has_past: b
 }
 
 /// Until when entries may be served, if this answer allows it: counted from before the question was sent.
-pub fn trust_end_ms(sent_ms: u64, tidings: &Tidings, heard: u64, lease: Duration) -> Option<u64> {
+pub fn trust_end_ms(sent_ms: Timestamp, heartbeat: &HeartbeatReply, heard: u64, lease: Duration) -> Option<Timestamp> {
     let certain = lease * (100 - LEASE_MARGIN_PERCENT) / 100;
     let certain = if sabotage::is_disabled("fence") { Duration::MAX } else { certain };
-    let certain_ms = u64::try_from(certain.as_millis()).unwrap_or(u64::MAX);
-    (tidings.renewed && heard >= tidings.seq).then(|| sent_ms.saturating_add(certain_ms))
+    (heartbeat.renewed && heard >= heartbeat.seq).then(|| sent_ms.saturating_add(certain))
 }
 
 /// Until when, at the latest, a write waits that began at `began_ms`, by our clock. While the session is live, another
 /// gateway may renew its lease once more before it must have heard, so two leases end every wait. Once it has ended, the
 /// store answered no one after that as far as is known here, so one lease from then on.
-pub fn wait_end_ms(began_ms: u64, session_ended_ms: Option<u64>, lease: Duration, response_timeout: Duration) -> u64 {
-    let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-    let soon_ms = began_ms.saturating_add(millis(response_timeout));
+pub fn wait_end_ms(
+    began_ms: Timestamp,
+    session_ended_ms: Option<Timestamp>,
+    lease: Duration,
+    response_timeout: Duration,
+) -> Timestamp {
+    let soon_ms = began_ms.saturating_add(response_timeout);
     match session_ended_ms {
-        None => soon_ms.saturating_add(millis(lease * 2)),
-        Some(ended_ms) => ended_ms.saturating_add(millis(lease)).max(soon_ms),
+        None => soon_ms.saturating_add(lease * 2),
+        Some(ended_ms) => ended_ms.saturating_add(lease).max(soon_ms),
     }
 }
 
 /// Whether a write with this number may be answered.
-pub fn is_acknowledged(tidings: &Tidings, seq: u64) -> bool {
-    tidings.acked >= seq || sabotage::is_disabled("wait")
+pub fn is_acknowledged(heartbeat: &HeartbeatReply, seq: u64) -> bool {
+    heartbeat.acked >= seq || sabotage::is_disabled("wait")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn tidings(epoch: u64, seq: u64) -> Tidings {
-        Tidings {
-            now_ms: 0,
+    fn heartbeat(epoch: u64, seq: u64) -> HeartbeatReply {
+        HeartbeatReply {
+            now_ms: Timestamp::UNIX_EPOCH,
             epoch,
             seq,
             floor: 0,
@@ -158,7 +167,7 @@ mod tests {
             acked: seq,
             peers: Vec::new(),
             entries: Vec::new(),
-            longest_lease_ms: 3_000,
+            longest_lease_ms: Duration::from_millis(3_000),
         }
     }
 
@@ -168,42 +177,63 @@ mod tests {
 
     #[test]
     fn a_gateway_with_a_past_but_no_memory_of_the_sequence_distrusts_what_it_has() {
-        assert_eq!(plan_catch_up(&SequencePosition::default(), &tidings(1, 5), true, true), CatchUp::Everything);
-        assert_eq!(plan_catch_up(&SequencePosition::default(), &tidings(1, 5), false, true), CatchUp::Start);
+        assert_eq!(plan_catch_up(&SequencePosition::default(), &heartbeat(1, 5), true, true), CatchUp::Everything);
+        assert_eq!(plan_catch_up(&SequencePosition::default(), &heartbeat(1, 5), false, true), CatchUp::Start);
     }
 
     #[test]
     fn a_write_waits_until_the_trust_of_others_must_have_ended_counted_from_when_the_store_was_last_known_to_answer() {
         let (lease, response) = (Duration::from_secs(3), Duration::from_millis(250));
         assert_eq!(
-            wait_end_ms(10_000, None, lease, response),
-            16_250,
+            wait_end_ms(Timestamp::from_millis(10_000), None, lease, response),
+            Timestamp::from_millis(16_250),
             "a live store may have renewed a lease just now"
         );
-        assert_eq!(wait_end_ms(10_000, Some(9_500), lease, response), 12_500);
-        assert_eq!(wait_end_ms(10_000, Some(1_000), lease, response), 10_250);
+        assert_eq!(
+            wait_end_ms(Timestamp::from_millis(10_000), Some(Timestamp::from_millis(9_500)), lease, response),
+            Timestamp::from_millis(12_500)
+        );
+        assert_eq!(
+            wait_end_ms(Timestamp::from_millis(10_000), Some(Timestamp::from_millis(1_000)), lease, response),
+            Timestamp::from_millis(10_250)
+        );
     }
 
     #[test]
     fn another_epoch_means_that_numbers_were_lost() {
-        assert_eq!(plan_catch_up(&standing(1, 5), &tidings(2, 0), false, false), CatchUp::Everything);
+        assert_eq!(plan_catch_up(&standing(1, 5), &heartbeat(2, 0), false, false), CatchUp::Everything);
     }
 
     #[test]
     fn a_trimmed_log_is_made_up_by_the_marks_unless_they_were_dropped_too() {
-        let trimmed = Tidings { gap: true, floor: 5, ..tidings(1, 9) };
+        let trimmed = HeartbeatReply { gap: true, floor: 5, ..heartbeat(1, 9) };
         assert_eq!(plan_catch_up(&standing(1, 5), &trimmed, false, false), CatchUp::Marks);
         assert_eq!(plan_catch_up(&standing(1, 4), &trimmed, false, false), CatchUp::Everything);
-        assert_eq!(plan_catch_up(&standing(1, 4), &tidings(1, 9), false, false), CatchUp::Log);
-        let restarted = plan_catch_up(&standing(1, 4), &tidings(1, 9), true, true);
+        assert_eq!(plan_catch_up(&standing(1, 4), &heartbeat(1, 9), false, false), CatchUp::Log);
+        let restarted = plan_catch_up(&standing(1, 4), &heartbeat(1, 9), true, true);
         assert_eq!(restarted, CatchUp::Marks, "a new process has no marks yet");
     }
 
     #[test]
     fn trust_needs_a_renewed_lease_and_every_number_and_ends_before_the_lease() {
         let lease = Duration::from_secs(3);
-        assert_eq!(trust_end_ms(1_000, &tidings(1, 4), 4, lease), Some(3_700));
-        assert_eq!(trust_end_ms(1_000, &tidings(1, 5), 4, lease), None, "a number is missing");
-        assert_eq!(trust_end_ms(1_000, &Tidings { renewed: false, ..tidings(1, 4) }, 4, lease), None);
+        assert_eq!(
+            trust_end_ms(Timestamp::from_millis(1_000), &heartbeat(1, 4), 4, lease),
+            Some(Timestamp::from_millis(3_700))
+        );
+        assert_eq!(
+            trust_end_ms(Timestamp::from_millis(1_000), &heartbeat(1, 5), 4, lease),
+            None,
+            "a number is missing"
+        );
+        assert_eq!(
+            trust_end_ms(
+                Timestamp::from_millis(1_000),
+                &HeartbeatReply { renewed: false, ..heartbeat(1, 4) },
+                4,
+                lease
+            ),
+            None
+        );
     }
 }

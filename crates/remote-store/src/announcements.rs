@@ -1,6 +1,6 @@
 //! Own invalidations between their number and the moment when every gateway has heard it. Pure: no clock, no connection.
 
-use crate::agreement::{LogEntry, SequencePosition, Tidings, is_acknowledged};
+use crate::agreement::{HeartbeatReply, LogEntry, SequencePosition, is_acknowledged};
 use crate::sabotage;
 
 /// What became of announced invalidations.
@@ -55,13 +55,17 @@ impl<B> Announcements<B> {
     }
 
     /// Concludes from an answer of the store; `standing` is where this gateway stands after it has caught up.
-    pub fn conclude(&mut self, tidings: &Tidings, standing: &SequencePosition) -> Option<AnnouncementResult<B>> {
+    pub fn conclude(
+        &mut self,
+        heartbeat: &HeartbeatReply,
+        standing: &SequencePosition,
+    ) -> Option<AnnouncementResult<B>> {
         let waiting = self.waiting.take()?;
-        if waiting.is_lost(tidings, standing) && !sabotage::is_disabled("lost") {
+        if waiting.is_lost(heartbeat, standing) && !sabotage::is_disabled("lost") {
             return Some(AnnouncementResult::Lost(waiting.batch));
         }
         // An answer of another epoch says nothing of these numbers.
-        if tidings.epoch == waiting.epoch && is_acknowledged(tidings, waiting.seq) {
+        if heartbeat.epoch == waiting.epoch && is_acknowledged(heartbeat, waiting.seq) {
             return Some(AnnouncementResult::Acknowledged(waiting.batch));
         }
         self.waiting = Some(waiting);
@@ -72,10 +76,10 @@ impl<B> Announcements<B> {
 impl<B> AnnouncedBatch<B> {
     /// Whether the store may have lost the numbers: it has another epoch, or none so high, or this one is another's, or the
     /// log went past it without showing it.
-    fn is_lost(&self, tidings: &Tidings, standing: &SequencePosition) -> bool {
-        let is_of_epoch = tidings.epoch == self.epoch;
+    fn is_lost(&self, heartbeat: &HeartbeatReply, standing: &SequencePosition) -> bool {
+        let is_of_epoch = heartbeat.epoch == self.epoch;
         standing.epoch != self.epoch
-            || (is_of_epoch && tidings.seq < self.seq)
+            || (is_of_epoch && heartbeat.seq < self.seq)
             || self.shown == Some(false)
             || (standing.heard >= self.seq && self.shown.is_none())
     }
@@ -85,8 +89,8 @@ impl<B> AnnouncedBatch<B> {
 mod tests {
     use super::*;
 
-    fn tidings(epoch: u64, seq: u64, acked: u64) -> Tidings {
-        Tidings { epoch, seq, acked, ..Tidings::default() }
+    fn heartbeat(epoch: u64, seq: u64, acked: u64) -> HeartbeatReply {
+        HeartbeatReply { epoch, seq, acked, ..HeartbeatReply::default() }
     }
 
     fn standing(epoch: u64, heard: u64) -> SequencePosition {
@@ -108,9 +112,9 @@ mod tests {
     fn only_an_acknowledgement_in_the_same_epoch_ends_the_wait() {
         let mut announcements = waiting();
         announcements.hear(&entry(62, "a:7"));
-        assert_eq!(announcements.conclude(&tidings(1, 62, 61), &standing(1, 62)), None);
-        assert_eq!(announcements.conclude(&tidings(2, 99, 99), &standing(1, 62)), None, "of another epoch");
-        let ended = announcements.conclude(&tidings(1, 62, 62), &standing(1, 62));
+        assert_eq!(announcements.conclude(&heartbeat(1, 62, 61), &standing(1, 62)), None);
+        assert_eq!(announcements.conclude(&heartbeat(2, 99, 99), &standing(1, 62)), None, "of another epoch");
+        let ended = announcements.conclude(&heartbeat(1, 62, 62), &standing(1, 62));
         assert_eq!(ended, Some(AnnouncementResult::Acknowledged("batch")));
         assert!(!announcements.is_waiting());
     }
@@ -118,11 +122,11 @@ mod tests {
     #[test]
     fn numbers_that_the_store_lost_are_announced_again_and_never_waited_for() {
         let lost = Some(AnnouncementResult::Lost("batch"));
-        assert_eq!(waiting().conclude(&tidings(2, 0, 0), &standing(2, 0)), lost, "another epoch");
-        assert_eq!(waiting().conclude(&tidings(1, 61, 61), &standing(1, 61)), lost, "a failover without the number");
+        assert_eq!(waiting().conclude(&heartbeat(2, 0, 0), &standing(2, 0)), lost, "another epoch");
+        assert_eq!(waiting().conclude(&heartbeat(1, 61, 61), &standing(1, 61)), lost, "a failover without the number");
         let mut announcements = waiting();
         announcements.hear(&entry(62, "b:1"));
-        assert_eq!(announcements.conclude(&tidings(1, 62, 62), &standing(1, 62)), lost, "the number is another's");
-        assert_eq!(waiting().conclude(&tidings(1, 70, 70), &standing(1, 70)), lost, "it was never shown");
+        assert_eq!(announcements.conclude(&heartbeat(1, 62, 62), &standing(1, 62)), lost, "the number is another's");
+        assert_eq!(waiting().conclude(&heartbeat(1, 70, 70), &standing(1, 70)), lost, "it was never shown");
     }
 }

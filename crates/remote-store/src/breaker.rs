@@ -1,6 +1,7 @@
 //! Whether requests may ask the store: after failures in a row they pass it over, until one of them finds it answering
 //! again.
 
+use greenroom_cache::Timestamp;
 use std::time::Duration;
 
 /// Failures in a row after which the store is passed over …
@@ -13,18 +14,18 @@ const PAUSE: Duration = Duration::from_secs(2);
 pub(crate) struct ReadBreaker {
     failures: u32,
     /// End of the pause, in milliseconds; zero if there is none.
-    closed_until_ms: u64,
+    closed_until_ms: Timestamp,
 }
 
 impl ReadBreaker {
     /// Whether a request may ask now. At the end of a pause, one may.
-    pub(crate) fn allows(&mut self, now_ms: u64) -> bool {
-        if self.closed_until_ms == 0 {
+    pub(crate) fn allows(&mut self, now_ms: Timestamp) -> bool {
+        if self.closed_until_ms == Timestamp::UNIX_EPOCH {
             return true;
         }
         let is_over = now_ms >= self.closed_until_ms;
         if is_over {
-            self.closed_until_ms = pause_end(now_ms);
+            self.closed_until_ms = Timestamp::from_millis(pause_end(now_ms));
         }
         is_over
     }
@@ -35,23 +36,23 @@ impl ReadBreaker {
     }
 
     /// Records a failure. True if a pause begins with it.
-    pub(crate) fn failed(&mut self, now_ms: u64) -> bool {
+    pub(crate) fn failed(&mut self, now_ms: Timestamp) -> bool {
         self.failures = self.failures.saturating_add(1);
-        let begins = self.failures >= MAX_FAILURES && self.closed_until_ms == 0;
+        let begins = self.failures >= MAX_FAILURES && self.closed_until_ms == Timestamp::UNIX_EPOCH;
         if self.failures >= MAX_FAILURES {
-            self.closed_until_ms = pause_end(now_ms);
+            self.closed_until_ms = Timestamp::from_millis(pause_end(now_ms));
         }
         begins
     }
 
     /// Whether requests pass the store over.
     pub(crate) fn is_open(&self) -> bool {
-        self.closed_until_ms > 0
+        self.closed_until_ms > Timestamp::UNIX_EPOCH
     }
 }
 
-fn pause_end(now_ms: u64) -> u64 {
-    now_ms.saturating_add(u64::try_from(PAUSE.as_millis()).unwrap_or(u64::MAX))
+fn pause_end(now_ms: Timestamp) -> u64 {
+    now_ms.saturating_add(Duration::from_millis(u64::try_from(PAUSE.as_millis()).unwrap_or(u64::MAX))).as_millis()
 }
 
 #[cfg(test)]
@@ -61,12 +62,15 @@ mod tests {
     #[test]
     fn five_failures_in_a_row_begin_a_pause_at_whose_end_one_request_asks() {
         let mut breaker = ReadBreaker::default();
-        assert!(!(0..4).any(|_| breaker.failed(1_000)) && breaker.allows(1_000));
-        assert!(breaker.failed(1_000) && breaker.is_open());
-        assert!(!breaker.allows(2_999) && breaker.allows(3_000));
-        assert!(!breaker.allows(3_001), "one asks, the others wait for what it finds");
+        assert!(
+            !(0..4).any(|_| breaker.failed(Timestamp::from_millis(1_000)))
+                && breaker.allows(Timestamp::from_millis(1_000))
+        );
+        assert!(breaker.failed(Timestamp::from_millis(1_000)) && breaker.is_open());
+        assert!(!breaker.allows(Timestamp::from_millis(2_999)) && breaker.allows(Timestamp::from_millis(3_000)));
+        assert!(!breaker.allows(Timestamp::from_millis(3_001)), "one asks, the others wait for what it finds");
         breaker.succeeded();
-        assert!(breaker.allows(3_002) && !breaker.is_open());
+        assert!(breaker.allows(Timestamp::from_millis(3_002)) && !breaker.is_open());
     }
 
     #[test]
@@ -74,7 +78,7 @@ mod tests {
         let mut breaker = ReadBreaker::default();
         for _ in 0..20 {
             for _ in 0..4 {
-                assert!(!breaker.failed(0));
+                assert!(!breaker.failed(Timestamp::UNIX_EPOCH));
             }
             breaker.succeeded();
         }

@@ -2,8 +2,9 @@
 
 use greenroom_cache::remote::SharedInvalidation;
 use redis::Value;
+use std::time::Duration;
 
-use crate::agreement::{CatchUp, LogEntry, SequencePosition, Tidings, plan_catch_up};
+use crate::agreement::{CatchUp, HeartbeatReply, LogEntry, SequencePosition, plan_catch_up};
 use crate::connection::explain;
 use crate::peer_news::PeerNews;
 use crate::reply::{MarkList, read_marks};
@@ -16,17 +17,17 @@ const LOG_TAIL: usize = 256;
 
 impl Session<'_> {
     /// Hears what was told, or reads the marks. True if anything was heard.
-    pub(crate) async fn catch_up(&mut self, tidings: &Tidings) -> Result<bool, String> {
+    pub(crate) async fn catch_up(&mut self, heartbeat: &HeartbeatReply) -> Result<bool, String> {
         let has_past = self.store.has_past || !self.is_first;
-        let plan = plan_catch_up(&self.standing, tidings, has_past, self.is_first);
+        let plan = plan_catch_up(&self.standing, heartbeat, has_past, self.is_first);
         if plan == CatchUp::Log {
             // Before they count as heard: their authors wait for that.
-            let foreign = tidings.entries.iter().filter(|entry| self.own_ticket(entry).is_none());
+            let foreign = heartbeat.entries.iter().filter(|entry| self.own_ticket(entry).is_none());
             self.tell(foreign.filter_map(|entry| PeerNews::of(&travelled(entry))).collect()).await;
-            for entry in &tidings.entries {
+            for entry in &heartbeat.entries {
                 self.apply(entry);
             }
-            return Ok(!tidings.entries.is_empty());
+            return Ok(!heartbeat.entries.is_empty());
         }
         if plan != CatchUp::Marks {
             self.tell(vec![PeerNews::Missed]).await;
@@ -35,7 +36,7 @@ impl Session<'_> {
             // What was invalidated here without the store is not known there.
             self.store.invalidations.push_everything(false);
         }
-        let above = if self.is_first || self.standing.epoch != tidings.epoch { 0 } else { self.standing.heard };
+        let above = if self.is_first || self.standing.epoch != heartbeat.epoch { 0 } else { self.standing.heard };
         let list = self.read_marks(above).await?;
         if self.is_first || list.epoch != self.standing.epoch {
             self.cache.begin_remote_epoch(list.epoch);
@@ -111,5 +112,12 @@ impl Session<'_> {
 fn travelled(entry: &LogEntry) -> SharedInvalidation {
     let [unstorable_ms, grace_ms, grace_fresh_ms] = entry.durations_ms;
     let scope = entry.scope.clone();
-    SharedInvalidation { scope, purges: entry.purges, unstorable_ms, grace_ms, grace_fresh_ms, ticket: 0 }
+    SharedInvalidation {
+        scope,
+        purges: entry.purges,
+        unstorable_ms: Duration::from_millis(unstorable_ms),
+        grace_ms: Duration::from_millis(grace_ms),
+        grace_fresh_ms: Duration::from_millis(grace_fresh_ms),
+        ticket: 0,
+    }
 }

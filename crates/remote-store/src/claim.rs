@@ -87,7 +87,7 @@ async fn wait_or_lead(store: &Arc<RedisStore>, key: &Key) -> LoadClaim {
 
 /// Asks the store as a lookup does: no longer than that, and not while requests pass it over.
 async fn ask<T: redis::FromRedisValue>(store: &RedisStore, command: &redis::Cmd) -> Option<T> {
-    let mut open = store.opened().filter(|_| store.breaker.lock().allows(store.clock.now_ms()))?;
+    let mut open = store.opened().filter(|_| store.breaker.lock().allows(store.clock.now()))?;
     let answer = tokio::time::timeout(store.settings.read_timeout, command.query_async(&mut open.connection)).await;
     let found = answer.ok().and_then(Result::ok);
     store.record_answer(found.is_some());

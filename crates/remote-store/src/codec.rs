@@ -4,6 +4,7 @@
 //! under another key, is not an entry. Times are the store's: gateways whose clocks differ agree on them.
 
 use bytes::Bytes;
+use greenroom_cache::Timestamp;
 use greenroom_cache::remote::{EncodedBody, RemoteEntry, RemoteSequence, RemoteWrite, decode_body, encode_body};
 use greenroom_cache::{EntryDeadlines, Key, Tag, Value};
 
@@ -19,7 +20,7 @@ const TAG_END: u8 = 0x1f;
 /// Longest decoded body, whatever a head says.
 const MAX_BODY_BYTES: u64 = 512 * 1024 * 1024;
 /// "Never", which no offset moves.
-const NEVER: u64 = u64::MAX;
+const NEVER: Timestamp = Timestamp::MAX;
 
 /// The key by which gateways name and sign entries.
 #[derive(Clone, Copy)]
@@ -81,7 +82,7 @@ pub(crate) fn encode(store_key: StoreKey, key: &Key, write: &RemoteWrite, offset
     bytes.extend_from_slice(&write.known.epoch.to_be_bytes());
     bytes.extend_from_slice(&write.known.seq.to_be_bytes());
     for time in times {
-        bytes.extend_from_slice(&shift(time, offset_ms).to_be_bytes());
+        bytes.extend_from_slice(&shift(time, offset_ms).as_millis().to_be_bytes());
     }
     bytes.extend_from_slice(&u32::try_from(tags.len()).ok()?.to_be_bytes());
     bytes.extend_from_slice(&u32::try_from(entry.meta().len()).ok()?.to_be_bytes());
@@ -106,7 +107,8 @@ pub(crate) fn decode(store_key: StoreKey, key: &Key, bytes: &Bytes, offset_ms: i
     let number = |at: usize| signed.get(at..at + 8)?.try_into().ok().map(u64::from_be_bytes);
     let short = |at: usize| signed.get(at..at + 4)?.try_into().ok().map(u32::from_be_bytes);
     let flags = short(4)?;
-    let time = |at: usize| number(24 + 8 * at).map(|time| shift(time, offset_ms.saturating_neg()));
+    let time =
+        |at: usize| number(24 + 8 * at).map(|time| shift(Timestamp::from_millis(time), offset_ms.saturating_neg()));
     let (tags_bytes, meta_bytes) = (short(72)? as usize, short(76)? as usize);
     let length = usize::try_from(number(80)?).ok().filter(|length| *length as u64 <= MAX_BODY_BYTES)?;
     let content = bytes.slice(HEAD_BYTES..);
@@ -132,8 +134,9 @@ pub(crate) fn decode(store_key: StoreKey, key: &Key, bytes: &Bytes, offset_ms: i
     })
 }
 
-fn shift(time_ms: u64, offset_ms: i64) -> u64 {
-    if time_ms == NEVER { NEVER } else { time_ms.saturating_add_signed(offset_ms) }
+fn shift(time: Timestamp, offset_ms: i64) -> Timestamp {
+    let shifted = |time: Timestamp| Timestamp::from_millis(time.as_millis().saturating_add_signed(offset_ms));
+    if time == NEVER { NEVER } else { shifted(time) }
 }
 
 fn split_tags(field: &[u8]) -> Option<Vec<Tag>> {

@@ -116,6 +116,7 @@ impl InvalidationQueue {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     fn of(scope: &str, ticket: u64) -> SharedInvalidation {
         SharedInvalidation { scope: scope.into(), ticket, ..SharedInvalidation::everything(false) }
@@ -124,12 +125,12 @@ mod tests {
     #[test]
     fn one_scope_waits_once_with_its_newest_ticket_and_the_strictest_effect() {
         let queue = InvalidationQueue::default();
-        queue.push(SharedInvalidation { purges: true, unstorable_ms: 9, ..of("a", 1) });
+        queue.push(SharedInvalidation { purges: true, unstorable_ms: Duration::from_millis(9), ..of("a", 1) });
         queue.push(of("b", 2));
         queue.push(of("a", 3));
         let batch = queue.take();
         assert_eq!(batch.invalidations.iter().map(|waiting| waiting.ticket).collect::<Vec<_>>(), [2, 3]);
-        assert!(batch.invalidations[1].purges && batch.invalidations[1].unstorable_ms == 9);
+        assert!(batch.invalidations[1].purges && batch.invalidations[1].unstorable_ms == Duration::from_millis(9));
         assert_eq!(batch.pushed, 3);
     }
 

@@ -1,10 +1,11 @@
 //! A model of gateways, their clocks, their store and what lies between, driven through random histories. It runs the
 //! decisions that gateways run; the store does what the scripts do.
 
+use greenroom_cache::Timestamp;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::agreement::{CatchUp, LogEntry, SequencePosition, Tidings, plan_catch_up, trust_end_ms};
+use crate::agreement::{CatchUp, HeartbeatReply, LogEntry, SequencePosition, plan_catch_up, trust_end_ms};
 use crate::announcements::{AnnouncementResult, Announcements};
 
 const GATEWAYS: usize = 3;
@@ -48,7 +49,7 @@ impl Store {
         self.log.len() as u64
     }
 
-    fn hear(&mut self, id: usize, standing: &SequencePosition, now_ms: u64, epochs: &mut u64) -> Tidings {
+    fn hear(&mut self, id: usize, standing: &SequencePosition, now_ms: u64, epochs: &mut u64) -> HeartbeatReply {
         let known = usize::try_from(standing.heard).expect("it is small");
         let is_ours = standing.epoch == self.epoch && known > 0;
         let lost = is_ours && self.log.get(known - 1).is_none_or(|token| *token != standing.token);
@@ -75,8 +76,8 @@ impl Store {
             durations_ms: [0; 3],
         };
         let is_same = standing.epoch == self.epoch;
-        Tidings {
-            now_ms,
+        HeartbeatReply {
+            now_ms: Timestamp::from_millis(now_ms),
             epoch: self.epoch,
             seq: self.seq(),
             floor: 0,
@@ -85,7 +86,7 @@ impl Store {
             acked: if now_ms < self.born_ms + LEASE_MS { 0 } else { acked },
             peers: Vec::new(),
             entries: if is_same { self.log.iter().enumerate().map(entry).skip(known).collect() } else { Vec::new() },
-            longest_lease_ms: LEASE_MS,
+            longest_lease_ms: Duration::from_millis(LEASE_MS),
         }
     }
 
@@ -105,7 +106,7 @@ impl Store {
 struct Answer {
     arrives_ms: u64,
     sent_ms: u64,
-    tidings: Tidings,
+    heartbeat: HeartbeatReply,
 }
 
 #[derive(Default)]
@@ -133,11 +134,11 @@ impl Gateway {
 
     /// What `Session::beat` does with an answer.
     fn apply(&mut self, answer: &Answer, store: &mut Store, id: usize, version: u64) -> Option<u64> {
-        let tidings = &answer.tidings;
-        let plan = plan_catch_up(&self.standing, tidings, self.has_joined, !self.has_joined);
+        let heartbeat = &answer.heartbeat;
+        let plan = plan_catch_up(&self.standing, heartbeat, self.has_joined, !self.has_joined);
         match plan {
             CatchUp::Log => {
-                for entry in &tidings.entries {
+                for entry in &heartbeat.entries {
                     self.announcements.hear(entry);
                     self.cached = None;
                     let token = entry.token.clone();
@@ -155,10 +156,12 @@ impl Gateway {
             }
         }
         let lease = Duration::from_millis(LEASE_MS);
-        if let Some(until_ms) = trust_end_ms(answer.sent_ms, tidings, self.standing.heard, lease) {
-            self.trusted_until_ms = until_ms;
+        if let Some(until_ms) =
+            trust_end_ms(Timestamp::from_millis(answer.sent_ms), heartbeat, self.standing.heard, lease)
+        {
+            self.trusted_until_ms = until_ms.as_millis();
         }
-        let answered = match self.announcements.conclude(tidings, &self.standing) {
+        let answered = match self.announcements.conclude(heartbeat, &self.standing) {
             Some(AnnouncementResult::Acknowledged(written)) => Some(written),
             Some(AnnouncementResult::Lost(written)) => {
                 self.write = Some(written);
@@ -207,8 +210,8 @@ fn play(seed: u64) -> Result<usize, String> {
         match random.below(16) {
             0..=7 if is_awake && !gateway.is_cut_off && gateway.answer.is_none() => {
                 let sent_ms = gateway.clock_ms(now_ms);
-                let tidings = store.hear(id, &gateway.standing, now_ms, &mut epochs);
-                gateway.answer = Some(Answer { arrives_ms: now_ms + random.below(200), sent_ms, tidings });
+                let heartbeat = store.hear(id, &gateway.standing, now_ms, &mut epochs);
+                gateway.answer = Some(Answer { arrives_ms: now_ms + random.below(200), sent_ms, heartbeat });
             }
             8..=11 if is_awake => {
                 match gateway.cached.filter(|_| gateway.clock_ms(now_ms) < gateway.trusted_until_ms) {
@@ -250,8 +253,8 @@ fn heal(gateways: &mut [Gateway], store: &mut Store, mut now_ms: u64, epochs: &m
     for _ in 0..60 {
         now_ms += LEASE_MS / 10;
         for (id, gateway) in gateways.iter_mut().enumerate() {
-            let tidings = store.hear(id, &gateway.standing, now_ms, epochs);
-            let answer = Answer { arrives_ms: now_ms, sent_ms: gateway.clock_ms(now_ms), tidings };
+            let heartbeat = store.hear(id, &gateway.standing, now_ms, epochs);
+            let answer = Answer { arrives_ms: now_ms, sent_ms: gateway.clock_ms(now_ms), heartbeat };
             gateway.apply(&answer, store, id, 0);
         }
     }

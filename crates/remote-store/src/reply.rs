@@ -1,8 +1,10 @@
 //! Reads the answers of the scripts. An answer of another shape is an error, never a guess.
 
+use greenroom_cache::Timestamp;
 use redis::Value;
+use std::time::Duration;
 
-use crate::agreement::{LogEntry, Peer, Tidings};
+use crate::agreement::{HeartbeatReply, LogEntry, Peer};
 
 /// Answer to a heartbeat.
 #[derive(Debug)]
@@ -10,7 +12,7 @@ pub(crate) enum HearReply {
     /// Another gateway has the prefix for itself.
     Taken { by: String },
     /// What there is to hear.
-    Told(Box<Tidings>),
+    Told(Box<HeartbeatReply>),
 }
 
 /// Answer to an announcement.
@@ -96,7 +98,12 @@ pub(crate) fn join_mark(scope: &str, purges: bool) -> String {
 fn peer(value: &Value) -> Result<Peer, String> {
     let parts = items(value)?;
     let id = text(parts.first())?;
-    Ok(Peer { id, name: text(parts.get(1))?, heard: number(parts.get(2))?, lease_ms: number(parts.get(3))? })
+    Ok(Peer {
+        id,
+        name: text(parts.get(1))?,
+        heard: number(parts.get(2))?,
+        lease_ms: Duration::from_millis(number(parts.get(3))?),
+    })
 }
 
 /// Reads the answer to a heartbeat.
@@ -106,8 +113,8 @@ pub(crate) fn read_hear(value: &Value) -> Result<HearReply, String> {
         return Ok(HearReply::Taken { by: text(parts.get(1))? });
     }
     let list = |at: usize| items(parts.get(at).ok_or(SHAPE)?);
-    Ok(HearReply::Told(Box::new(Tidings {
-        now_ms: number(parts.get(1))?,
+    Ok(HearReply::Told(Box::new(HeartbeatReply {
+        now_ms: Timestamp::from_millis(number(parts.get(1))?),
         epoch: number(parts.get(2))?,
         seq: number(parts.get(3))?,
         floor: number(parts.get(4))?,
@@ -116,7 +123,7 @@ pub(crate) fn read_hear(value: &Value) -> Result<HearReply, String> {
         acked: number(parts.get(7))?,
         peers: list(8)?.iter().map(peer).collect::<Result<_, _>>()?,
         entries: list(9)?.iter().map(log_entry).collect::<Result<_, _>>()?,
-        longest_lease_ms: number(parts.get(10))?,
+        longest_lease_ms: Duration::from_millis(number(parts.get(10))?),
     })))
 }
 

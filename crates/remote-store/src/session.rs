@@ -1,6 +1,7 @@
 //! The coordinating task: connects, hears and announces, and says what may be trusted. Everything it concludes is decided
 //! in `agreement`.
 
+use greenroom_cache::Timestamp;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -10,7 +11,7 @@ use greenroom_cache::remote::SharedInvalidation;
 use redis::Value;
 use tokio_util::sync::CancellationToken;
 
-use crate::agreement::{SequencePosition, Tidings, trust_end_ms};
+use crate::agreement::{HeartbeatReply, SequencePosition, trust_end_ms};
 use crate::announcements::{AnnouncementResult, Announcements};
 use crate::connection::explain;
 use crate::handshake::{connect, read_info};
@@ -20,7 +21,8 @@ use crate::peer_news::PeerNews;
 use crate::reply::{AnnounceReply, HearReply, join_mark, read_announce, read_hear};
 use crate::scripts;
 use crate::status::{StoreState, count};
-use crate::store::{OpenStore, RedisStore, millis};
+use crate::store::{OpenStore, RedisStore};
+use greenroom_cache::clock::millis;
 
 /// Heartbeats in the time of a lease.
 const BEATS_PER_LEASE: u32 = 3;
@@ -67,7 +69,7 @@ pub(crate) struct Session<'a> {
     pub(crate) open: OpenStore,
     pub(crate) standing: SequencePosition,
     pub(crate) announcements: Announcements<InvalidationBatch>,
-    info_due_ms: u64,
+    info_due_ms: Timestamp,
     pub(crate) is_first: bool,
 }
 
@@ -83,7 +85,15 @@ pub(crate) async fn run(store: &Arc<RedisStore>, cache: &Cache, stop: &Cancellat
     loop {
         let end = match connect(store).await {
             Ok(open) => {
-                let mut session = Session { store, cache, open, standing, announcements, info_due_ms: 0, is_first };
+                let mut session = Session {
+                    store,
+                    cache,
+                    open,
+                    standing,
+                    announcements,
+                    info_due_ms: Timestamp::UNIX_EPOCH,
+                    is_first,
+                };
                 let end = session.run(stop).await;
                 (standing, announcements, is_first) = (session.standing, session.announcements, session.is_first);
                 end
@@ -93,7 +103,7 @@ pub(crate) async fn run(store: &Arc<RedisStore>, cache: &Cache, stop: &Cancellat
         store.is_ready.store(false, Ordering::Release);
         let was_connected = store.open.lock().take().is_some();
         if was_connected {
-            store.session_ended_ms.send_replace(Some(store.clock.now_ms()));
+            store.session_ended_ms.send_replace(Some(store.clock.now().as_millis()));
             (retry, is_warned) = (FIRST_RETRY, false);
         }
         let (state, wait) = match end {
@@ -176,22 +186,23 @@ impl Session<'_> {
 
     /// Hears what there is to hear, announces what is queued, and publishes what follows.
     async fn beat(&mut self) -> Result<HeartbeatResult, String> {
-        let sent_ms = self.store.clock.now_ms();
+        let sent_ms = self.store.clock.now();
         let sent_us = self.store.clock.now_us();
-        let tidings = match self.hear().await? {
+        let heartbeat = match self.hear().await? {
             HearReply::Taken { by } => return Ok(HeartbeatResult::Taken(by)),
-            HearReply::Told(tidings) => tidings,
+            HearReply::Told(heartbeat) => heartbeat,
         };
         let latency_us = u64::try_from(self.store.clock.since(sent_us).as_micros()).unwrap_or(u64::MAX);
-        self.publish_clock(sent_ms, &tidings, latency_us);
-        self.store.longest_lease_ms.fetch_max(tidings.longest_lease_ms, Ordering::Relaxed);
-        let has_heard = self.catch_up(&tidings).await?;
-        self.cache.raise_remote_floor(tidings.floor);
-        if let Some(until_ms) = trust_end_ms(sent_ms, &tidings, self.standing.heard, self.store.settings.peer_timeout) {
-            let until_ms = if self.store.settings.shared { until_ms } else { u64::MAX };
+        self.publish_clock(sent_ms, &heartbeat, latency_us);
+        self.store.longest_lease_ms.fetch_max(millis(heartbeat.longest_lease_ms), Ordering::Relaxed);
+        let has_heard = self.catch_up(&heartbeat).await?;
+        self.cache.raise_remote_floor(heartbeat.floor);
+        if let Some(until_ms) = trust_end_ms(sent_ms, &heartbeat, self.standing.heard, self.store.settings.peer_timeout)
+        {
+            let until_ms = if self.store.settings.shared { until_ms } else { Timestamp::MAX };
             self.cache.trust_until(until_ms, self.store.settings.when_away.max_age());
         }
-        match self.announcements.conclude(&tidings, &self.standing) {
+        match self.announcements.conclude(&heartbeat, &self.standing) {
             Some(AnnouncementResult::Acknowledged(batch)) => self.settle(batch.pushed),
             Some(AnnouncementResult::Lost(batch)) => self.store.invalidations.put_back(batch),
             None => {}
@@ -199,7 +210,7 @@ impl Session<'_> {
         if !self.announcements.is_waiting() {
             self.announce().await?;
         }
-        self.publish(&tidings).await;
+        self.publish(&heartbeat).await;
         Ok(if has_heard { HeartbeatResult::Heard } else { HeartbeatResult::Quiet })
     }
 
@@ -270,7 +281,7 @@ impl Session<'_> {
                 let SharedInvalidation { scope, purges, unstorable_ms, grace_ms, grace_fresh_ms, ticket } = waiting;
                 arguments.push(self.token_of(*ticket));
                 arguments.push(join_mark(scope, *purges));
-                arguments.push(format!("{unstorable_ms};{grace_ms};{grace_fresh_ms}"));
+                arguments.push(format!("{};{};{}", millis(*unstorable_ms), millis(*grace_ms), millis(*grace_fresh_ms)));
             }
             let keys = self.keys();
             let value: Value = scripts::run(&self.open.scripts.announce, &mut self.open.connection, &keys, &arguments)
@@ -305,24 +316,25 @@ impl Session<'_> {
         }
     }
 
-    fn publish_clock(&self, sent_ms: u64, tidings: &Tidings, latency_us: u64) {
-        let middle_ms = sent_ms.saturating_add(latency_us / 2000);
-        let offset_ms = i64::try_from(tidings.now_ms).unwrap_or(0) - i64::try_from(middle_ms).unwrap_or(0);
+    fn publish_clock(&self, sent_ms: Timestamp, heartbeat: &HeartbeatReply, latency_us: u64) {
+        let middle_ms = sent_ms.saturating_add(Duration::from_millis(latency_us / 2000));
+        let offset_ms = i64::try_from(heartbeat.now_ms.as_millis()).unwrap_or(0)
+            - i64::try_from(middle_ms.as_millis()).unwrap_or(0);
         self.store.offset_ms.store(offset_ms, Ordering::Relaxed);
         self.store.published.lock().latency_us = latency_us;
     }
 
-    async fn publish(&mut self, tidings: &Tidings) {
-        let now_ms = self.store.clock.now_ms();
+    async fn publish(&mut self, heartbeat: &HeartbeatReply) {
+        let now_ms = self.store.clock.now();
         let info = if now_ms >= self.info_due_ms {
-            self.info_due_ms = now_ms.saturating_add(millis(INFO_INTERVAL));
+            self.info_due_ms = now_ms.saturating_add(INFO_INTERVAL);
             read_info(self.store, &mut self.open.connection).await.ok()
         } else {
             None
         };
         let before = {
             let mut published = self.store.published.lock();
-            published.peers.clone_from(&tidings.peers);
+            published.peers.clone_from(&heartbeat.peers);
             if let Some(info) = info {
                 published.info = info;
             }
@@ -337,7 +349,7 @@ impl Session<'_> {
     /// Takes this gateway off the list, so that no write waits for it.
     async fn leave(&mut self) {
         let _ = self.beat().await; // The last invalidations.
-        self.cache.trust_until(0, Duration::ZERO);
+        self.cache.trust_until(Timestamp::UNIX_EPOCH, Duration::ZERO);
         let keys = [self.store.agreement_key("meta")];
         let id = [&self.store.id];
         let _ = scripts::run::<u64>(&self.open.scripts.leave, &mut self.open.connection, &keys, &id).await;

@@ -1,5 +1,7 @@
 //! The remote tier on Redis or Valkey: what requests see of it. No request waits for it longer than its read timeout.
 
+use greenroom_cache::Timestamp;
+use greenroom_cache::clock::millis;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
@@ -112,7 +114,7 @@ impl RedisStore {
             origin: hex(&random),
             name: name.chars().filter(|letter| *letter != ';' && !letter.is_control()).take(64).collect(),
             longest_lease_ms: AtomicU64::new(millis(settings.peer_timeout)),
-            session_ended_ms: watch::Sender::new(Some(clock.now_ms())),
+            session_ended_ms: watch::Sender::new(Some(clock.now().as_millis())),
             clock,
             journal,
             is_behind: AtomicBool::new(record.as_ref().is_some_and(|record| record.is_behind)),
@@ -152,12 +154,12 @@ impl RedisStore {
 
     /// Whether another gateway is live.
     pub(crate) fn has_peers(&self) -> bool {
-        self.published.lock().peers.iter().any(|peer| peer.lease_ms > 0)
+        self.published.lock().peers.iter().any(|peer| peer.lease_ms > Duration::ZERO)
     }
 
     /// Whether the other gateway with this id was live at the last heartbeat.
     pub(crate) fn is_live(&self, id: &str) -> bool {
-        self.published.lock().peers.iter().any(|peer| peer.id == id && peer.lease_ms > 0)
+        self.published.lock().peers.iter().any(|peer| peer.id == id && peer.lease_ms > Duration::ZERO)
     }
 
     pub(crate) fn opened(&self) -> Option<OpenStore> {
@@ -169,15 +171,15 @@ impl RedisStore {
         let mut breaker = self.breaker.lock();
         if is_answer {
             breaker.succeeded();
-        } else if breaker.failed(self.clock.now_ms()) {
+        } else if breaker.failed(self.clock.now()) {
             tracing::warn!("the remote store is slow or silent; requests pass it over until it answers again");
         }
     }
 
     /// The entry of a key; `None` if there is none, or no answer in time.
     pub(crate) async fn look_up(&self, key: &Key, is_last_resort: bool) -> Option<RemoteEntry> {
-        let is_allowed = self.is_ready.load(Ordering::Acquire)
-            && (is_last_resort || self.breaker.lock().allows(self.clock.now_ms()));
+        let is_allowed =
+            self.is_ready.load(Ordering::Acquire) && (is_last_resort || self.breaker.lock().allows(self.clock.now()));
         let Some(mut open) = self.opened().filter(|_| is_allowed) else {
             count(&self.counters.slow);
             return None;
@@ -211,11 +213,11 @@ impl RedisStore {
         if *settled.borrow_and_update() >= target {
             return true;
         }
-        let began_ms = self.clock.now_ms();
+        let began_ms = self.clock.now();
         let mut ended = self.session_ended_ms.subscribe();
         loop {
-            let end_ms = self.wait_end_ms(began_ms, *ended.borrow_and_update());
-            let left = Duration::from_millis(end_ms.saturating_sub(self.clock.now_ms()));
+            let end_ms = self.wait_end_ms(began_ms, (*ended.borrow_and_update()).map(Timestamp::from_millis));
+            let left = end_ms.duration_since(self.clock.now());
             tokio::select! {
                 reached = settled.wait_for(|settled| *settled >= target) => if reached.is_ok() { return true },
                 // Another end of the wait: the session has ended, or begun.
@@ -229,17 +231,13 @@ impl RedisStore {
         false
     }
 
-    fn wait_end_ms(&self, began_ms: u64, session_ended_ms: Option<u64>) -> u64 {
+    fn wait_end_ms(&self, began_ms: Timestamp, session_ended_ms: Option<Timestamp>) -> Timestamp {
         if self.settings.shared {
             let lease = Duration::from_millis(self.longest_lease_ms.load(Ordering::Relaxed));
             return wait_end_ms(began_ms, session_ended_ms, lease, self.settings.response_timeout);
         }
         // No other gateway: what is not numbered in time is recorded as lacking.
-        if session_ended_ms.is_none() {
-            began_ms.saturating_add(millis(self.settings.response_timeout))
-        } else {
-            began_ms
-        }
+        if session_ended_ms.is_none() { began_ms.saturating_add(self.settings.response_timeout) } else { began_ms }
     }
 
     /// Makes it durable here that the store lacks invalidations. A disk that hangs does not keep the client waiting.
@@ -334,8 +332,4 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
         let _ = write!(text, "{byte:02x}"); // Writing to a string does not fail.
         text
     })
-}
-
-pub(crate) fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

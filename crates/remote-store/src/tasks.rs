@@ -1,5 +1,6 @@
 //! The tasks of a store.
 
+use greenroom_cache::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ impl RedisStore {
     /// trusts nothing that it has until it has heard the others.
     pub fn attach(self: &Arc<Self>, cache: &Cache) -> bool {
         if self.settings.shared {
-            cache.trust_until(0, self.settings.when_away.max_age());
+            cache.trust_until(Timestamp::UNIX_EPOCH, self.settings.when_away.max_age());
         }
         cache.attach_remote(Arc::new(RemoteTierHandle(Arc::clone(self))))
     }

@@ -1,5 +1,6 @@
 //! Writes what is queued, in the background: nothing waits for it.
 
+use greenroom_cache::clock::millis;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -22,8 +23,9 @@ const CONCURRENT: usize = 32;
 const LINGER: Duration = Duration::from_millis(5);
 /// How long the writer waits for a store that is away.
 const RETRY: Duration = Duration::from_millis(500);
-/// Longest physical lifetime of an entry.
-const MAX_LIFETIME_MS: u64 = 366 * 24 * 3_600_000;
+/// Shortest and longest physical lifetime of an entry.
+const MIN_LIFETIME: Duration = Duration::from_millis(1);
+const MAX_LIFETIME: Duration = Duration::from_millis(366 * 24 * 3_600_000);
 
 /// Writes until `stop`, then what is left, within `drain`.
 pub(crate) async fn run(store: &RedisStore, cache: &Cache, stop: &CancellationToken, drain: Duration) {
@@ -72,8 +74,8 @@ async fn write_one(store: &RedisStore, cache: &Cache, mut open: OpenStore, key: 
     let written = match &write.entry {
         Some(entry) => {
             let offset_ms = store.offset_ms.load(Ordering::Relaxed);
-            let lifetime_ms = entry.entry.deadlines().error_until_ms.saturating_sub(store.clock.now_ms());
-            let lifetime_ms = lifetime_ms.clamp(1, MAX_LIFETIME_MS).to_string().into_bytes();
+            let lifetime_ms = entry.entry.deadlines().error_until_ms.duration_since(store.clock.now());
+            let lifetime_ms = millis(lifetime_ms.clamp(MIN_LIFETIME, MAX_LIFETIME)).to_string().into_bytes();
             // An epoch of zero: the load began before the store was heard.
             let is_known = entry.known.epoch != 0;
             let encoded = codec::encode(store.key, &key, entry, offset_ms).filter(|_| is_known);

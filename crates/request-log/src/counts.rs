@@ -1,6 +1,9 @@
 //! Counts of a set of requests. Rows add up: an hour is exactly the sum of its minutes.
 
 use greenroom_cache::LoadReason;
+use greenroom_cache::Timestamp;
+use greenroom_cache::clock::millis;
+use std::time::Duration;
 
 use super::decision::{CacheResult, Decision, DecisionOutcome, DecisionReason};
 use super::histogram::Histogram;
@@ -138,9 +141,9 @@ pub struct RequestCounts {
     /// Latencies, in microseconds.
     pub latencies: Histogram,
     /// Age of the oldest response, in milliseconds.
-    pub oldest_ms: u64,
+    pub oldest_ms: Duration,
     /// Time of the last request.
-    pub last_ms: u64,
+    pub last_ms: Timestamp,
 }
 
 impl Default for RequestCounts {
@@ -149,8 +152,8 @@ impl Default for RequestCounts {
             counted: [0; COUNTERS],
             ages: Histogram::default(),
             latencies: Histogram::default(),
-            oldest_ms: 0,
-            last_ms: 0,
+            oldest_ms: Duration::ZERO,
+            last_ms: Timestamp::UNIX_EPOCH,
         }
     }
 }
@@ -198,7 +201,7 @@ impl RequestCounts {
     }
 
     /// Adds one request. Asking the server would have taken `load_ms`.
-    pub fn record(&mut self, decision: &Decision, load_ms: u64) {
+    pub fn record(&mut self, decision: &Decision, load_ms: Duration) {
         let outcome = &decision.outcome;
         let kind = RequestCounter::for_outcome(outcome);
         self.add(RequestCounter::Asked, 1);
@@ -206,7 +209,7 @@ impl RequestCounts {
         self.add(RequestCounter::Bytes, decision.bytes);
         if outcome.is_saved {
             self.add(RequestCounter::Saved, 1);
-            self.add(RequestCounter::SavedMs, load_ms);
+            self.add(RequestCounter::SavedMs, millis(load_ms));
         }
         if kind == RequestCounter::Missed {
             self.add(RequestCounter::for_miss(outcome.reason), 1);
@@ -217,7 +220,7 @@ impl RequestCounts {
             _ => {}
         }
         if let Some(age_ms) = outcome.age_ms {
-            self.ages.record(age_ms);
+            self.ages.record(millis(age_ms));
             if decision.category.has_meaningful_age() {
                 self.oldest_ms = self.oldest_ms.max(age_ms);
             }
@@ -258,7 +261,11 @@ pub(super) mod tests {
         let sizes = || proptest::collection::vec(0_u64..1 << 40, 0..20);
         (proptest::collection::vec(0_u64..1 << 50, COUNTERS), sizes(), sizes(), any::<u32>()).prop_map(
             |(counted, ages, latencies, last)| {
-                let mut counts = RequestCounts { last_ms: last.into(), oldest_ms: 7, ..RequestCounts::default() };
+                let mut counts = RequestCounts {
+                    last_ms: Timestamp::from_millis(last.into()),
+                    oldest_ms: Duration::from_millis(7),
+                    ..RequestCounts::default()
+                };
                 counted.into_iter().enumerate().for_each(|(index, count)| counts.add_at(index, count));
                 for age in ages {
                     counts.ages.record(age);

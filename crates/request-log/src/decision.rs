@@ -1,7 +1,9 @@
 //! Result of one request. Holds nothing of its target: no path, no query, no token.
 
+use greenroom_cache::Timestamp;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use greenroom_cache::{CacheStatus, CacheStatusReason, LoadErrorKind, LoadReason};
 use greenroom_dialect::class::Class;
@@ -193,7 +195,7 @@ pub struct DecisionOutcome {
     /// Its reason.
     pub reason: Option<DecisionReason>,
     /// Upper bound of the response's age, if it came from the cache.
-    pub age_ms: Option<u64>,
+    pub age_ms: Option<Duration>,
     /// Whether it took no request to the server.
     pub is_saved: bool,
 }
@@ -242,7 +244,7 @@ impl Serialize for UserHash {
 #[derive(Debug, Clone)]
 pub struct Decision {
     /// Time of the response.
-    pub at_ms: u64,
+    pub at_ms: Timestamp,
     /// Category.
     pub category: RequestCategory,
     /// The app.
@@ -273,7 +275,7 @@ impl Decision {
             classification = self.outcome.result.name(),
             reason = self.outcome.reason.map(DecisionReason::name),
             status = self.status,
-            age_s = self.outcome.age_ms.map(|age_ms| age_ms / 1000),
+            age_s = self.outcome.age_ms.map(|age| age.as_secs()),
             elapsed_us = self.elapsed_us,
             bytes = self.bytes,
             "request answered"

@@ -1,6 +1,9 @@
 //! Encodes rows for the disk: nonzero counters with their index, as variable-length numbers.
 
 use super::counts::RequestCounts;
+use greenroom_cache::Timestamp;
+use greenroom_cache::clock::millis;
+use std::time::Duration;
 
 impl RequestCounts {
     /// Encodes the nonzero counters with their index.
@@ -19,8 +22,8 @@ impl RequestCounts {
                 push(&mut bytes, *count);
             }
         }
-        push(&mut bytes, self.oldest_ms);
-        push(&mut bytes, self.last_ms);
+        push(&mut bytes, millis(self.oldest_ms));
+        push(&mut bytes, self.last_ms.as_millis());
         bytes
     }
 
@@ -45,8 +48,8 @@ impl RequestCounts {
                 histogram.add_to(*bucket, pull(rest)?);
             }
         }
-        counts.oldest_ms = pull(rest)?;
-        counts.last_ms = pull(rest)?;
+        counts.oldest_ms = Duration::from_millis(pull(rest)?);
+        counts.last_ms = Timestamp::from_millis(pull(rest)?);
         Some(counts)
     }
 }

@@ -1,5 +1,6 @@
 //! Counts of one minute: a row for each class, app and user.
 
+use greenroom_cache::Timestamp;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -45,7 +46,7 @@ pub struct RequestSource<'a> {
 #[derive(Debug, Clone, Default)]
 pub struct MinuteBucket {
     /// Start of the minute.
-    pub minute_ms: u64,
+    pub minute_ms: Timestamp,
     categories: [Option<Box<RequestCounts>>; RequestCategory::COUNT],
     /// Routes of an HTTP API.
     routes: BTreeMap<RouteName, Box<RequestCounts>>,
@@ -58,7 +59,7 @@ pub struct MinuteBucket {
 
 impl MinuteBucket {
     /// An empty bucket.
-    pub fn new(minute_ms: u64) -> Self {
+    pub fn new(minute_ms: Timestamp) -> Self {
         Self { minute_ms, ..Self::default() }
     }
 

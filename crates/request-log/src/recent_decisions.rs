@@ -1,5 +1,6 @@
 //! The last decisions, for the request log. Bounded: each new one drops the oldest.
 
+use greenroom_cache::Timestamp;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -25,8 +26,8 @@ pub struct NumberedDecision {
 }
 
 /// Next number of a sequence, starting it if needed.
-fn next_number(numbered: &AtomicU64, at_ms: u64) -> u64 {
-    let begin = at_ms.saturating_mul(NUMBERS_PER_MS);
+fn next_number(numbered: &AtomicU64, at_ms: Timestamp) -> u64 {
+    let begin = at_ms.as_millis().saturating_mul(NUMBERS_PER_MS);
     // A concurrent caller may have started it.
     let _begun = numbered.compare_exchange(0, begin, Ordering::Relaxed, Ordering::Relaxed);
     numbered.fetch_add(1, Ordering::Relaxed) + 1
@@ -60,9 +61,10 @@ mod tests {
         const NOW_MS: u64 = 1_900_000_000_000;
         const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
         let before = AtomicU64::new(0);
-        let numbers: Vec<u64> = (0..3).map(|more| next_number(&before, NOW_MS + more)).collect();
+        let numbers: Vec<u64> =
+            (0..3).map(|more| next_number(&before, Timestamp::from_millis(NOW_MS + more))).collect();
         assert_eq!(numbers[2], numbers[0] + 2, "consecutive, whatever the time");
-        let after = next_number(&AtomicU64::new(0), NOW_MS + 10);
+        let after = next_number(&AtomicU64::new(0), Timestamp::from_millis(NOW_MS + 10));
         assert!(numbers[2] < after && after < MAX_SAFE_INTEGER);
     }
 }

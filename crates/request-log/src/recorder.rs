@@ -2,9 +2,11 @@
 //! the current minute has no row yet for its category, app or user. Everything else happens later in the background,
 //! where no request waits for it.
 
+use greenroom_cache::Timestamp;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use greenroom_dialect::class::Class;
 use parking_lot::{Mutex, RwLock};
@@ -74,28 +76,28 @@ impl RequestRecorder {
         let mut open = self.open.lock();
         let source = RequestSource { category: decision.category, app: &decision.app, user: decision.user };
         let bucket = open.bucket_at(decision.at_ms);
-        bucket.update(source, |counts| counts.record(&decision, load_ms));
-        open.point(decision.at_ms, &point_of(&decision, load_ms));
+        bucket.update(source, |counts| counts.record(&decision, Duration::from_millis(load_ms)));
+        open.point(decision.at_ms, &point_of(&decision, Duration::from_millis(load_ms)));
         open.sample(&decision);
         open.recent.push(decision);
     }
 
     /// Records an upstream request that a client's request caused.
-    pub fn record_reached(&self, source: RequestSource<'_>, now_ms: u64) {
+    pub fn record_reached(&self, source: RequestSource<'_>, now_ms: Timestamp) {
         let mut open = self.open.lock();
         open.bucket_at(now_ms).update(source, |counts| counts.add(RequestCounter::Reached, 1));
         open.point(now_ms, &SeriesPoint { reached: 1, ..SeriesPoint::default() });
     }
 
     /// Adds upstream requests to a user. They were recorded already, before the user was known.
-    pub fn attribute_reached(&self, user: UserHash, count: u64, now_ms: u64) {
+    pub fn attribute_reached(&self, user: UserHash, count: u64, now_ms: Timestamp) {
         if count > 0 {
             self.open.lock().bucket_at(now_ms).user(user).add(RequestCounter::Reached, count);
         }
     }
 
     /// Records upstream requests of Greenroom itself.
-    pub fn record_own(&self, count: u64, now_ms: u64) {
+    pub fn record_own(&self, count: u64, now_ms: Timestamp) {
         if count > 0 {
             let mut open = self.open.lock();
             open.bucket_at(now_ms).add_own(count);
@@ -104,7 +106,7 @@ impl RequestRecorder {
     }
 
     /// Adds to one counter of a category. Spot checks also count in the time series.
-    pub fn record_count(&self, category: RequestCategory, counter: RequestCounter, count: u64, now_ms: u64) {
+    pub fn record_count(&self, category: RequestCategory, counter: RequestCounter, count: u64, now_ms: Timestamp) {
         if count > 0 {
             let mut open = self.open.lock();
             open.bucket_at(now_ms).category(category).add(counter, count);
@@ -150,17 +152,17 @@ impl RequestRecorder {
     }
 
     /// Sum of the time series since a point in time.
-    pub fn sum(&self, since_ms: u64) -> SeriesPoint {
+    pub fn sum(&self, since_ms: Timestamp) -> SeriesPoint {
         self.open.lock().series.sum(since_ms)
     }
 
     /// The sampled requests of a class in the last day.
-    pub fn trace(&self, class: Class, now_ms: u64) -> RecordedTrace {
+    pub fn trace(&self, class: Class, now_ms: Timestamp) -> RecordedTrace {
         self.open.lock().samples[class as usize].trace(now_ms)
     }
 
     /// Points of the time series since a point in time, one for each step.
-    pub fn points(&self, step: TimeStep, since_ms: u64) -> Vec<SeriesPoint> {
+    pub fn points(&self, step: TimeStep, since_ms: Timestamp) -> Vec<SeriesPoint> {
         self.open.lock().series.since(step, since_ms).copied().collect()
     }
 
@@ -211,7 +213,7 @@ impl RequestRecorder {
     pub fn restore(&self, mut stored: TimeSeries) {
         let mut open = self.open.lock();
         for step in TimeStep::EVERY {
-            for point in open.series.since(step, 0) {
+            for point in open.series.since(step, Timestamp::UNIX_EPOCH) {
                 stored.add_to(step, point.at_ms, point);
             }
         }
@@ -221,7 +223,7 @@ impl RequestRecorder {
 
 impl RecorderState {
     /// The bucket for a point in time. Buckets never go back: a late request counts in the newest one.
-    fn bucket_at(&mut self, at_ms: u64) -> &mut MinuteBucket {
+    fn bucket_at(&mut self, at_ms: Timestamp) -> &mut MinuteBucket {
         let minute_ms = TimeStep::Minute.floor(at_ms);
         if minute_ms > self.bucket.minute_ms {
             let bucket = std::mem::replace(&mut self.bucket, MinuteBucket::new(minute_ms));
@@ -233,7 +235,7 @@ impl RecorderState {
         &mut self.bucket
     }
 
-    fn point(&mut self, at_ms: u64, added: &SeriesPoint) {
+    fn point(&mut self, at_ms: Timestamp, added: &SeriesPoint) {
         self.series.add(at_ms, added);
     }
 
@@ -282,7 +284,7 @@ impl UnwrittenBuckets {
 }
 
 /// The contribution of one request to the time series.
-fn point_of(decision: &Decision, load_ms: u64) -> SeriesPoint {
+fn point_of(decision: &Decision, load_ms: Duration) -> SeriesPoint {
     let outcome = &decision.outcome;
     let kind = RequestCounter::for_outcome(outcome);
     let saved = u64::from(outcome.is_saved);
@@ -290,12 +292,12 @@ fn point_of(decision: &Decision, load_ms: u64) -> SeriesPoint {
     SeriesPoint {
         asked: 1,
         saved,
-        saved_ms: saved * load_ms,
+        saved_ms: if outcome.is_saved { load_ms } else { Duration::ZERO },
         failed: u64::from(kind == RequestCounter::Failed),
         hits: u64::from(kind == RequestCounter::Hits),
         stale: u64::from(kind == RequestCounter::Stale),
         judged: u64::from(RequestCounter::JUDGED.contains(&kind)),
-        oldest_ms: age_ms.unwrap_or(0),
+        oldest_ms: age_ms.unwrap_or(Duration::ZERO),
         ..SeriesPoint::default()
     }
 }

@@ -1,7 +1,9 @@
 //! Requests of one server over time: by minute, hour and day, each a sum of the finer ones. Held in memory for quick
 //! responses: at most some 300 KiB per server.
 
+use greenroom_cache::Timestamp;
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use super::counts::{RequestCounter, RequestCounts};
 
@@ -36,6 +38,11 @@ impl TimeStep {
         }
     }
 
+    /// Its length.
+    pub fn length(self) -> Duration {
+        Duration::from_millis(self.ms())
+    }
+
     /// Number of retained points.
     pub fn retained(self) -> u64 {
         match self {
@@ -46,8 +53,8 @@ impl TimeStep {
     }
 
     /// Start of the step that contains this moment.
-    pub fn floor(self, at_ms: u64) -> u64 {
-        at_ms - at_ms % self.ms()
+    pub fn floor(self, at_ms: Timestamp) -> Timestamp {
+        at_ms.start_of_period(self.length())
     }
 }
 
@@ -55,7 +62,7 @@ impl TimeStep {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SeriesPoint {
     /// Start of the step.
-    pub at_ms: u64,
+    pub at_ms: Timestamp,
     /// See [`RequestCounter::Asked`].
     pub asked: u64,
     /// See [`RequestCounter::Reached`].
@@ -65,7 +72,7 @@ pub struct SeriesPoint {
     /// See [`RequestCounter::Saved`].
     pub saved: u64,
     /// See [`RequestCounter::SavedMs`].
-    pub saved_ms: u64,
+    pub saved_ms: Duration,
     /// See [`RequestCounter::Failed`].
     pub failed: u64,
     /// See [`RequestCounter::Hits`].
@@ -76,7 +83,7 @@ pub struct SeriesPoint {
     /// share.
     pub judged: u64,
     /// Age of the oldest response.
-    pub oldest_ms: u64,
+    pub oldest_ms: Duration,
     /// Spot checks made.
     pub spots: u64,
     /// Of these, the ones with an unexplained difference.
@@ -93,12 +100,12 @@ impl SeriesPoint {
             RequestCounter::SpotWrong,
         ];
         Self {
-            at_ms: 0,
+            at_ms: Timestamp::UNIX_EPOCH,
             asked: counts.get(RequestCounter::Asked),
             reached: counts.get(RequestCounter::Reached),
             own: 0,
             saved: counts.get(RequestCounter::Saved),
-            saved_ms: counts.get(RequestCounter::SavedMs),
+            saved_ms: Duration::from_millis(counts.get(RequestCounter::SavedMs)),
             failed: counts.get(RequestCounter::Failed),
             hits: counts.get(RequestCounter::Hits),
             stale: counts.get(RequestCounter::Stale),
@@ -133,19 +140,19 @@ pub struct TimeSeries([VecDeque<SeriesPoint>; TimeStep::EVERY.len()]);
 impl TimeSeries {
     /// Adds to the point of each step that contains this moment. Time never goes back: late requests count in the
     /// newest point.
-    pub fn add(&mut self, at_ms: u64, added: &SeriesPoint) {
+    pub fn add(&mut self, at_ms: Timestamp, added: &SeriesPoint) {
         for step in TimeStep::EVERY {
             self.add_to(step, at_ms, added);
         }
     }
 
     /// Adds to the points of one step only, to restore stored ones, oldest first.
-    pub fn add_to(&mut self, step: TimeStep, at_ms: u64, added: &SeriesPoint) {
+    pub fn add_to(&mut self, step: TimeStep, at_ms: Timestamp, added: &SeriesPoint) {
         let points = &mut self.0[step as usize];
         let at_ms = step.floor(at_ms);
         if points.back().is_none_or(|newest| newest.at_ms < at_ms) {
             points.push_back(SeriesPoint { at_ms, ..SeriesPoint::default() });
-            let oldest_ms = at_ms.saturating_sub(step.retained().saturating_mul(step.ms()));
+            let oldest_ms = at_ms.saturating_sub(Duration::from_millis(step.retained().saturating_mul(step.ms())));
             while points.front().is_some_and(|oldest| oldest.at_ms <= oldest_ms) {
                 points.pop_front();
             }
@@ -156,14 +163,14 @@ impl TimeSeries {
     }
 
     /// Points of a step that begin at this moment or later, oldest first.
-    pub fn since(&self, step: TimeStep, since_ms: u64) -> impl Iterator<Item = &SeriesPoint> {
+    pub fn since(&self, step: TimeStep, since_ms: Timestamp) -> impl Iterator<Item = &SeriesPoint> {
         let points = &self.0[step as usize];
         let from = points.partition_point(|point| point.at_ms < since_ms);
         points.range(from..)
     }
 
     /// Sum since this moment.
-    pub fn sum(&self, since_ms: u64) -> SeriesPoint {
+    pub fn sum(&self, since_ms: Timestamp) -> SeriesPoint {
         let mut sum = SeriesPoint { at_ms: since_ms, ..SeriesPoint::default() };
         self.since(TimeStep::Minute, since_ms).for_each(|point| sum.add(point));
         sum
@@ -185,13 +192,13 @@ mod tests {
             let mut at_ms = 20_000 * DAY_MS;
             for (later, asked) in increments {
                 at_ms += later;
-                points.add(at_ms, &SeriesPoint { asked, saved: asked / 2, ..SeriesPoint::default() });
+                points.add(Timestamp::from_millis(at_ms), &SeriesPoint { asked, saved: asked / 2, ..SeriesPoint::default() });
             }
             for (fine, coarse) in [(TimeStep::Minute, TimeStep::Hour), (TimeStep::Hour, TimeStep::Day)] {
-                for whole in points.since(coarse, 0) {
+                for whole in points.since(coarse, Timestamp::UNIX_EPOCH) {
                     let mut sum = SeriesPoint { at_ms: whole.at_ms, ..SeriesPoint::default() };
                     let parts = points.since(fine, whole.at_ms);
-                    parts.take_while(|part| part.at_ms < whole.at_ms + coarse.ms()).for_each(|part| sum.add(part));
+                    parts.take_while(|part| part.at_ms < whole.at_ms + Duration::from_millis(coarse.ms())).for_each(|part| sum.add(part));
                     prop_assert_eq!(&sum, whole);
                 }
             }
@@ -202,9 +209,9 @@ mod tests {
     fn no_more_points_are_retained_than_the_step_allows() {
         let mut points = TimeSeries::default();
         for minute in 0..200_000 {
-            points.add(minute * MINUTE_MS, &SeriesPoint { asked: 1, ..SeriesPoint::default() });
+            points.add(Timestamp::from_millis(minute * MINUTE_MS), &SeriesPoint { asked: 1, ..SeriesPoint::default() });
         }
-        let counted = |step| points.since(step, 0).count() as u64;
+        let counted = |step| points.since(step, Timestamp::UNIX_EPOCH).count() as u64;
         assert_eq!(
             (counted(TimeStep::Minute), counted(TimeStep::Hour)),
             (TimeStep::Minute.retained(), TimeStep::Hour.retained())
@@ -215,9 +222,10 @@ mod tests {
     fn late_requests_count_in_the_newest_point() {
         let mut points = TimeSeries::default();
         let one = SeriesPoint { asked: 1, ..SeriesPoint::default() };
-        points.add(10 * MINUTE_MS, &one);
-        points.add(9 * MINUTE_MS, &one);
-        let all: Vec<_> = points.since(TimeStep::Minute, 0).map(|point| (point.at_ms, point.asked)).collect();
-        assert_eq!(all, [(10 * MINUTE_MS, 2)]);
+        points.add(Timestamp::from_millis(10 * MINUTE_MS), &one);
+        points.add(Timestamp::from_millis(9 * MINUTE_MS), &one);
+        let all: Vec<_> =
+            points.since(TimeStep::Minute, Timestamp::UNIX_EPOCH).map(|point| (point.at_ms, point.asked)).collect();
+        assert_eq!(all, [(Timestamp::from_millis(10 * MINUTE_MS), 2)]);
     }
 }

@@ -1,5 +1,6 @@
 //! Tokens of apps: each opens only the folders and caches it names, and is stored as a hash. `greenroom token add` makes one.
 
+use greenroom_cache::Timestamp;
 use std::path::{Path, PathBuf};
 
 use data_encoding::BASE64URL_NOPAD;
@@ -99,7 +100,7 @@ impl AppTokens {
 ///
 /// # Errors
 /// There is one with this name, there are too many, or `state.db` cannot be written.
-pub fn add(data_dir: &Path, name: &str, access: &AppAccess, created_ms: u64) -> Result<Secret, StateError> {
+pub fn add(data_dir: &Path, name: &str, access: &AppAccess, created_ms: Timestamp) -> Result<Secret, StateError> {
     let secret = format!("{PREFIX}{}", BASE64URL_NOPAD.encode(&random::<32>()));
     let db = reader::open_newest(&data_dir.join(FILE))?;
     let count: i64 = db.query_row("SELECT count(*) FROM app_token", [], |row| row.get(0))?;
@@ -113,7 +114,7 @@ pub fn add(data_dir: &Path, name: &str, access: &AppAccess, created_ms: u64) -> 
     }
     let names = |names: &[String]| serde_json::to_string(names).unwrap_or_default();
     let (folders, caches) = (names(&access.folders), names(&access.caches));
-    let created_ms = i64::try_from(created_ms).unwrap_or(i64::MAX);
+    let created_ms = i64::try_from(created_ms.as_millis()).unwrap_or(i64::MAX);
     db.execute(
         "INSERT INTO app_token (name, hash, folders, caches, is_read_only, created_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         params![name, hash(secret.as_bytes()), folders, caches, access.is_read_only, created_ms],
@@ -167,14 +168,14 @@ mod tests {
         StateDb::open(folder.path()).expect("the state");
         let tokens = AppTokens::open(folder.path()).expect("read");
         let access = AppAccess { folders: vec!["comics".into()], caches: vec!["worker".into()], is_read_only: true };
-        let secret = add(folder.path(), "page", &access, 7).expect("made");
+        let secret = add(folder.path(), "page", &access, Timestamp::from_millis(7)).expect("made");
         let presented = secret.expose().as_bytes().to_vec();
         assert_eq!(tokens.find(&presented), None, "not read yet");
         tokens.reload().expect("read");
         let found = tokens.find(&presented).expect("known");
         assert_eq!((found.name.as_str(), &found.access), ("page", &access));
         assert!(tokens.is_valid(found.number()));
-        assert!(add(folder.path(), "page", &access, 7).is_err(), "the name is taken");
+        assert!(add(folder.path(), "page", &access, Timestamp::from_millis(7)).is_err(), "the name is taken");
         for file in ["state.db", "state.db-wal"] {
             let bytes = std::fs::read(folder.path().join(file)).unwrap_or_default();
             assert!(!bytes.windows(presented.len()).any(|window| window == presented), "{file}");

@@ -3,12 +3,12 @@
 //! A backup is a SQLite database: a consistent copy of `state.db`, made while others write, with the small files in a
 //! table of its own. It is marked as a backup, so that neither is mistaken for the other.
 
+use greenroom_cache::Timestamp;
 use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use jiff::Timestamp;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 
 use crate::db::FILE;
@@ -43,7 +43,7 @@ pub struct BackupContents {
     /// Names of the small files.
     pub files: Vec<String>,
     /// Its time, in milliseconds since 1970.
-    pub made_ms: u64,
+    pub made_ms: Timestamp,
 }
 
 /// Result of a restore.
@@ -62,7 +62,7 @@ pub struct RestoreReport {
 ///
 /// # Errors
 /// One line with the problem and its remedy.
-pub fn save(data_dir: &Path, to: &Path, now_ms: u64) -> Result<BackupContents, String> {
+pub fn save(data_dir: &Path, to: &Path, now_ms: Timestamp) -> Result<BackupContents, String> {
     let names = small_files(data_dir)?;
     let state = data_dir.join(FILE);
     if names.is_empty() && !state.exists() {
@@ -83,7 +83,7 @@ pub fn save(data_dir: &Path, to: &Path, now_ms: u64) -> Result<BackupContents, S
 }
 
 /// The file to write a backup to. Only an older backup is replaced.
-fn file_of(to: &Path, now_ms: u64) -> Result<PathBuf, String> {
+fn file_of(to: &Path, now_ms: Timestamp) -> Result<PathBuf, String> {
     let file = if to.is_dir() { to.join(format!("greenroom-{}.backup", stamp(now_ms))) } else { to.to_owned() };
     if file.exists() && open_backup(&file).is_err() {
         return Err(format!("{}: it is no backup of Greenroom and is not replaced; name another file", file.display()));
@@ -95,7 +95,7 @@ fn file_of(to: &Path, now_ms: u64) -> Result<PathBuf, String> {
 ///
 /// # Errors
 /// One line with the problem and its remedy.
-pub fn bytes(data_dir: &Path, now_ms: u64) -> Result<Vec<u8>, String> {
+pub fn bytes(data_dir: &Path, now_ms: Timestamp) -> Result<Vec<u8>, String> {
     let beside = unfinished(data_dir);
     let bytes =
         save(data_dir, &beside, now_ms).and_then(|_| std::fs::read(&beside).map_err(|error| explain(&beside, &error)));
@@ -107,7 +107,7 @@ pub fn bytes(data_dir: &Path, now_ms: u64) -> Result<Vec<u8>, String> {
 ///
 /// # Errors
 /// One line with the problem and its remedy.
-pub fn save_bytes(bytes: &[u8], to: &Path, now_ms: u64) -> Result<BackupContents, String> {
+pub fn save_bytes(bytes: &[u8], to: &Path, now_ms: Timestamp) -> Result<BackupContents, String> {
     let file = file_of(to, now_ms)?;
     unfinished_backups::remove_beside(&file);
     let beside = unfinished(folder_of(&file));
@@ -127,7 +127,7 @@ pub fn save_bytes(bytes: &[u8], to: &Path, now_ms: u64) -> Result<BackupContents
     kept
 }
 
-fn write(data_dir: &Path, names: &[String], to: &Path, has_state: bool, now_ms: u64) -> Result<(), String> {
+fn write(data_dir: &Path, names: &[String], to: &Path, has_state: bool, now_ms: Timestamp) -> Result<(), String> {
     let failed = |failing: StateError| format!("{}: {failing}", to.display());
     let state = data_dir.join(FILE);
     let source = if has_state {
@@ -149,7 +149,7 @@ fn write(data_dir: &Path, names: &[String], to: &Path, has_state: bool, now_ms: 
         let db = Connection::open(to)?;
         db.pragma_update_and_check(None, "journal_mode", "DELETE", |_| Ok(()))?;
         db.execute_batch(&format!("BEGIN; {SCHEMA} PRAGMA application_id = {APPLICATION};"))?;
-        let made_ms = i64::try_from(now_ms).unwrap_or(i64::MAX);
+        let made_ms = i64::try_from(now_ms.as_millis()).unwrap_or(i64::MAX);
         db.execute("INSERT INTO backup VALUES (?1, ?2)", params![made_ms, env!("CARGO_PKG_VERSION")])?;
         for name in names {
             let bytes = std::fs::read(data_dir.join(name))?;
@@ -165,7 +165,7 @@ fn write(data_dir: &Path, names: &[String], to: &Path, has_state: bool, now_ms: 
 ///
 /// # Errors
 /// One line with the problem and its remedy. If the backup is invalid or incomplete, nothing has changed.
-pub fn restore_from(data_dir: &Path, source: &mut dyn io::Read, now_ms: u64) -> Result<RestoreReport, String> {
+pub fn restore_from(data_dir: &Path, source: &mut dyn io::Read, now_ms: Timestamp) -> Result<RestoreReport, String> {
     let folder = DataDir::open(data_dir)?.path().to_owned();
     unfinished_backups::remove_beside(&folder.join(FILE));
     let beside = unfinished(&folder);
@@ -185,7 +185,7 @@ pub fn restore_from(data_dir: &Path, source: &mut dyn io::Read, now_ms: u64) -> 
 ///
 /// # Errors
 /// One line with the problem and its remedy. If the backup is invalid, nothing has changed.
-pub fn restore(data_dir: &Path, from: &Path, now_ms: u64) -> Result<RestoreReport, String> {
+pub fn restore(data_dir: &Path, from: &Path, now_ms: Timestamp) -> Result<RestoreReport, String> {
     let (backup, contents) = open_backup(from).map_err(|failing| format!("{}: {failing}", from.display()))?;
     let data_dir = DataDir::open(data_dir)?;
     let folder = data_dir.path();
@@ -231,7 +231,7 @@ fn open_backup(path: &Path) -> Result<(Connection, BackupContents), StateError> 
         file: path.to_owned(),
         has_state: layout > 0,
         files: read_files(&db)?.into_iter().map(|(name, _)| name).collect(),
-        made_ms: made_ms.ok_or_else(no_backup)?.max(0).cast_unsigned(),
+        made_ms: Timestamp::from_millis(made_ms.ok_or_else(no_backup)?.max(0).cast_unsigned()),
     };
     Ok((db, contents))
 }
@@ -255,7 +255,7 @@ fn prepare(backup: &Connection, to: &Path) -> Result<(), StateError> {
 }
 
 /// Moves away the files to be replaced.
-fn set_aside(folder: &Path, contents: &BackupContents, now_ms: u64) -> io::Result<Option<PathBuf>> {
+fn set_aside(folder: &Path, contents: &BackupContents, now_ms: Timestamp) -> io::Result<Option<PathBuf>> {
     let state = [FILE.to_owned(), format!("{FILE}-wal"), format!("{FILE}-shm")];
     let state = state.iter().filter(|_| contents.has_state);
     let there: Vec<&String> = contents.files.iter().chain(state).filter(|name| folder.join(name).exists()).collect();
@@ -285,9 +285,9 @@ fn read_only(path: &Path) -> Result<Connection, StateError> {
 }
 
 /// A time as part of a file name: `20260131-235959`, in UTC.
-fn stamp(ms: u64) -> String {
-    let at = i64::try_from(ms).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
-    at.unwrap_or(Timestamp::MAX).strftime("%Y%m%d-%H%M%S").to_string()
+fn stamp(time: Timestamp) -> String {
+    let at = i64::try_from(time.as_millis()).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
+    at.unwrap_or(jiff::Timestamp::MAX).strftime("%Y%m%d-%H%M%S").to_string()
 }
 
 #[cfg(test)]
@@ -303,7 +303,7 @@ mod tests {
             (1_709_251_200_000, "20240301-000000"),
             (1_798_761_599_000, "20261231-235959"),
         ] {
-            assert_eq!(stamp(ms), name);
+            assert_eq!(stamp(Timestamp::from_millis(ms)), name);
         }
     }
 
@@ -314,10 +314,10 @@ mod tests {
         DataDir::open(&path("data")).expect("it is made").identity_key().expect("a key");
         std::fs::write(path("saved.new"), "a letter").expect("written");
         for made_ms in [1, 2] {
-            save(&path("data"), &path("saved.backup"), made_ms).expect("it is saved");
+            save(&path("data"), &path("saved.backup"), Timestamp::from_millis(made_ms)).expect("it is saved");
             assert_eq!(std::fs::read(path("saved.new")).expect("it is there"), b"a letter");
         }
-        assert_eq!(open_backup(&path("saved.backup")).expect("it is one").1.made_ms, 2);
+        assert_eq!(open_backup(&path("saved.backup")).expect("it is one").1.made_ms, Timestamp::from_millis(2));
         assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 3, "nothing is left over");
     }
 
@@ -330,11 +330,14 @@ mod tests {
         let made = DataDir::open(&data_dir).expect("it is made");
         made.identity_key().expect("a key");
         drop(crate::db::StateDb::open(&data_dir).expect("it can be made"));
-        save(&data_dir, &file, 1).expect("it is saved");
+        save(&data_dir, &file, Timestamp::from_millis(1)).expect("it is saved");
         if chown(&data_dir, Some(4_711), Some(4_712)).is_err() {
             return;
         }
-        let replaced = restore(&data_dir, &file, 2).expect("it is restored").replaced.expect("some was there");
+        let replaced = restore(&data_dir, &file, Timestamp::from_millis(2))
+            .expect("it is restored")
+            .replaced
+            .expect("some was there");
         let named = ["state.db", "greenroom.lock", "identity.key"].map(|name| data_dir.join(name));
         for path in named.iter().chain([&replaced]) {
             let meta = std::fs::metadata(path).expect("it is there");
@@ -352,12 +355,12 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let (data_dir, file) = (folder.path().join("data"), folder.path().join("backup"));
         DataDir::open(&data_dir).expect("it is made").identity_key().expect("a key");
-        save(&data_dir, &file, 1).expect("it is saved");
+        save(&data_dir, &file, Timestamp::from_millis(1)).expect("it is saved");
         let db = Connection::open(&file).expect("it opens");
         db.execute("INSERT INTO backup_file VALUES ('../evil.token', x'78'), ('cache.db', x'78')", [])
             .expect("written");
         drop(db);
-        let restored = restore(&folder.path().join("other"), &file, 2).expect("it is restored");
+        let restored = restore(&folder.path().join("other"), &file, Timestamp::from_millis(2)).expect("it is restored");
         assert_eq!(restored.contents.files, ["identity.key"]);
         assert!(!folder.path().join("evil.token").exists());
     }

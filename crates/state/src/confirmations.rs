@@ -1,5 +1,6 @@
 //! What vouches, after a restart, for entries that were loaded before it.
 
+use greenroom_cache::Timestamp;
 use rusqlite::{Connection, Transaction, params};
 
 use crate::codec::{signed, unsigned};
@@ -15,9 +16,9 @@ pub struct StoredFingerprint {
     /// The fingerprint.
     pub value: String,
     /// It vouches for what was loaded from this moment on, in milliseconds …
-    pub from_ms: u64,
+    pub from_ms: Timestamp,
     /// … and before this one, at which it was taken.
-    pub taken_ms: u64,
+    pub taken_ms: Timestamp,
 }
 
 /// The last check of a section, or of the whole library.
@@ -28,9 +29,9 @@ pub struct StoredLibraryCheck {
     /// Its change counter.
     pub counter: String,
     /// Every change to the library was noticed from this moment on, in milliseconds …
-    pub from_ms: u64,
+    pub from_ms: Timestamp,
     /// … until this one.
-    pub checked_ms: u64,
+    pub checked_ms: Timestamp,
 }
 
 /// All of that for one server.
@@ -52,8 +53,8 @@ pub(crate) fn read(db: &Connection, server: &str, until_ms: i64) -> Result<Store
             partition: row.get(0)?,
             section: row.get(1)?,
             value: row.get(2)?,
-            from_ms: unsigned(row.get(3)?),
-            taken_ms: unsigned(row.get(4)?),
+            from_ms: Timestamp::from_millis(unsigned(row.get(3)?)),
+            taken_ms: Timestamp::from_millis(unsigned(row.get(4)?)),
         })
     })?;
     let fingerprints = fingerprints.collect::<Result<_, _>>()?;
@@ -64,8 +65,8 @@ pub(crate) fn read(db: &Connection, server: &str, until_ms: i64) -> Result<Store
         Ok(StoredLibraryCheck {
             section: row.get(0)?,
             counter: row.get(1)?,
-            from_ms: unsigned(row.get(2)?),
-            checked_ms: unsigned(row.get(3)?),
+            from_ms: Timestamp::from_millis(unsigned(row.get(2)?)),
+            checked_ms: Timestamp::from_millis(unsigned(row.get(3)?)),
         })
     })?;
     let checks = checks.collect::<Result<_, _>>()?;
@@ -81,12 +82,25 @@ pub(crate) fn replace(
     db.execute("DELETE FROM fingerprint WHERE server = ?1", [server])?;
     let mut insert = db.prepare_cached("INSERT OR REPLACE INTO fingerprint VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
     for StoredFingerprint { partition, section, value, from_ms, taken_ms } in &confirmations.fingerprints {
-        insert.execute(params![server, partition, section, value, signed(*from_ms), signed(*taken_ms)])?;
+        insert.execute(params![
+            server,
+            partition,
+            section,
+            value,
+            signed((*from_ms).as_millis()),
+            signed((*taken_ms).as_millis())
+        ])?;
     }
     db.execute("DELETE FROM library_check WHERE server = ?1", [server])?;
     let mut insert = db.prepare_cached("INSERT OR REPLACE INTO library_check VALUES (?1, ?2, ?3, ?4, ?5)")?;
     for StoredLibraryCheck { section, counter, from_ms, checked_ms } in &confirmations.checks {
-        insert.execute(params![server, section, counter, signed(*from_ms), signed(*checked_ms)])?;
+        insert.execute(params![
+            server,
+            section,
+            counter,
+            signed((*from_ms).as_millis()),
+            signed((*checked_ms).as_millis())
+        ])?;
     }
     Ok(())
 }
@@ -105,26 +119,36 @@ mod tests {
                 partition: "anna".into(),
                 section: "1".into(),
                 value: "3 4".into(),
-                from_ms: 1_000,
-                taken_ms: 2_000,
+                from_ms: Timestamp::from_millis(1_000),
+                taken_ms: Timestamp::from_millis(2_000),
             }],
             checks: vec![StoredLibraryCheck {
                 section: "1".into(),
                 counter: "7/8".into(),
-                from_ms: 1_000,
-                checked_ms: 3_000,
+                from_ms: Timestamp::from_millis(1_000),
+                checked_ms: Timestamp::from_millis(3_000),
             }],
         };
         let rows =
             ServerRows { server: "home".into(), confirmations: Some(confirmations.clone()), ..ServerRows::default() };
-        db.write(&[rows], 3_000).expect("it is written");
+        db.write(&[rows], Timestamp::from_millis(3_000)).expect("it is written");
         drop(db);
         let mut db = StateDb::open(folder.path()).expect("it opens");
-        assert_eq!(db.read("home", 3_000).expect("it is read").confirmations, confirmations);
-        assert_eq!(db.read("den", 3_000).expect("it is read").confirmations, StoredConfirmations::default());
-        assert_eq!(db.read("home", 0).expect("it is read").confirmations.checks, [], "it is from the future");
+        assert_eq!(db.read("home", Timestamp::from_millis(3_000)).expect("it is read").confirmations, confirmations);
+        assert_eq!(
+            db.read("den", Timestamp::from_millis(3_000)).expect("it is read").confirmations,
+            StoredConfirmations::default()
+        );
+        assert_eq!(
+            db.read("home", Timestamp::UNIX_EPOCH).expect("it is read").confirmations.checks,
+            [],
+            "it is from the future"
+        );
         let rows = ServerRows { server: "home".into(), confirmations: Some(<_>::default()), ..ServerRows::default() };
-        db.write(&[rows], 3_000).expect("it is written");
-        assert_eq!(db.read("home", 3_000).expect("it is read").confirmations, StoredConfirmations::default());
+        db.write(&[rows], Timestamp::from_millis(3_000)).expect("it is written");
+        assert_eq!(
+            db.read("home", Timestamp::from_millis(3_000)).expect("it is read").confirmations,
+            StoredConfirmations::default()
+        );
     }
 }

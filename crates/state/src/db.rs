@@ -1,8 +1,10 @@
 //! The database file: all reads and writes of the state.
 
+use greenroom_cache::Timestamp;
 use std::fs::OpenOptions;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, params};
 
@@ -18,7 +20,7 @@ use crate::{confirmations, migrations, reader};
 /// File name in the data directory.
 pub const FILE: &str = "state.db";
 /// Identities not seen for this long are deleted.
-const FORGET_AFTER_MS: u64 = 30 * 24 * 3_600_000;
+const FORGET_AFTER: Duration = Duration::from_millis(30 * 24 * 3_600_000);
 /// Max rows deleted per sweep.
 const SWEEP_ROWS: i64 = 5_000;
 
@@ -81,12 +83,12 @@ impl StateDb {
     ///
     /// # Errors
     /// It cannot be read.
-    pub fn read(&self, server: &str, now_ms: u64) -> Result<StoredGrants, StateError> {
+    pub fn read(&self, server: &str, now_ms: Timestamp) -> Result<StoredGrants, StateError> {
         let until_ms = rows::latest(now_ms);
         let hearing = rows::last_contact(&self.db, server)?;
         let (is_stranger, is_choosy) =
             (hearing.is_none(), hearing.as_ref().is_some_and(|one| one.is_partially_invalidated));
-        let hearing = hearing.filter(|hearing| signed(hearing.last_response_ms) <= until_ms);
+        let hearing = hearing.filter(|hearing| signed(hearing.last_response_ms.as_millis()) <= until_ms);
         Ok(StoredGrants {
             last_contact: LastContact { is_partially_invalidated: is_choosy, ..hearing.unwrap_or_default() },
             is_new: is_stranger,
@@ -117,7 +119,7 @@ impl StateDb {
     ///
     /// # Errors
     /// They cannot be written.
-    pub fn write(&mut self, pages: &[ServerRows], now_ms: u64) -> Result<(), StateError> {
+    pub fn write(&mut self, pages: &[ServerRows], now_ms: Timestamp) -> Result<(), StateError> {
         self.try_write(pages, now_ms).map_err(|failing| self.classify(failing))
     }
 
@@ -133,7 +135,7 @@ impl StateDb {
         Ok(change.commit()?)
     }
 
-    fn try_write(&mut self, pages: &[ServerRows], now_ms: u64) -> Result<(), StateError> {
+    fn try_write(&mut self, pages: &[ServerRows], now_ms: Timestamp) -> Result<(), StateError> {
         let change = self.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
         for page in pages {
             write_revocation(&change, page)?;
@@ -166,8 +168,8 @@ impl StateDb {
     ///
     /// # Errors
     /// It cannot be written.
-    pub fn sweep(&mut self, now_ms: u64) -> Result<(), StateError> {
-        let gone_ms = signed(now_ms.saturating_sub(FORGET_AFTER_MS));
+    pub fn sweep(&mut self, now_ms: Timestamp) -> Result<(), StateError> {
+        let gone_ms = signed(now_ms.saturating_sub(FORGET_AFTER).as_millis());
         let change = self.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
         change.execute(
             "DELETE FROM image WHERE (identity, item) IN

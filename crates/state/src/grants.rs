@@ -1,6 +1,7 @@
 //! Grants as stored: which token the server accepted, when, and for what. A token appears only as the hash that names
 //! its partition.
 
+use greenroom_cache::Timestamp;
 use std::time::Duration;
 
 use greenroom_cache::AccessRhythmSnapshot;
@@ -36,9 +37,9 @@ pub struct IdentityGrant {
     /// The account the token belongs to, if proven: the user's id, or `api-keys`.
     pub account: Option<String>,
     /// Last time the server accepted the token for any request, in milliseconds.
-    pub granted_ms: u64,
+    pub granted_ms: Timestamp,
     /// Last time it answered each request type.
-    pub accepted: Vec<(Class, u64)>,
+    pub accepted: Vec<(Class, Timestamp)>,
     /// Hashes of the paths that it denied and did not allow since.
     pub denied_paths: Vec<u64>,
 }
@@ -51,16 +52,16 @@ pub struct ImageGrant {
     /// Hash of the item.
     pub item: u64,
     /// Its time; zero if revoked.
-    pub at_ms: u64,
+    pub at_ms: Timestamp,
 }
 
 /// Last contact with a server, and its identity.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LastContact {
     /// Time of the last response, in milliseconds; zero if there was none.
-    pub last_response_ms: u64,
+    pub last_response_ms: Timestamp,
     /// Start of the current outage; zero if the server is up.
-    pub down_since_ms: u64,
+    pub down_since_ms: Timestamp,
     /// Its identity response, verbatim.
     pub identity_response: Option<Vec<u8>>,
     /// An invalidation covered only some partitions.

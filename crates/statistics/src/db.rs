@@ -5,6 +5,7 @@
 //! three in one transaction, so that an hour is exactly the sum of its minutes. Rows past their retention are deleted;
 //! if all together exceed the size limit, the oldest minutes are deleted first, then hours, then days.
 
+use greenroom_cache::Timestamp;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::os::unix::fs::MetadataExt;
@@ -30,7 +31,7 @@ const ROW_BYTES: u64 = 24;
 /// Number of steps deleted at once when the limit is exceeded.
 const STEPS_AT_ONCE: u64 = 60;
 /// Interval of deleting unused labels.
-const SWEEP_MS: u64 = 3_600_000;
+const SWEEP: Duration = Duration::from_secs(3600);
 
 /// Statistics of one data directory.
 #[derive(Debug)]
@@ -43,7 +44,7 @@ pub struct StatisticsDb {
     bytes: u64,
     max_bytes: u64,
     retention: Retention,
-    swept_ms: u64,
+    swept_ms: Timestamp,
     /// Rows deleted before the end of their retention.
     dropped: u64,
 }
@@ -65,9 +66,9 @@ pub struct TimeRange {
     /// Their step.
     pub step: TimeStep,
     /// Start, inclusive.
-    pub since_ms: u64,
+    pub since_ms: Timestamp,
     /// End, exclusive.
-    pub until_ms: u64,
+    pub until_ms: Timestamp,
 }
 
 impl StatisticsDb {
@@ -105,7 +106,7 @@ impl StatisticsDb {
             bytes: 0,
             max_bytes,
             retention: Retention::default(),
-            swept_ms: 0,
+            swept_ms: Timestamp::UNIX_EPOCH,
             dropped: 0,
         };
         let (rows, bytes): (i64, i64) = statistics.db.query_row(
@@ -158,7 +159,7 @@ impl StatisticsDb {
     ///
     /// # Errors
     /// If they could not be added; then none is.
-    pub fn write(&mut self, buckets: &[(&str, &MinuteBucket)], now_ms: u64) -> Result<usize, StateError> {
+    pub fn write(&mut self, buckets: &[(&str, &MinuteBucket)], now_ms: Timestamp) -> Result<usize, StateError> {
         let (bytes, dropped) = (self.bytes, self.dropped);
         let result = self.try_write(buckets, now_ms);
         if result.is_err() {
@@ -169,7 +170,7 @@ impl StatisticsDb {
         result
     }
 
-    fn try_write(&mut self, buckets: &[(&str, &MinuteBucket)], now_ms: u64) -> Result<usize, StateError> {
+    fn try_write(&mut self, buckets: &[(&str, &MinuteBucket)], now_ms: Timestamp) -> Result<usize, StateError> {
         let Self { db, labels, bytes, .. } = self;
         let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
         labels.read(&transaction)?;
@@ -182,7 +183,8 @@ impl StatisticsDb {
                         *bytes = merge_rows(&transaction, merged, *bytes)?;
                     }
                     for step in TimeStep::EVERY {
-                        *bytes = add(&transaction, (step, bucket.minute_ms, assignment.id), counts, *bytes)?;
+                        *bytes =
+                            add(&transaction, (step, bucket.minute_ms.as_millis(), assignment.id), counts, *bytes)?;
                     }
                     written += 1;
                 }
@@ -190,12 +192,12 @@ impl StatisticsDb {
         }
         let times_ms = (now_ms, self.retention.cutoff_ms(now_ms));
         self.dropped += sweep(&transaction, times_ms, (bytes, self.max_bytes))?;
-        if now_ms.saturating_sub(self.swept_ms) >= SWEEP_MS {
+        if now_ms.duration_since(self.swept_ms) >= SWEEP {
             transaction.execute("DELETE FROM statistics_name WHERE id NOT IN (SELECT name FROM statistics_row)", [])?;
             labels.read(&transaction)?;
         }
         transaction.commit()?;
-        if now_ms.saturating_sub(self.swept_ms) >= SWEEP_MS {
+        if now_ms.duration_since(self.swept_ms) >= SWEEP {
             self.swept_ms = now_ms;
         }
         Ok(written)
@@ -208,7 +210,13 @@ impl StatisticsDb {
              JOIN statistics_name ON statistics_name.id = statistics_row.name
              WHERE step = ?1 AND at_ms >= ?2 AND at_ms < ?3 AND by_what = ?4 AND (?5 IS NULL OR server = ?5)",
         )?;
-        let parameters = params![range.step as i64, int(range.since_ms), int(range.until_ms), by as i64, only];
+        let parameters = params![
+            range.step as i64,
+            int(range.since_ms.as_millis()),
+            int(range.until_ms.as_millis()),
+            by as i64,
+            only
+        ];
         // A freed label id is reused, so ids hold within this read only.
         let mut sums: HashMap<i64, StatisticsDbRow> = HashMap::new();
         let mut rows = select.query(parameters)?;
@@ -228,7 +236,7 @@ impl StatisticsDb {
     }
 
     /// Stored points of a server, without those in the future, which exist if the clock was set back.
-    pub fn points(&self, server: &str, now_ms: u64) -> Result<TimeSeries, StateError> {
+    pub fn points(&self, server: &str, now_ms: Timestamp) -> Result<TimeSeries, StateError> {
         let mut points = TimeSeries::default();
         let mut select = self.db.prepare_cached(
             "SELECT at_ms, by_what, counts FROM statistics_row
@@ -236,7 +244,8 @@ impl StatisticsDb {
              WHERE step = ?1 AND at_ms <= ?2 AND by_what IN (?3, ?4) AND server = ?5 ORDER BY at_ms",
         )?;
         for step in TimeStep::EVERY {
-            let parameters = params![step as i64, int(now_ms), RowKind::Class as i64, RowKind::Own as i64, server];
+            let parameters =
+                params![step as i64, int(now_ms.as_millis()), RowKind::Class as i64, RowKind::Own as i64, server];
             let mut rows = select.query(parameters)?;
             while let Some(row) = rows.next()? {
                 let at_ms = unsigned(row.get(0)?);
@@ -245,7 +254,11 @@ impl StatisticsDb {
                     continue;
                 };
                 let own = SeriesPoint { own: counts.get(RequestCounter::Reached), ..SeriesPoint::default() };
-                points.add_to(step, at_ms, &if is_own { own } else { SeriesPoint::from_counts(&counts) });
+                points.add_to(
+                    step,
+                    Timestamp::from_millis(at_ms),
+                    &if is_own { own } else { SeriesPoint::from_counts(&counts) },
+                );
             }
         }
         Ok(points)
@@ -289,7 +302,7 @@ fn add(
     counts: &RequestCounts,
     bytes: u64,
 ) -> Result<u64, StateError> {
-    let at_ms = int(step.floor(minute_ms));
+    let at_ms = int(step.floor(Timestamp::from_millis(minute_ms)).as_millis());
     let mut select =
         transaction.prepare_cached("SELECT counts FROM statistics_row WHERE step = ?1 AND at_ms = ?2 AND name = ?3")?;
     let key = params![step as i64, at_ms, id];
@@ -309,15 +322,20 @@ fn add(
 /// Returns the number deleted before the end of their retention.
 fn sweep(
     transaction: &Transaction<'_>,
-    (now_ms, cutoff_ms): (u64, u64),
+    (now_ms, cutoff_ms): (Timestamp, Timestamp),
     (bytes, max_bytes): (&mut u64, u64),
 ) -> Result<u64, StateError> {
     let mut dropped = 0;
     for step in TimeStep::EVERY {
-        let oldest_ms = step.floor(cutoff_ms).saturating_sub((step.retained() - 1) * step.ms());
-        delete_rows(transaction, step, (0, oldest_ms), bytes)?;
+        let oldest_ms = step.floor(cutoff_ms).saturating_sub(Duration::from_millis((step.retained() - 1) * step.ms()));
+        delete_rows(transaction, step, (0, oldest_ms.as_millis()), bytes)?;
         // Written while the clock was wrong.
-        dropped += delete_rows(transaction, step, (now_ms + DAY_MS + step.ms(), u64::MAX), bytes)?;
+        dropped += delete_rows(
+            transaction,
+            step,
+            ((now_ms + Duration::from_millis(DAY_MS) + Duration::from_millis(step.ms())).as_millis(), u64::MAX),
+            bytes,
+        )?;
     }
     for step in TimeStep::EVERY {
         while *bytes > max_bytes {

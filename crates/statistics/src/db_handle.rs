@@ -1,9 +1,11 @@
 //! Handle of the statistics database: opens it lazily, reopens it when the file was replaced, and uses one in memory
 //! where the file is not writable. Everything here blocks.
 
+use greenroom_cache::Timestamp;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::db::StatisticsDb;
 use crate::recorded_server::RecordedServer;
@@ -14,7 +16,7 @@ use greenroom_state::warnings::{Warning, Warnings};
 /// Size limit of a database in memory.
 const MEMORY_BYTES: u64 = 8 * 1024 * 1024;
 /// Interval of deleting old rows while nothing is counted.
-const IDLE_SWEEP_MS: u64 = 3_600_000;
+const IDLE_SWEEP: Duration = Duration::from_secs(3600);
 /// Code of the warning.
 const UNWRITTEN: &str = "statistics-unwritten";
 
@@ -32,7 +34,7 @@ pub(crate) struct LazyDb {
     /// The engine's last counts of refreshes: useful and useless, by server and class.
     pub(crate) refreshes: HashMap<(String, &'static str), (u64, u64)>,
     /// Time of the last write or deletion.
-    written_ms: u64,
+    written_ms: Timestamp,
     warnings: Arc<Warnings>,
 }
 
@@ -45,7 +47,7 @@ impl LazyDb {
             db: None,
             is_restored: false,
             dropped_before: 0,
-            written_ms: 0,
+            written_ms: Timestamp::UNIX_EPOCH,
             refreshes: HashMap::new(),
             warnings,
         }
@@ -77,14 +79,14 @@ impl LazyDb {
     pub(crate) fn write(
         &mut self,
         drained: &[(RecordedServer, Vec<Arc<MinuteBucket>>)],
-        now_ms: u64,
+        now_ms: Timestamp,
     ) -> Result<usize, StateError> {
         let buckets: Vec<(&str, &MinuteBucket)> = drained
             .iter()
             .flat_map(|(server, buckets)| buckets.iter().map(|bucket| (server.name(), &**bucket)))
             .collect();
         // Old rows are deleted with each write; while nothing is counted, once an hour is enough.
-        let is_idle = buckets.is_empty() && now_ms.saturating_sub(self.written_ms) < IDLE_SWEEP_MS;
+        let is_idle = buckets.is_empty() && now_ms.duration_since(self.written_ms) < IDLE_SWEEP;
         let result = self.db().and_then(|db| if is_idle { Ok(0) } else { db.write(&buckets, now_ms) });
         if result.is_ok() && !is_idle {
             self.written_ms = now_ms;
@@ -138,12 +140,15 @@ mod tests {
         let mut handle = LazyDb::new(Some(folder.path().to_owned()), 1 << 30, Arc::default());
         let mut write = |minute: u64, is_busy: bool| {
             let now_ms = NOW_MS + minute * MINUTE_MS;
-            let mut bucket = MinuteBucket::new(now_ms);
+            let mut bucket = MinuteBucket::new(Timestamp::from_millis(now_ms));
             bucket.add_own(1);
             if is_busy {
-                handle.db().and_then(|db| db.write(&[("home", &bucket)], now_ms)).expect("it is written");
+                handle
+                    .db()
+                    .and_then(|db| db.write(&[("home", &bucket)], Timestamp::from_millis(now_ms)))
+                    .expect("it is written");
             } else {
-                handle.write(&[], now_ms).expect("nothing to write");
+                handle.write(&[], Timestamp::from_millis(now_ms)).expect("nothing to write");
             }
         };
         (0..180).for_each(|minute| write(minute, true));

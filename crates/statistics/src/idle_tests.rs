@@ -40,7 +40,7 @@ async fn an_idle_hour_of_own_requests_is_one_transaction_and_a_client_or_shutdow
     count_own_request();
     statistics.flush_scope(FlushScope::Due).await.expect("flushed");
     assert!(!has_written(), "the next hour began");
-    server.recorders.requests.record(decision(clock.now_ms(), &app(1), 1, CacheResult::Hit));
+    server.recorders.requests.record(decision(clock.now(), &app(1), 1, CacheResult::Hit));
     statistics.flush_scope(FlushScope::Due).await.expect("flushed");
     assert!(has_written(), "a client was counted");
     count_own_request();

@@ -1,6 +1,7 @@
 //! Labels of rows, limited per kind and server. When the limit is reached and a new one comes, the one unused for
 //! longest is evicted and its rows are added to those of the others: sums stay the same.
 
+use greenroom_cache::Timestamp;
 use std::collections::HashMap;
 
 use rusqlite::{Connection, params};
@@ -55,7 +56,7 @@ impl LabelTable {
         &mut self,
         db: &Connection,
         (server, by, name): (&str, RowKind, &str),
-        at_ms: u64,
+        at_ms: Timestamp,
     ) -> Result<LabelAssignment, StateError> {
         let key = (server.to_owned(), by as u8, name.to_owned());
         let known = self.ids.get(&key).copied();
@@ -71,7 +72,7 @@ impl LabelTable {
             }
         };
         let seen_ms = self.seen_ms.entry(id).or_default();
-        *seen_ms = at_ms.max(*seen_ms);
+        *seen_ms = at_ms.max(Timestamp::from_millis(*seen_ms)).as_millis();
         Ok(LabelAssignment { id, merged })
     }
 
@@ -175,7 +176,7 @@ mod tests {
 
     /// Requests of each label of a kind, by day.
     fn by_name(db: &StatisticsDb, by: RowKind) -> BTreeMap<String, u64> {
-        let range = TimeRange { step: TimeStep::Day, since_ms: 0, until_ms: u64::MAX };
+        let range = TimeRange { step: TimeStep::Day, since_ms: Timestamp::UNIX_EPOCH, until_ms: Timestamp::MAX };
         let rows = db.rows(None, by, &range).expect("readable counts");
         rows.into_iter().map(|row| (row.name, row.counts.get(RequestCounter::Asked))).collect()
     }
@@ -187,8 +188,14 @@ mod tests {
         let write = |db: &mut StatisticsDb, minute: u64, number: u32| {
             let recorder = RequestRecorder::default();
             let app = Arc::new(ClientApp::new(format!("app{number}"), 1));
-            recorder.record(decision(NOW_MS + minute * MINUTE_MS, &app, number, CacheResult::Hit));
-            db.write(&[("home", &newest(&recorder))], NOW_MS + minute * MINUTE_MS).expect("written");
+            recorder.record(decision(
+                Timestamp::from_millis(NOW_MS + minute * MINUTE_MS),
+                &app,
+                number,
+                CacheResult::Hit,
+            ));
+            db.write(&[("home", &newest(&recorder))], Timestamp::from_millis(NOW_MS + minute * MINUTE_MS))
+                .expect("written");
         };
         // As many users as the limit, each with its own app (limit 100); then two earlier ones return.
         for number in 0..500 {
@@ -207,7 +214,11 @@ mod tests {
         assert_eq!((apps.get("app401"), users.get("00000001")), (None, None), "unused labels are evicted");
         assert_eq!((users.get("00000000"), users.get("others")), (Some(&2), Some(&3)));
         for (step, since_ms) in [(TimeStep::Minute, NOW_MS), (TimeStep::Hour, NOW_MS), (TimeStep::Day, NOW_MS)] {
-            assert_eq!(request_count(&db, step, since_ms, NOW_MS + DAY_MS), 505, "{step:?}");
+            assert_eq!(
+                request_count(&db, step, Timestamp::from_millis(since_ms), Timestamp::from_millis(NOW_MS + DAY_MS)),
+                505,
+                "{step:?}"
+            );
         }
         let bytes = db.bytes();
         drop(db);
@@ -224,8 +235,9 @@ mod tests {
         let write = |db: &mut StatisticsDb, minute: u64, name: &str| {
             let recorder = RequestRecorder::default();
             let app = Arc::new(ClientApp::new(name.to_owned(), 1));
-            recorder.record(decision(NOW_MS + minute * MINUTE_MS, &app, 1, CacheResult::Hit));
-            db.write(&[("home", &newest(&recorder))], NOW_MS + minute * MINUTE_MS).expect("written");
+            recorder.record(decision(Timestamp::from_millis(NOW_MS + minute * MINUTE_MS), &app, 1, CacheResult::Hit));
+            db.write(&[("home", &newest(&recorder))], Timestamp::from_millis(NOW_MS + minute * MINUTE_MS))
+                .expect("written");
         };
         for number in 0..99 {
             write(&mut one, number, &format!("app{number}"));
@@ -249,14 +261,14 @@ mod tests {
         for name in ["Kometa", "0123456789abcdef0123456789abcdef", "x7Kd2mPq9Lw4Rt6Yz1Vb"] {
             let recorder = RequestRecorder::default();
             let app = Arc::new(ClientApp::new(name.to_owned(), 1));
-            recorder.record(decision(NOW_MS, &app, 1, CacheResult::Hit));
+            recorder.record(decision(Timestamp::from_millis(NOW_MS), &app, 1, CacheResult::Hit));
             let bucket = newest(&recorder);
-            db.write(&[("home", &bucket), ("away", &bucket)], NOW_MS).expect("written");
+            db.write(&[("home", &bucket), ("away", &bucket)], Timestamp::from_millis(NOW_MS)).expect("written");
         }
         drop(db);
         for _ in 0..2 {
             let db = StatisticsDb::open(folder.path(), 1 << 30).expect("opened");
-            let range = TimeRange { step: TimeStep::Day, since_ms: 0, until_ms: u64::MAX };
+            let range = TimeRange { step: TimeStep::Day, since_ms: Timestamp::UNIX_EPOCH, until_ms: Timestamp::MAX };
             let rows = db.rows(Some("home"), RowKind::App, &range).expect("readable counts");
             let counts: BTreeMap<String, u64> =
                 rows.into_iter().map(|row| (row.name, row.counts.get(RequestCounter::Asked))).collect();
@@ -269,16 +281,21 @@ mod tests {
         let (apps, recorder) = (ClientApps::default(), RequestRecorder::default());
         let of = |name: String| {
             let credential = Credential { product: Some(name), ..Credential::default() };
-            apps.get_or_insert(&credential, &HeaderMap::new(), false, NOW_MS)
+            apps.get_or_insert(&credential, &HeaderMap::new(), false, Timestamp::from_millis(NOW_MS))
         };
         let kometa = of("Kometa".to_owned());
         for number in 0..1_000 {
-            recorder.record(decision(NOW_MS, &of(format!("app{number}")), 1, CacheResult::Refused));
+            recorder.record(decision(
+                Timestamp::from_millis(NOW_MS),
+                &of(format!("app{number}")),
+                1,
+                CacheResult::Refused,
+            ));
         }
-        recorder.record(decision(NOW_MS, &kometa, 1, CacheResult::Loaded));
+        recorder.record(decision(Timestamp::from_millis(NOW_MS), &kometa, 1, CacheResult::Loaded));
         apps.mark_authorized(&kometa, None);
         let mut db = StatisticsDb::in_memory(1 << 30).expect("a database in memory");
-        db.write(&[("home", &newest(&recorder))], NOW_MS).expect("written");
+        db.write(&[("home", &newest(&recorder))], Timestamp::from_millis(NOW_MS)).expect("written");
         let counts = by_name(&db, RowKind::App);
         assert_eq!(counts.into_iter().collect::<Vec<_>>(), [("Kometa".into(), 1), ("strangers".into(), 1_000)]);
     }

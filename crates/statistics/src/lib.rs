@@ -27,6 +27,7 @@ mod tests;
 pub mod user_names;
 pub mod what_if;
 
+use greenroom_cache::Timestamp;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -58,7 +59,7 @@ use local_midnight::{local_midnight_ms, system_zone};
 use what_if::TtlWindows;
 
 /// Max delay of writing minutes with own requests only, so that an idle process does not write every minute.
-const OWN_WAITS_MS: u64 = 3_600_000;
+const OWN_WAITS: Duration = Duration::from_secs(3600);
 /// Name of the setting that enables spot checks.
 const SPOT_CHECKS: &str = "spot-checks";
 
@@ -82,9 +83,9 @@ pub struct Statistics {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StatisticsFlush {
     /// Start.
-    pub started_ms: u64,
+    pub started_ms: Timestamp,
     /// End.
-    pub ended_ms: u64,
+    pub ended_ms: Timestamp,
     /// Summary, or the error.
     pub outcome: Result<String, String>,
 }
@@ -164,7 +165,7 @@ impl Statistics {
             return Ok(());
         }
         let db = handle.db()?;
-        let now_ms = self.clock.now_ms();
+        let now_ms = self.clock.now();
         let is_enabled = db.setting(SPOT_CHECKS)?;
         let stored = self.servers.iter().map(|server| db.points(server.name(), now_ms));
         let stored: Vec<TimeSeries> = stored.collect::<Result<_, _>>()?;
@@ -188,10 +189,10 @@ impl Statistics {
 
     async fn flush_scope(self: &Arc<Self>, scope: FlushScope) -> Result<String, String> {
         let own = Arc::clone(self);
-        let started_ms = self.clock.now_ms();
+        let started_ms = self.clock.now();
         let written = self.lane.run(move || own.write(scope)).await;
         let outcome = written.unwrap_or_else(|error| Err(error.to_string()));
-        let ended_ms = self.clock.now_ms();
+        let ended_ms = self.clock.now();
         *self.last_flush.lock() = Some(StatisticsFlush { started_ms, ended_ms, outcome: outcome.clone() });
         outcome
     }
@@ -206,14 +207,14 @@ impl Statistics {
         self.write_every
     }
 
-    fn write_every_ms(&self) -> u64 {
-        u64::try_from(self.write_every.as_millis()).unwrap_or(u64::MAX)
+    fn write_every_ms(&self) -> Duration {
+        self.write_every
     }
 
     /// The same, on this thread.
     fn write(&self, scope: FlushScope) -> Result<String, String> {
         let mut handle = self.db.lock();
-        let now_ms = self.clock.now_ms();
+        let now_ms = self.clock.now();
         self.collect_external(&mut handle, now_ms);
         // Before this process's first write, or its counts would be restored twice.
         if let Err(error) = self.restore(&mut handle) {
@@ -222,7 +223,7 @@ impl Statistics {
         }
         let mut drained: Vec<_> =
             self.servers.iter().map(|server| (server.clone(), server.recorder().drain_buckets())).collect();
-        let before_ms = now_ms.saturating_add(self.write_every_ms()).saturating_sub(OWN_WAITS_MS);
+        let before_ms = now_ms.saturating_add(self.write_every_ms()).saturating_sub(OWN_WAITS);
         if scope == FlushScope::Due && drained.iter().all(|(_, buckets)| may_wait(buckets, before_ms)) {
             for (server, buckets) in drained.drain(..) {
                 server.recorder().requeue(buckets);
@@ -240,7 +241,7 @@ impl Statistics {
     }
 
     /// Collects counts from elsewhere: own requests, and useful and useless refreshes.
-    fn collect_external(&self, handle: &mut LazyDb, now_ms: u64) {
+    fn collect_external(&self, handle: &mut LazyDb, now_ms: Timestamp) {
         for server in &self.servers {
             server.record_own_requests(now_ms);
         }
@@ -300,15 +301,22 @@ impl Statistics {
         } else {
             ("fresh_s", lifetime.fresh_s)
         };
-        let windows = TtlWindows { fresh_ms: u64::from(fresh_s) * 1000, stale_ms: u64::from(lifetime.stale_s) * 1000 };
-        let recorded = server.recorders.requests.trace(class, self.clock.now_ms());
+        let windows = TtlWindows {
+            fresh_ms: Duration::from_millis(u64::from(fresh_s) * 1000),
+            stale_ms: Duration::from_millis(u64::from(lifetime.stale_s) * 1000),
+        };
+        let recorded = server.recorders.requests.trace(class, self.clock.now());
         let now = what_if::replay_all(&recorded, windows);
         Some(WhatIfReport {
             server: server.name().to_owned(),
             class: class.name(),
             window,
             fresh_s: u64::from(fresh_s),
-            recorded: SampledTraffic { since_ms: recorded.since_ms, asked: now.asked, reached: now.reached },
+            recorded: SampledTraffic {
+                since_ms: recorded.since_ms.as_millis(),
+                asked: now.asked,
+                reached: now.reached,
+            },
             options: what_if::choices(class.name(), &recorded, windows),
         })
     }
@@ -325,7 +333,7 @@ impl Statistics {
 
     /// Summary since midnight, of one server or of all.
     pub fn today(&self, only: Option<&str>) -> TodaySummary {
-        let now_ms = self.clock.now_ms();
+        let now_ms = self.clock.now();
         let since_ms = local_midnight_ms(&self.zone, now_ms);
         let mut sum = time_series::SeriesPoint::default();
         for server in self.selected(only) {
@@ -334,16 +342,16 @@ impl Statistics {
         }
         let share = |part: u64| (sum.judged > 0).then(|| part as f64 / sum.judged as f64);
         TodaySummary {
-            since_ms,
+            since_ms: since_ms.as_millis(),
             asked: sum.asked,
             reached: sum.reached,
             own: sum.own,
             saved: sum.saved,
-            seconds_saved: sum.saved_ms / 1000,
+            seconds_saved: sum.saved_ms.as_secs(),
             stale: sum.stale,
             hit_rate: share(sum.hits + sum.stale),
             stale_share: share(sum.stale),
-            oldest_s: sum.oldest_ms / 1000,
+            oldest_s: sum.oldest_ms.as_secs(),
             spot_checks: SpotCheckSummary { made: sum.spots, wrong: sum.spots_wrong },
         }
     }
@@ -381,6 +389,6 @@ impl Statistics {
 }
 
 /// Whether these buckets hold own requests only, and none is older than this moment.
-fn may_wait(buckets: &[Arc<MinuteBucket>], before_ms: u64) -> bool {
+fn may_wait(buckets: &[Arc<MinuteBucket>], before_ms: Timestamp) -> bool {
     buckets.iter().all(|bucket| bucket.is_own_only() && bucket.minute_ms > before_ms)
 }

@@ -42,7 +42,7 @@ impl Statistics {
         span: TimeSpan,
     ) -> Result<StatisticsTable, StateError> {
         let mut handle = self.db.lock();
-        let now_ms = self.clock.now_ms();
+        let now_ms = self.clock.now();
         self.collect_external(&mut handle, now_ms);
         let range = span.rows(now_ms);
         let own_rows = self.collect(&mut handle, RowKind::Own, only, &range)?;
@@ -62,8 +62,8 @@ impl Statistics {
         rows.sort_by_cached_key(busiest);
         Ok(StatisticsTable {
             by: grouping,
-            since_ms: range.since_ms,
-            until_ms: now_ms,
+            since_ms: range.since_ms.as_millis(),
+            until_ms: now_ms.as_millis(),
             rows,
             own: Sums::from_counts(&own),
         })
@@ -76,7 +76,7 @@ impl Statistics {
     pub async fn class_rows(self: &Arc<Self>, span: TimeSpan) -> Result<Vec<StatisticsDbRow>, String> {
         let own = Arc::clone(self);
         let read = move || {
-            let range = span.rows(own.clock.now_ms());
+            let range = span.rows(own.clock.now());
             own.collect(&mut own.db.lock(), RowKind::Class, None, &range)
         };
         let rows = self.lane.run(read).await;
@@ -107,7 +107,7 @@ impl Statistics {
 
     /// Curve of requests, of one server or of all.
     pub fn series(&self, only: Option<&str>, span: TimeSpan) -> Curve {
-        let now_ms = self.clock.now_ms();
+        let now_ms = self.clock.now();
         let (step, each_ms, since_ms) = span.curve(now_ms);
         let points: Vec<_> = self.selected(only).flat_map(|server| server.recorder().points(step, since_ms)).collect();
         report::curve(&points, (each_ms, since_ms), now_ms)

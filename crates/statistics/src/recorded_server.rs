@@ -1,5 +1,6 @@
 //! A server whose requests are counted: a media server, or one of any HTTP API.
 
+use greenroom_cache::Timestamp;
 use std::sync::Arc;
 
 use greenroom_cache::Cache;
@@ -64,7 +65,7 @@ impl RecordedServer {
     }
 
     /// Records own requests that are counted elsewhere.
-    pub(crate) fn record_own_requests(&self, now_ms: u64) {
+    pub(crate) fn record_own_requests(&self, now_ms: Timestamp) {
         if let Self::Media(server) = self {
             server.record_own_requests(now_ms);
         }

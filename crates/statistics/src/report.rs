@@ -1,6 +1,9 @@
 //! Reports of the statistics, in the form of the API and the page.
 
+use greenroom_cache::Timestamp;
+use greenroom_cache::clock::millis;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -55,7 +58,7 @@ pub enum TimeSpan {
 
 impl TimeSpan {
     /// Range of the rows to sum, including the current step.
-    pub fn rows(self, now_ms: u64) -> Rows {
+    pub fn rows(self, now_ms: Timestamp) -> Rows {
         let (step, steps) = match self {
             Self::Hour => (TimeStep::Minute, 60),
             Self::Day => (TimeStep::Hour, 24),
@@ -63,21 +66,21 @@ impl TimeSpan {
             Self::Month => (TimeStep::Day, 30),
             Self::Year => (TimeStep::Day, 365),
         };
-        let until_ms = step.floor(now_ms) + step.ms();
-        Rows { step, since_ms: until_ms.saturating_sub(steps * step.ms()), until_ms }
+        let until_ms = step.floor(now_ms) + Duration::from_millis(step.ms());
+        Rows { step, since_ms: until_ms.saturating_sub(Duration::from_millis(steps * step.ms())), until_ms }
     }
 
     /// Step of the points, length of a curve's step, and start.
-    pub fn curve(self, now_ms: u64) -> (TimeStep, u64, u64) {
-        let (step, each_ms, count) = match self {
-            Self::Hour => (TimeStep::Minute, TimeStep::Minute.ms(), 60),
-            Self::Day => (TimeStep::Minute, 10 * TimeStep::Minute.ms(), 144),
-            Self::Week => (TimeStep::Hour, TimeStep::Hour.ms(), 7 * 24),
-            Self::Month => (TimeStep::Day, TimeStep::Day.ms(), 30),
-            Self::Year => (TimeStep::Day, TimeStep::Day.ms(), 365),
+    pub fn curve(self, now_ms: Timestamp) -> (TimeStep, Duration, Timestamp) {
+        let (step, each, count) = match self {
+            Self::Hour => (TimeStep::Minute, TimeStep::Minute.length(), 60),
+            Self::Day => (TimeStep::Minute, TimeStep::Minute.length() * 10, 144),
+            Self::Week => (TimeStep::Hour, TimeStep::Hour.length(), 7 * 24),
+            Self::Month => (TimeStep::Day, TimeStep::Day.length(), 30),
+            Self::Year => (TimeStep::Day, TimeStep::Day.length(), 365),
         };
-        let newest_ms = now_ms - now_ms % each_ms;
-        (step, each_ms, newest_ms.saturating_sub((count - 1) * each_ms))
+        let newest_ms = now_ms.start_of_period(each);
+        (step, each, newest_ms.saturating_sub(each * (count - 1)))
     }
 }
 
@@ -187,9 +190,9 @@ impl StatisticsRow {
         let latency = |percent| counts.latencies.percentile(percent).map(|elapsed_us| elapsed_us as f64 / 1000.0);
         Self {
             sums: Sums::from_counts(counts),
-            age: AgeSummary { p50_s: age(50), p95_s: age(95), max_s: counts.oldest_ms / 1000 },
+            age: AgeSummary { p50_s: age(50), p95_s: age(95), max_s: counts.oldest_ms.as_secs() },
             latency: LatencySummary { p50_ms: latency(50), p95_ms: latency(95) },
-            last_ms: Some(counts.last_ms).filter(|last_ms| *last_ms > 0),
+            last_ms: Some(counts.last_ms).filter(|last_ms| *last_ms > Timestamp::UNIX_EPOCH).map(Timestamp::as_millis),
             not_cacheable: counts.not_cacheable().filter(|_| grouping == StatisticsGrouping::App),
             server: row.server,
             name: row.name,
@@ -311,18 +314,20 @@ pub struct SampledTraffic {
 }
 
 /// Merges points into a curve from `since_ms` until now.
-pub fn curve(points: &[SeriesPoint], (each_ms, since_ms): (u64, u64), now_ms: u64) -> Curve {
-    let count = now_ms.saturating_sub(since_ms) / each_ms + 1;
-    let mut sums: Vec<SeriesPoint> =
-        (0..count).map(|step| SeriesPoint { at_ms: since_ms + step * each_ms, ..SeriesPoint::default() }).collect();
+pub fn curve(points: &[SeriesPoint], (each, since_ms): (Duration, Timestamp), now_ms: Timestamp) -> Curve {
+    let each_ms = millis(each);
+    let count = now_ms.millis_since(since_ms) / each_ms + 1;
+    let mut sums: Vec<SeriesPoint> = (0..count)
+        .map(|step| SeriesPoint { at_ms: since_ms + Duration::from_millis(step * each_ms), ..SeriesPoint::default() })
+        .collect();
     for point in points {
-        let index = usize::try_from(point.at_ms.saturating_sub(since_ms) / each_ms).unwrap_or(usize::MAX);
+        let index = usize::try_from(point.at_ms.millis_since(since_ms) / each_ms).unwrap_or(usize::MAX);
         if let Some(sum) = sums.get_mut(index) {
             sum.add(point);
         }
     }
     let to_curve_point = |point: SeriesPoint| CurvePoint {
-        at_ms: point.at_ms,
+        at_ms: point.at_ms.as_millis(),
         asked: point.asked,
         reached: point.reached,
         own: point.own,
@@ -330,9 +335,9 @@ pub fn curve(points: &[SeriesPoint], (each_ms, since_ms): (u64, u64), now_ms: u6
         hits: point.hits + point.stale,
         reads: point.judged,
         failed: point.failed,
-        seconds_saved: point.saved_ms / 1000,
+        seconds_saved: point.saved_ms.as_secs(),
     };
-    Curve { step_s: each_ms / 1000, points: sums.into_iter().map(to_curve_point).collect() }
+    Curve { step_s: each.as_secs(), points: sums.into_iter().map(to_curve_point).collect() }
 }
 
 #[cfg(test)]
@@ -343,13 +348,13 @@ mod tests {
     fn a_curve_has_a_point_for_every_step_and_adds_up() {
         let now_ms = 1_000 * TimeStep::Day.ms() + 12_345_678;
         for span in [TimeSpan::Hour, TimeSpan::Day, TimeSpan::Week, TimeSpan::Month, TimeSpan::Year] {
-            let (step, each_ms, since_ms) = span.curve(now_ms);
-            let points = [since_ms, now_ms].map(|at_ms| SeriesPoint {
+            let (step, each_ms, since_ms) = span.curve(Timestamp::from_millis(now_ms));
+            let points = [since_ms, Timestamp::from_millis(now_ms)].map(|at_ms| SeriesPoint {
                 at_ms: step.floor(at_ms),
                 asked: 1,
                 ..SeriesPoint::default()
             });
-            let curve = curve(&points, (each_ms, since_ms), now_ms);
+            let curve = curve(&points, (each_ms, since_ms), Timestamp::from_millis(now_ms));
             let counts: Vec<_> = curve.points.iter().map(|point| point.asked).collect();
             assert_eq!((counts.first(), counts.last(), counts.iter().sum::<u64>()), (Some(&1), Some(&1), 2));
         }
@@ -358,8 +363,8 @@ mod tests {
     #[test]
     fn a_span_contains_now_and_has_its_length() {
         let now_ms = 1_000 * TimeStep::Day.ms() + 12_345_678;
-        let rows = TimeSpan::Day.rows(now_ms);
-        assert!(rows.since_ms <= now_ms && now_ms < rows.until_ms);
-        assert_eq!(rows.until_ms - rows.since_ms, TimeStep::Day.ms());
+        let rows = TimeSpan::Day.rows(Timestamp::from_millis(now_ms));
+        assert!(rows.since_ms <= Timestamp::from_millis(now_ms) && now_ms < rows.until_ms.as_millis());
+        assert_eq!(rows.until_ms - rows.since_ms, Duration::from_millis(TimeStep::Day.ms()));
     }
 }

@@ -1,6 +1,8 @@
 //! Tests of the statistics as a whole: counts, storage, and their cost.
 
+use greenroom_cache::Timestamp;
 use std::sync::Arc;
+use std::time::Duration;
 
 use greenroom_cache::{Cache, CacheSettings as Engine, Clock, LoadReason};
 use greenroom_dialect::class::Class;
@@ -45,7 +47,7 @@ pub(crate) fn app(number: usize) -> Arc<ClientApp> {
     Arc::new(ClientApp::new(format!("app{number}"), number))
 }
 
-pub(crate) fn decision(at_ms: u64, app: &Arc<ClientApp>, user: u32, result: CacheResult) -> Decision {
+pub(crate) fn decision(at_ms: Timestamp, app: &Arc<ClientApp>, user: u32, result: CacheResult) -> Decision {
     let is_saved = matches!(result, CacheResult::Hit | CacheResult::Joined);
     let reason = (result == CacheResult::Loaded).then_some(DecisionReason::Missed(LoadReason::Expired));
     Decision {
@@ -54,7 +56,7 @@ pub(crate) fn decision(at_ms: u64, app: &Arc<ClientApp>, user: u32, result: Cach
         app: Arc::clone(app),
         user: Some(UserHash::new(user.to_be_bytes())),
         request_hash: Some(7),
-        outcome: DecisionOutcome { result, reason, age_ms: Some(3_000), is_saved },
+        outcome: DecisionOutcome { result, reason, age_ms: Some(Duration::from_millis(3_000)), is_saved },
         status: 200,
         elapsed_us: 100,
         bytes: 1_000,
@@ -76,7 +78,7 @@ async fn every_request_counts_once_under_its_result() {
     let app = app(1);
     server.recorders.requests.record_load(RequestCategory::Read(Class::Sessions), 2_000_000);
     for result in CacheResult::EVERY {
-        server.recorders.requests.record(decision(clock.now_ms(), &app, 1, result));
+        server.recorders.requests.record(decision(clock.now(), &app, 1, result));
     }
     server.origin.counters.own.fetch_add(5, std::sync::atomic::Ordering::Relaxed);
     let table = statistics.rows(StatisticsGrouping::App, None, TimeSpan::Hour).await.expect("readable counts");
@@ -101,10 +103,10 @@ async fn stored_counts_survive_a_restart_and_grow() {
     let first = server(&clock);
     let statistics = opened(&folder, &first, &warnings);
     for _ in 0..3 {
-        first.recorders.requests.record(decision(clock.now_ms(), &app(1), 1, CacheResult::Hit));
+        first.recorders.requests.record(decision(clock.now(), &app(1), 1, CacheResult::Hit));
     }
     statistics.flush().await.expect("written");
-    first.recorders.requests.record(decision(clock.now_ms(), &app(1), 1, CacheResult::Hit));
+    first.recorders.requests.record(decision(clock.now(), &app(1), 1, CacheResult::Hit));
     statistics.enable_spot_checks(false).await.expect("a stored setting");
     // The process is killed here: the fourth is lost.
     let mut second = server(&clock);
@@ -112,7 +114,7 @@ async fn stored_counts_survive_a_restart_and_grow() {
     let statistics = opened(&folder, &second, &warnings);
     assert_eq!(statistics.today(Some("home")).asked, 3);
     assert!(!second.recorders.spot_checks.is_enabled(), "disabled before the restart");
-    second.recorders.requests.record(decision(clock.now_ms(), &app(4), 1, CacheResult::Loaded));
+    second.recorders.requests.record(decision(clock.now(), &app(4), 1, CacheResult::Loaded));
     statistics.flush().await.expect("written");
     for (span, step) in [(TimeSpan::Hour, "minutes"), (TimeSpan::Day, "hours"), (TimeSpan::Year, "days")] {
         let table = statistics.rows(StatisticsGrouping::Class, None, span).await.expect("readable counts");
@@ -129,7 +131,7 @@ async fn a_file_that_is_locked_or_damaged_loses_no_count() {
     let path = folder.path().join(greenroom_state::db::FILE);
     let other = rusqlite::Connection::open(&path).expect("opened");
     other.execute_batch("BEGIN IMMEDIATE").expect("locked");
-    server.recorders.requests.record(decision(clock.now_ms(), &app(1), 1, CacheResult::Hit));
+    server.recorders.requests.record(decision(clock.now(), &app(1), 1, CacheResult::Hit));
     assert!(statistics.flush().await.is_err(), "another process writes");
     assert_eq!(warnings.active().len(), 1);
     assert_eq!(statistics.today(None).asked, 1);
@@ -142,7 +144,7 @@ async fn a_file_that_is_locked_or_damaged_loses_no_count() {
     // Another process finds an invalid file.
     std::fs::write(&path, "nothing of ours").expect("written");
     let statistics = opened(&folder, &server, &warnings);
-    server.recorders.requests.record(decision(clock.now_ms(), &app(1), 1, CacheResult::Hit));
+    server.recorders.requests.record(decision(clock.now(), &app(1), 1, CacheResult::Hit));
     statistics.flush().await.expect("in memory");
     assert_eq!(warnings.active().len(), 1, "a warning is active");
     let table = statistics.rows(StatisticsGrouping::Class, None, TimeSpan::Hour).await.expect("readable counts");
@@ -150,7 +152,7 @@ async fn a_file_that_is_locked_or_damaged_loses_no_count() {
 }
 
 /// One request of each app and user at this moment.
-fn bucket(minute_ms: u64, apps: usize, users: u32) -> MinuteBucket {
+fn bucket(minute_ms: Timestamp, apps: usize, users: u32) -> MinuteBucket {
     let recorder = RequestRecorder::default();
     for number in 0..users {
         let (app, user) = (app(number as usize % apps + 1), number);
@@ -164,7 +166,7 @@ pub(crate) fn newest(recorder: &RequestRecorder) -> MinuteBucket {
     Arc::unwrap_or_clone(recorder.drain_buckets().pop().expect("a bucket"))
 }
 
-pub(crate) fn request_count(db: &StatisticsDb, step: TimeStep, since_ms: u64, until_ms: u64) -> u64 {
+pub(crate) fn request_count(db: &StatisticsDb, step: TimeStep, since_ms: Timestamp, until_ms: Timestamp) -> u64 {
     let rows = db.rows(None, RowKind::Class, &TimeRange { step, since_ms, until_ms }).expect("readable counts");
     rows.iter().map(|row| row.counts.get(RequestCounter::Asked)).sum()
 }
@@ -172,18 +174,24 @@ pub(crate) fn request_count(db: &StatisticsDb, step: TimeStep, since_ms: u64, un
 #[test]
 fn a_stored_hour_is_the_sum_of_its_minutes_and_a_day_of_its_hours() {
     let mut db = StatisticsDb::in_memory(1 << 30).expect("a database in memory");
-    let buckets: Vec<MinuteBucket> = (0..150).map(|minute| bucket(NOW_MS + minute * MINUTE_MS, 3, 7)).collect();
+    let buckets: Vec<MinuteBucket> =
+        (0..150).map(|minute| bucket(Timestamp::from_millis(NOW_MS + minute * MINUTE_MS), 3, 7)).collect();
     for buckets in buckets.chunks(40) {
         let buckets: Vec<_> = buckets.iter().map(|bucket| ("home", bucket)).collect();
-        db.write(&buckets, NOW_MS + 150 * MINUTE_MS).expect("written");
+        db.write(&buckets, Timestamp::from_millis(NOW_MS + 150 * MINUTE_MS)).expect("written");
     }
     for hour in 0..3 {
         let since_ms = NOW_MS + hour * HOUR_MS;
-        let of = |step| request_count(&db, step, since_ms, since_ms + HOUR_MS);
+        let of = |step| {
+            request_count(&db, step, Timestamp::from_millis(since_ms), Timestamp::from_millis(since_ms + HOUR_MS))
+        };
         assert_eq!(of(TimeStep::Minute), of(TimeStep::Hour), "hour {hour}");
         assert!(of(TimeStep::Hour) > 0);
     }
-    assert_eq!(request_count(&db, TimeStep::Day, NOW_MS, NOW_MS + DAY_MS), 150 * 7);
+    assert_eq!(
+        request_count(&db, TimeStep::Day, Timestamp::from_millis(NOW_MS), Timestamp::from_millis(NOW_MS + DAY_MS)),
+        150 * 7
+    );
 }
 
 #[test]
@@ -193,14 +201,32 @@ fn above_the_size_limit_the_oldest_minutes_are_deleted_first_and_counted() {
     let mut db = StatisticsDb::open(folder.path(), max_bytes).expect("opened");
     for minute in 0..600 {
         let now_ms = NOW_MS + minute * MINUTE_MS;
-        db.write(&[("home", &bucket(now_ms, 20, 40))], now_ms).expect("written");
+        db.write(&[("home", &bucket(Timestamp::from_millis(now_ms), 20, 40))], Timestamp::from_millis(now_ms))
+            .expect("written");
         assert!(db.bytes() <= max_bytes, "{} in minute {minute}", db.bytes());
     }
     let until_ms = NOW_MS + 600 * MINUTE_MS;
     assert!(db.dropped() > 0);
-    assert_eq!(request_count(&db, TimeStep::Minute, 0, NOW_MS + MINUTE_MS), 0, "the oldest are deleted");
-    assert_eq!(request_count(&db, TimeStep::Minute, until_ms - MINUTE_MS, until_ms), 40, "the newest is stored");
-    assert_eq!(request_count(&db, TimeStep::Day, 0, u64::MAX), 600 * 40, "and so are the days");
+    assert_eq!(
+        request_count(&db, TimeStep::Minute, Timestamp::UNIX_EPOCH, Timestamp::from_millis(NOW_MS + MINUTE_MS)),
+        0,
+        "the oldest are deleted"
+    );
+    assert_eq!(
+        request_count(
+            &db,
+            TimeStep::Minute,
+            Timestamp::from_millis(until_ms - MINUTE_MS),
+            Timestamp::from_millis(until_ms)
+        ),
+        40,
+        "the newest is stored"
+    );
+    assert_eq!(
+        request_count(&db, TimeStep::Day, Timestamp::UNIX_EPOCH, Timestamp::MAX),
+        600 * 40,
+        "and so are the days"
+    );
     drop(db);
     let reopened = StatisticsDb::open(folder.path(), max_bytes).expect("opened");
     let file = std::fs::metadata(folder.path().join(greenroom_state::db::FILE)).expect("a file").len();
@@ -212,20 +238,33 @@ fn above_the_size_limit_the_oldest_minutes_are_deleted_first_and_counted() {
 fn rows_from_the_future_and_rows_past_their_retention_are_deleted() {
     let mut db = StatisticsDb::in_memory(1 << 30).expect("a database in memory");
     let year_ms = 366 * DAY_MS;
-    db.write(&[("home", &bucket(NOW_MS + year_ms, 1, 1))], NOW_MS + year_ms).expect("written");
-    db.write(&[("home", &bucket(NOW_MS, 1, 1))], NOW_MS).expect("written");
-    assert_eq!(request_count(&db, TimeStep::Day, 0, u64::MAX), 1);
+    db.write(
+        &[("home", &bucket(Timestamp::from_millis(NOW_MS + year_ms), 1, 1))],
+        Timestamp::from_millis(NOW_MS + year_ms),
+    )
+    .expect("written");
+    db.write(&[("home", &bucket(Timestamp::from_millis(NOW_MS), 1, 1))], Timestamp::from_millis(NOW_MS))
+        .expect("written");
+    assert_eq!(request_count(&db, TimeStep::Day, Timestamp::UNIX_EPOCH, Timestamp::MAX), 1);
     assert!(db.dropped() > 0, "dropped rows are counted");
     let dropped = db.dropped();
-    db.write(&[("home", &bucket(NOW_MS + 3 * DAY_MS, 1, 1))], NOW_MS + 3 * DAY_MS).expect("written");
+    db.write(
+        &[("home", &bucket(Timestamp::from_millis(NOW_MS + 3 * DAY_MS), 1, 1))],
+        Timestamp::from_millis(NOW_MS + 3 * DAY_MS),
+    )
+    .expect("written");
     assert_eq!(
-        request_count(&db, TimeStep::Minute, 0, NOW_MS + DAY_MS),
+        request_count(&db, TimeStep::Minute, Timestamp::UNIX_EPOCH, Timestamp::from_millis(NOW_MS + DAY_MS)),
         1,
         "too old, but retained for a day after the clock jump"
     );
-    db.write(&[], NOW_MS + 4 * DAY_MS).expect("written");
-    assert_eq!(request_count(&db, TimeStep::Minute, 0, NOW_MS + DAY_MS), 0, "too old");
-    assert_eq!((db.dropped(), request_count(&db, TimeStep::Hour, 0, u64::MAX)), (dropped, 2));
+    db.write(&[], Timestamp::from_millis(NOW_MS + 4 * DAY_MS)).expect("written");
+    assert_eq!(
+        request_count(&db, TimeStep::Minute, Timestamp::UNIX_EPOCH, Timestamp::from_millis(NOW_MS + DAY_MS)),
+        0,
+        "too old"
+    );
+    assert_eq!((db.dropped(), request_count(&db, TimeStep::Hour, Timestamp::UNIX_EPOCH, Timestamp::MAX)), (dropped, 2));
 }
 
 #[test]
@@ -235,12 +274,12 @@ fn apps_and_users_above_the_limit_count_as_others() {
         let recorder = RequestRecorder::default();
         for (number, user) in (round * 300..(round + 1) * 300).enumerate() {
             let app = Arc::new(ClientApp::new(format!("app{user}"), number));
-            recorder.record(decision(NOW_MS, &app, user, CacheResult::Hit));
+            recorder.record(decision(Timestamp::from_millis(NOW_MS), &app, user, CacheResult::Hit));
         }
         let bucket = newest(&recorder);
-        db.write(&[("home", &bucket)], NOW_MS).expect("written");
+        db.write(&[("home", &bucket)], Timestamp::from_millis(NOW_MS)).expect("written");
     }
-    let range = TimeRange { step: TimeStep::Day, since_ms: 0, until_ms: u64::MAX };
+    let range = TimeRange { step: TimeStep::Day, since_ms: Timestamp::UNIX_EPOCH, until_ms: Timestamp::MAX };
     for (by, max_rows) in [(RowKind::App, 101), (RowKind::User, 501)] {
         let rows = db.rows(None, by, &range).expect("readable counts");
         assert!(rows.len() <= max_rows, "{by:?}: {}", rows.len());
@@ -266,21 +305,21 @@ async fn a_million_requests_keep_memory_and_disk_within_their_bounds() {
             let user = u32::try_from(request_hash % 200).expect("a small number");
             let app = &apps[user as usize % apps.len()];
             let result = if request_hash.is_multiple_of(3) { CacheResult::Loaded } else { CacheResult::Hit };
-            let decision = decision(now_ms, app, user, result);
+            let decision = decision(Timestamp::from_millis(now_ms), app, user, result);
             recorder.record(Decision { request_hash: Some(request_hash), ..decision });
         }
         let buckets = recorder.drain_buckets();
         let buckets: Vec<_> = buckets.iter().map(|bucket| ("home", &**bucket)).collect();
-        db.write(&buckets, now_ms).expect("written");
+        db.write(&buckets, Timestamp::from_millis(now_ms)).expect("written");
     }
-    assert_eq!(request_count(&db, TimeStep::Day, 0, u64::MAX), REQUESTS);
+    assert_eq!(request_count(&db, TimeStep::Day, Timestamp::UNIX_EPOCH, Timestamp::MAX), REQUESTS);
     assert!(db.bytes() <= max_bytes);
     drop(db);
     let file = std::fs::metadata(folder.path().join(greenroom_state::db::FILE)).expect("a file").len();
     assert!(file < max_bytes + max_bytes / 2, "{file} bytes on disk");
-    let points: usize = TimeStep::EVERY.iter().map(|step| recorder.points(*step, 0).len()).sum();
+    let points: usize = TimeStep::EVERY.iter().map(|step| recorder.points(*step, Timestamp::UNIX_EPOCH).len()).sum();
     assert!(points <= 250, "{points} points");
-    let recorded = recorder.trace(Class::Sessions, NOW_MS + MINUTES * 15 * MINUTE_MS);
+    let recorded = recorder.trace(Class::Sessions, Timestamp::from_millis(NOW_MS + MINUTES * 15 * MINUTE_MS));
     let times: usize = recorded.requests.iter().map(Vec::len).sum();
     assert!(times <= greenroom_request_log::reuse_sample::MAX_TIMES, "{times} times");
     assert_eq!(
@@ -294,7 +333,7 @@ fn minutes_that_cannot_be_written_are_merged_and_no_count_is_lost() {
     let recorder = RequestRecorder::default();
     let app = app(1);
     for minute in 0..500 {
-        recorder.record(decision(NOW_MS + minute * MINUTE_MS, &app, 1, CacheResult::Hit));
+        recorder.record(decision(Timestamp::from_millis(NOW_MS + minute * MINUTE_MS), &app, 1, CacheResult::Hit));
         let buckets = recorder.drain_buckets();
         recorder.requeue(buckets);
     }
@@ -311,7 +350,7 @@ fn reading_adds_no_buckets_and_recording_changes_no_earlier_result() {
     let app = app(1);
     let mut snapshots = Vec::new();
     for number in 0..300 {
-        recorder.record(decision(NOW_MS + number / 100 * MINUTE_MS, &app, 1, CacheResult::Hit));
+        recorder.record(decision(Timestamp::from_millis(NOW_MS + number / 100 * MINUTE_MS), &app, 1, CacheResult::Hit));
         snapshots.push(recorder.unwritten_buckets());
     }
     let request_count = |buckets: &[Arc<MinuteBucket>], by| {
@@ -333,7 +372,7 @@ async fn counts_unreadable_at_the_start_are_restored_later_and_added_to_the_new_
     let first = server(&clock);
     let statistics = opened(&folder, &first, &warnings);
     for _ in 0..3 {
-        first.recorders.requests.record(decision(clock.now_ms(), &app(1), 1, CacheResult::Hit));
+        first.recorders.requests.record(decision(clock.now(), &app(1), 1, CacheResult::Hit));
     }
     statistics.enable_spot_checks(false).await.expect("a stored setting");
     statistics.flush().await.expect("written");
@@ -343,7 +382,7 @@ async fn counts_unreadable_at_the_start_are_restored_later_and_added_to_the_new_
     let mut second = server(&clock);
     Arc::get_mut(&mut second).expect("no other reference").recorders.spot_checks = SpotChecker::new(200, 6);
     let statistics = opened(&folder, &second, &warnings);
-    second.recorders.requests.record(decision(clock.now_ms(), &app(1), 1, CacheResult::Hit));
+    second.recorders.requests.record(decision(clock.now(), &app(1), 1, CacheResult::Hit));
     assert_eq!(statistics.today(None).asked, 1, "the stored counts cannot be read yet");
     assert!(statistics.flush().await.is_err(), "nor can any be written");
     assert!(second.recorders.spot_checks.is_enabled() && warnings.active().len() == 1);
@@ -355,7 +394,16 @@ async fn counts_unreadable_at_the_start_are_restored_later_and_added_to_the_new_
         let table = statistics.rows(StatisticsGrouping::Class, None, TimeSpan::Year).await.expect("readable counts");
         assert_eq!(table.rows[0].sums.asked, 4);
     }
-    assert_eq!(second.recorders.requests.points(TimeStep::Day, 0).iter().map(|point| point.asked).sum::<u64>(), 4);
+    assert_eq!(
+        second
+            .recorders
+            .requests
+            .points(TimeStep::Day, Timestamp::UNIX_EPOCH)
+            .iter()
+            .map(|point| point.asked)
+            .sum::<u64>(),
+        4
+    );
 }
 
 #[test]
@@ -363,7 +411,7 @@ fn decisions_above_a_number_are_returned_newest_first() {
     let recorder = RequestRecorder::default();
     let app = app(1);
     for result in [CacheResult::Hit, CacheResult::Stale, CacheResult::Failed] {
-        recorder.record(decision(NOW_MS, &app, 1, result));
+        recorder.record(decision(Timestamp::from_millis(NOW_MS), &app, 1, result));
     }
     let all = recorder.decisions(0, 10, |_| true);
     assert_eq!(

@@ -3,8 +3,11 @@
 //! Names come from what is stored anyway: the users of the playback history, and the configured accounts. No request is
 //! sent for them.
 
+use greenroom_cache::AtomicTimestamp;
+use greenroom_cache::Timestamp;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use greenroom_dialect::request::ServerKind;
 use greenroom_proxy::server::Server;
@@ -12,7 +15,7 @@ use greenroom_request_log::UserHash;
 use parking_lot::RwLock;
 
 /// Names are read again after this time.
-const REFRESH_INTERVAL_MS: u64 = 60_000;
+const REFRESH_INTERVAL: Duration = Duration::from_secs(60);
 /// The owner's id on every Plex server.
 const PLEX_OWNER_ID: &str = "1";
 
@@ -21,13 +24,13 @@ const PLEX_OWNER_ID: &str = "1";
 pub struct UserNames {
     is_enabled: bool,
     by_server: RwLock<HashMap<String, HashMap<UserHash, String>>>,
-    read_ms: AtomicU64,
+    read_ms: AtomicTimestamp,
 }
 
 impl UserNames {
     /// No names yet; none ever if they are not to be shown.
     pub fn new(is_enabled: bool) -> Self {
-        Self { is_enabled, by_server: RwLock::default(), read_ms: AtomicU64::new(0) }
+        Self { is_enabled, by_server: RwLock::default(), read_ms: AtomicTimestamp::new(Timestamp::UNIX_EPOCH) }
     }
 
     /// The name of a user of this server, if it is known.
@@ -36,9 +39,10 @@ impl UserNames {
     }
 
     /// Whether the names are to be read again now; says so once for each interval.
-    pub fn is_due(&self, now_ms: u64) -> bool {
+    pub fn is_due(&self, now_ms: Timestamp) -> bool {
         let read_ms = self.read_ms.load(Ordering::Relaxed);
-        let is_due = self.is_enabled && (read_ms == 0 || now_ms.saturating_sub(read_ms) >= REFRESH_INTERVAL_MS);
+        let is_due =
+            self.is_enabled && (read_ms == Timestamp::UNIX_EPOCH || now_ms.duration_since(read_ms) >= REFRESH_INTERVAL);
         if is_due {
             self.read_ms.store(now_ms, Ordering::Relaxed);
         }

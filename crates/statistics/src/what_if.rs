@@ -3,7 +3,9 @@
 //! A fresh response is served; a stale one is served and refreshed; after that a load is waited for. Invalidations and
 //! warming are left out, because they cost the same under any TTL.
 
+use greenroom_cache::Timestamp;
 use serde::Serialize;
+use std::time::Duration;
 use utoipa::ToSchema;
 
 use greenroom_request_log::reuse_sample::RecordedTrace;
@@ -15,9 +17,9 @@ const TENTHS: [u64; 5] = [5, 15, 20, 30, 60];
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TtlWindows {
     /// Served as fresh for this time.
-    pub fresh_ms: u64,
+    pub fresh_ms: Duration,
     /// Then served stale with a refresh for this time.
-    pub stale_ms: u64,
+    pub stale_ms: Duration,
 }
 
 /// Result of a replay.
@@ -28,7 +30,7 @@ pub struct ReplayResult {
     /// Of these, the ones that caused a request to the server.
     pub reached: u64,
     /// Total age of the responses.
-    pub age_ms: u64,
+    pub age_ms: Duration,
 }
 
 /// Result of one TTL.
@@ -47,22 +49,22 @@ pub struct TriedTtl {
 }
 
 /// Replays the times of one key under these windows.
-pub fn replay(times_ms: &[u64], windows: TtlWindows) -> ReplayResult {
+pub fn replay(times: &[Timestamp], windows: TtlWindows) -> ReplayResult {
     let mut result = ReplayResult::default();
     let mut loaded_ms = None;
-    for time_ms in times_ms {
+    for time in times {
         result.asked += 1;
-        let age_ms = loaded_ms.map(|loaded_ms: u64| time_ms.saturating_sub(loaded_ms));
+        let age_ms = loaded_ms.map(|loaded_ms: Timestamp| time.duration_since(loaded_ms));
         match age_ms {
             Some(age_ms) if age_ms < windows.fresh_ms => result.age_ms += age_ms,
             Some(age_ms) if age_ms < windows.fresh_ms + windows.stale_ms => {
                 result.age_ms += age_ms;
                 result.reached += 1;
-                loaded_ms = Some(*time_ms);
+                loaded_ms = Some(*time);
             }
             _ => {
                 result.reached += 1;
-                loaded_ms = Some(*time_ms);
+                loaded_ms = Some(*time);
             }
         }
     }
@@ -87,13 +89,13 @@ pub fn choices(class: &str, recorded: &RecordedTrace, now: TtlWindows) -> Vec<Tr
     if base.asked == 0 {
         return Vec::new();
     }
-    let now_s = now.fresh_ms / 1000;
+    let now_s = now.fresh_ms.as_secs();
     let mut tried: Vec<u64> = TENTHS.iter().map(|tenths| now_s.max(2) * tenths / 10).collect();
     tried.retain(|fresh_s| *fresh_s != now_s);
     tried.dedup();
-    let mean_s = |result: ReplayResult| result.age_ms as f64 / 1000.0 / result.asked as f64;
+    let mean_s = |result: ReplayResult| result.age_ms.as_secs_f64() / result.asked as f64;
     let choice = |fresh_s: u64| {
-        let result = replay_all(recorded, TtlWindows { fresh_ms: fresh_s * 1000, ..now });
+        let result = replay_all(recorded, TtlWindows { fresh_ms: Duration::from_secs(fresh_s), ..now });
         let saved_share = 1.0 - result.reached as f64 / base.reached as f64;
         let added_age_s = mean_s(result) - mean_s(base);
         let text = sentence(class, (now_s, fresh_s), saved_share, added_age_s);
@@ -124,22 +126,22 @@ mod tests {
 
     /// Reference implementation: all requests in order, with an entry for each key as in a cache.
     fn replay_reference(recorded: &RecordedTrace, windows: TtlWindows) -> ReplayResult {
-        let mut timeline: Vec<(u64, usize)> = Vec::new();
+        let mut timeline: Vec<(Timestamp, usize)> = Vec::new();
         for (request, times_ms) in recorded.requests.iter().enumerate() {
             timeline.extend(times_ms.iter().map(|time_ms| (*time_ms, request)));
         }
         timeline.sort_unstable();
-        let mut entries: HashMap<usize, (u64, u64)> = HashMap::new();
+        let mut entries: HashMap<usize, (Timestamp, Timestamp)> = HashMap::new();
         let mut result = ReplayResult::default();
         for (time_ms, request) in timeline {
             result.asked += 1;
             let until = (time_ms + windows.fresh_ms, time_ms + windows.fresh_ms + windows.stale_ms);
             match entries.get(&request) {
                 Some((fresh_until, _)) if time_ms < *fresh_until => {
-                    result.age_ms += time_ms + windows.fresh_ms - fresh_until;
+                    result.age_ms += time_ms + windows.fresh_ms - *fresh_until;
                 }
                 Some((fresh_until, stale_until)) if time_ms < *stale_until => {
-                    result.age_ms += time_ms + windows.fresh_ms - fresh_until;
+                    result.age_ms += time_ms + windows.fresh_ms - *fresh_until;
                     result.reached += 1;
                     entries.insert(request, until);
                 }
@@ -162,17 +164,18 @@ mod tests {
             for times in &mut requests {
                 times.sort_unstable();
             }
-            let recorded = RecordedTrace { since_ms: 0, requests };
-            let windows = TtlWindows { fresh_ms, stale_ms };
+            let requests = requests.into_iter().map(|times| times.into_iter().map(Timestamp::from_millis).collect());
+            let recorded = RecordedTrace { since_ms: Timestamp::UNIX_EPOCH, requests: requests.collect() };
+            let windows = TtlWindows { fresh_ms: Duration::from_millis(fresh_ms), stale_ms: Duration::from_millis(stale_ms) };
             prop_assert_eq!(replay_all(&recorded, windows), replay_reference(&recorded, windows));
         }
     }
 
     #[test]
     fn the_report_says_what_longer_ttls_save_for_a_poller() {
-        let polls = (0..1000).map(|poll| poll * 6_000).collect();
-        let recorded = RecordedTrace { since_ms: 0, requests: vec![polls] };
-        let now = TtlWindows { fresh_ms: 10_000, stale_ms: 0 };
+        let polls = (0..1000).map(|poll| Timestamp::from_millis(poll * 6_000)).collect();
+        let recorded = RecordedTrace { since_ms: Timestamp::UNIX_EPOCH, requests: vec![polls] };
+        let now = TtlWindows { fresh_ms: Duration::from_millis(10_000), stale_ms: Duration::ZERO };
         let choices = choices("sessions", &recorded, now);
         let of = |fresh_s| choices.iter().find(|choice| choice.fresh_s == fresh_s).expect("a tried TTL");
         // Every second poll is a load now; with 15 s every third.
@@ -184,7 +187,7 @@ mod tests {
 
     #[test]
     fn without_requests_there_are_no_choices() {
-        let now = TtlWindows { fresh_ms: 10_000, stale_ms: 0 };
+        let now = TtlWindows { fresh_ms: Duration::from_millis(10_000), stale_ms: Duration::ZERO };
         assert!(choices("sessions", &RecordedTrace::default(), now).is_empty());
     }
 }

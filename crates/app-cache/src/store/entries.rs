@@ -1,5 +1,6 @@
 //! Entries within a write transaction.
 
+use greenroom_cache::Timestamp;
 use greenroom_config::{AppCacheSettings, EvictionPolicy};
 use rusqlite::{OptionalExtension, Row, params};
 use xxhash_rust::xxh3::Xxh3;
@@ -34,14 +35,22 @@ impl ReadableEntry {
     pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
         let entry = NewEntry {
             media_type: media_type_of(row.get(0)?),
-            expires_ms: row.get::<_, Option<i64>>(2)?.map(from_sql),
-            dies_ms: row.get::<_, Option<i64>>(3)?.map(from_sql),
+            expires_ms: (row.get::<_, Option<i64>>(2)?.map(from_sql)).map(Timestamp::from_millis),
+            dies_ms: (row.get::<_, Option<i64>>(3)?.map(from_sql)).map(Timestamp::from_millis),
             tags: tags_of(row.get::<_, Option<String>>(5)?.as_deref()),
             version: row.get::<_, Option<String>>(6)?.unwrap_or_default(),
             value: row.get(8)?,
         };
         let (stored_ms, sequence) = (from_sql(row.get(1)?), from_sql(row.get(4)?));
-        Ok(Self { stored: StoredEntry { entry, stored_ms, sequence, tier: EntryTier::Disk }, checksum: row.get(7)? })
+        Ok(Self {
+            stored: StoredEntry {
+                entry,
+                stored_ms: Timestamp::from_millis(stored_ms),
+                sequence,
+                tier: EntryTier::Disk,
+            },
+            checksum: row.get(7)?,
+        })
     }
 
     /// The entry, unless its value is not the one that was stored under this key, or it was invalidated since.
@@ -90,7 +99,8 @@ fn place(change: &WriteTransaction<'_>, cache: i64, key: &str) -> rusqlite::Resu
         // What an unfinished invalidation hides counts as removed: it overtakes no load. Its weight is still stored.
         let is_hidden = is_covered(&removals, key, tags.as_deref(), sequence);
         let sequence = if is_hidden { 0 } else { sequence };
-        let is_fresh = !is_hidden && evaluate_deadlines(expires_ms, None, change.now_ms) == EntryState::Fresh;
+        let is_fresh = !is_hidden
+            && evaluate_deadlines(expires_ms.map(Timestamp::from_millis), None, change.now_ms) == EntryState::Fresh;
         let weight = from_sql(row.get(3)?) + ENTRY_OVERHEAD_BYTES;
         Ok(Place { id: row.get(0)?, replaced: ReplacedEntry { sequence, is_fresh, weight } })
     })
@@ -177,9 +187,9 @@ fn insert(
             id,
             key.as_bytes(),
             media_type_column(&entry.media_type),
-            to_sql(change.now_ms),
-            entry.expires_ms.map(to_sql),
-            entry.dies_ms.map(to_sql),
+            to_sql(change.now_ms.as_millis()),
+            entry.expires_ms.map(|time| to_sql(time.as_millis())),
+            entry.dies_ms.map(|time| to_sql(time.as_millis())),
             to_sql(sequence),
             entry.tags.column(),
             version,
@@ -257,14 +267,18 @@ pub(crate) fn touch(
     change: &mut WriteTransaction<'_>,
     cache: &CacheName,
     key: &EntryKey,
-    (expires_ms, dies_ms): (Option<u64>, Option<u64>),
+    (expires_ms, dies_ms): (Option<Timestamp>, Option<Timestamp>),
 ) -> Result<bool, AppCacheError> {
     let id = change.cache(cache)?.id;
     let Some(found) = place(change, id, key.as_str())?.filter(|found| found.replaced.is_fresh) else {
         return Ok(false);
     };
     let mut write = change.db.prepare_cached("UPDATE entry SET expires_ms = ?1, dies_ms = ?2 WHERE id = ?3")?;
-    write.execute(params![expires_ms.map(to_sql), dies_ms.map(to_sql), found.id])?;
+    write.execute(params![
+        expires_ms.map(|time| to_sql(time.as_millis())),
+        dies_ms.map(|time| to_sql(time.as_millis())),
+        found.id
+    ])?;
     Ok(true)
 }
 
@@ -305,7 +319,7 @@ pub(crate) fn add_integer(
     (cache, settings): (&CacheName, &AppCacheSettings),
     key: &EntryKey,
     (delta, default): (i64, Option<i64>),
-    deadlines: (Option<u64>, Option<u64>),
+    deadlines: (Option<Timestamp>, Option<Timestamp>),
 ) -> Result<(Option<i64>, u64), AppCacheError> {
     let row = *change.cache(cache)?;
     let key = key.as_str();

@@ -1,5 +1,6 @@
 //! The file: opened, made, or set aside if it is damaged.
 
+use greenroom_cache::Timestamp;
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -36,7 +37,7 @@ impl StoreFile {
     ///
     /// # Errors
     /// It cannot be opened or made.
-    pub(crate) fn open(&self, now_ms: u64) -> Result<(Connection, Option<PathBuf>), AppCacheError> {
+    pub(crate) fn open(&self, now_ms: Timestamp) -> Result<(Connection, Option<PathBuf>), AppCacheError> {
         match self.try_open() {
             Err(AppCacheError::Damaged) => {
                 let aside = self.set_aside(now_ms)?;
@@ -93,8 +94,8 @@ impl StoreFile {
         Ok(db)
     }
 
-    fn set_aside(&self, now_ms: u64) -> Result<PathBuf, AppCacheError> {
-        let aside = self.path.with_file_name(format!("replaced-{now_ms}-{FILE}"));
+    fn set_aside(&self, now_ms: Timestamp) -> Result<PathBuf, AppCacheError> {
+        let aside = self.path.with_file_name(format!("replaced-{}-{FILE}", now_ms.as_millis()));
         std::fs::rename(&self.path, &aside).map_err(|_| AppCacheError::Unavailable)?;
         for suffix in ["-wal", "-shm"] {
             let beside = |path: &Path| PathBuf::from(format!("{}{suffix}", path.display()));

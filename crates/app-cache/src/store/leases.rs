@@ -1,5 +1,6 @@
 //! Leases within a write transaction.
 
+use greenroom_cache::Timestamp;
 use rusqlite::{OptionalExtension, params};
 
 use super::entries::find;
@@ -34,7 +35,7 @@ pub(crate) fn acquire(
     let stored = match stored {
         Some((token, deadline_ms)) => {
             let is_fenced = fence_since(change, &row, key, &request.tags, token)?;
-            Some(StoredLease { token, deadline_ms, is_fenced })
+            Some(StoredLease { token, deadline_ms: Timestamp::from_millis(deadline_ms), is_fenced })
         }
         None => None,
     };
@@ -46,10 +47,10 @@ pub(crate) fn acquire(
         LeaseDecision::Grant => {
             let token = change.next_sequence();
             let duration = request.duration.min(MAX_LEASE);
-            let deadline_ms = change.now_ms.saturating_add(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX));
+            let deadline_ms = change.now_ms.saturating_add(duration);
             let mut write = change.db.prepare_cached("INSERT OR REPLACE INTO lease VALUES (?1, ?2, ?3, ?4, ?5)")?;
             let tags = request.tags.column();
-            write.execute(params![row.id, key.as_bytes(), to_sql(token), to_sql(deadline_ms), tags])?;
+            write.execute(params![row.id, key.as_bytes(), to_sql(token), to_sql(deadline_ms.as_millis()), tags])?;
             Ok(LeaseResult::Held { token, deadline_ms })
         }
     }
@@ -65,9 +66,9 @@ fn make_room(change: &WriteTransaction<'_>, cache: i64) -> Result<(), AppCacheEr
     if count()? < MAX_LEASES_PER_CACHE {
         return Ok(());
     }
-    let grace_ms = u64::try_from(LEASE_GRACE.as_millis()).unwrap_or(u64::MAX);
+    let grace = LEASE_GRACE;
     let mut delete = change.db.prepare_cached("DELETE FROM lease WHERE cache = ?1 AND deadline_ms < ?2")?;
-    let removed = delete.execute(params![cache, to_sql(change.now_ms.saturating_sub(grace_ms))])?;
+    let removed = delete.execute(params![cache, to_sql(change.now_ms.saturating_sub(grace).as_millis())])?;
     if removed > 0 { Ok(()) } else { Err(AppCacheError::TooManyLeases) }
 }
 

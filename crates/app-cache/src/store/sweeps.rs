@@ -1,7 +1,9 @@
 //! Removing what is over: dead entries, evicted entries, rows of emptied caches, old leases. A few rows at a time, so that
 //! writes do not wait.
 
+use greenroom_cache::clock::millis;
 use std::collections::HashMap;
+use std::time::Duration;
 
 use greenroom_config::{AppCacheSettings, EvictionPolicy};
 use rusqlite::{OptionalExtension, params};
@@ -72,12 +74,12 @@ pub(crate) fn drop_cache(change: &mut WriteTransaction<'_>, cache: &CacheName) -
 /// are more. `removals` are those that others continue.
 pub(crate) fn sweep(change: &mut WriteTransaction<'_>, removals: &[u64]) -> Result<bool, AppCacheError> {
     let is_more = sweep_dead(change)? | sweep_dropped(change)? | sweep_removals(change, removals)?;
-    let (now_ms, max_ms) = (change.now_ms, u64::try_from(MAX_LEASE.as_millis()).unwrap_or(u64::MAX));
+    let (now_ms, max_ms) = (change.now_ms, millis(MAX_LEASE));
     // A holder that is late may still store, if no other caller took the lease over.
-    change
-        .db
-        .prepare_cached("DELETE FROM lease WHERE deadline_ms < ?1 OR deadline_ms > ?2")?
-        .execute(params![to_sql(now_ms.saturating_sub(max_ms)), to_sql(now_ms.saturating_add(2 * max_ms))])?;
+    change.db.prepare_cached("DELETE FROM lease WHERE deadline_ms < ?1 OR deadline_ms > ?2")?.execute(params![
+        to_sql(now_ms.saturating_sub(Duration::from_millis(max_ms)).as_millis()),
+        to_sql(now_ms.saturating_add(Duration::from_millis(2 * max_ms)).as_millis())
+    ])?;
     Ok(is_more)
 }
 
@@ -87,7 +89,7 @@ fn sweep_dead(change: &mut WriteTransaction<'_>) -> Result<bool, AppCacheError> 
         let mut dead = change.db.prepare_cached(&sql)?;
         let read =
             |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, from_sql(row.get(2)?) + ENTRY_OVERHEAD_BYTES));
-        dead.query_map(params![to_sql(change.now_ms), ROWS_PER_SWEEP], read)?.collect::<Result<_, _>>()?
+        dead.query_map(params![to_sql(change.now_ms.as_millis()), ROWS_PER_SWEEP], read)?.collect::<Result<_, _>>()?
     };
     let mut names: HashMap<i64, Option<CacheName>> = HashMap::new();
     for (id, cache, weight) in &dead {

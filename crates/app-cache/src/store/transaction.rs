@@ -1,5 +1,6 @@
 //! A write transaction: the numbers of its writes, and the sizes of the caches that it changes.
 
+use greenroom_cache::Timestamp;
 use std::collections::HashMap;
 
 use rusqlite::{Connection, OptionalExtension, params};
@@ -28,7 +29,7 @@ pub(crate) struct CacheRow {
 pub(crate) struct WriteTransaction<'a> {
     pub(super) db: &'a Connection,
     /// Time of all its writes, in milliseconds since 1970.
-    pub(crate) now_ms: u64,
+    pub(crate) now_ms: Timestamp,
     numbers: Numbers,
     stored_numbers: Numbers,
     /// Each cache that was used, with its row as it is stored.
@@ -49,7 +50,7 @@ struct Numbers {
 
 impl<'a> WriteTransaction<'a> {
     /// Begins.
-    pub(super) fn begin(db: &'a Connection, now_ms: u64) -> rusqlite::Result<Self> {
+    pub(super) fn begin(db: &'a Connection, now_ms: Timestamp) -> rusqlite::Result<Self> {
         db.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         let numbers =
             db.prepare_cached("SELECT sequence, next_cache, floor FROM store WHERE id = 1")?.query_row([], |row| {

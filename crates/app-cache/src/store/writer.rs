@@ -1,5 +1,6 @@
 //! The writing thread. Writes that wait at the same moment share one transaction; each is answered after its commit.
 
+use greenroom_cache::Timestamp;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -109,7 +110,7 @@ fn write_all(db: &Connection, mut waiting: mpsc::Receiver<WriteJob>, clock: &Clo
             batch.push(next);
         }
         let (runs, ends): (Vec<Run>, Vec<Finish>) = batch.into_iter().map(|job| (job.run, job.finish)).unzip();
-        let committed = commit(db, runs, clock.now_ms());
+        let committed = commit(db, runs, clock.now());
         if let Ok(sizes) = &committed {
             for (name, size) in sizes {
                 on_size(name, *size);
@@ -125,7 +126,11 @@ fn write_all(db: &Connection, mut waiting: mpsc::Receiver<WriteJob>, clock: &Clo
     }
 }
 
-fn commit(db: &Connection, runs: Vec<Run>, now_ms: u64) -> Result<Vec<(CacheName, Option<CacheSize>)>, AppCacheError> {
+fn commit(
+    db: &Connection,
+    runs: Vec<Run>,
+    now_ms: Timestamp,
+) -> Result<Vec<(CacheName, Option<CacheSize>)>, AppCacheError> {
     let work = || {
         let mut change = WriteTransaction::begin(db, now_ms)?;
         for run in runs {

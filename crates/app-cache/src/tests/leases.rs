@@ -150,8 +150,8 @@ async fn leases_of_a_cache_are_bounded_and_those_that_are_over_make_room() {
     let taken = stage.caches.acquire(&name, &request("k1", 60), Duration::ZERO).await;
     assert!(matches!(taken, Ok(LeaseResult::Taken { .. })), "{taken:?}");
     assert!(stage.caches.acquire(&cache("d"), &more, Duration::ZERO).await.is_ok(), "of another cache");
-    let long_ago = stage.caches.now_ms() - 120_000;
-    assert_eq!(stage.caches.release(&name, &key("k0"), (first, Some(long_ago))).await, Ok(true));
+    let long_ago = stage.caches.now_ms() - Duration::from_millis(120_000);
+    assert_eq!(stage.caches.release(&name, &key("k0"), (first, Some(long_ago.as_millis()))).await, Ok(true));
     held(&stage, "more").await;
     stage.close().await;
 }

@@ -182,9 +182,9 @@ async fn an_entry_is_fresh_then_stale_then_gone_and_another_version_is_a_miss() 
     let stage = Stage::open(folder.path(), Vec::new()).await;
     let now_ms = stage.caches.now_ms();
     let times = [
-        ("fresh", Some(now_ms + 60_000), Some(now_ms + 60_000)),
-        ("stale", Some(now_ms - 1), Some(now_ms + 60_000)),
-        ("dead", Some(now_ms - 2), Some(now_ms - 1)),
+        ("fresh", Some(now_ms + Duration::from_millis(60_000)), Some(now_ms + Duration::from_millis(60_000))),
+        ("stale", Some(now_ms - Duration::from_millis(1)), Some(now_ms + Duration::from_millis(60_000))),
+        ("dead", Some(now_ms - Duration::from_millis(2)), Some(now_ms - Duration::from_millis(1))),
     ];
     for (text, expires_ms, dies_ms) in times {
         let entry = NewEntry { expires_ms, dies_ms, version: "2".into(), ..entry(text) };

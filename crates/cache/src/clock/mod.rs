@@ -28,6 +28,8 @@ use scaled_time::ScaledTime;
 pub use suspend_detector::SuspendDetector;
 use suspend_detector::{SkewSamples, SuspendSource};
 
+use crate::timestamp::Timestamp;
+
 /// Interval at which the suspend detector is read.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// A detector that is ahead of the clock by more than this shows a suspend, or that the wall clock was set.
@@ -95,10 +97,14 @@ impl Clock {
         Self { base_ms: system_ms(), start, scaled, suspend_detector: None, leaps: Arc::default() }
     }
 
-    /// Milliseconds since the Unix epoch: wall time when the clock was made, plus (scaled) monotonic time since, plus
-    /// all leaps.
+    /// Wall time when the clock was made, plus (scaled) monotonic time since, plus all leaps.
+    pub fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.base_ms + millis(self.elapsed()) + self.leapt_ms())
+    }
+
+    /// Milliseconds since the Unix epoch, now.
     pub fn now_ms(&self) -> u64 {
-        self.base_ms + millis(self.elapsed()) + self.leapt_ms()
+        self.now().as_millis()
     }
 
     /// Microseconds for measuring durations. Leaps are excluded, because nothing ran during a suspend.
@@ -135,10 +141,10 @@ impl Clock {
         self.leaps.sum_ms.load(Ordering::Relaxed)
     }
 
-    /// Time of this clock at the end of the last leap; 0 if there was none. Anything due before it that did not run was
-    /// missed during a suspend.
-    pub fn last_leap_ms(&self) -> u64 {
-        self.leaps.last_ms.load(Ordering::Relaxed)
+    /// Time of this clock at the end of the last leap; the epoch if there was none. Anything due before it that did not
+    /// run was missed during a suspend.
+    pub fn last_leap(&self) -> Timestamp {
+        Timestamp::from_millis(self.leaps.last_ms.load(Ordering::Relaxed))
     }
 
     /// Follows the suspend detector while this is awaited. Within a second after the machine wakes, the clock leaps and
@@ -174,12 +180,12 @@ impl Clock {
 
     /// Time for which the machine was suspended and that this clock does not count yet: it leaps up to a second after the
     /// machine wakes. Zero where the system does not count it.
-    pub fn unnoticed_suspend_ms(&self) -> u64 {
+    pub fn unnoticed_suspend(&self) -> Duration {
         match &self.suspend_detector {
             Some(detector) if matches!(detector.0, SuspendSource::Sleep { .. }) => {
-                self.behind_ms(detector).saturating_sub(self.leapt_ms())
+                Duration::from_millis(self.behind_ms(detector).saturating_sub(self.leapt_ms()))
             }
-            _ => 0,
+            _ => Duration::ZERO,
         }
     }
 
@@ -244,7 +250,8 @@ fn system_ms() -> u64 {
 }
 
 /// Whole milliseconds, saturating.
-pub(crate) fn millis(duration: Duration) -> u64 {
+#[inline]
+pub fn millis(duration: Duration) -> u64 {
     duration.as_secs().saturating_mul(1000).saturating_add(u64::from(duration.subsec_millis()))
 }
 

@@ -1,6 +1,7 @@
 //! The clock with paused time, scaled time, and scripted suspend detectors.
 
 use std::sync::atomic::AtomicI64;
+use std::time::Duration;
 
 use super::suspend_detector::REQUIRED_SAMPLES;
 use super::*;
@@ -89,11 +90,11 @@ async fn it_advances_after_a_suspend_and_never_goes_back() {
     let began_ms = clock.now_ms();
     assert_eq!(check(&clock), None);
     slept_ms.store(2_000, Ordering::Relaxed);
-    assert_eq!((check(&clock), clock.last_leap_ms()), (None, 0), "clocks are not that exact");
+    assert_eq!((check(&clock), clock.last_leap().as_millis()), (None, 0), "clocks are not that exact");
     slept_ms.store(millis(NIGHT), Ordering::Relaxed);
     assert_eq!(check(&clock), Some(ClockEvent::Advanced(NIGHT)));
     assert_eq!(check(&clock), None, "once");
-    assert_eq!((clock.now_ms(), clock.last_leap_ms()), (began_ms + millis(NIGHT), began_ms + millis(NIGHT)));
+    assert_eq!((clock.now_ms(), clock.last_leap().as_millis()), (began_ms + millis(NIGHT), began_ms + millis(NIGHT)));
     slept_ms.store(0, Ordering::Relaxed);
     assert_eq!((check(&clock), clock.now_ms()), (None, began_ms + millis(NIGHT)));
     slept_ms.store(2 * millis(NIGHT), Ordering::Relaxed);
@@ -126,11 +127,11 @@ async fn the_wall_clock_is_accepted_after_several_equal_samples() {
     for _ in 1..REQUIRED_SAMPLES {
         assert_eq!(check_again(&clock, &mut samples), None, "it says something else");
     }
-    assert_eq!((clock.now_ms(), clock.last_leap_ms()), (began_ms, 0));
+    assert_eq!((clock.now_ms(), clock.last_leap().as_millis()), (began_ms, 0));
     by_ms.fetch_add(400, Ordering::Relaxed);
     let leap = 2 * NIGHT + Duration::from_millis(400);
     assert_eq!(check_again(&clock, &mut samples), Some(ClockEvent::Advanced(leap)));
-    assert_eq!((clock.now_ms(), clock.last_leap_ms()), (began_ms + millis(leap), began_ms + millis(leap)));
+    assert_eq!((clock.now_ms(), clock.last_leap().as_millis()), (began_ms + millis(leap), began_ms + millis(leap)));
     by_ms.store(-night_ms(), Ordering::Relaxed);
     for _ in 0..=REQUIRED_SAMPLES {
         assert_eq!(check_again(&clock, &mut samples), None, "it never goes back");
@@ -145,7 +146,7 @@ async fn an_implausible_wall_clock_is_ignored_and_reported_once() {
     let began_ms = clock.now_ms();
     let events: Vec<ClockEvent> = (0..3 * REQUIRED_SAMPLES).filter_map(|_| check_again(&clock, &mut samples)).collect();
     assert_eq!(events, [ClockEvent::Implausible(years)]);
-    assert_eq!((clock.now_ms(), clock.last_leap_ms()), (began_ms, 0));
+    assert_eq!((clock.now_ms(), clock.last_leap().as_millis()), (began_ms, 0));
 }
 
 #[tokio::test(start_paused = true)]

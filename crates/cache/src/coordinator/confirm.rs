@@ -1,5 +1,6 @@
 //! Confirms a cached entry: the same value, stored again as if it had been loaded when the source was asked.
 
+use crate::timestamp::Timestamp;
 use std::sync::Arc;
 
 use super::{Coordinator, LoadContext};
@@ -18,8 +19,8 @@ impl Coordinator {
         context: &LoadContext,
         flight: &Flight,
         old: &Arc<Entry>,
-        checked_ms: u64,
-        now_ms: u64,
+        checked_ms: Timestamp,
+        now_ms: Timestamp,
     ) -> Option<(Arc<Entry>, Option<DeliveryGuard>)> {
         let LoadContext { key, policy, load_reason, counters, access_rhythm } = context;
         let checked_ms = checked_ms.min(flight.started_ms).max(old.created_ms());
@@ -32,7 +33,7 @@ impl Coordinator {
 
         let _commit = self.memory.commit_lock(key);
         // As if the load of the value itself ended only now.
-        let loaded = EventTime { stamp: old.created(), ms: old.created_ms() };
+        let loaded = EventTime { stamp: old.created(), at: old.created_ms() };
         let epoch = match self.invalidations.fence(&scope_hashes, loaded) {
             Ok(permit) if permit.max_fresh.is_none() => permit.epoch,
             _ if sabotage::is_disabled("confirmation") => self.invalidations.epoch(),

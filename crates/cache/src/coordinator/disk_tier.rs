@@ -57,7 +57,9 @@ mod with_disk {
     use crate::load_reason::LoadReason;
     use crate::policy::{EntryDeadlines, Validity};
     use crate::scope_hash::ScopeHashes;
+    use crate::timestamp::Timestamp;
     use crate::value::EntryParts;
+    use std::time::Duration;
 
     /// The disk tier, and what the coordinator needs for lookups in it.
     pub(crate) struct DiskTier {
@@ -69,13 +71,13 @@ mod with_disk {
     #[derive(Debug, Clone, Copy)]
     struct LookupStart {
         stamp: HybridTimestamp,
-        now_ms: u64,
+        now_ms: Timestamp,
         /// The disk's removal epoch, for [`Disk::is_removed`].
         forgotten: u64,
     }
 
     /// If the time at which a value was stored is further in the future than this, the clock was set back since.
-    const CLOCK_TOLERANCE_MS: u64 = 2_000;
+    const CLOCK_TOLERANCE: Duration = Duration::from_secs(2);
 
     impl Coordinator {
         /// Opens the disk tier.
@@ -137,7 +139,7 @@ mod with_disk {
             &self,
             key: &Key,
             counters: &Arc<ClassCounters>,
-            now_ms: u64,
+            now_ms: Timestamp,
             is_last_resort: bool,
         ) -> Option<Arc<Entry>> {
             let (disk_tier, start) = self.begin_lookup(now_ms)?;
@@ -146,14 +148,14 @@ mod with_disk {
         }
 
         /// Like [`Self::load_from_disk`], for a warm key: the entry gets the key's access rhythm.
-        pub(crate) async fn load_warm_from_disk(&self, context: &LoadContext, now_ms: u64) -> Option<Arc<Entry>> {
+        pub(crate) async fn load_warm_from_disk(&self, context: &LoadContext, now_ms: Timestamp) -> Option<Arc<Entry>> {
             let LoadContext { key, counters, access_rhythm, .. } = context;
             let (disk_tier, start) = self.begin_lookup(now_ms)?;
             let lookup = disk_tier.disk.lookup(key, false).await;
             self.accept_lookup(lookup, start, key, counters, access_rhythm.clone())
         }
 
-        fn begin_lookup(&self, now_ms: u64) -> Option<(&DiskTier, LookupStart)> {
+        fn begin_lookup(&self, now_ms: Timestamp) -> Option<(&DiskTier, LookupStart)> {
             let disk_tier = self.disk_tier.as_ref()?;
             let forgotten = disk_tier.disk.removal_epoch();
             Some((disk_tier, LookupStart { stamp: self.hybrid_clock().next(now_ms), now_ms, forgotten }))
@@ -242,11 +244,12 @@ mod with_disk {
 
     /// Shortens the deadlines of a value that was stored before the clock was set back. Its age is unknown, so it is no
     /// longer fresh, and its stale and error windows count from now. Other deadlines stay as they are.
-    pub(crate) fn cap_deadlines(deadlines: EntryDeadlines, stored_ms: u64, now_ms: u64) -> EntryDeadlines {
-        if stored_ms <= now_ms.saturating_add(CLOCK_TOLERANCE_MS) {
+    pub(crate) fn cap_deadlines(deadlines: EntryDeadlines, stored_ms: Timestamp, now_ms: Timestamp) -> EntryDeadlines {
+        if stored_ms <= now_ms.saturating_add(CLOCK_TOLERANCE) {
             return deadlines;
         }
-        let after_fresh = |until_ms: u64| now_ms.saturating_add(until_ms.saturating_sub(deadlines.fresh_until_ms));
+        let after_fresh =
+            |until_ms: Timestamp| now_ms.saturating_add(until_ms.duration_since(deadlines.fresh_until_ms));
         EntryDeadlines {
             fresh_until_ms: now_ms,
             stale_until_ms: after_fresh(deadlines.stale_until_ms),
@@ -259,17 +262,24 @@ mod with_disk {
     mod tests {
         use super::*;
 
+        fn at(ms: u64) -> Timestamp {
+            Timestamp::from_millis(ms)
+        }
+
         #[test]
         fn a_clock_set_back_extends_no_deadline() {
             let deadlines = EntryDeadlines {
-                fresh_until_ms: 1_060_000,
-                stale_until_ms: 1_120_000,
-                error_until_ms: 2_000_000,
-                refresh_at_ms: u64::MAX,
+                fresh_until_ms: at(1_060_000),
+                stale_until_ms: at(1_120_000),
+                error_until_ms: at(2_000_000),
+                refresh_at_ms: Timestamp::MAX,
             };
-            assert_eq!(cap_deadlines(deadlines, 1_000_000, 1_010_000), deadlines);
-            let now = cap_deadlines(deadlines, 1_000_000, 100_000);
-            assert_eq!((now.fresh_until_ms, now.stale_until_ms, now.error_until_ms), (100_000, 160_000, 1_040_000));
+            assert_eq!(cap_deadlines(deadlines, at(1_000_000), at(1_010_000)), deadlines);
+            let now = cap_deadlines(deadlines, at(1_000_000), at(100_000));
+            assert_eq!(
+                (now.fresh_until_ms, now.stale_until_ms, now.error_until_ms),
+                (at(100_000), at(160_000), at(1_040_000))
+            );
         }
     }
 }

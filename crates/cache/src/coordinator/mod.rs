@@ -9,6 +9,7 @@ mod confirm;
 mod disk_tier;
 mod remote_tier;
 
+use crate::timestamp::Timestamp;
 use std::sync::Arc;
 
 #[cfg(not(feature = "shuttle"))]
@@ -16,7 +17,6 @@ use self::disk_tier::DiskTier;
 #[cfg(not(feature = "shuttle"))]
 use self::remote_tier::RemoteTier;
 use crate::access_rhythm::AccessRhythm;
-use crate::clock::millis;
 use crate::counters::ClassCounters;
 use crate::delivery_guard::DeliveryGuard;
 use crate::flight::{Flight, FlightLeader, Flights, JoinOutcome, LoadOutcome};
@@ -74,11 +74,7 @@ impl Coordinator {
         Self {
             hybrid_clock: Arc::default(),
             invalidations: Arc::new(InvalidationIndex::new(settings.max_markers)),
-            flights: Arc::new(Flights::new(
-                settings.max_flights,
-                settings.max_waiters,
-                millis(settings.flight_max_age),
-            )),
+            flights: Arc::new(Flights::new(settings.max_flights, settings.max_waiters, settings.flight_max_age)),
             memory: Arc::new(MemoryTier::new(&settings)),
             negative: Arc::new(NegativeCache::new(settings.max_negative_bytes)),
             #[cfg(not(feature = "shuttle"))]
@@ -98,8 +94,8 @@ impl Coordinator {
     }
 
     /// A caller's arrival, in the order of loads and invalidations.
-    pub(crate) fn arrival_time(&self, now_ms: u64) -> EventTime {
-        EventTime { stamp: self.hybrid_clock.next(now_ms), ms: now_ms }
+    pub(crate) fn arrival_time(&self, now_ms: Timestamp) -> EventTime {
+        EventTime { stamp: self.hybrid_clock.next(now_ms), at: now_ms }
     }
 
     /// The entry under the key, and its validity.
@@ -129,7 +125,7 @@ impl Coordinator {
         &self,
         key: &Key,
         scope_hashes: &ScopeHashes,
-        now_ms: u64,
+        now_ms: Timestamp,
     ) -> Option<Arc<NegativeEntry>> {
         let negative = self.negative.get(key)?;
         let is_current = match &*negative {
@@ -153,10 +149,10 @@ impl Coordinator {
         key: &Key,
         scope_hashes: &ScopeHashes,
         cached: Option<&Arc<Entry>>,
-        now_ms: u64,
+        now_ms: Timestamp,
     ) -> JoinOutcome {
         // Everything invalidated so far, whatever the clock says.
-        let until_now = EventTime { stamp: HybridTimestamp::from_raw(u64::MAX), ms: now_ms };
+        let until_now = EventTime { stamp: HybridTimestamp::from_raw(u64::MAX), at: now_ms };
         let is_invalidated = |flight: &Flight| {
             let all_hashes = [Some(scope_hashes), cached.map(|entry| &entry.scope_hashes)];
             all_hashes
@@ -181,7 +177,7 @@ impl Coordinator {
     }
 
     /// Starts an unshared load.
-    pub(crate) fn start_unshared(&self, now_ms: u64) -> Option<FlightLeader> {
+    pub(crate) fn start_unshared(&self, now_ms: Timestamp) -> Option<FlightLeader> {
         self.flights.start_unshared(self.hybrid_clock.next(now_ms), now_ms)
     }
 
@@ -207,7 +203,7 @@ impl Coordinator {
         context: &LoadContext,
         flight: &Flight,
         loaded: LoadedValue,
-        now_ms: u64,
+        now_ms: Timestamp,
     ) -> (Arc<Entry>, Option<NotStoredReason>, Option<DeliveryGuard>) {
         let LoadContext { load_reason, counters, access_rhythm, .. } = context;
         // Whatever a loader says, a value stays in the partition that it was loaded for.
@@ -268,22 +264,22 @@ impl Coordinator {
     }
 
     /// Remembers a failure for as long as its kind allows.
-    pub(crate) fn remember_failure(&self, key: &Key, flight: &Flight, failure: &LoadError, now_ms: u64) {
-        let ttl_ms = millis(failure.kind.negative_ttl(&self.settings));
-        if ttl_ms > 0 {
-            let until_ms = now_ms.saturating_add(ttl_ms);
+    pub(crate) fn remember_failure(&self, key: &Key, flight: &Flight, failure: &LoadError, now_ms: Timestamp) {
+        let ttl = failure.kind.negative_ttl(&self.settings);
+        if !ttl.is_zero() {
+            let until_ms = now_ms.saturating_add(ttl);
             let negative = NegativeEntry::Failed { failure: failure.clone(), began: flight.created, until_ms };
             self.remember_negative(key, negative);
         }
     }
 
     /// Remembers that the source does not have a value, unless that may have changed since it was asked.
-    pub(crate) fn remember_absent(&self, key: &Key, flight: &Flight, absent: &AbsentValue, now_ms: u64) {
+    pub(crate) fn remember_absent(&self, key: &Key, flight: &Flight, absent: &AbsentValue, now_ms: Timestamp) {
         let scope_hashes = ScopeHashes::new(key, &absent.tags);
         let Ok(permit) = self.invalidations.fence(&scope_hashes, flight.started()) else { return };
         let ttl =
             permit.max_fresh.map_or(self.settings.absence_ttl, |max_fresh| max_fresh.min(self.settings.absence_ttl));
-        let until_ms = now_ms.saturating_add(millis(ttl));
+        let until_ms = now_ms.saturating_add(ttl);
         let is_superseded = self.memory.peek(key).is_some_and(|entry| entry.created() > flight.created);
         if until_ms > now_ms && !is_superseded && absent.value.len() <= MAX_ABSENT_BYTES {
             let value = absent.value.compact();
@@ -293,8 +289,8 @@ impl Coordinator {
     }
 
     /// Remembers that the key is not cacheable.
-    pub(crate) fn remember_uncacheable(&self, key: &Key, flight: &Flight, now_ms: u64) {
-        let until_ms = now_ms.saturating_add(millis(self.settings.uncacheable_for));
+    pub(crate) fn remember_uncacheable(&self, key: &Key, flight: &Flight, now_ms: Timestamp) {
+        let until_ms = now_ms.saturating_add(self.settings.uncacheable_for);
         self.remember_negative(key, NegativeEntry::Uncacheable { began: flight.created, until_ms });
     }
 
@@ -305,7 +301,7 @@ impl Coordinator {
     }
 
     /// Invalidates. Once this returns, nothing whose load began before is fresh, stale or joinable.
-    pub(crate) fn invalidate(&self, scope: &Scope, invalidation: &Invalidation, now_ms: u64) -> HybridTimestamp {
+    pub(crate) fn invalidate(&self, scope: &Scope, invalidation: &Invalidation, now_ms: Timestamp) -> HybridTimestamp {
         let ticket = self.begin_remote_invalidation(scope);
         let stamp = self.invalidate_locally(scope, invalidation, now_ms);
         self.invalidate_remotely(scope, invalidation, ticket);
@@ -317,11 +313,11 @@ impl Coordinator {
         &self,
         scope: &Scope,
         invalidation: &Invalidation,
-        now_ms: u64,
+        now_ms: Timestamp,
     ) -> HybridTimestamp {
         let next_stamp = || self.hybrid_clock.next(now_ms);
         let stamp = self.invalidations.invalidate(ScopeHash::from_scope(scope), next_stamp, invalidation, now_ms);
-        self.invalidate_on_disk(scope, EventTime { stamp, ms: now_ms }, invalidation);
+        self.invalidate_on_disk(scope, EventTime { stamp, at: now_ms }, invalidation);
         if let (Scope::Key(key), InvalidationMode::Purge) = (scope, invalidation.mode) {
             self.discard(key, stamp);
         }

@@ -33,6 +33,7 @@ mod with_store {
     use crate::policy::Validity;
     use crate::remote::{RemoteEntry, RemoteMarks, RemoteStore, RemoteWrite, SharedInvalidation};
     use crate::scope_hash::{ScopeHash, ScopeHashes};
+    use crate::timestamp::Timestamp;
     use crate::value::EntryParts;
 
     /// The store, and the numbers of its invalidations.
@@ -92,7 +93,7 @@ mod with_store {
             &self,
             key: &Key,
             counters: &Arc<ClassCounters>,
-            now_ms: u64,
+            now_ms: Timestamp,
             is_last_resort: bool,
         ) -> Option<Arc<Entry>> {
             let tier = self.remote_tier.get()?;
@@ -106,7 +107,7 @@ mod with_store {
             tier: &RemoteTier,
             key: &Key,
             found: RemoteEntry,
-            (start, now_ms): (HybridTimestamp, u64),
+            (start, now_ms): (HybridTimestamp, Timestamp),
             counters: &Arc<ClassCounters>,
         ) -> Option<Arc<Entry>> {
             let scope_hashes = ScopeHashes::new(key, &found.tags);

@@ -1,6 +1,7 @@
 //! Large bodies: one file each, written whole under a temporary name and then renamed. A file counts only once a row
 //! references it, so a crash leaves at worst an unreferenced file.
 
+use crate::timestamp::Timestamp;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -78,9 +79,8 @@ impl BlobStore {
         }
     }
 
-    /// The files of one of 256 folders, unfinished ones included, each with its modification time in wall-clock
-    /// milliseconds.
-    pub(crate) fn list_folder(&self, folder: u8) -> Vec<(String, u64)> {
+    /// The files of one of 256 folders, unfinished ones included, each with its modification time.
+    pub(crate) fn list_folder(&self, folder: u8) -> Vec<(String, Timestamp)> {
         let Ok(entries) = std::fs::read_dir(self.0.join(format!("{folder:02x}"))) else { return Vec::new() };
         entries
             .flatten()
@@ -90,7 +90,7 @@ impl BlobStore {
                     return None;
                 }
                 let modified = entry.metadata().ok()?.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
-                Some((name, crate::clock::millis(modified)))
+                Some((name, Timestamp::from_millis(crate::clock::millis(modified))))
             })
             .collect()
     }

@@ -1,5 +1,6 @@
 //! Writes a batch as one transaction: large bodies to their files first, then the rows that reference them.
 
+use crate::timestamp::Timestamp;
 use rusqlite::{OptionalExtension, params};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
@@ -13,7 +14,12 @@ use super::{invalidation_log, negative};
 
 impl DiskStore {
     /// Writes a batch as one transaction. An entry that cannot be written is counted; the others are written.
-    pub(crate) fn write(&mut self, batch: &WriteBatch, origin: i64, now_ms: u64) -> Result<BatchResult, StorageError> {
+    pub(crate) fn write(
+        &mut self,
+        batch: &WriteBatch,
+        origin: i64,
+        now_ms: Timestamp,
+    ) -> Result<BatchResult, StorageError> {
         let (mut result, mut rows) = (BatchResult::default(), Vec::new());
         let committed = self
             .encode_rows(batch, now_ms, &mut rows, &mut result)
@@ -36,7 +42,7 @@ impl DiskStore {
         batch: &WriteBatch,
         rows: &[RowBuilder],
         origin: i64,
-        now_ms: u64,
+        now_ms: Timestamp,
         result: &mut BatchResult,
     ) -> Result<(), StorageError> {
         let mut replaced = Vec::new();
@@ -64,7 +70,7 @@ impl DiskStore {
         for hash in &batch.used {
             transaction
                 .prepare_cached("UPDATE entry SET used_ms = ?2 WHERE hash = ?1")?
-                .execute(params![hash, int(now_ms)])?;
+                .execute(params![hash, int(now_ms.as_millis())])?;
         }
         for row in rows {
             // An invalidation it did not know may have been swept.
@@ -102,7 +108,7 @@ impl DiskStore {
     fn encode_rows(
         &self,
         batch: &WriteBatch,
-        now_ms: u64,
+        now_ms: Timestamp,
         rows: &mut Vec<RowBuilder>,
         result: &mut BatchResult,
     ) -> Result<(), StorageError> {

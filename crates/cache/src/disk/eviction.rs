@@ -1,6 +1,8 @@
 //! Eviction, in steps short enough that no caller waits for one.
 
+use crate::timestamp::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
+use std::time::Duration;
 
 use super::disk_usage::{self, RowSize};
 use super::error::StorageError;
@@ -17,7 +19,7 @@ const SLACK_SHARE: u64 = 32;
 /// Max rows scanned for purged ones in one step: most rows scanned belong to other namespaces.
 const SCAN_ROWS: i64 = 2_000;
 /// Min age of an unreferenced file before it is removed: its row may not be committed yet.
-pub(super) const ORPHAN_AFTER_MS: u64 = 600_000;
+pub(super) const ORPHAN_AFTER: Duration = Duration::from_secs(600);
 
 /// How far the rows were scanned for purged ones.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -34,13 +36,13 @@ impl DiskStore {
     /// Removes some purged or unusable rows. If used pages and body files take more than `max_bytes`, removes some of the
     /// least recently read rows, a little more than needed, so that not every batch is followed by an eviction. Then
     /// frees some pages. True if there is more to do.
-    pub(crate) fn evict(&mut self, now_ms: u64, max_bytes: u64) -> Result<bool, StorageError> {
+    pub(crate) fn evict(&mut self, now_ms: Timestamp, max_bytes: u64) -> Result<bool, StorageError> {
         let mut files = Vec::new();
         let transaction = self.db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
         let bulk_purges = invalidation_log::bulk_purges_after(&transaction, self.purge_cursor.done)?;
         let (mut deleted, cursor) = self.purge_cursor.advance(&transaction, &bulk_purges)?;
         let expired = "SELECT hash FROM entry WHERE error_until_ms <= ?1 LIMIT ?2";
-        deleted.extend(hashes(&transaction, expired, int(now_ms))?);
+        deleted.extend(hashes(&transaction, expired, int(now_ms.as_millis()))?);
         let mut freed = RowSize::default();
         for hash in &deleted {
             freed += delete(&transaction, *hash, None, &mut files)?;
@@ -79,10 +81,10 @@ impl DiskStore {
     }
 
     /// Removes the bodies of one folder that no row references and that are older than a write takes.
-    pub(crate) fn remove_orphans(&self, folder: u8, now_ms: u64) -> Result<u64, StorageError> {
+    pub(crate) fn remove_orphans(&self, folder: u8, now_ms: Timestamp) -> Result<u64, StorageError> {
         let mut removed = 0;
         for (name, modified_ms) in self.blobs.list_folder(folder) {
-            if modified_ms.saturating_add(ORPHAN_AFTER_MS) > now_ms {
+            if modified_ms.saturating_add(ORPHAN_AFTER) > now_ms {
                 continue;
             }
             let referenced: Option<i64> = self

@@ -1,7 +1,9 @@
 //! Health of the disk tier: whether reads or writes are off after errors, and when they are retried. Pure: time is an
 //! argument.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use crate::timestamp::{AtomicTimestamp, Timestamp};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
 
 use tokio::sync::watch;
 
@@ -10,7 +12,7 @@ use super::error::StorageErrorKind;
 /// Consecutive slow lookups that turn reads off …
 const SLOW_READS: u32 = 3;
 /// … until a probe, at this interval, is fast again.
-const PROBE_EVERY_MS: u64 = 1_000;
+const PROBE_EVERY: Duration = Duration::from_secs(1);
 /// First and longest pause before writes are retried.
 const RETRY_MS: (u64, u64) = (1_000, 60_000);
 
@@ -18,10 +20,10 @@ const RETRY_MS: (u64, u64) = (1_000, 60_000);
 #[derive(Debug, Default)]
 pub(crate) struct DiskHealth {
     slow_in_a_row: AtomicU32,
-    probe_at_ms: AtomicU64,
+    probe_at_ms: AtomicTimestamp,
     writes_off: AtomicBool,
     write_failures: AtomicU32,
-    retry_at_ms: AtomicU64,
+    retry_at_ms: AtomicTimestamp,
     /// The error logged last, as index into [`StorageErrorKind::EVERY`] plus one; zero if healthy.
     reported: AtomicU32,
     /// Whether reads or writes are off, for subscribers.
@@ -30,7 +32,7 @@ pub(crate) struct DiskHealth {
 
 impl DiskHealth {
     /// Whether a lookup may be tried now. While reads are off, one per interval may, as a probe.
-    pub(crate) fn may_read(&self, now_ms: u64) -> bool {
+    pub(crate) fn may_read(&self, now_ms: Timestamp) -> bool {
         if self.slow_in_a_row.load(Ordering::Relaxed) < SLOW_READS {
             return true;
         }
@@ -38,7 +40,7 @@ impl DiskHealth {
         now_ms >= probe_at_ms
             && self
                 .probe_at_ms
-                .compare_exchange(probe_at_ms, now_ms + PROBE_EVERY_MS, Ordering::Relaxed, Ordering::Relaxed)
+                .compare_exchange(probe_at_ms, now_ms + PROBE_EVERY, Ordering::Relaxed, Ordering::Relaxed)
                 .is_ok()
     }
 
@@ -51,10 +53,10 @@ impl DiskHealth {
     }
 
     /// Records a lookup that took too long. True if that turned reads off.
-    pub(crate) fn record_slow_read(&self, now_ms: u64) -> bool {
+    pub(crate) fn record_slow_read(&self, now_ms: Timestamp) -> bool {
         let in_a_row = self.slow_in_a_row.fetch_add(1, Ordering::Relaxed) + 1;
         if in_a_row >= SLOW_READS {
-            self.probe_at_ms.store(now_ms + PROBE_EVERY_MS, Ordering::Relaxed);
+            self.probe_at_ms.store(now_ms + PROBE_EVERY, Ordering::Relaxed);
             self.publish();
         }
         in_a_row == SLOW_READS
@@ -71,7 +73,7 @@ impl DiskHealth {
     }
 
     /// Whether a write may be tried now.
-    pub(crate) fn may_write(&self, now_ms: u64) -> bool {
+    pub(crate) fn may_write(&self, now_ms: Timestamp) -> bool {
         !self.writes_are_off() || now_ms >= self.retry_at_ms.load(Ordering::Relaxed)
     }
 
@@ -98,13 +100,13 @@ impl DiskHealth {
 
     /// Records a failed write. The next one may be tried after a pause that doubles with each failure, or at once if
     /// another connection is writing. True if the error should be logged, because it differs from the one logged last.
-    pub(crate) fn record_write_failure(&self, kind: StorageErrorKind, now_ms: u64) -> bool {
+    pub(crate) fn record_write_failure(&self, kind: StorageErrorKind, now_ms: Timestamp) -> bool {
         if kind == StorageErrorKind::Locked {
             return self.set_reported(kind);
         }
         let failures = self.write_failures.fetch_add(1, Ordering::Relaxed).min(16);
         let pause_ms = RETRY_MS.0.saturating_mul(1 << failures).min(RETRY_MS.1);
-        self.retry_at_ms.store(now_ms.saturating_add(pause_ms), Ordering::Relaxed);
+        self.retry_at_ms.store(now_ms.saturating_add(Duration::from_millis(pause_ms)), Ordering::Relaxed);
         let is_new = self.set_reported(kind);
         if !self.writes_off.swap(true, Ordering::Relaxed) {
             self.publish();
@@ -140,17 +142,19 @@ mod tests {
     #[test]
     fn three_slow_reads_in_a_row_turn_reads_off_until_a_probe_is_fast() {
         let health = DiskHealth::default();
-        assert!(!health.record_slow_read(0) && !health.record_slow_read(0));
+        assert!(!health.record_slow_read(Timestamp::UNIX_EPOCH) && !health.record_slow_read(Timestamp::UNIX_EPOCH));
         health.record_read();
         assert!(
-            !health.record_slow_read(0) && !health.record_slow_read(0) && health.record_slow_read(0),
+            !health.record_slow_read(Timestamp::UNIX_EPOCH)
+                && !health.record_slow_read(Timestamp::UNIX_EPOCH)
+                && health.record_slow_read(Timestamp::UNIX_EPOCH),
             "the third in a row"
         );
-        assert!(!health.may_read(999));
-        assert!(health.may_read(1_000), "the probe");
-        assert!(!health.may_read(1_001), "one at a time");
+        assert!(!health.may_read(Timestamp::from_millis(999)));
+        assert!(health.may_read(Timestamp::from_millis(1_000)), "the probe");
+        assert!(!health.may_read(Timestamp::from_millis(1_001)), "one at a time");
         health.record_read();
-        assert!(health.may_read(1_002));
+        assert!(health.may_read(Timestamp::from_millis(1_002)));
     }
 
     #[test]
@@ -158,12 +162,12 @@ mod tests {
         let health = DiskHealth::default();
         let mut is_off = health.subscribe();
         let mut turned = || is_off.has_changed().expect("it lives").then(|| *is_off.borrow_and_update());
-        health.record_write_failure(StorageErrorKind::Locked, 0);
+        health.record_write_failure(StorageErrorKind::Locked, Timestamp::UNIX_EPOCH);
         assert_eq!(turned(), None, "a lock turns nothing off");
-        health.record_write_failure(StorageErrorKind::Full, 0);
+        health.record_write_failure(StorageErrorKind::Full, Timestamp::UNIX_EPOCH);
         assert_eq!(turned(), Some(true));
         for _ in 0..3 {
-            health.record_slow_read(0);
+            health.record_slow_read(Timestamp::UNIX_EPOCH);
         }
         health.record_write();
         assert_eq!(turned(), None, "reads are still off");
@@ -174,23 +178,30 @@ mod tests {
     #[test]
     fn failing_writes_are_retried_less_and_less_often_and_logged_once() {
         let health = DiskHealth::default();
-        assert!(health.record_write_failure(StorageErrorKind::Full, 0));
-        assert!(!health.may_write(999) && health.may_write(1_000));
-        assert!(!health.record_write_failure(StorageErrorKind::Full, 1_000), "logged already");
-        assert!(!health.may_write(2_999) && health.may_write(3_000));
+        assert!(health.record_write_failure(StorageErrorKind::Full, Timestamp::UNIX_EPOCH));
+        assert!(!health.may_write(Timestamp::from_millis(999)) && health.may_write(Timestamp::from_millis(1_000)));
+        assert!(!health.record_write_failure(StorageErrorKind::Full, Timestamp::from_millis(1_000)), "logged already");
+        assert!(!health.may_write(Timestamp::from_millis(2_999)) && health.may_write(Timestamp::from_millis(3_000)));
         for _ in 0..20 {
-            health.record_write_failure(StorageErrorKind::Full, 0);
+            health.record_write_failure(StorageErrorKind::Full, Timestamp::UNIX_EPOCH);
         }
-        assert!(health.may_write(60_000), "never longer than a minute");
-        assert!(health.record_write_failure(StorageErrorKind::ReadOnly, 0), "another error is logged");
+        assert!(health.may_write(Timestamp::from_millis(60_000)), "never longer than a minute");
+        assert!(
+            health.record_write_failure(StorageErrorKind::ReadOnly, Timestamp::UNIX_EPOCH),
+            "another error is logged"
+        );
         assert_eq!(health.error_kind(), Some(StorageErrorKind::ReadOnly));
-        assert!(health.record_write() && health.may_write(0) && !health.record_write());
+        assert!(health.record_write() && health.may_write(Timestamp::UNIX_EPOCH) && !health.record_write());
         assert_eq!(health.error_kind(), None);
         assert!(
-            health.record_write_failure(StorageErrorKind::Locked, 0) && health.may_write(0),
+            health.record_write_failure(StorageErrorKind::Locked, Timestamp::UNIX_EPOCH)
+                && health.may_write(Timestamp::UNIX_EPOCH),
             "another writer ends soon, so writes stay on"
         );
         assert!(health.record_write());
-        assert!(health.record_write_failure(StorageErrorKind::Full, 0), "logged again after a success");
+        assert!(
+            health.record_write_failure(StorageErrorKind::Full, Timestamp::UNIX_EPOCH),
+            "logged again after a success"
+        );
     }
 }

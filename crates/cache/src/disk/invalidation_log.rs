@@ -5,7 +5,10 @@
 //! newer than the lowest `seen` in the store affects nothing there. Entries still waiting to be written are compared
 //! with the *floor* when they arrive: the newest invalidation swept. An entry that knew less than that is not stored.
 
+use crate::clock::millis;
+use crate::timestamp::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
+use std::time::Duration;
 use xxhash_rust::xxh3::Xxh3;
 
 use super::error::StorageError;
@@ -20,7 +23,7 @@ pub(crate) const MAX_MARKERS: u64 = 16_384;
 /// Max invalidations folded or swept at a time.
 const CHUNK: u64 = 500;
 /// Min age of a swept invalidation, so loads shorter than this are always stored.
-const MIN_AGE_MS: u64 = 600_000;
+const MIN_AGE: Duration = Duration::from_secs(600);
 
 const INSERT: &str = "
     INSERT INTO marker (seq, scope, purges, stamp, hold_until, settle_until_ms, settle_fresh_ms, origin)
@@ -40,8 +43,8 @@ impl NumberedInvalidation {
             u64::from(*purges),
             stamp.raw(),
             hold_until.raw(),
-            *grace_until_ms,
-            *grace_fresh_ms,
+            (*grace_until_ms).as_millis(),
+            millis(*grace_fresh_ms),
         ];
         let mut hasher = Xxh3::new();
         for number in numbers {
@@ -67,8 +70,8 @@ impl PendingInvalidation {
     pub(super) fn absorb(&mut self, other: &Self) {
         self.stamp = self.stamp.max(other.stamp);
         self.hold_until = self.hold_until.max(other.hold_until);
-        if other.grace_until_ms > 0 {
-            let has_grace_period = self.grace_until_ms > 0;
+        if other.grace_until_ms > Timestamp::UNIX_EPOCH {
+            let has_grace_period = self.grace_until_ms > Timestamp::UNIX_EPOCH;
             let fresh_ms = other.grace_fresh_ms;
             self.grace_fresh_ms = if has_grace_period { self.grace_fresh_ms.min(fresh_ms) } else { fresh_ms };
             self.grace_until_ms = self.grace_until_ms.max(other.grace_until_ms);
@@ -81,13 +84,13 @@ pub(crate) fn append(
     db: &Connection,
     invalidation: &PendingInvalidation,
     origin: i64,
-    now_ms: u64,
+    now_ms: Timestamp,
 ) -> Result<(), StorageError> {
     let (mut invalidation, earlier) = (invalidation.clone(), delete(db, &invalidation.scope, invalidation.purges)?);
     if let Some(mut earlier) = earlier {
         // A grace period that is over no longer counts.
         if earlier.invalidation.grace_until_ms <= now_ms {
-            earlier.invalidation.grace_until_ms = 0;
+            earlier.invalidation.grace_until_ms = Timestamp::UNIX_EPOCH;
         }
         invalidation.absorb(&earlier.invalidation);
     }
@@ -175,11 +178,11 @@ pub(crate) fn is_cleared(db: &Connection) -> Result<bool, StorageError> {
 }
 
 /// Deletes some of the invalidations that affect nothing in the store any more.
-pub(crate) fn sweep(db: &Connection, now_ms: u64) -> Result<(), StorageError> {
+pub(crate) fn sweep(db: &Connection, now_ms: Timestamp) -> Result<(), StorageError> {
     let oldest_known: Option<i64> =
         db.prepare_cached("SELECT min(seen) FROM entry")?.query_row([], |row| row.get(0))?;
     let oldest_known = oldest_known.unwrap_or(i64::MAX);
-    let old_stamp = HybridTimestamp::end_of(now_ms.saturating_sub(MIN_AGE_MS)).raw().cast_signed();
+    let old_stamp = HybridTimestamp::end_of(now_ms.saturating_sub(MIN_AGE)).raw().cast_signed();
     let now_stamp = HybridTimestamp::end_of(now_ms).raw().cast_signed();
     let mut delete = db.prepare_cached(&format!(
         "DELETE FROM marker WHERE seq IN (
@@ -188,7 +191,7 @@ pub(crate) fn sweep(db: &Connection, now_ms: u64) -> Result<(), StorageError> {
          RETURNING {COLUMNS}",
     ))?;
     let swept: Vec<NumberedInvalidation> = delete
-        .query_map(params![oldest_known, old_stamp, now_stamp, int(now_ms), int(CHUNK)], read)?
+        .query_map(params![oldest_known, old_stamp, now_stamp, int(now_ms.as_millis()), int(CHUNK)], read)?
         .collect::<Result<_, _>>()?;
     if let Some(newest) = swept.iter().map(|numbered| numbered.seq).max() {
         db.prepare_cached("UPDATE about SET value = max(value, ?1) WHERE name = 'floor'")?.execute([int(newest)])?;
@@ -225,8 +228,8 @@ fn insert(
         invalidation.purges,
         invalidation.stamp.raw().cast_signed(),
         invalidation.hold_until.raw().cast_signed(),
-        int(invalidation.grace_until_ms),
-        int(invalidation.grace_fresh_ms),
+        int(invalidation.grace_until_ms.as_millis()),
+        int(millis(invalidation.grace_fresh_ms)),
         origin
     ])?;
     let seq = db.last_insert_rowid().cast_unsigned();
@@ -252,8 +255,8 @@ fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<NumberedInvalidation> {
             purges: row.get(2)?,
             stamp: HybridTimestamp::from_raw(number(3)?),
             hold_until: HybridTimestamp::from_raw(number(4)?),
-            grace_until_ms: number(5)?,
-            grace_fresh_ms: number(6)?,
+            grace_until_ms: Timestamp::from_millis(number(5)?),
+            grace_fresh_ms: Duration::from_millis(number(6)?),
         },
     })
 }

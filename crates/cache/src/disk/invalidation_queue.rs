@@ -198,13 +198,15 @@ impl InvalidationQueue {
 mod tests {
     use super::*;
     use crate::key::Partition;
+    use crate::timestamp::Timestamp;
+    use std::time::Duration;
 
     fn key(at: usize) -> Key {
         Key::new("home", &Partition::new("anna"), &format!("/{at}"))
     }
 
     fn at(ms: u64) -> HybridTimestamp {
-        HybridTimestamp::end_of(ms)
+        HybridTimestamp::end_of(Timestamp::from_millis(ms))
     }
 
     fn invalidation(scope: &str, purges: bool, ms: u64) -> PendingInvalidation {
@@ -213,8 +215,8 @@ mod tests {
             purges,
             stamp: at(ms),
             hold_until: HybridTimestamp::ZERO,
-            grace_until_ms: 0,
-            grace_fresh_ms: 0,
+            grace_until_ms: Timestamp::UNIX_EPOCH,
+            grace_fresh_ms: Duration::ZERO,
         }
     }
 

@@ -153,17 +153,17 @@ impl InvalidationReplay {
                 true,
             );
         } else {
-            self.insert(numbered_invalidation, || self.sequence.next(self.clock.now_ms()));
+            self.insert(numbered_invalidation, || self.sequence.next(self.clock.now()));
         }
     }
 
     fn insert(&self, numbered_invalidation: &NumberedInvalidation, next_stamp: impl FnOnce() -> HybridTimestamp) {
-        self.index.insert_stored(target(numbered_invalidation), next_stamp, numbered_invalidation, self.clock.now_ms());
+        self.index.insert_stored(target(numbered_invalidation), next_stamp, numbered_invalidation, self.clock.now());
     }
 
     fn step(&self, seq: u64) {
         if seq > 0 {
-            self.sequence_map.step(self.sequence.next(self.clock.now_ms()), seq);
+            self.sequence_map.step(self.sequence.next(self.clock.now()), seq);
         }
     }
 }

@@ -65,6 +65,7 @@ mod tests;
 pub(crate) mod write_batch;
 mod writer;
 
+use crate::timestamp::Timestamp;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -82,7 +83,7 @@ use self::rewrite::WriteCandidate;
 use self::row::StoredEntry;
 use self::shared::DiskSharedState;
 use self::write_batch::PendingWrite;
-use crate::clock::{Clock, millis};
+use crate::clock::Clock;
 use crate::delivery_guard::DeliveryObserver;
 use crate::hybrid_timestamp::{EventTime, HybridTimestamp};
 use crate::key::Key;
@@ -154,7 +155,7 @@ impl Disk {
             shared.counters.hits.fetch_add(1, Ordering::Relaxed);
             return DiskLookup::Queued(entry);
         }
-        let now_ms = shared.clock.now_ms();
+        let now_ms = shared.clock.now();
         let read_timeout = shared.settings.read_timeout;
         let timeout = if is_last_resort { read_timeout.max(LAST_RESORT_TIMEOUT) } else { read_timeout };
         let pending = if is_last_resort || shared.health.may_read(now_ms) { self.readers.request(key) } else { None };
@@ -183,7 +184,7 @@ impl Disk {
     pub(crate) fn enqueue_write(&self, key: &Key, entry: &Arc<Entry>, known: KnownSequence, older: OlderCopy) {
         let candidate = WriteCandidate::new(entry, older);
         let pending = PendingWrite { key: key.clone(), entry: Arc::clone(entry), known_sequence: known.seq };
-        self.shared.queue.push(pending, known.era, candidate, self.shared.clock.now_ms());
+        self.shared.queue.push(pending, known.era, candidate, self.shared.clock.now());
     }
 
     /// The observer that responses notify once they are delivered.
@@ -194,15 +195,15 @@ impl Disk {
     /// Queues an invalidation, to be written without delay.
     pub(crate) fn enqueue_invalidation(&self, scope: &Scope, now: EventTime, invalidation: &Invalidation) {
         let hold_until =
-            crate::scope_state::hold_end_ms(now.ms, invalidation).map(HybridTimestamp::end_of).unwrap_or_default();
-        let grace_until = |grace_period: GracePeriod| now.ms.saturating_add(millis(grace_period.duration));
+            crate::scope_state::hold_end_ms(now.at, invalidation).map(HybridTimestamp::end_of).unwrap_or_default();
+        let grace_until = |grace_period: GracePeriod| now.at.saturating_add(grace_period.duration);
         self.shared.queue.push_invalidation(PendingInvalidation {
             scope: scope_codec::encode(scope),
             purges: invalidation.mode == InvalidationMode::Purge,
             stamp: now.stamp,
             hold_until,
-            grace_until_ms: invalidation.grace_period.map_or(0, grace_until),
-            grace_fresh_ms: invalidation.grace_period.map_or(0, |grace_period| millis(grace_period.max_fresh)),
+            grace_until_ms: invalidation.grace_period.map_or(Timestamp::UNIX_EPOCH, grace_until),
+            grace_fresh_ms: invalidation.grace_period.map_or(Duration::ZERO, |grace_period| grace_period.max_fresh),
         });
     }
 

@@ -1,7 +1,9 @@
 //! Negative entries on disk, so that they survive a restart within their lifetime of at most a minute. No request waits
 //! for them to be written, and those that do not fit in the write queue are dropped.
 
+use crate::timestamp::Timestamp;
 use rusqlite::{Connection, params};
+use std::time::Duration;
 
 use super::error::StorageError;
 use super::row::int;
@@ -29,7 +31,7 @@ const MAX_ROWS: u64 = 1024;
 /// Max bytes of a response written with a failure; a failure with a longer one is not written.
 const MAX_RESPONSE_BYTES: usize = 64 * 1024;
 /// Max lifetime in milliseconds; an entry that seems to live longer was written before the clock was set back.
-const MAX_TTL_MS: u64 = 60_000;
+const MAX_TTL: Duration = Duration::from_secs(60);
 /// Max negative entries removed in one sweep.
 pub(crate) const SWEEP_ROWS: u64 = 500;
 
@@ -55,7 +57,7 @@ pub(crate) fn write(db: &Connection, hash: i64, key: &Key, negative: &NegativeEn
         hash,
         key.encoded(),
         negative.load_started().raw().cast_signed(),
-        int(negative.until_ms()),
+        int(negative.until_ms().as_millis()),
         failure.map(|failure| failure.kind.name()),
         failure.map_or("", |failure| &*failure.message),
         response.map(|response| &response.body[..]),
@@ -65,17 +67,17 @@ pub(crate) fn write(db: &Connection, hash: i64, key: &Key, negative: &NegativeEn
 }
 
 /// Negative entries that have not expired, and whose keys have no stored entry of the same or a later load.
-pub(crate) fn read_unexpired(db: &Connection, now_ms: u64) -> Result<Vec<(Key, NegativeEntry)>, StorageError> {
+pub(crate) fn read_unexpired(db: &Connection, now_ms: Timestamp) -> Result<Vec<(Key, NegativeEntry)>, StorageError> {
     let mut select = db.prepare(
         "SELECT memo.key, memo.created, memo.until_ms, memo.failure, memo.message, memo.body, memo.meta
          FROM memo LEFT JOIN entry ON entry.hash = memo.hash AND entry.created >= memo.created
          WHERE memo.until_ms > ?1 AND entry.hash IS NULL ORDER BY memo.until_ms DESC LIMIT ?2",
     )?;
-    let rows = select.query_map([int(now_ms), int(MAX_ROWS)], |row| {
+    let rows = select.query_map([int(now_ms.as_millis()), int(MAX_ROWS)], |row| {
         Ok(NegativeRow {
             key: row.get(0)?,
             began: HybridTimestamp::from_raw(row.get::<_, i64>(1)?.cast_unsigned()),
-            until_ms: row.get::<_, i64>(2)?.cast_unsigned().min(now_ms + MAX_TTL_MS),
+            until_ms: Timestamp::from_millis(row.get::<_, i64>(2)?.cast_unsigned().min((now_ms + MAX_TTL).as_millis())),
             failure: row.get(3)?,
             message: row.get(4)?,
             response: row.get::<_, Option<Vec<u8>>>(5)?.zip(row.get::<_, Option<Vec<u8>>>(6)?),
@@ -85,16 +87,16 @@ pub(crate) fn read_unexpired(db: &Connection, now_ms: u64) -> Result<Vec<(Key, N
 }
 
 /// Removes some expired negative entries; returns their number.
-pub(crate) fn sweep(db: &Connection, now_ms: u64) -> Result<u64, StorageError> {
+pub(crate) fn sweep(db: &Connection, now_ms: Timestamp) -> Result<u64, StorageError> {
     let sql = "DELETE FROM memo WHERE hash IN (SELECT hash FROM memo WHERE until_ms <= ?1 LIMIT ?2)";
-    Ok(db.prepare_cached(sql)?.execute([int(now_ms), int(SWEEP_ROWS)])? as u64)
+    Ok(db.prepare_cached(sql)?.execute([int(now_ms.as_millis()), int(SWEEP_ROWS)])? as u64)
 }
 
 /// A row of table `memo`.
 struct NegativeRow {
     key: String,
     began: HybridTimestamp,
-    until_ms: u64,
+    until_ms: Timestamp,
     failure: Option<String>,
     message: String,
     response: Option<(Vec<u8>, Vec<u8>)>,

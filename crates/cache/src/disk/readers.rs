@@ -143,7 +143,7 @@ impl ReaderThread {
         }
         match result {
             StoreLookup::Found(found) => {
-                if found.needs_used_update(self.shared.clock.now_ms()) {
+                if found.needs_used_update(self.shared.clock.now()) {
                     self.shared.queue.record_used(store.hash(key));
                 }
                 Ok(Some(found))
@@ -174,6 +174,7 @@ mod tests {
     use crate::disk::write_batch::{PendingWrite, WriteBatch};
     use crate::hybrid_timestamp::HybridTimestamp;
     use crate::key::Partition;
+    use crate::timestamp::Timestamp;
 
     #[test]
     fn a_long_read_sees_later_commits() {
@@ -182,12 +183,12 @@ mod tests {
         shared.is_open.store(true, Ordering::Release);
         let mut store = DiskStore::open(dir.path(), 65_536).expect("it opens");
         let mut write = |key: &Key| {
-            let entry = entry_of(key, Vec::new(), HybridTimestamp::end_of(1), b"value");
+            let entry = entry_of(key, Vec::new(), HybridTimestamp::end_of(Timestamp::from_millis(1)), b"value");
             let batch = WriteBatch {
                 writes: vec![PendingWrite { key: key.clone(), entry, known_sequence: 0 }],
                 ..WriteBatch::default()
             };
-            store.write(&batch, 7, 1).expect("written");
+            store.write(&batch, 7, Timestamp::from_millis(1)).expect("written");
             shared.commits.fetch_add(1, Ordering::Release);
         };
         let reader = ReaderThread { shared: Arc::clone(&shared), store: None, generation: 0 };

@@ -1,5 +1,6 @@
 //! Recovery: when the store fails, the writer logs it once with its remedy, and starts over where possible.
 
+use crate::timestamp::Timestamp;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use crate::scope::Scope;
 use crate::stored_invalidation::PendingInvalidation;
 
 /// Min time between two new stores.
-const RENEW_PAUSE_MS: u64 = 1_000;
+const RENEW_PAUSE: Duration = Duration::from_secs(1);
 
 /// Max wait for another process that is about to end.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(1);
@@ -49,7 +50,7 @@ impl Writer {
             Ok(()) => self.shared.is_open.store(true, Ordering::Release),
             Err(error) => {
                 self.store = None;
-                self.report_error(&error, self.shared.clock.now_ms());
+                self.report_error(&error, self.shared.clock.now());
             }
         }
     }
@@ -82,7 +83,7 @@ impl Writer {
     }
 
     /// Handles a failure. Damage and loss are repaired where possible; other failures pass by themselves or persist.
-    pub(super) fn handle_error(&mut self, error: &StorageError, now_ms: u64) {
+    pub(super) fn handle_error(&mut self, error: &StorageError, now_ms: Timestamp) {
         if !matches!(error.kind, StorageErrorKind::Damaged | StorageErrorKind::Gone) {
             return self.report_error(error, now_ms);
         }
@@ -97,7 +98,7 @@ impl Writer {
             self.shared.is_open.store(false, Ordering::Release);
             return self.report_error(error, now_ms);
         }
-        self.renew_at_ms = now_ms + RENEW_PAUSE_MS;
+        self.renew_at_ms = now_ms + RENEW_PAUSE;
         if error.kind == StorageErrorKind::Damaged && is_in_place {
             self.set_aside(error, inode);
         }
@@ -114,12 +115,12 @@ impl Writer {
 
     /// Everything was purged, and there is no space to delete row by row or even to record it: deletes the store and
     /// creates a new one.
-    pub(super) fn make_room(&mut self, error: &StorageError, now_ms: u64) {
+    pub(super) fn make_room(&mut self, error: &StorageError, now_ms: Timestamp) {
         let inode = self.store.as_ref().map(|store| store.inode);
         let Some(inode) = inode.filter(|_| now_ms >= self.renew_at_ms) else {
             return self.report_error(error, now_ms);
         };
-        self.renew_at_ms = now_ms + RENEW_PAUSE_MS;
+        self.renew_at_ms = now_ms + RENEW_PAUSE;
         self.store = None;
         // Errors of readers whose file is deleted under them are expected.
         self.shared.is_open.store(false, Ordering::Release);
@@ -137,7 +138,7 @@ impl Writer {
     }
 
     /// Opens the file now in the store's place, or creates a new one if it is unusable.
-    pub(super) fn reopen(&mut self, now_ms: u64) {
+    pub(super) fn reopen(&mut self, now_ms: Timestamp) {
         self.shared.is_open.store(false, Ordering::Release);
         self.store = None;
         let result = self.begin_or_set_aside(false);
@@ -160,7 +161,7 @@ impl Writer {
 
     /// Purges a store that has missed invalidations.
     pub(super) fn distrust(&mut self, reason: &str) -> Result<(), StorageError> {
-        let now_ms = self.shared.clock.now_ms();
+        let now_ms = self.shared.clock.now();
         let Some(store) = &mut self.store else { return Ok(()) };
         if store.is_empty()? {
             return Ok(());
@@ -177,7 +178,7 @@ impl Writer {
     }
 
     /// Logs an error once, and turns writes off if retrying at once would be pointless.
-    fn report_error(&self, error: &StorageError, now_ms: u64) {
+    fn report_error(&self, error: &StorageError, now_ms: Timestamp) {
         if self.shared.health.record_write_failure(error.kind, now_ms) {
             tracing::warn!(
                 dir = %self.shared.settings.dir.display(),
@@ -202,7 +203,7 @@ impl Writer {
                 "the disk cache is damaged or has another format; it was set aside and a new one created; {}",
                 StorageErrorKind::Damaged.remedy()
             ),
-            Err(error) => return self.report_error(&error, self.shared.clock.now_ms()),
+            Err(error) => return self.report_error(&error, self.shared.clock.now()),
         }
         self.shared.counters.set_aside.fetch_add(1, Ordering::Relaxed);
     }
@@ -215,7 +216,7 @@ pub(super) fn purge_of_all(stamp: HybridTimestamp) -> PendingInvalidation {
         purges: true,
         stamp,
         hold_until: HybridTimestamp::default(),
-        grace_until_ms: 0,
-        grace_fresh_ms: 0,
+        grace_until_ms: Timestamp::UNIX_EPOCH,
+        grace_fresh_ms: Duration::ZERO,
     }
 }

@@ -6,28 +6,28 @@
 //! a copy some minutes older is good enough. Until it is written, the newest value waits in the queue, where lookups
 //! find it, and a clean shutdown writes it.
 
+use crate::timestamp::Timestamp;
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use super::settings::DiskSettings;
-use crate::clock::millis;
 use crate::key::{BuildIdentityHasher, Key};
 use crate::older_copy::OlderCopy;
 use crate::value::Entry;
 
 /// Deferred values are written up to `rewrite_after / EARLY_SHARE` early, to share the transaction of another one that
 /// is due.
-const EARLY_PART: u64 = 10;
+const EARLY_PART: u32 = 10;
 
 /// When values are rewritten.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct RewriteRule {
     /// Min time between two writes of a short-lived or unchanged value; zero writes every value.
-    pub(crate) rewrite_after_ms: u64,
+    pub(crate) rewrite_after_ms: Duration,
     /// A value is short-lived if its fresh and stale time together are below this.
-    pub(crate) short_life_ms: u64,
+    pub(crate) short_life_ms: Duration,
     /// Max keys whose last write is remembered; beyond it, the oldest are forgotten, and their next value is written at
     /// once.
     pub(crate) max_keys: usize,
@@ -37,7 +37,7 @@ pub(crate) struct RewriteRule {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct WriteCandidate {
     /// Fresh and stale time together: how long no read waits for the source.
-    pub(crate) life_ms: u64,
+    pub(crate) life_ms: Duration,
     /// Hash of the entry without the times of its load.
     pub(crate) digest: u64,
     /// State of the copy on disk.
@@ -47,7 +47,7 @@ pub(crate) struct WriteCandidate {
 /// Last write under a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct StoredCopy {
-    pub(crate) written_ms: u64,
+    pub(crate) written_ms: Timestamp,
     pub(crate) digest: u64,
 }
 
@@ -57,7 +57,7 @@ pub(crate) enum WriteSchedule {
     /// With the next batch.
     Now,
     /// Not before this moment, unless a flush or the end of the process comes first.
-    At(u64),
+    At(Timestamp),
 }
 
 /// Recent writes, by key.
@@ -66,24 +66,25 @@ pub(crate) struct RewriteHistory {
     rule: RewriteRule,
     copies: HashMap<Key, StoredCopy, BuildIdentityHasher>,
     /// Keys in order of writing; some were written again since.
-    order: VecDeque<(u64, Key)>,
+    order: VecDeque<(Timestamp, Key)>,
 }
 
 impl RewriteRule {
     /// Writes every value.
-    pub(crate) const EVERY_VALUE: Self = Self { rewrite_after_ms: 0, short_life_ms: 0, max_keys: 0 };
+    pub(crate) const EVERY_VALUE: Self =
+        Self { rewrite_after_ms: Duration::ZERO, short_life_ms: Duration::ZERO, max_keys: 0 };
 
     /// The rule from these settings.
     pub(crate) fn from_settings(settings: &DiskSettings) -> Self {
         Self {
-            rewrite_after_ms: millis(settings.rewrite_after),
-            short_life_ms: millis(settings.short_life),
+            rewrite_after_ms: settings.rewrite_after,
+            short_life_ms: settings.short_life,
             max_keys: settings.max_rewrite_keys,
         }
     }
 
     /// Values due up to this time are written together with one that is due now.
-    pub(crate) fn early_due_ms(self, now_ms: u64) -> u64 {
+    pub(crate) fn early_due_ms(self, now_ms: Timestamp) -> Timestamp {
         now_ms.saturating_add(self.rewrite_after_ms / EARLY_PART)
     }
 }
@@ -91,14 +92,19 @@ impl RewriteRule {
 impl WriteCandidate {
     /// The candidate for an entry, given the state of the copy on disk.
     pub(crate) fn new(entry: &Entry, older: OlderCopy) -> Self {
-        let life_ms = entry.deadlines().stale_until_ms.saturating_sub(entry.stored_ms());
+        let life_ms = entry.deadlines().stale_until_ms.duration_since(entry.stored_ms());
         Self { life_ms, digest: digest(entry), older }
     }
 }
 
 /// When a value is written, given the last write under its key. A copy that would never be served again is replaced at
 /// once.
-fn schedule(copy: Option<StoredCopy>, candidate: WriteCandidate, rule: RewriteRule, now_ms: u64) -> WriteSchedule {
+fn schedule(
+    copy: Option<StoredCopy>,
+    candidate: WriteCandidate,
+    rule: RewriteRule,
+    now_ms: Timestamp,
+) -> WriteSchedule {
     let Some(copy) = copy.filter(|_| candidate.older == OlderCopy::Usable) else { return WriteSchedule::Now };
     let due_ms = copy.written_ms.saturating_add(rule.rewrite_after_ms);
     let is_recent = copy.written_ms <= now_ms && now_ms < due_ms;
@@ -113,7 +119,7 @@ fn digest(entry: &Entry) -> u64 {
     let deadlines_ms = [deadlines.fresh_until_ms, deadlines.stale_until_ms, deadlines.error_until_ms];
     let parts = entry.tags().iter().map(|tag| tag.as_str().as_bytes()).chain([&entry.meta()[..]]);
     let seed = deadlines_ms.iter().fold(u64::from(entry.adapted()), |seed, until_ms| {
-        xxh3_64_with_seed(&until_ms.saturating_sub(stored_ms).to_le_bytes(), seed)
+        xxh3_64_with_seed(&until_ms.millis_since(stored_ms).to_le_bytes(), seed)
     });
     let body = xxh3_64(entry.body());
     parts.fold(seed ^ body, |seed, part| xxh3_64_with_seed(part, seed.wrapping_add(part.len() as u64)))
@@ -135,18 +141,18 @@ impl RewriteHistory {
     }
 
     /// When a value is written under this key.
-    pub(crate) fn schedule(&self, key: &Key, candidate: WriteCandidate, now_ms: u64) -> WriteSchedule {
+    pub(crate) fn schedule(&self, key: &Key, candidate: WriteCandidate, now_ms: Timestamp) -> WriteSchedule {
         schedule(self.copies.get(key).copied(), candidate, self.rule, now_ms)
     }
 
     /// Records that a value is being written.
-    pub(crate) fn record(&mut self, key: &Key, digest: u64, now_ms: u64) {
-        if self.rule.rewrite_after_ms == 0 {
+    pub(crate) fn record(&mut self, key: &Key, digest: u64, now_ms: Timestamp) {
+        if self.rule.rewrite_after_ms == Duration::ZERO {
             return;
         }
         self.copies.insert(key.clone(), StoredCopy { written_ms: now_ms, digest });
         self.order.push_back((now_ms, key.clone()));
-        let is_over = |written_ms: u64| now_ms.saturating_sub(written_ms) >= self.rule.rewrite_after_ms;
+        let is_over = |written_ms: Timestamp| now_ms.duration_since(written_ms) >= self.rule.rewrite_after_ms;
         while let Some((written_ms, _)) = self.order.front()
             && (self.order.len() > self.rule.max_keys || is_over(*written_ms))
             && let Some((written_ms, key)) = self.order.pop_front()
@@ -179,14 +185,19 @@ mod tests {
     use super::*;
     use crate::key::Partition;
 
-    const RULE: RewriteRule = RewriteRule { rewrite_after_ms: 600_000, short_life_ms: 60_000, max_keys: 3 };
-    const COPY: StoredCopy = StoredCopy { written_ms: 1_000_000, digest: 7 };
-    const SHORT: WriteCandidate = WriteCandidate { life_ms: 5_000, digest: 8, older: OlderCopy::Usable };
-    const LONG: WriteCandidate = WriteCandidate { life_ms: 60_000, ..SHORT };
+    const RULE: RewriteRule = RewriteRule {
+        rewrite_after_ms: Duration::from_millis(600_000),
+        short_life_ms: Duration::from_millis(60_000),
+        max_keys: 3,
+    };
+    const COPY: StoredCopy = StoredCopy { written_ms: Timestamp::from_millis(1_000_000), digest: 7 };
+    const SHORT: WriteCandidate =
+        WriteCandidate { life_ms: Duration::from_millis(5_000), digest: 8, older: OlderCopy::Usable };
+    const LONG: WriteCandidate = WriteCandidate { life_ms: Duration::from_millis(60_000), ..SHORT };
 
     #[test]
     fn a_short_lived_or_unchanged_value_is_deferred_until_its_copy_is_old() {
-        let at = WriteSchedule::At(1_600_000);
+        let at = WriteSchedule::At(Timestamp::from_millis(1_600_000));
         for (what, candidate, copy, now_ms, wanted) in [
             ("short-lived", SHORT, Some(COPY), 1_005_000, at),
             ("short-lived, copy almost old", SHORT, Some(COPY), 1_599_999, at),
@@ -203,9 +214,12 @@ mod tests {
             ),
             ("clock set back", SHORT, Some(COPY), 999_999, WriteSchedule::Now),
         ] {
-            assert_eq!(schedule(copy, candidate, RULE, now_ms), wanted, "{what}");
+            assert_eq!(schedule(copy, candidate, RULE, Timestamp::from_millis(now_ms)), wanted, "{what}");
         }
-        assert_eq!(schedule(Some(COPY), SHORT, RewriteRule::EVERY_VALUE, 1_000_000), WriteSchedule::Now);
+        assert_eq!(
+            schedule(Some(COPY), SHORT, RewriteRule::EVERY_VALUE, Timestamp::from_millis(1_000_000)),
+            WriteSchedule::Now
+        );
     }
 
     #[test]
@@ -213,14 +227,17 @@ mod tests {
         let key = |at: u64| Key::new("home", &Partition::new("anna"), &format!("/{at}"));
         let mut rewrites = RewriteHistory::new(RULE);
         for at in 0..100 {
-            rewrites.record(&key(at), 7, at);
+            rewrites.record(&key(at), 7, Timestamp::from_millis(at));
         }
         assert_eq!((rewrites.copies.len(), rewrites.order.len()), (3, 3));
-        assert_eq!(rewrites.schedule(&key(0), SHORT, 100), WriteSchedule::Now, "forgotten");
-        assert_eq!(rewrites.schedule(&key(99), SHORT, 100), WriteSchedule::At(600_099));
+        assert_eq!(rewrites.schedule(&key(0), SHORT, Timestamp::from_millis(100)), WriteSchedule::Now, "forgotten");
+        assert_eq!(
+            rewrites.schedule(&key(99), SHORT, Timestamp::from_millis(100)),
+            WriteSchedule::At(Timestamp::from_millis(600_099))
+        );
         rewrites.forget(&key(99));
-        assert_eq!(rewrites.schedule(&key(99), SHORT, 100), WriteSchedule::Now);
-        rewrites.record(&key(7), 7, 1_000_000);
+        assert_eq!(rewrites.schedule(&key(99), SHORT, Timestamp::from_millis(100)), WriteSchedule::Now);
+        rewrites.record(&key(7), 7, Timestamp::from_millis(1_000_000));
         assert_eq!((rewrites.copies.len(), rewrites.order.len()), (1, 1), "the others are over");
     }
 }

@@ -1,7 +1,9 @@
 //! A row of the store: encoding an entry, reading it and checking it.
 
+use crate::timestamp::Timestamp;
 use rusqlite::types::Value as Field;
 use rusqlite::{Connection, OptionalExtension, Row, params};
+use std::time::Duration;
 
 use super::blobs::BlobStore;
 use super::codec::{self, EncodedBody};
@@ -17,7 +19,7 @@ use crate::value::Value;
 /// pages.
 const ROW_OVERHEAD: usize = 240;
 /// Precision of the stored time of the last read: it is not updated more often.
-const USED_EXACT_MS: u64 = 3_600_000;
+const USED_EXACT: Duration = Duration::from_secs(3600);
 
 /// Columns in the order in which [`RawRow::read`] reads them; the first is the key.
 macro_rules! columns {
@@ -49,20 +51,20 @@ pub(crate) struct StoredEntry {
     pub(crate) value: Value,
     pub(crate) tags: Vec<Tag>,
     pub(crate) created: HybridTimestamp,
-    pub(crate) created_ms: u64,
-    pub(crate) stored_ms: u64,
+    pub(crate) created_ms: Timestamp,
+    pub(crate) stored_ms: Timestamp,
     pub(crate) deadlines: EntryDeadlines,
     pub(crate) adapted: bool,
     /// The newest invalidation known when its load began.
     pub(crate) known_sequence: u64,
     /// Last recorded read.
-    pub(crate) used_ms: u64,
+    pub(crate) used_ms: Timestamp,
 }
 
 impl StoredEntry {
     /// Whether the time of the last read is old enough to be updated.
-    pub(crate) fn needs_used_update(&self, now_ms: u64) -> bool {
-        now_ms.saturating_sub(self.used_ms) > USED_EXACT_MS
+    pub(crate) fn needs_used_update(&self, now_ms: Timestamp) -> bool {
+        now_ms.duration_since(self.used_ms) > USED_EXACT
     }
 }
 
@@ -123,7 +125,7 @@ impl RawRow {
             return None;
         }
         let [created_ms, stored_ms, fresh_until_ms, stale_until_ms, error_until_ms, refresh_at_ms] =
-            self.times.map(unsigned);
+            self.times.map(|column| Timestamp::from_millis(unsigned(column)));
         let body = codec::decode_body(EncodedBody { bytes, compressed: self.compressed }, length)?;
         Some(StoredEntry {
             value: Value { body, meta: self.meta.into() },
@@ -134,7 +136,7 @@ impl RawRow {
             deadlines: EntryDeadlines { fresh_until_ms, stale_until_ms, error_until_ms, refresh_at_ms },
             adapted: self.adapted,
             known_sequence: self.known_sequence.cast_unsigned(),
-            used_ms: unsigned(self.used_ms),
+            used_ms: Timestamp::from_millis(unsigned(self.used_ms)),
         })
     }
 }
@@ -161,7 +163,7 @@ pub(super) struct RowBuilder {
 }
 
 impl RowBuilder {
-    pub(super) fn from_write(pending: &PendingWrite, hash: i64, now_ms: u64) -> Option<Self> {
+    pub(super) fn from_write(pending: &PendingWrite, hash: i64, now_ms: Timestamp) -> Option<Self> {
         let entry = &pending.entry;
         let deadlines = entry.deadlines();
         let times = [
@@ -172,7 +174,7 @@ impl RowBuilder {
             deadlines.error_until_ms,
             deadlines.refresh_at_ms,
         ]
-        .map(int);
+        .map(|moment| int(moment.as_millis()));
         let tags = codec::join_tags(entry.tags())?;
         let body = codec::encode_body(entry.body());
         let (created, known_sequence) = (entry.created().raw().cast_signed(), pending.known_sequence.cast_signed());
@@ -186,7 +188,7 @@ impl RowBuilder {
             times,
             adapted: entry.adapted(),
             known_sequence,
-            used_ms: int(now_ms),
+            used_ms: int(now_ms.as_millis()),
             tags,
             meta: entry.meta().clone(),
             body,

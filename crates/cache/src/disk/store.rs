@@ -6,6 +6,7 @@
 //! itself is compared in the row), a write-ahead log, prepared statements, many writes per transaction. `mmap_size` is
 //! zero, because a process that reads a mapped file is killed if that file is truncated.
 
+use crate::timestamp::Timestamp;
 use std::fs::{DirBuilder, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -202,7 +203,7 @@ impl DiskStore {
     }
 
     /// All negative entries that have not expired.
-    pub(crate) fn negative_entries(&self, now_ms: u64) -> Result<Vec<(Key, NegativeEntry)>, StorageError> {
+    pub(crate) fn negative_entries(&self, now_ms: Timestamp) -> Result<Vec<(Key, NegativeEntry)>, StorageError> {
         negative::read_unexpired(&self.db, now_ms)
     }
 
@@ -251,12 +252,12 @@ impl DiskStore {
     }
 
     /// Records when the entries under these keys were last read. Eviction removes the least recently read.
-    pub(crate) fn record_used(&mut self, keys: &[Key], now_ms: u64) -> Result<(), StorageError> {
+    pub(crate) fn record_used(&mut self, keys: &[Key], now_ms: Timestamp) -> Result<(), StorageError> {
         let hashes: Vec<i64> = keys.iter().map(|key| self.hash(key)).collect();
         let transaction = self.db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
         let sql = "UPDATE entry SET used_ms = ?2 WHERE hash = ?1 AND used_ms < ?2";
         for hash in hashes {
-            transaction.prepare_cached(sql)?.execute(params![hash, int(now_ms)])?;
+            transaction.prepare_cached(sql)?.execute(params![hash, int(now_ms.as_millis())])?;
         }
         Ok(transaction.commit()?)
     }

@@ -343,14 +343,14 @@ async fn the_store_stays_within_its_bytes_and_keeps_what_is_read() {
     let now_ms = Clock::system().now_ms();
     let db = rusqlite::Connection::open(dir.path().join(FILE)).expect("open");
     db.execute("UPDATE entry SET used_ms = used_ms + 1000000 WHERE key LIKE '%/7%'", []).expect("read later");
-    while store.evict(now_ms, 600_000).expect("swept") {}
+    while store.evict(Timestamp::from_millis(now_ms), 600_000).expect("swept") {}
     let holds = store.count().expect("counted");
     let bytes = store.bytes().expect("told") - store.wal_bytes();
     assert!(bytes <= 600_000 && holds.entries > 50, "{bytes} of {holds:?}");
     let read_later: i64 =
         db.query_row("SELECT count(*) FROM entry WHERE key LIKE '%/7%'", [], |row| row.get(0)).expect("counted");
     assert_eq!(read_later, 11, "/7 and /70 to /79");
-    while store.evict(u64::MAX / 2, u64::MAX / 2).expect("swept") {}
+    while store.evict(Timestamp::from_millis(u64::MAX / 2), u64::MAX / 2).expect("swept") {}
     assert_eq!(store.count().expect("counted").entries, 0, "what has ended goes whatever there is room for");
 }
 

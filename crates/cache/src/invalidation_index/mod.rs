@@ -8,6 +8,7 @@
 #[cfg(not(feature = "shuttle"))]
 mod tests;
 
+use crate::timestamp::Timestamp;
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -29,10 +30,10 @@ use crate::sync::{RwLock, read, write};
 /// Max lead of timestamps over a clock that was not set back: many may be drawn in one millisecond, and the clocks of
 /// two processes differ.
 #[cfg(not(feature = "shuttle"))]
-const CLOCK_TOLERANCE_MS: u64 = 2_000;
+const CLOCK_TOLERANCE: Duration = Duration::from_secs(2);
 /// Max duration of a hold or grace period whose end comes from another clock than ours.
 #[cfg(not(feature = "shuttle"))]
-const LONGEST_AHEAD_MS: u64 = 600_000;
+const LONGEST_AHEAD: Duration = Duration::from_secs(600);
 
 /// Permission to store a value: valid at this epoch, with at most this fresh time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,11 +74,11 @@ impl InvalidationIndex {
         target: ScopeHash,
         next_stamp: impl FnOnce() -> HybridTimestamp,
         invalidation: &Invalidation,
-        now_ms: u64,
+        now_ms: Timestamp,
     ) -> HybridTimestamp {
         let mut map = write(&self.map);
         let stamp = next_stamp();
-        let state = self.write(&mut map, target, EventTime { stamp, ms: now_ms }, invalidation);
+        let state = self.write(&mut map, target, EventTime { stamp, at: now_ms }, invalidation);
         state.own = state.own.max(stamp);
         drop(map);
         self.epoch.fetch_add(1, Ordering::AcqRel);
@@ -97,13 +98,13 @@ impl InvalidationIndex {
         if let (true, Some(namespace)) = (target.is_tag, target.namespace) {
             let any = map.entry(any_tag(namespace)).or_default();
             any.record_stamp(now.stamp);
-            if let Some(end_ms) = hold_end_ms(now.ms, invalidation) {
+            if let Some(end_ms) = hold_end_ms(now.at, invalidation) {
                 any.add_hold(end_ms);
             }
         }
         let state = map.entry(target.scope).or_default();
         state.folds_into = target.namespace.filter(|namespace| *namespace != target.scope);
-        state.invalidate(now.stamp, invalidation, now.ms);
+        state.invalidate(now.stamp, invalidation, now.at);
         state
     }
 
@@ -114,19 +115,19 @@ impl InvalidationIndex {
         target: ScopeHash,
         next_stamp: impl FnOnce() -> HybridTimestamp,
         numbered: &NumberedInvalidation,
-        now_ms: u64,
+        now_ms: Timestamp,
     ) {
         let purge = Invalidation { mode: InvalidationMode::Purge, ..Invalidation::mark_stale() };
         let invalidation = if numbered.invalidation.purges { purge } else { Invalidation::mark_stale() };
         let mut map = write(&self.map);
         let stamp = next_stamp();
-        let state = self.write(&mut map, target, EventTime { stamp, ms: now_ms }, &invalidation);
+        let state = self.write(&mut map, target, EventTime { stamp, at: now_ms }, &invalidation);
         state.set_sequence(numbered, stamp);
-        let hold_until_ms = end_now(numbered.invalidation.hold_until.ms(), numbered.invalidation.stamp, now_ms);
+        let hold_until_ms = end_now(numbered.invalidation.hold_until.wall_time(), numbered.invalidation.stamp, now_ms);
         if hold_until_ms > now_ms {
             state.add_hold(hold_until_ms);
         }
-        if numbered.invalidation.grace_until_ms > 0 {
+        if numbered.invalidation.grace_until_ms > Timestamp::UNIX_EPOCH {
             let until_ms = end_now(numbered.invalidation.grace_until_ms, numbered.invalidation.stamp, now_ms);
             state.set_grace_period(until_ms, numbered.invalidation.grace_fresh_ms, now_ms);
         }
@@ -237,31 +238,31 @@ impl InvalidationIndex {
             return Ok(StorePermit { epoch, max_fresh: None });
         }
         let map = read(&self.map);
-        let (mut refusal, mut max_fresh_ms) = (None, u64::MAX);
+        let (mut refusal, mut max_fresh) = (None, None);
         scope_hashes.any(|scope| {
             if let Some(state) = map.get(&scope) {
                 if began.stamp <= state.newest {
                     refusal = Some(NotStoredReason::Invalidated);
-                } else if state.blocks_store(began.ms) && refusal.is_none() {
+                } else if state.blocks_store(began.at) && refusal.is_none() {
                     refusal = Some(NotStoredReason::WriteInDoubt);
                 }
-                if began.ms < state.grace_until_ms {
-                    max_fresh_ms = max_fresh_ms.min(state.grace_fresh_ms);
+                if began.at < state.grace_until_ms {
+                    max_fresh =
+                        Some(max_fresh.map_or(state.grace_fresh_ms, |fresh: Duration| fresh.min(state.grace_fresh_ms)));
                 }
             }
             refusal == Some(NotStoredReason::Invalidated)
         });
-        let max_fresh = (max_fresh_ms < u64::MAX).then(|| Duration::from_millis(max_fresh_ms));
         refusal.map_or(Ok(StorePermit { epoch, max_fresh }), Err)
     }
 
     /// Whether anything covered was invalidated after `began`; if so, that load can no longer be joined. A hold that
     /// has ended by `now_ms` counts as an invalidation at its end.
-    pub(crate) fn invalidated_since(&self, scope_hashes: &ScopeHashes, began: EventTime, now_ms: u64) -> bool {
+    pub(crate) fn invalidated_since(&self, scope_hashes: &ScopeHashes, began: EventTime, now_ms: Timestamp) -> bool {
         let map = read(&self.map);
         scope_hashes.any(|scope| {
             map.get(&scope)
-                .is_some_and(|state| began.stamp <= state.newest || state.hold_ended_between(began.ms, now_ms))
+                .is_some_and(|state| began.stamp <= state.newest || state.hold_ended_between(began.at, now_ms))
         })
     }
 
@@ -281,7 +282,7 @@ impl InvalidationIndex {
                 let (began_stamp, arrived_stamp) = (began.stamp, arrived.stamp);
                 let is_invalidated =
                     began_stamp <= state.newest && (state.newest < arrived_stamp || began_stamp <= state.before);
-                is_invalidated || state.hold_ended_between(began.ms, arrived.ms)
+                is_invalidated || state.hold_ended_between(began.at, arrived.at)
             })
         };
         scope_hashes.any(hit) || (tags_unknown && hit(scope_hashes.any_tag()))
@@ -291,12 +292,12 @@ impl InvalidationIndex {
     pub(crate) fn invalidated_since_any_tag(&self, scope_hashes: &ScopeHashes, began: HybridTimestamp) -> bool {
         // Only the timestamp of a failure is stored; where it runs ahead of the clock, the failure counts a little
         // longer.
-        let began = EventTime { stamp: began, ms: began.ms() };
+        let began = EventTime { stamp: began, at: began.wall_time() };
         self.invalidated_between(
             scope_hashes,
             true,
             began,
-            EventTime { stamp: HybridTimestamp::from_raw(u64::MAX), ms: u64::MAX },
+            EventTime { stamp: HybridTimestamp::from_raw(u64::MAX), at: Timestamp::MAX },
         )
     }
 }
@@ -309,11 +310,11 @@ fn narrowest(map: &HashMap<u64, ScopeState, BuildIdentityHasher>, target: ScopeH
 }
 
 /// End of a hold or grace period read from a store. A timestamp ahead of the clock was drawn before the clock was set
-/// back, or ran ahead itself. Both look the same, so such an end is limited to [`LONGEST_AHEAD_MS`].
+/// back, or ran ahead itself. Both look the same, so such an end is limited to [`LONGEST_AHEAD`].
 #[cfg(not(feature = "shuttle"))]
-fn end_now(end_ms: u64, stamp: HybridTimestamp, now_ms: u64) -> u64 {
-    let is_ahead = stamp.ms() > now_ms.saturating_add(CLOCK_TOLERANCE_MS);
-    if is_ahead { end_ms.min(now_ms.saturating_add(LONGEST_AHEAD_MS)) } else { end_ms }
+fn end_now(end_ms: Timestamp, stamp: HybridTimestamp, now_ms: Timestamp) -> Timestamp {
+    let is_ahead = stamp.wall_time() > now_ms.saturating_add(CLOCK_TOLERANCE);
+    if is_ahead { end_ms.min(now_ms.saturating_add(LONGEST_AHEAD)) } else { end_ms }
 }
 
 /// Makes room: folds the older half of the records into their namespaces' records, which cover more. If that is not

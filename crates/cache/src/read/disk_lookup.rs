@@ -47,14 +47,14 @@ impl<L: Loader, F: FnOnce() -> L> CacheRead<'_, L, F> {
     /// store has none.
     async fn look_up(&self) -> Option<(Arc<Entry>, Tier)> {
         let (engine, counters) = (self.engine, &self.counters);
-        let (now_ms, is_last_resort) = (engine.clock.now_ms(), self.directive == CacheDirective::Offline);
+        let (now_ms, is_last_resort) = (engine.clock.now(), self.directive == CacheDirective::Offline);
         let on_disk = engine.coordinator.load_from_disk(self.key, counters, now_ms, is_last_resort).await;
         let is_fresh = on_disk.as_ref().is_some_and(|entry| {
             let validity = engine.coordinator.validity(entry);
-            matches!(evaluate_freshness(entry, self.policy, engine.clock.now_ms(), validity), Freshness::Fresh { .. })
+            matches!(evaluate_freshness(entry, self.policy, engine.clock.now(), validity), Freshness::Fresh { .. })
         });
         if !is_fresh {
-            let now_ms = engine.clock.now_ms();
+            let now_ms = engine.clock.now();
             let found = engine.coordinator.load_remotely(self.key, counters, now_ms, is_last_resort).await;
             let is_newer = |found: &Arc<Entry>| {
                 on_disk.as_ref().is_none_or(|on_disk| {
@@ -69,7 +69,7 @@ impl<L: Loader, F: FnOnce() -> L> CacheRead<'_, L, F> {
     }
 
     fn may_be_stored(&self) -> bool {
-        let (coordinator, now_ms) = (&self.engine.coordinator, self.engine.clock.now_ms());
+        let (coordinator, now_ms) = (&self.engine.coordinator, self.engine.clock.now());
         let negative = coordinator.negative_entry(self.key, &self.scope_hashes, now_ms);
         if self.directive == CacheDirective::Any && matches!(negative.as_deref(), Some(NegativeEntry::Absent { .. })) {
             return false;

@@ -4,13 +4,13 @@
 mod disk_lookup;
 mod waiting;
 
+use crate::timestamp::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 
 use crate::cache_response::{CacheDirective, CacheResponse, CacheStatus, CacheStatusReason, Tier};
-use crate::clock::millis;
 use crate::coordinator::LoadContext;
 use crate::counters::ClassCounters;
 use crate::engine::CacheEngine;
@@ -79,7 +79,7 @@ impl<'a, L: Loader, F: FnOnce() -> L> CacheRead<'a, L, F> {
         policy: &'a Policy,
         directive: CacheDirective,
         factory: F,
-        now_ms: u64,
+        now_ms: Timestamp,
     ) -> Self {
         Self {
             arrived_trusted: engine.coordinator.trust.holds(&engine.clock, now_ms),
@@ -133,7 +133,7 @@ impl<'a, L: Loader, F: FnOnce() -> L> CacheRead<'a, L, F> {
 
     /// The entry under the key, from memory or from the lookup at the start of this read, and its validity.
     fn cached_entry(&self) -> Option<(Arc<Entry>, Validity)> {
-        let (coordinator, now_ms) = (&self.engine.coordinator, self.engine.clock.now_ms());
+        let (coordinator, now_ms) = (&self.engine.coordinator, self.engine.clock.now());
         let is_trusted = coordinator.trust.holds(&self.engine.clock, now_ms);
         let stored = coordinator.get(self.key).or_else(|| {
             let (entry, _) = self.lookup.as_ref()?;
@@ -171,7 +171,7 @@ impl<'a, L: Loader, F: FnOnce() -> L> CacheRead<'a, L, F> {
 
     /// Looks up and decides once.
     fn round(&mut self) -> RoundResult<L::Pass> {
-        let now_ms = self.engine.clock.now_ms();
+        let now_ms = self.engine.clock.now();
         let cached = self.cached_entry();
         let entry_state = cached.as_ref().map(|(entry, validity)| self.entry_state(entry, *validity, now_ms));
         if let Some((entry, Validity::Purged)) = &cached {
@@ -206,16 +206,16 @@ impl<'a, L: Loader, F: FnOnce() -> L> CacheRead<'a, L, F> {
         }
     }
 
-    fn entry_state(&self, entry: &Entry, validity: Validity, now_ms: u64) -> EntryState {
-        let age_ms = now_ms.saturating_sub(entry.created_ms());
+    fn entry_state(&self, entry: &Entry, validity: Validity, now_ms: Timestamp) -> EntryState {
+        let age_ms = now_ms.duration_since(entry.created_ms());
         EntryState {
             freshness: evaluate_freshness(entry, self.policy, now_ms, validity),
-            just_loaded: age_ms <= millis(self.engine.coordinator.settings.reload_within),
+            just_loaded: age_ms <= self.engine.coordinator.settings.reload_within,
         }
     }
 
     /// Whether the entry can still be served in any case.
-    fn usable(&self, entry: &Entry, validity: Validity, now_ms: u64) -> bool {
+    fn usable(&self, entry: &Entry, validity: Validity, now_ms: Timestamp) -> bool {
         let freshness = evaluate_freshness(entry, self.policy, now_ms, validity);
         !matches!(freshness, Freshness::Unusable | Freshness::Invalidated { fallback: false })
     }
@@ -234,7 +234,7 @@ impl<'a, L: Loader, F: FnOnce() -> L> CacheRead<'a, L, F> {
         served: CacheStatus,
         mut reason: Option<CacheStatusReason>,
         refresh: bool,
-        now_ms: u64,
+        now_ms: Timestamp,
     ) -> CacheResponse<L::Pass> {
         match served {
             CacheStatus::Stale => &self.counters.stale,
@@ -253,7 +253,7 @@ impl<'a, L: Loader, F: FnOnce() -> L> CacheRead<'a, L, F> {
     }
 
     /// Starts one background refresh, unless one is running or a recent failure forbids it.
-    fn refresh_behind(&mut self, entry: &Arc<Entry>, now_ms: u64) {
+    fn refresh_behind(&mut self, entry: &Arc<Entry>, now_ms: Timestamp) {
         let coordinator = &self.engine.coordinator;
         if self.engine.stop.is_cancelled() || coordinator.negative_entry(self.key, &self.scope_hashes, now_ms).is_some()
         {
@@ -272,7 +272,7 @@ impl<'a, L: Loader, F: FnOnce() -> L> CacheRead<'a, L, F> {
         load_reason: LoadReason,
         soft: bool,
         cached: Option<(Arc<Entry>, Validity)>,
-        now_ms: u64,
+        now_ms: Timestamp,
     ) -> RoundResult<L::Pass> {
         let (engine, entry) = (self.engine, cached.as_ref().map(|(entry, _)| entry));
         let join_outcome = match self.joinable_flight.take() {
@@ -298,7 +298,7 @@ impl<'a, L: Loader, F: FnOnce() -> L> CacheRead<'a, L, F> {
                 }
             }
             JoinOutcome::Follow(follower) => {
-                let age = Duration::from_millis(follower.flight.age_ms(now_ms));
+                let age = follower.flight.age(now_ms);
                 let soft = soft.map(|soft| soft.saturating_sub(age));
                 RoundResult::Wait(FlightWait { follower, load_reason, soft, pass_receiver: None, replaces })
             }
@@ -314,7 +314,7 @@ impl<'a, L: Loader, F: FnOnce() -> L> CacheRead<'a, L, F> {
         }
     }
 
-    fn start_alone(&mut self, load_reason: LoadReason, now_ms: u64) -> RoundResult<L::Pass> {
+    fn start_alone(&mut self, load_reason: LoadReason, now_ms: Timestamp) -> RoundResult<L::Pass> {
         self.count_miss(load_reason);
         let Some(leader) = self.engine.coordinator.start_unshared(now_ms) else {
             self.engine.counters.flights_refused.one();
@@ -338,7 +338,7 @@ impl<'a, L: Loader, F: FnOnce() -> L> CacheRead<'a, L, F> {
 
     /// Loads unshared and answers with the result, whatever it is.
     async fn load_alone(&mut self, load_reason: LoadReason) -> ReadResult<L::Pass> {
-        let now_ms = self.engine.clock.now_ms();
+        let now_ms = self.engine.clock.now();
         match self.start_alone(load_reason, now_ms) {
             RoundResult::Answer(response) => response,
             RoundResult::Wait(wait) => {

@@ -1,5 +1,6 @@
 //! The part of a read that waits for a load, and answers with its result or with the cached entry.
 
+use crate::timestamp::Timestamp;
 use std::sync::Arc;
 
 use super::{CacheRead, FlightWait, ReadResult};
@@ -35,7 +36,7 @@ impl<L: Loader, F: FnOnce() -> L> CacheRead<'_, L, F> {
 
     /// The cached entry, when the load exceeds the soft timeout; none if it was invalidated meanwhile.
     fn serve_after_soft_timeout(&self) -> Option<CacheResponse<L::Pass>> {
-        let now_ms = self.engine.clock.now_ms();
+        let now_ms = self.engine.clock.now();
         let (entry, validity) = self.cached_entry()?;
         let usable = validity == Validity::Valid && self.usable(&entry, validity, now_ms);
         usable.then(|| self.serve_old(entry, CacheStatusReason::SlowLoad, now_ms))
@@ -59,7 +60,7 @@ impl<L: Loader, F: FnOnce() -> L> CacheRead<'_, L, F> {
         }
         match finish {
             LoadOutcome::Cacheable { entry, refusal, delivery_guard } => {
-                let now_ms = self.engine.clock.now_ms();
+                let now_ms = self.engine.clock.now();
                 entry.record_loaded(now_ms);
                 let unconfirmed = (load_reason == LoadReason::Unconfirmed).then_some(CacheStatusReason::Unconfirmed);
                 let reason = refusal.map(CacheStatusReason::NotStored).or(unconfirmed);
@@ -68,13 +69,13 @@ impl<L: Loader, F: FnOnce() -> L> CacheRead<'_, L, F> {
             }
             #[cfg(not(feature = "shuttle"))]
             LoadOutcome::Adopted { entry } => {
-                let now_ms = self.engine.clock.now_ms();
+                let now_ms = self.engine.clock.now();
                 entry.record_loaded(now_ms);
                 let (joined, of) = (CacheStatus::Joined, (self.policy, now_ms));
                 Some(Ok(CacheResponse::cached(entry, joined, Tier::Remote, of, None)))
             }
             LoadOutcome::Confirmed { entry, delivery_guard } => {
-                let (now_ms, confirmed) = (self.engine.clock.now_ms(), Some(CacheStatusReason::Confirmed));
+                let (now_ms, confirmed) = (self.engine.clock.now(), Some(CacheStatusReason::Confirmed));
                 self.counters.confirmed.one();
                 entry.record_loaded(now_ms);
                 let tier = self.tier(&entry);
@@ -107,7 +108,7 @@ impl<L: Loader, F: FnOnce() -> L> CacheRead<'_, L, F> {
         if !serves_old {
             return Err(failure);
         }
-        let now_ms = self.engine.clock.now_ms();
+        let now_ms = self.engine.clock.now();
         let Some((entry, validity)) = self.cached_entry() else { return Err(failure) };
         if !self.usable(&entry, validity, now_ms) {
             return Err(failure);
@@ -126,7 +127,7 @@ impl<L: Loader, F: FnOnce() -> L> CacheRead<'_, L, F> {
         self.failed(LoadError::new(kind, message), CacheStatusReason::Failed(kind))
     }
 
-    fn serve_old(&self, entry: Arc<Entry>, reason: CacheStatusReason, now_ms: u64) -> CacheResponse<L::Pass> {
+    fn serve_old(&self, entry: Arc<Entry>, reason: CacheStatusReason, now_ms: Timestamp) -> CacheResponse<L::Pass> {
         self.counters.stale_on_error.one();
         entry.record_read(now_ms);
         let tier = self.tier(&entry);

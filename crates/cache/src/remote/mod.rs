@@ -14,6 +14,7 @@
 mod marks;
 mod sharing;
 
+use crate::timestamp::Timestamp;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -80,9 +81,9 @@ pub struct RemoteEntry {
     /// Its tags.
     pub tags: Vec<Tag>,
     /// When its load began, in milliseconds of this cache's clock.
-    pub created_ms: u64,
+    pub created_ms: Timestamp,
     /// When it was stored, in milliseconds of this cache's clock.
-    pub stored_ms: u64,
+    pub stored_ms: Timestamp,
     /// When it stops being fresh, stale and usable, by this cache's clock.
     pub deadlines: EntryDeadlines,
     /// Whether its lifetime was set for this value instead of by the policy.

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use crate::clock::millis;
 use crate::disk::scope_codec;
 use crate::scope::{GracePeriod, Invalidation, InvalidationMode, Scope};
 
@@ -23,11 +22,11 @@ pub struct SharedInvalidation {
     /// Whether it purges.
     pub purges: bool,
     /// Nothing covered may be stored for this long.
-    pub unstorable_ms: u64,
+    pub unstorable_ms: Duration,
     /// Loads of what is covered within this time …
-    pub grace_ms: u64,
+    pub grace_ms: Duration,
     /// … are fresh for this long at most.
-    pub grace_fresh_ms: u64,
+    pub grace_fresh_ms: Duration,
     /// Identifies it in the cache that made it.
     pub ticket: u64,
 }
@@ -39,9 +38,9 @@ impl SharedInvalidation {
         Self {
             scope: scope_codec::encode(scope),
             purges: invalidation.mode == InvalidationMode::Purge,
-            unstorable_ms: invalidation.unstorable_for.map_or(0, millis),
-            grace_ms: grace.map_or(0, |grace| millis(grace.duration)),
-            grace_fresh_ms: grace.map_or(0, |grace| millis(grace.max_fresh)),
+            unstorable_ms: invalidation.unstorable_for.unwrap_or_default(),
+            grace_ms: grace.map_or(Duration::ZERO, |grace| grace.duration),
+            grace_fresh_ms: grace.map_or(Duration::ZERO, |grace| grace.max_fresh),
             ticket,
         }
     }
@@ -56,8 +55,8 @@ impl SharedInvalidation {
     pub fn absorb(&mut self, earlier: &Self) {
         self.purges |= earlier.purges;
         self.unstorable_ms = self.unstorable_ms.max(earlier.unstorable_ms);
-        if earlier.grace_ms > 0 {
-            let is_only = self.grace_ms == 0;
+        if earlier.grace_ms > Duration::ZERO {
+            let is_only = self.grace_ms == Duration::ZERO;
             self.grace_fresh_ms =
                 if is_only { earlier.grace_fresh_ms } else { self.grace_fresh_ms.min(earlier.grace_fresh_ms) };
             self.grace_ms = self.grace_ms.max(earlier.grace_ms);
@@ -71,11 +70,10 @@ impl SharedInvalidation {
     }
 
     pub(crate) fn invalidation(&self) -> Invalidation {
-        let some = |ms: u64| (ms > 0).then(|| Duration::from_millis(ms));
+        let some = |duration: Duration| (!duration.is_zero()).then_some(duration);
         Invalidation {
             mode: if self.purges { InvalidationMode::Purge } else { InvalidationMode::MarkStale },
-            grace_period: some(self.grace_ms)
-                .map(|duration| GracePeriod { duration, max_fresh: Duration::from_millis(self.grace_fresh_ms) }),
+            grace_period: some(self.grace_ms).map(|duration| GracePeriod { duration, max_fresh: self.grace_fresh_ms }),
             unstorable_for: some(self.unstorable_ms),
         }
     }

@@ -3,6 +3,7 @@
 
 use super::fixture::{CacheFixture, LoadScript, status_and_text};
 use crate::{CacheResponse, CacheStatus, CacheStatusReason, LoadErrorKind, LoadReason};
+use std::time::Duration;
 
 /// A cached value, and a gap after it.
 async fn after_a_gap() -> CacheFixture {
@@ -44,8 +45,12 @@ async fn a_confirmed_entry_is_served_to_all_who_wait_and_is_as_new_as_the_check(
         assert_eq!(reason(&outcome), Some(CacheStatusReason::Confirmed));
     }
     let entry = fixture.cache.peek(&CacheFixture::key("/a")).unwrap();
-    let age_ms = fixture.clock.now_ms() - entry.created_ms();
-    assert_eq!((age_ms, entry.stored_ms()), (200, entry.created_ms()), "it is as old as the check");
+    let age_ms = fixture.clock.now() - entry.created_ms();
+    assert_eq!(
+        (age_ms, entry.stored_ms()),
+        (Duration::from_millis(200), entry.created_ms()),
+        "it is as old as the check"
+    );
     assert_eq!(status_and_text(&fixture.read("/a").await).0, CacheStatus::Hit);
     let class = fixture.class();
     assert_eq!((class.confirmed, class.loads_confirmed, class.loads_ok), (2, 1, 1));

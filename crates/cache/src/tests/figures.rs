@@ -2,6 +2,7 @@
 
 use super::fixture::{CacheFixture, LoadScript};
 use crate::{CacheDirective, CacheSettings, ClassStats, LoadErrorKind, LoadReason};
+use std::time::Duration;
 
 #[tokio::test(start_paused = true)]
 async fn an_evening_of_reads_is_counted_correctly() {
@@ -29,7 +30,7 @@ async fn an_evening_of_reads_is_counted_correctly() {
     assert_eq!(class.hit_rate(), Some(3.0 / 7.0));
     assert_eq!((class.stale_on_error, class.failed_reads), (1, 1));
     assert_eq!((class.loads_ok, class.loads_failed, class.loads_timed_out), (2, 1, 1));
-    assert_eq!((class.load_times.count(), class.load_times.sum_ms), (4, 90));
+    assert_eq!((class.load_times.count(), class.load_times.sum_ms), (4, Duration::from_millis(90)));
     assert_eq!((class.refreshes, class.refreshes_useful, class.refreshes_useless), (1, 0, 0));
     assert_eq!(class.entries, 1);
     fixture.finish(4).await;

@@ -1,6 +1,7 @@
 //! The test fixture: a cache, a scripted source behind it, and paused time. Its end checks that no task is left and
 //! that there were no unexpected loads.
 
+use crate::timestamp::Timestamp;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -128,7 +129,7 @@ impl Loader for ScriptedLoader {
             state.log.push((self.key.text().into(), reason));
             state.scripts.get(self.key.text()).cloned().unwrap_or_default()
         };
-        let checked_ms = self.clock.now_ms();
+        let checked_ms = self.clock.now();
         if !script.duration.is_zero() {
             self.clock.sleep(script.duration).await;
         }
@@ -235,9 +236,12 @@ impl CacheFixture {
 
     /// From now on everything loaded before is unconfirmed.
     pub(crate) fn open_gap(&mut self) {
-        let unconfirmed_before_ms = self.clock.now_ms();
-        self.policy.freshness_bound =
-            Some(FreshnessBound { loaded_before_ms: 0, max_fresh: Duration::ZERO, unconfirmed_before_ms });
+        let unconfirmed_before_ms = self.clock.now();
+        self.policy.freshness_bound = Some(FreshnessBound {
+            loaded_before_ms: Timestamp::UNIX_EPOCH,
+            max_fresh: Duration::ZERO,
+            unconfirmed_before_ms,
+        });
     }
 
     /// Waits until no task is left.

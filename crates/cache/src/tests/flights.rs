@@ -3,6 +3,7 @@
 use super::fixture::{CacheFixture, LoadScript, kind, settle, status_and_text};
 use crate::CacheStatus::{Hit, Joined, Loaded, StaleOnError};
 use crate::{CacheDirective, CacheResponse, LoadErrorKind, LoadReason};
+use std::time::Duration;
 
 #[tokio::test(start_paused = true)]
 async fn concurrent_reads_of_an_absent_key_share_one_load_and_end_together() {
@@ -12,12 +13,12 @@ async fn concurrent_reads_of_an_absent_key_share_one_load_and_end_together() {
     for _ in 0..200 {
         callers.push(fixture.reader("/a").await);
     }
-    let before = fixture.clock.now_ms();
+    let before = fixture.clock.now();
     let mut words = Vec::new();
     for caller in callers {
         words.push(status_and_text(&caller.await.unwrap()).0);
     }
-    assert_eq!(fixture.clock.now_ms() - before, 500);
+    assert_eq!(fixture.clock.now() - before, Duration::from_millis(500));
     assert_eq!(words.iter().filter(|word| **word == Loaded).count(), 1);
     assert_eq!(words.iter().filter(|word| **word == Joined).count(), 199);
     fixture.finish(1).await;
@@ -55,19 +56,19 @@ async fn an_uncacheable_result_releases_all_waiters_at_once_and_is_cached_as_suc
     for _ in 0..10 {
         callers.push(fixture.reader("/a").await);
     }
-    let before = fixture.clock.now_ms();
+    let before = fixture.clock.now();
     for caller in callers {
         let Ok(CacheResponse::Passed(passed)) = caller.await.unwrap() else { panic!("not passed") };
         assert_eq!(passed, "passed v0");
     }
-    assert_eq!(fixture.clock.now_ms() - before, 1000, "one after the first, all side by side");
+    assert_eq!(fixture.clock.now() - before, Duration::from_millis(1000), "one after the first, all side by side");
     assert_eq!(fixture.source.load_count(), 10);
 
     let (one, two) = (fixture.reader("/a").await, fixture.reader("/a").await);
-    let before = fixture.clock.now_ms();
+    let before = fixture.clock.now();
     assert!(matches!(one.await.unwrap(), Ok(CacheResponse::Passed(_))));
     assert!(matches!(two.await.unwrap(), Ok(CacheResponse::Passed(_))));
-    assert_eq!(fixture.clock.now_ms() - before, 500, "neither load waited for the other");
+    assert_eq!(fixture.clock.now() - before, Duration::from_millis(500), "neither load waited for the other");
 
     fixture.advance_s(60).await;
     fixture.source.set_response("/a", LoadScript::Value);
@@ -140,9 +141,9 @@ async fn a_stuck_load_ages_out() {
 async fn a_result_after_the_hard_timeout_is_stored() {
     let fixture = CacheFixture::new();
     fixture.source.set_duration("/a", 40_000);
-    let before = fixture.clock.now_ms();
+    let before = fixture.clock.now();
     assert_eq!(kind(&fixture.read("/a").await), LoadErrorKind::TimedOut);
-    assert_eq!(fixture.clock.now_ms() - before, 30_000);
+    assert_eq!(fixture.clock.now() - before, Duration::from_millis(30_000));
     fixture.advance_s(10).await;
     assert_eq!(status_and_text(&fixture.read("/a").await).0, Hit);
     fixture.finish(1).await;
@@ -168,13 +169,13 @@ async fn a_caller_that_joins_a_slow_load_waits_only_the_rest_of_the_soft_timeout
     fixture.source.set_duration("/a", 20_000);
     let first = fixture.reader("/a").await;
     fixture.advance(400).await;
-    let before = fixture.clock.now_ms();
+    let before = fixture.clock.now();
     assert_eq!(status_and_text(&fixture.read("/a").await).0, StaleOnError);
-    assert_eq!(fixture.clock.now_ms() - before, 600);
+    assert_eq!(fixture.clock.now() - before, Duration::from_millis(600));
     assert_eq!(status_and_text(&first.await.unwrap()).0, StaleOnError);
-    let before = fixture.clock.now_ms();
+    let before = fixture.clock.now();
     assert_eq!(status_and_text(&fixture.read("/a").await).0, StaleOnError);
-    assert_eq!(fixture.clock.now_ms(), before, "no reader waits for a load that is known to be slow");
+    assert_eq!(fixture.clock.now(), before, "no reader waits for a load that is known to be slow");
     assert_eq!(fixture.source.reasons("/a"), [LoadReason::Absent, LoadReason::Expired]);
     fixture.finish(2).await;
 }

@@ -1,6 +1,7 @@
 //! Random histories of reads, writes, invalidations, failures and passing time, applied to the engine and to the naive
 //! cache. Every response, the entries after every step, and the number of loads must agree.
 
+use crate::timestamp::Timestamp;
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -102,7 +103,7 @@ fn step() -> impl Strategy<Value = Step> {
 struct CachePair {
     fixture: CacheFixture,
     naive: NaiveCache,
-    base_ms: u64,
+    base_ms: Timestamp,
 }
 
 impl CachePair {
@@ -111,7 +112,7 @@ impl CachePair {
         let none = Duration::ZERO;
         let settings = CacheSettings { refresh_backoff: none, refresh_backoff_max: none, ..CacheSettings::default() };
         let fixture = CacheFixture::with(settings);
-        Self { base_ms: fixture.clock.now_ms(), naive: NaiveCache::default(), fixture }
+        Self { base_ms: fixture.clock.now(), naive: NaiveCache::default(), fixture }
     }
 
     fn key(key_index: KeyIndex) -> Key {
@@ -163,7 +164,7 @@ impl CachePair {
                 }
                 // If the read ended earlier, time continues until the invalidation.
                 race.await.unwrap();
-                let now_ms = self.fixture.clock.now_ms() - self.base_ms;
+                let now_ms = self.fixture.clock.now().millis_since(self.base_ms);
                 self.naive.pass(now_ms - self.naive.now_ms);
             }
             Step::Pass(millis) => {
@@ -203,9 +204,9 @@ impl CachePair {
     async fn read(&mut self, key_index: KeyIndex, directive: CacheDirective) -> Result<(), TestCaseError> {
         let key = Self::key(key_index);
         let refresh_at_ms = self.fixture.cache.peek(&key).map(|entry| {
-            let after_ms = entry.refresh_at_ms() - entry.stored_ms();
+            let after_ms = entry.refresh_at_ms().millis_since(entry.stored_ms());
             assert!((76_000..=84_000).contains(&after_ms), "a refresh is due after {after_ms} ms");
-            entry.refresh_at_ms() - self.base_ms
+            entry.refresh_at_ms().millis_since(self.base_ms)
         });
         let outcome = self.fixture.read_with(&key, directive).await;
         let expected = self.naive.read(key_index, directive, refresh_at_ms);
@@ -222,7 +223,7 @@ impl CachePair {
         if self.naive.same_time {
             return Ok(());
         }
-        prop_assert_eq!(self.fixture.clock.now_ms() - self.base_ms, self.naive.now_ms, "time");
+        prop_assert_eq!(self.fixture.clock.now().millis_since(self.base_ms), self.naive.now_ms, "time");
         prop_assert_eq!(self.fixture.source.load_count(), self.naive.loads, "loads");
         for partition in 0..PARTITIONS.len() {
             for key in 0..TEXTS.len() {

@@ -29,9 +29,9 @@ async fn a_stale_entry_is_served_at_once_and_refreshed_in_the_background() {
     assert_eq!(status_and_text(&fixture.read("/a").await), (Loaded, "anna v0".into()));
     fixture.source.write("/a");
     fixture.advance_s(100).await;
-    let before = fixture.clock.now_ms();
+    let before = fixture.clock.now();
     assert_eq!(status_and_text(&fixture.read("/a").await), (Stale, "anna v0".into()));
-    assert_eq!(fixture.clock.now_ms(), before, "no reader waited");
+    assert_eq!(fixture.clock.now(), before, "no reader waited");
     fixture.advance(500).await;
     assert_eq!(status_and_text(&fixture.read("/a").await), (Hit, "anna v1".into()));
     fixture.finish(2).await;
@@ -47,9 +47,9 @@ async fn an_expired_entry_is_loaded_again_and_served_if_the_load_is_slow() {
     fixture.advance_s(150).await;
     fixture.source.write("/a");
     fixture.source.set_duration("/a", 5000);
-    let before = fixture.clock.now_ms();
+    let before = fixture.clock.now();
     assert_eq!(status_and_text(&fixture.read("/a").await), (StaleOnError, "anna v1".into()));
-    assert_eq!(fixture.clock.now_ms() - before, 1000, "the soft timeout");
+    assert_eq!(fixture.clock.now() - before, Duration::from_millis(1000), "the soft timeout");
     fixture.advance(4000).await;
     assert_eq!(status_and_text(&fixture.read("/a").await), (Hit, "anna v2".into()), "the late result was kept");
     fixture.finish(3).await;

@@ -1,5 +1,6 @@
 //! Background refreshes: one at a time, ahead of expiry, and with growing backoff while they fail.
 
+use crate::clock::millis;
 use std::time::Duration;
 
 use super::fixture::{CacheFixture, LoadScript, POLICY, settle, status_and_text};
@@ -12,7 +13,7 @@ async fn a_read_late_in_the_fresh_time_starts_a_background_refresh() {
     fixture.read("/a").await.unwrap();
     fixture.source.write("/a");
     let due_ms = fixture.cache.peek(&CacheFixture::key("/a")).unwrap().refresh_at_ms();
-    fixture.advance(due_ms - fixture.clock.now_ms() - 1).await;
+    fixture.advance(millis((due_ms - fixture.clock.now()).checked_sub(Duration::from_millis(1)).unwrap())).await;
     assert_eq!(status_and_text(&fixture.read("/a").await), (Hit, "anna v0".into()));
     fixture.advance(1).await;
     assert_eq!(status_and_text(&fixture.read("/a").await), (Hit, "anna v0".into()));

@@ -1,5 +1,6 @@
 //! Caches that share a store: here a naive one in memory, which numbers invalidations and forgets nothing.
 
+use crate::timestamp::Timestamp;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -154,21 +155,21 @@ async fn an_entry_below_the_floor_or_of_another_epoch_is_not_served() {
 async fn a_cache_that_cannot_hear_the_others_serves_its_entry_only_if_the_source_fails() {
     let (one, _other, _store) = pair();
     served(&one).await;
-    one.cache.trust_until(one.clock.now_ms() + 1_000, Duration::ZERO);
+    one.cache.trust_until(one.clock.now() + Duration::from_millis(1_000), Duration::ZERO);
     assert_eq!(served(&one).await.0, CacheStatus::Hit);
     one.advance_s(1).await;
     one.source.write("/a");
     assert_eq!(served(&one).await, from_source(CacheStatus::Refreshed, 1));
     one.source.set_response("/a", LoadScript::Fail(LoadErrorKind::Unreachable));
     assert_eq!(served(&one).await, from_source(CacheStatus::StaleOnError, 1));
-    one.cache.trust_until(u64::MAX, Duration::ZERO);
+    one.cache.trust_until(Timestamp::MAX, Duration::ZERO);
     assert_eq!(served(&one).await.0, CacheStatus::Hit);
 }
 
 #[tokio::test(start_paused = true)]
 async fn without_trust_no_caller_gets_a_load_from_before_it_arrived_and_none_loads_alone() {
     let (one, _other, _store) = pair();
-    one.cache.trust_until(0, Duration::ZERO);
+    one.cache.trust_until(Timestamp::UNIX_EPOCH, Duration::ZERO);
     one.source.set_duration("/a", 100);
     let first = one.reader("/a").await;
     one.advance(50).await;

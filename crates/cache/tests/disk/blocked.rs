@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use greenroom_cache::disk::DiskSettings;
 use greenroom_cache::disk::error::StorageErrorKind;
@@ -17,9 +18,9 @@ const LOOKUP_MS: u64 = 21;
 
 /// Reads, and returns how long that took.
 async fn timed(fixture: &DiskFixture, name: &str, length: usize) -> u64 {
-    let before = fixture.cache.clock().now_ms();
+    let before = fixture.cache.clock().now();
     fixture.read(name, 1, length).await;
-    fixture.cache.clock().now_ms() - before
+    fixture.cache.clock().now().millis_since(before)
 }
 
 fn lock_database(dir: &Path) -> rusqlite::Connection {
@@ -41,9 +42,12 @@ async fn a_disk_that_cannot_be_written_delays_no_request_and_catches_up_later() 
     }
     let scope = Scope::Tag { namespace: "home".into(), partition: None, tag: Tag::new("/7") };
     fixture.cache.invalidate(&scope, &Invalidation::mark_stale());
-    let before = fixture.cache.clock().now_ms();
+    let before = fixture.cache.clock().now();
     assert!(!fixture.cache.flush_invalidations().await, "it cannot be durable");
-    assert!(fixture.cache.clock().now_ms() - before <= 50, "and its caller waits no longer than that");
+    assert!(
+        fixture.cache.clock().now() - before <= Duration::from_millis(50),
+        "and its caller waits no longer than that"
+    );
     let stats = fixture.stats();
     assert_eq!((stats.written, stats.dropped, stats.failed), (0, 0, 0), "still blocked: {stats:?}");
     other.execute_batch("ROLLBACK").expect("let go");

@@ -1,6 +1,7 @@
 //! Limits guesses of tokens: after ten wrong tokens within a minute, no further token of that peer is checked until the
 //! minute is over.
 
+use greenroom_cache::Timestamp;
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
@@ -31,19 +32,19 @@ pub(crate) struct RateLimitKey {
 #[derive(Debug, Clone, Copy)]
 struct FailureWindow {
     count: u32,
-    since_ms: u64,
+    since_ms: Timestamp,
 }
 
 impl LoginRateLimiter {
-    /// Milliseconds until tokens of this peer are checked again; `None` if they are checked now.
-    pub(crate) fn retry_after_ms(&self, peer: RateLimitKey, now_ms: u64) -> Option<u64> {
+    /// Time until tokens of this peer are checked again; `None` if they are checked now.
+    pub(crate) fn retry_after_ms(&self, peer: RateLimitKey, now_ms: Timestamp) -> Option<Duration> {
         let peers = self.0.lock();
         let failures = peers.get(&peer.to_network()).filter(|failures| failures.count >= MAX_FAILURES)?;
-        Some(failures.left_ms(now_ms)).filter(|left_ms| *left_ms > 0)
+        Some(failures.left_ms(now_ms)).filter(|left_ms| !left_ms.is_zero())
     }
 
     /// Records a wrong token.
-    pub(crate) fn record_failure(&self, peer: RateLimitKey, now_ms: u64) {
+    pub(crate) fn record_failure(&self, peer: RateLimitKey, now_ms: Timestamp) {
         let peer = peer.to_network();
         let mut peers = self.0.lock();
         if peers.len() >= MAX_PEERS && !peers.contains_key(&peer) {
@@ -63,14 +64,13 @@ impl LoginRateLimiter {
 
 impl FailureWindow {
     /// True while the window counts.
-    fn is_active(self, now_ms: u64) -> bool {
-        self.left_ms(now_ms) > 0
+    fn is_active(self, now_ms: Timestamp) -> bool {
+        !self.left_ms(now_ms).is_zero()
     }
 
-    /// Milliseconds left of the window.
-    fn left_ms(self, now_ms: u64) -> u64 {
-        let window_ms = u64::try_from(WINDOW.as_millis()).unwrap_or(u64::MAX);
-        window_ms.saturating_sub(now_ms.saturating_sub(self.since_ms))
+    /// Time left of the window.
+    fn left_ms(self, now_ms: Timestamp) -> Duration {
+        WINDOW.saturating_sub(now_ms.duration_since(self.since_ms))
     }
 }
 
@@ -100,12 +100,12 @@ mod tests {
     }
 
     impl LoginRateLimiter {
-        fn is_throttled(&self, peer: RateLimitKey, now_ms: u64) -> bool {
+        fn is_throttled(&self, peer: RateLimitKey, now_ms: Timestamp) -> bool {
             self.retry_after_ms(peer, now_ms).is_some()
         }
     }
 
-    fn guess(limiter: &LoginRateLimiter, peer: &str, times: u32, now_ms: u64) {
+    fn guess(limiter: &LoginRateLimiter, peer: &str, times: u32, now_ms: Timestamp) {
         for _ in 0..times {
             limiter.record_failure(ip(peer), now_ms);
         }
@@ -114,39 +114,46 @@ mod tests {
     #[test]
     fn ten_wrong_tokens_throttle_a_peer_for_a_minute() {
         let limiter = LoginRateLimiter::default();
-        guess(&limiter, "10.0.0.1", 9, 1_000);
-        assert!(!limiter.is_throttled(ip("10.0.0.1"), 1_000));
-        guess(&limiter, "10.0.0.1", 1, 2_000);
-        assert!(limiter.is_throttled(ip("10.0.0.1"), 2_000));
-        assert!(limiter.is_throttled(ip("10.0.0.1"), 60_999));
-        assert!(!limiter.is_throttled(ip("10.0.0.1"), 61_000));
+        guess(&limiter, "10.0.0.1", 9, Timestamp::from_millis(1_000));
+        assert!(!limiter.is_throttled(ip("10.0.0.1"), Timestamp::from_millis(1_000)));
+        guess(&limiter, "10.0.0.1", 1, Timestamp::from_millis(2_000));
+        assert!(limiter.is_throttled(ip("10.0.0.1"), Timestamp::from_millis(2_000)));
+        assert!(limiter.is_throttled(ip("10.0.0.1"), Timestamp::from_millis(60_999)));
+        assert!(!limiter.is_throttled(ip("10.0.0.1"), Timestamp::from_millis(61_000)));
     }
 
     #[test]
     fn a_throttled_peer_learns_when_to_retry() {
         let limiter = LoginRateLimiter::default();
-        guess(&limiter, "10.0.0.1", 9, 1_000);
-        assert_eq!(limiter.retry_after_ms(ip("10.0.0.1"), 1_000), None);
-        guess(&limiter, "10.0.0.1", 1, 21_000);
-        assert_eq!(limiter.retry_after_ms(ip("10.0.0.1"), 21_000), Some(40_000));
-        guess(&limiter, "10.0.0.1", 5, 31_000);
-        assert_eq!(limiter.retry_after_ms(ip("10.0.0.1"), 60_999), Some(1), "further wrong tokens do not extend it");
-        assert_eq!(limiter.retry_after_ms(ip("10.0.0.1"), 61_000), None);
+        guess(&limiter, "10.0.0.1", 9, Timestamp::from_millis(1_000));
+        assert_eq!(limiter.retry_after_ms(ip("10.0.0.1"), Timestamp::from_millis(1_000)), None);
+        guess(&limiter, "10.0.0.1", 1, Timestamp::from_millis(21_000));
+        assert_eq!(
+            limiter.retry_after_ms(ip("10.0.0.1"), Timestamp::from_millis(21_000)),
+            Some(Duration::from_millis(40_000))
+        );
+        guess(&limiter, "10.0.0.1", 5, Timestamp::from_millis(31_000));
+        assert_eq!(
+            limiter.retry_after_ms(ip("10.0.0.1"), Timestamp::from_millis(60_999)),
+            Some(Duration::from_millis(1)),
+            "further wrong tokens do not extend it"
+        );
+        assert_eq!(limiter.retry_after_ms(ip("10.0.0.1"), Timestamp::from_millis(61_000)), None);
     }
 
     #[test]
     fn the_count_restarts_with_a_new_window() {
         let limiter = LoginRateLimiter::default();
-        guess(&limiter, "10.0.0.1", 9, 0);
-        guess(&limiter, "10.0.0.1", 9, 60_000);
-        assert!(!limiter.is_throttled(ip("10.0.0.1"), 60_000));
+        guess(&limiter, "10.0.0.1", 9, Timestamp::UNIX_EPOCH);
+        guess(&limiter, "10.0.0.1", 9, Timestamp::from_millis(60_000));
+        assert!(!limiter.is_throttled(ip("10.0.0.1"), Timestamp::from_millis(60_000)));
     }
 
     #[test]
     fn wrong_tokens_of_one_peer_do_not_throttle_another() {
         let limiter = LoginRateLimiter::default();
-        guess(&limiter, "10.0.0.1", 50, 0);
-        assert!(!limiter.is_throttled(ip("10.0.0.2"), 0));
+        guess(&limiter, "10.0.0.1", 50, Timestamp::UNIX_EPOCH);
+        assert!(!limiter.is_throttled(ip("10.0.0.2"), Timestamp::UNIX_EPOCH));
     }
 
     #[test]
@@ -154,20 +161,20 @@ mod tests {
         let limiter = LoginRateLimiter::default();
         let forwarded = RateLimitKey { is_forwarded: true, ..ip("127.0.0.1") };
         for _ in 0..10 {
-            limiter.record_failure(forwarded, 0);
+            limiter.record_failure(forwarded, Timestamp::UNIX_EPOCH);
         }
-        assert!(limiter.is_throttled(forwarded, 0));
-        assert!(!limiter.is_throttled(ip("127.0.0.1"), 0));
+        assert!(limiter.is_throttled(forwarded, Timestamp::UNIX_EPOCH));
+        assert!(!limiter.is_throttled(ip("127.0.0.1"), Timestamp::UNIX_EPOCH));
     }
 
     #[test]
     fn addresses_of_one_ipv6_network_share_a_limit() {
         let limiter = LoginRateLimiter::default();
-        guess(&limiter, "2001:db8::1", 10, 0);
-        assert!(limiter.is_throttled(ip("2001:db8::2"), 0));
-        assert!(!limiter.is_throttled(ip("2001:db8:0:1::2"), 0));
-        guess(&limiter, "::ffff:10.0.0.1", 10, 0);
-        assert!(limiter.is_throttled(ip("10.0.0.1"), 0));
+        guess(&limiter, "2001:db8::1", 10, Timestamp::UNIX_EPOCH);
+        assert!(limiter.is_throttled(ip("2001:db8::2"), Timestamp::UNIX_EPOCH));
+        assert!(!limiter.is_throttled(ip("2001:db8:0:1::2"), Timestamp::UNIX_EPOCH));
+        guess(&limiter, "::ffff:10.0.0.1", 10, Timestamp::UNIX_EPOCH);
+        assert!(limiter.is_throttled(ip("10.0.0.1"), Timestamp::UNIX_EPOCH));
     }
 
     #[test]
@@ -175,7 +182,7 @@ mod tests {
         let limiter = LoginRateLimiter::default();
         for index in 0..u32::try_from(MAX_PEERS).expect("fits in 32 bits") + 100 {
             let key = RateLimitKey { address: IpAddr::V4(index.into()), is_forwarded: false };
-            limiter.record_failure(key, u64::from(index));
+            limiter.record_failure(key, Timestamp::from_millis(u64::from(index)));
         }
         assert_eq!(limiter.0.lock().len(), MAX_PEERS);
     }

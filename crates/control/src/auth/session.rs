@@ -2,6 +2,7 @@
 //!
 //! A session is 128 random bits. Only its hash is stored, in memory: a restart ends all sessions.
 
+use greenroom_cache::Timestamp;
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -42,21 +43,21 @@ impl SessionId {
 
 impl SessionStore {
     /// Opens a session. Returns its secret, which only its owner may see.
-    pub(crate) fn open(&self, now_ms: u64) -> String {
+    pub(crate) fn open(&self, now_ms: Timestamp) -> String {
         let secret = secrets::new_token();
         let mut sessions = self.0.lock();
-        sessions.retain(|_, expires_ms| *expires_ms > now_ms);
+        sessions.retain(|_, expires_ms| *expires_ms > now_ms.as_millis());
         if sessions.len() >= MAX_SESSIONS {
             let oldest = sessions.iter().min_by_key(|(_, expires_ms)| **expires_ms).map(|(id, _)| *id);
             oldest.map(|id| sessions.remove(&id));
         }
-        let lifetime_ms = u64::try_from(LIFETIME.as_millis()).unwrap_or(u64::MAX);
-        sessions.insert(SessionId::from_cookie_value(&secret), now_ms.saturating_add(lifetime_ms));
+        let lifetime = LIFETIME;
+        sessions.insert(SessionId::from_cookie_value(&secret), now_ms.saturating_add(lifetime).as_millis());
         secret
     }
 
-    pub(crate) fn is_open(&self, id: SessionId, now_ms: u64) -> bool {
-        self.0.lock().get(&id).is_some_and(|expires_ms| *expires_ms > now_ms)
+    pub(crate) fn is_open(&self, id: SessionId, now_ms: Timestamp) -> bool {
+        self.0.lock().get(&id).is_some_and(|expires_ms| *expires_ms > now_ms.as_millis())
     }
 
     pub(crate) fn close(&self, id: SessionId) {
@@ -68,8 +69,8 @@ impl SessionStore {
     }
 
     /// Number of open sessions.
-    pub(crate) fn count(&self, now_ms: u64) -> usize {
-        self.0.lock().values().filter(|expires_ms| **expires_ms > now_ms).count()
+    pub(crate) fn count(&self, now_ms: Timestamp) -> usize {
+        self.0.lock().values().filter(|expires_ms| **expires_ms > now_ms.as_millis()).count()
     }
 }
 
@@ -109,42 +110,47 @@ mod tests {
     #[test]
     fn a_session_expires_after_thirty_days() {
         let sessions = SessionStore::default();
-        let id = SessionId::from_cookie_value(&sessions.open(1_000));
-        assert!(sessions.is_open(id, 1_000 + LIFETIME_MS - 1));
-        assert!(!sessions.is_open(id, 1_000 + LIFETIME_MS));
+        let id = SessionId::from_cookie_value(&sessions.open(Timestamp::from_millis(1_000)));
+        assert!(sessions.is_open(id, Timestamp::from_millis(1_000 + LIFETIME_MS - 1)));
+        assert!(!sessions.is_open(id, Timestamp::from_millis(1_000 + LIFETIME_MS)));
     }
 
     #[test]
     fn a_closed_session_is_not_open() {
         let sessions = SessionStore::default();
-        let (one, two) =
-            (SessionId::from_cookie_value(&sessions.open(1)), SessionId::from_cookie_value(&sessions.open(1)));
+        let (one, two) = (
+            SessionId::from_cookie_value(&sessions.open(Timestamp::from_millis(1))),
+            SessionId::from_cookie_value(&sessions.open(Timestamp::from_millis(1))),
+        );
         sessions.close(one);
-        assert!(!sessions.is_open(one, 2));
-        assert!(sessions.is_open(two, 2));
+        assert!(!sessions.is_open(one, Timestamp::from_millis(2)));
+        assert!(sessions.is_open(two, Timestamp::from_millis(2)));
     }
 
     #[test]
     fn opening_a_session_above_the_limit_ends_the_oldest() {
         let sessions = SessionStore::default();
-        let first = SessionId::from_cookie_value(&sessions.open(1));
-        let second = SessionId::from_cookie_value(&sessions.open(2));
+        let first = SessionId::from_cookie_value(&sessions.open(Timestamp::from_millis(1)));
+        let second = SessionId::from_cookie_value(&sessions.open(Timestamp::from_millis(2)));
         for now_ms in 3..=MAX_SESSIONS as u64 + 1 {
-            sessions.open(now_ms);
+            sessions.open(Timestamp::from_millis(now_ms));
         }
-        assert_eq!(sessions.count(100), MAX_SESSIONS);
-        assert!(!sessions.is_open(first, 100));
-        assert!(sessions.is_open(second, 100));
+        assert_eq!(sessions.count(Timestamp::from_millis(100)), MAX_SESSIONS);
+        assert!(!sessions.is_open(first, Timestamp::from_millis(100)));
+        assert!(sessions.is_open(second, Timestamp::from_millis(100)));
     }
 
     #[test]
     fn the_cookie_is_found_among_others() {
         let sessions = SessionStore::default();
-        let secret = sessions.open(1);
+        let secret = sessions.open(Timestamp::from_millis(1));
         let id = session_in_cookie(&format!("theme=dark; {COOKIE_NAME}={secret}; x=y")).expect("a session cookie");
-        assert!(sessions.is_open(id, 2));
+        assert!(sessions.is_open(id, Timestamp::from_millis(2)));
         assert_eq!(session_in_cookie("theme=dark; xgreenroom_session=1"), None);
-        assert!(!sessions.is_open(session_in_cookie(&format!("{COOKIE_NAME}=")).expect("an empty session cookie"), 2));
+        assert!(!sessions.is_open(
+            session_in_cookie(&format!("{COOKIE_NAME}=")).expect("an empty session cookie"),
+            Timestamp::from_millis(2)
+        ));
     }
 
     #[test]
@@ -177,7 +183,7 @@ mod tests {
     #[test]
     fn only_the_hash_of_a_session_is_stored() {
         let sessions = SessionStore::default();
-        let secret = sessions.open(1);
+        let secret = sessions.open(Timestamp::from_millis(1));
         assert!(!format!("{sessions:?}").contains(&secret));
         assert_eq!(secret.len(), 32);
     }

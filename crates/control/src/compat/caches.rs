@@ -1,7 +1,9 @@
 //! `/api/plex/cache/…`: shows, clears and warms the caches behind `/api/plex/…`. Hits and misses count requests to
 //! these paths; own requests do not count.
 
+use greenroom_cache::Timestamp;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
@@ -100,7 +102,7 @@ pub(crate) struct CompatWarmResponse {
 #[utoipa::path(get, path = "/api/plex/cache/stats", tag = "compatible",
     responses((status = 200, description = "The caches behind these paths", body = CompatCachesResponse)))]
 pub(crate) async fn stats(State(state): State<Arc<ApiState>>) -> Json<CompatCachesResponse> {
-    let now_ms = state.control.clock.now_ms();
+    let now_ms = state.control.clock.now();
     Json(CompatCachesResponse {
         caches: CompatCache::EVERY.iter().map(|cached| state.cache_row(*cached, now_ms)).collect(),
         redis: Redis::of(&state.control),
@@ -145,7 +147,7 @@ pub(crate) async fn warm(State(state): State<Arc<ApiState>>, headers: HeaderMap)
     let caller = InternalCaller::requiring_fresh(&headers);
     let servers = state.compat_servers();
     let internal_client = &control.internal_client;
-    let began_ms = control.clock.now_ms();
+    let began_ms = control.clock.now();
     control.dashboard.record_view();
     let (activities, sessions, (recent, recent_unavailable), history, refreshed_stats) = tokio::join!(
         merge::fetch_all(
@@ -176,7 +178,8 @@ pub(crate) async fn warm(State(state): State<Arc<ApiState>>, headers: HeaderMap)
     record(!activities.is_error() && is_loaded(&activities.metadata), &[CompatCache::Activities]);
     record(!sessions.is_error() && is_loaded(&sessions.metadata), &[CompatCache::Sessions]);
     record(recent, &[CompatCache::Recent]);
-    let is_synced = control.history.synced_ms(servers.iter().copied()).is_some_and(|at_ms| at_ms >= began_ms);
+    let is_synced =
+        control.history.synced_ms(servers.iter().copied()).is_some_and(|at_ms| at_ms >= began_ms.as_millis());
     record(history.is_done() && is_synced, &[CompatCache::History]);
     let stats = control.dashboard.stats();
     let is_refreshed = |server: &&Arc<Server>| {
@@ -208,14 +211,14 @@ pub(crate) async fn warm(State(state): State<Arc<ApiState>>, headers: HeaderMap)
 }
 
 impl ApiState {
-    fn cache_row(&self, cached: CompatCache, now_ms: u64) -> Row {
+    fn cache_row(&self, cached: CompatCache, now_ms: Timestamp) -> Row {
         let (hits, misses) = self.control.compat_cache_counters.get(cached);
         let age_ms = self.cached_age_ms(cached, now_ms);
         let background = (cached == CompatCache::Background).then(|| {
             let as_of_ms = self.control.dashboard.stats().as_of_ms;
             Background {
                 enabled: true,
-                last_update: (as_of_ms > 0).then(|| iso(as_of_ms)),
+                last_update: (as_of_ms > 0).then(|| iso(Timestamp::from_millis(as_of_ms))),
                 update_interval: greenroom_dashboard::INTERVAL.as_secs(),
             }
         });
@@ -233,26 +236,26 @@ impl ApiState {
     }
 
     /// Age of its cached data in milliseconds; the oldest of all servers.
-    fn cached_age_ms(&self, cached: CompatCache, now_ms: u64) -> Option<u64> {
+    fn cached_age_ms(&self, cached: CompatCache, now_ms: Timestamp) -> Option<Duration> {
         let control = &self.control;
         let peek = |target: fn(greenroom_dialect::request::ServerKind) -> &'static str| {
             let ages_ms = self.compat_servers().into_iter().filter_map(|server| {
                 let found = control.internal_client.peek(server, target(server.origin.settings.kind))?;
-                u64::try_from(found.age.as_millis()).ok()
+                Some(found.age)
             });
             ages_ms.max()
         };
         match cached {
             CompatCache::Activities => peek(greenroom_dialect::request::ServerKind::activities_target),
             CompatCache::Sessions => peek(greenroom_dialect::request::ServerKind::sessions_target),
-            CompatCache::Recent => self.cached_recent_age().and_then(|age| u64::try_from(age.as_millis()).ok()),
+            CompatCache::Recent => self.cached_recent_age(),
             CompatCache::History => {
                 let synced_ms = control.history.synced_ms(self.compat_servers());
-                synced_ms.map(|at_ms| now_ms.saturating_sub(at_ms))
+                synced_ms.map(|at_ms| now_ms.duration_since(Timestamp::from_millis(at_ms)))
             }
             CompatCache::Stats | CompatCache::LiveStats | CompatCache::Background => {
                 let timestamps = self.data_timestamps(&control.dashboard.stats())?;
-                Some(now_ms.saturating_sub(timestamps.oldest_ms))
+                Some(now_ms.duration_since(timestamps.oldest_ms))
             }
         }
     }

@@ -1,6 +1,8 @@
 //! `/api/plex/watch-history`: the playback history, from the mirror.
 
+use greenroom_cache::Timestamp;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{Query, State};
@@ -97,7 +99,7 @@ pub(crate) async fn list(
     })?;
     let rows: Vec<CompatHistoryRow> =
         page.playbacks.into_iter().map(|playback| state.compat_history_row(playback)).collect();
-    let age_s = synced_ms.map(|at_ms| control.clock.now_ms().saturating_sub(at_ms) / 1000);
+    let age_s = synced_ms.map(|at_ms| control.clock.now().saturating_sub(Duration::from_millis(at_ms)).as_secs());
     let age = age_s.map(|age_s| [(AGE, age_s.to_string())]);
     Ok(match age {
         Some(age) => (AppendHeaders(age), Json(rows)).into_response(),
@@ -131,7 +133,7 @@ impl ApiState {
         let image_path = playback.details.thumb.as_ref();
         let thumb = server
             .zip(image_path)
-            .and_then(|(server, path)| control.image_url_signer.sign_url(server, path, control.clock.now_ms()));
+            .and_then(|(server, path)| control.image_url_signer.sign_url(server, path, control.clock.now()));
         let item = playback.details.item;
         CompatHistoryRow {
             user_id: playback.details.user_id,
@@ -142,7 +144,7 @@ impl ApiState {
             grandparent_title: playback.details.grandparent_title,
             parent_index: playback.details.parent_index,
             index: playback.details.index,
-            viewed_at: iso(playback.at_ms),
+            viewed_at: iso(Timestamp::from_millis(playback.at_ms)),
             duration: playback.duration_s,
             view_offset: playback.duration_s,
             progress: 100.0,

@@ -78,7 +78,7 @@ pub(crate) async fn show_linked(
 
 /// The image of a link, if its signature is valid.
 async fn load(control: &ControlPlane, link: SignedImageQuery, headers: &HeaderMap) -> Result<Response, Problem> {
-    let remaining_s = control.image_url_signer.remaining_s(&link, control.clock.now_ms()).ok_or(BAD_LINK)?;
+    let remaining_s = control.image_url_signer.remaining_s(&link, control.clock.now()).ok_or(BAD_LINK)?;
     let server = control.internal_client.server(&link.server).ok_or(NO_IMAGE)?;
     if !server.origin.settings.kind.is_item_picture(&link.path) {
         return Err(BAD_LINK);

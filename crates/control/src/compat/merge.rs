@@ -1,6 +1,8 @@
 //! Merges the responses of several servers, with their age.
 
+use greenroom_cache::Timestamp;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use greenroom_dialect::dashboard::DashboardSession;
@@ -30,19 +32,14 @@ pub(super) struct CacheMetadata {
     /// True if any of it is stale.
     pub(super) is_stale: bool,
     /// Age of the oldest part, in milliseconds.
-    pub(super) age_ms: u64,
+    pub(super) age_ms: Duration,
     /// When the oldest part was loaded, in milliseconds since 1970.
-    pub(super) at_ms: u64,
+    pub(super) at_ms: Timestamp,
 }
 
 impl CacheMetadata {
     fn from_response(found: &InternalResponse) -> Self {
-        Self {
-            is_cached: found.is_cached,
-            is_stale: found.is_stale,
-            age_ms: u64::try_from(found.age.as_millis()).unwrap_or(u64::MAX),
-            at_ms: found.at_ms,
-        }
+        Self { is_cached: found.is_cached, is_stale: found.is_stale, age_ms: found.age, at_ms: found.at_ms }
     }
 
     /// Combines both.
@@ -57,8 +54,8 @@ impl CacheMetadata {
     }
 
     /// Metadata of an empty result.
-    pub(super) fn empty(now_ms: u64) -> Self {
-        Self { is_cached: false, is_stale: false, age_ms: 0, at_ms: now_ms }
+    pub(super) fn empty(now_ms: Timestamp) -> Self {
+        Self { is_cached: false, is_stale: false, age_ms: Duration::ZERO, at_ms: now_ms }
     }
 
     /// Load time, formatted.
@@ -85,7 +82,7 @@ pub(super) async fn fetch_all<T>(
         async move { internal_client.ask(server, &target, caller).await }
     });
     let responses = join_all(requests).await;
-    let now_ms = servers.first().map_or(0, |server| server.origin.clock.now_ms());
+    let now_ms = servers.first().map_or(Timestamp::UNIX_EPOCH, |server| server.origin.clock.now());
     let mut merged = MergedResponses {
         responses: Vec::new(),
         unavailable: Vec::new(),

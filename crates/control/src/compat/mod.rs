@@ -26,10 +26,12 @@ pub(super) mod sessions;
 pub(super) mod snapshots;
 pub(super) mod stats;
 
+use greenroom_cache::clock::millis;
 use std::sync::Arc;
+use std::time::Duration;
 
+use greenroom_cache::Timestamp;
 use greenroom_dialect::request::ServerKind;
-use jiff::Timestamp;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -79,15 +81,15 @@ impl ApiState {
 }
 
 /// A time in ISO 8601, as these programs read it.
-fn iso(at_ms: u64) -> String {
-    let at = i64::try_from(at_ms).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
-    format!("{:.3}", at.unwrap_or(Timestamp::MAX))
+fn iso(at_ms: Timestamp) -> String {
+    let at = i64::try_from(at_ms.as_millis()).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
+    format!("{:.3}", at.unwrap_or(jiff::Timestamp::MAX))
 }
 
 /// A duration with one decimal, in seconds.
 #[expect(clippy::cast_precision_loss, reason = "it is shown with one decimal")]
-fn seconds(ms: u64) -> f64 {
-    (ms / 100) as f64 / 10.0
+fn seconds(duration: Duration) -> f64 {
+    (millis(duration) / 100) as f64 / 10.0
 }
 
 /// A share in percent, with two decimals.
@@ -102,8 +104,8 @@ mod tests {
 
     #[test]
     fn times_and_shares_are_formatted() {
-        assert_eq!(iso(1_708_457_201_042), "2024-02-20T19:26:41.042Z");
+        assert_eq!(iso(Timestamp::from_millis(1_708_457_201_042)), "2024-02-20T19:26:41.042Z");
         assert_eq!((percent(1, 3), percent(0, 0), percent(5, 5)), (33.33, 0.0, 100.0));
-        assert!((seconds(1_449) - 1.4).abs() < 1e-9);
+        assert!((seconds(Duration::from_millis(1_449)) - 1.4).abs() < 1e-9);
     }
 }

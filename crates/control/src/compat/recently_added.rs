@@ -186,7 +186,7 @@ impl ApiState {
     }
 
     fn recent_row(&self, server: &Server, library: &LibraryInfo, item: &DashboardItem) -> Row {
-        let now_ms = self.control.clock.now_ms();
+        let now_ms = self.control.clock.now();
         let image_path = item.thumb.as_ref().or(item.grandparent_thumb.as_ref());
         let poster = image_path.and_then(|path| self.control.image_url_signer.sign_url(server, path, now_ms));
         let kind = if library.contents == LibraryContents::Films { "movie" } else { "show" };

@@ -1,5 +1,6 @@
 //! `/api/plex/sessions`: current sessions with user, player and stream details.
 
+use greenroom_cache::Timestamp;
 use std::sync::Arc;
 
 use axum::Json;
@@ -119,9 +120,10 @@ pub(crate) async fn list(State(state): State<Arc<ApiState>>, headers: HeaderMap)
     let error = response.is_error();
     control.compat_cache_counters.record(CompatCache::Sessions, !error && response.metadata.is_cached);
     let signer = &control.image_url_signer;
-    let rows = response.responses.iter().flat_map(|(server, list)| {
-        list.iter().map(|session| Row::new(server, session, signer, control.clock.now_ms()))
-    });
+    let rows = response
+        .responses
+        .iter()
+        .flat_map(|(server, list)| list.iter().map(|session| Row::new(server, session, signer, control.clock.now())));
     let sessions: Vec<Row> = rows.collect();
     Json(CompatSessionsResponse {
         error,
@@ -137,7 +139,7 @@ pub(crate) async fn list(State(state): State<Arc<ApiState>>, headers: HeaderMap)
 }
 
 impl Row {
-    fn new(server: &Server, session: &DashboardSession, signer: &ImageUrlSigner, now_ms: u64) -> Self {
+    fn new(server: &Server, session: &DashboardSession, signer: &ImageUrlSigner, now_ms: Timestamp) -> Self {
         let (item, stream, player) = (&session.item, &session.stream, &session.player);
         let or_default = |text: &Option<String>, other: &str| text.clone().unwrap_or_else(|| other.to_owned());
         let sign = |path: Option<&String>| signer.sign_url(server, path?, now_ms);

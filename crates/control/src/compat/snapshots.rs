@@ -2,6 +2,7 @@
 //! rebuilt in the background, and of a library that playlists are matched against.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{Query, State};
@@ -144,7 +145,9 @@ pub(crate) async fn files(State(state): State<Arc<ApiState>>) -> Json<CompatFile
     let generations = || reports.iter().filter_map(|report| report.generation.as_ref());
     let list = FileListCache {
         file_count: generations().map(|generation| generation.items).sum(),
-        age_seconds: seconds(generations().map(|generation| generation.age_s).max().unwrap_or_default() * 1000),
+        age_seconds: seconds(Duration::from_millis(
+            generations().map(|generation| generation.age_s).max().unwrap_or_default() * 1000,
+        )),
         is_populated: generations().next().is_some(),
     };
     let rebuild_in_progress = reports.iter().any(|report| report.progress.is_some());
@@ -165,7 +168,7 @@ fn folder_stats(control: &ControlPlane, folder: &Folder) -> CompatFilesResponse 
     let report = folder.report();
     let list = FileListCache {
         file_count: report.files as u64,
-        age_seconds: seconds(report.age_ms.unwrap_or_default()),
+        age_seconds: seconds(Duration::from_millis(report.age_ms.unwrap_or_default())),
         is_populated: report.generation > 0,
     };
     let marks = folder.current().map(|list| folder.select(&ListQuery::default(), &list).counts.marks.clone());
@@ -255,7 +258,7 @@ impl ControlPlane {
     /// Restarts the statistics; the cache and the indexes stay.
     fn reset_baseline(&self) {
         self.playlists.libraries.all().iter().for_each(|library| library.lookups.reset());
-        self.baseline.reset(self.cumulative_stats(), self.clock.now_ms());
+        self.baseline.reset(self.cumulative_stats(), self.clock.now());
     }
 
     /// Lookups in the library indexes of these servers since the statistics restarted.
@@ -297,7 +300,7 @@ impl ApiState {
             cache_hits: lookups.hits,
             cache_misses: lookups.misses,
             hit_rate: lookups.hit_rate(),
-            last_used: Some(lookups.last_ms / 1000).filter(|last_s| *last_s > 0),
+            last_used: Some(lookups.last_ms.as_secs()).filter(|last_s| *last_s > 0),
             memory_usage_mb: megabytes(bytes),
             message: match (is_built, failure) {
                 (true, _) => None,

@@ -1,6 +1,7 @@
 //! `/api/plex/stats`, `/stats/live`, `/stats/dashboard`: counts from the precomputed statistics. No request waits for a
 //! server.
 
+use greenroom_cache::Timestamp;
 use std::sync::Arc;
 
 use axum::Json;
@@ -127,7 +128,7 @@ pub(crate) async fn all(
     let (stats, age) = state.latest_stats(CompatCache::Stats)?;
     Ok(Json(CompatStatsResponse {
         peak_concurrent: stats.peak_sessions,
-        last_updated: stats.peak_ms.map(iso),
+        last_updated: stats.peak_ms.map(|at_ms| iso(Timestamp::from_millis(at_ms))),
         server_url: None,
         server_name: state.server_name(),
         token_configured: state.compat_servers().iter().any(|server| server.origin.settings.token.is_some()),
@@ -229,14 +230,14 @@ impl ApiState {
     }
 
     fn age_of(&self, stats: &DashboardStats, timestamps: DataTimestamps) -> DataAge {
-        let now_ms = self.control.clock.now_ms();
+        let now_ms = self.control.clock.now();
         let is_down = |server: &&Arc<Server>| {
             server.origin.breaker.outage().is_some() || !stats.data_timestamps.contains_key(server.name())
         };
         DataAge {
             cached: true,
             timestamp: iso(timestamps.oldest_ms),
-            cache_age: seconds(now_ms.saturating_sub(timestamps.oldest_ms)),
+            cache_age: seconds(now_ms.duration_since(timestamps.oldest_ms)),
             stale: now_ms >= timestamps.stale_from_ms || self.compat_servers().iter().any(is_down),
         }
     }

@@ -16,13 +16,21 @@ use greenroom_jobs::{JobReport, JobState, indexes, playlists};
 impl ControlPlane {
     /// The current snapshot.
     pub(crate) fn snapshot(&self) -> StatsSnapshot {
-        let snapshot = self.baseline.snapshot_since(self.cumulative_stats(), self.clock.now_ms());
+        let snapshot = self.baseline.snapshot_since(self.cumulative_stats(), self.clock.now());
         let libraries = self.playlists.libraries.all();
         let libraries = libraries.iter().map(|library| library.report(false)).collect();
         let today = Some(self.statistics.today(None));
         let (bypasses, (jobs_running, builds_running)) = (self.bypasses(), self.running());
         let dashboard_ms = self.dashboard.as_of_ms();
-        StatsSnapshot { bypasses, libraries, jobs_running, builds_running, today, dashboard_ms, ..snapshot }
+        StatsSnapshot {
+            bypasses,
+            libraries,
+            jobs_running,
+            builds_running,
+            today,
+            dashboard_ms: dashboard_ms.as_millis(),
+            ..snapshot
+        }
     }
 
     /// Counters since start.
@@ -60,7 +68,7 @@ impl ControlPlane {
 
     /// Reads the names of users again if that is due.
     pub(crate) async fn refresh_user_names(&self) {
-        if !self.user_names.is_due(self.clock.now_ms()) {
+        if !self.user_names.is_due(self.clock.now()) {
             return;
         }
         for server in self.select_servers(None) {

@@ -147,7 +147,7 @@ impl ControlPlane {
             login_rate_limiter: LoginRateLimiter::default(),
             refusals: [const { AtomicU64::new(0) }; AccessDecision::DENIALS.len()],
             connection_refusals: ConnectionRefusals::default(),
-            baseline: Baseline::new(deps.clock.now_ms()),
+            baseline: Baseline::new(deps.clock.now()),
             live: LiveStats::new(),
             build_watch_permits: Arc::new(Semaphore::new(MAX_WATCHERS)),
             internal_client: deps.internal_client,

@@ -31,9 +31,9 @@ pub async fn explain_api(server: &Arc<ApiServer>, query: &ExplainQuery) -> Resul
         authorization: AuthorizationStatus::Valid,
         diagnosis: Some(&inspection.diagnosis),
         policy: inspection.policy,
-        now_ms: server.clock.now_ms(),
+        now_ms: server.clock.now(),
     });
-    let now_ms = server.clock.now_ms();
+    let now_ms = server.clock.now();
     let entry = inspection.diagnosis.entry.as_deref();
     let server_says = compare(server, &inspection).await;
     Ok(Explanation {

@@ -1,5 +1,7 @@
 //! One explained read: its token, its cache entry, and the server's current response.
 
+use greenroom_cache::Timestamp;
+use greenroom_cache::clock::millis;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -112,9 +114,9 @@ pub(super) fn inspect_with_headers(
 impl ExplainedRead {
     /// Describes the read, its cache entry, and the response a request gets now.
     pub(super) fn describe(&self, server: &Server, explanation: &mut Explanation) {
-        let now_ms = server.origin.clock.now_ms();
+        let now_ms = server.origin.clock.now();
         let authorization = match &self.identity {
-            Some(identity) => check_authorization(server, identity, &self.read, server.origin.clock.now_ms()),
+            Some(identity) => check_authorization(server, identity, &self.read, server.origin.clock.now()),
             None if self.read.sharing == SharingScope::Public => AuthorizationStatus::Valid,
             None => AuthorizationStatus::Missing,
         };
@@ -235,16 +237,16 @@ fn difference(entry: &Value, status: StatusCode, body: &[u8], target: &str) -> O
     })
 }
 
-pub(super) fn explained_entry(entry: &Entry, warm: bool, now_ms: u64) -> ExplainedEntry {
-    let remaining_ms = |until_ms: u64| {
-        let until = i64::try_from(until_ms).unwrap_or(i64::MAX);
-        until.saturating_sub(i64::try_from(now_ms).unwrap_or(i64::MAX))
+pub(super) fn explained_entry(entry: &Entry, warm: bool, now_ms: Timestamp) -> ExplainedEntry {
+    let remaining_ms = |until_ms: Timestamp| {
+        let until = i64::try_from(until_ms.as_millis()).unwrap_or(i64::MAX);
+        until.saturating_sub(i64::try_from(now_ms.as_millis()).unwrap_or(i64::MAX))
     };
     let deadlines = entry.deadlines();
     ExplainedEntry {
         bytes: entry.body().len(),
         tier: "memory",
-        age_ms: u64::try_from(entry.age(now_ms).as_millis()).unwrap_or(u64::MAX),
+        age_ms: millis(entry.age(now_ms)),
         loaded_because: entry.load_reason().name(),
         fresh_left_ms: remaining_ms(deadlines.fresh_until_ms),
         stale_left_ms: remaining_ms(deadlines.stale_until_ms),
@@ -254,8 +256,8 @@ pub(super) fn explained_entry(entry: &Entry, warm: bool, now_ms: u64) -> Explain
     }
 }
 
-pub(super) fn last_invalidation(diagnosis: &Diagnosis, now_ms: u64) -> Option<LastInvalidation> {
-    let at_ms = diagnosis.invalidated?.ms();
+pub(super) fn last_invalidation(diagnosis: &Diagnosis, now_ms: Timestamp) -> Option<LastInvalidation> {
+    let at_ms = diagnosis.invalidated?.wall_time();
     let by = match diagnosis.cause.as_ref()? {
         InvalidationCause::All => "everything was invalidated".to_owned(),
         InvalidationCause::Namespace => "everything of this server was invalidated".to_owned(),
@@ -269,7 +271,7 @@ pub(super) fn last_invalidation(diagnosis: &Diagnosis, now_ms: u64) -> Option<La
         Validity::Invalidated => "marked",
         Validity::Purged => "purged",
     };
-    Some(LastInvalidation { at_ms, ago_ms: now_ms.saturating_sub(at_ms), by, effect })
+    Some(LastInvalidation { at_ms: at_ms.as_millis(), ago_ms: millis(now_ms.duration_since(at_ms)), by, effect })
 }
 
 fn authorization_name(authorization: AuthorizationStatus) -> &'static str {

@@ -1,5 +1,6 @@
 //! Predicts the response a request gets now: a pure decision.
 
+use greenroom_cache::Timestamp;
 use greenroom_cache::{Diagnosis, Freshness, LoadErrorKind, LoadReason, Policy, Validity, evaluate_freshness};
 
 use greenroom_proxy::read::AuthorizationStatus;
@@ -11,7 +12,7 @@ pub(super) struct DecisionInputs<'a> {
     /// State of the key; `None` if the token was never seen.
     pub(super) diagnosis: Option<&'a Diagnosis>,
     pub(super) policy: Policy,
-    pub(super) now_ms: u64,
+    pub(super) now_ms: Timestamp,
 }
 
 /// The response a request would get now.
@@ -145,7 +146,12 @@ mod tests {
     }
 
     fn predict(authorization: AuthorizationStatus, diagnosis: Option<&Diagnosis>) -> ExplainOutcome {
-        ExplainOutcome::predict(&DecisionInputs { authorization, diagnosis, policy: POLICY, now_ms: 0 })
+        ExplainOutcome::predict(&DecisionInputs {
+            authorization,
+            diagnosis,
+            policy: POLICY,
+            now_ms: Timestamp::UNIX_EPOCH,
+        })
     }
 
     #[test]

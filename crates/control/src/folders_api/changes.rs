@@ -1,6 +1,7 @@
 //! What changed in a folder lately.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
@@ -72,12 +73,12 @@ pub(crate) async fn list(
         return Err(BAD_CHANGES_QUERY.into());
     }
     let folder = state.folder(&name)?;
-    let since_ms = state.control.clock.now_ms().saturating_sub(days * DAY_MS);
+    let since_ms = state.control.clock.now().saturating_sub(Duration::from_millis(days * DAY_MS));
     let page = run_blocking(move || folder.changes.page(since_ms, params.before, limit)).await;
     let page = page.map_err(|error| {
         tracing::warn!(folder = name, %error, "the changes of a folder cannot be read");
         HISTORY_UNREADABLE
     })?;
     let (counts, changes, next_before) = (page.counts, page.changes, page.next_before);
-    Ok(Json(ChangesResponse { folder: name, since_ms, counts, changes, next_before }))
+    Ok(Json(ChangesResponse { folder: name, since_ms: since_ms.as_millis(), counts, changes, next_before }))
 }

@@ -1,5 +1,6 @@
 //! Covers and files by signed links: a link names one file of one folder and its expiry, and grants nothing else.
 
+use greenroom_cache::Timestamp;
 use std::io::{Read, Seek, SeekFrom};
 use std::sync::Arc;
 
@@ -76,7 +77,7 @@ pub(crate) struct FileLinkQuery {
 
 impl FileLink {
     /// The signed link.
-    pub(crate) fn sign(&self, signer: &ImageUrlSigner, now_ms: u64) -> String {
+    pub(crate) fn sign(&self, signer: &ImageUrlSigner, now_ms: Timestamp) -> String {
         let (until, signature) = signer.sign_text(&self.text(), now_ms);
         let kind = if self.kind == LinkKind::Cover { "cover" } else { "file" };
         let (folder, file, version) = (&self.folder, self.file, self.version);
@@ -110,7 +111,7 @@ pub(crate) async fn show(
 ) -> Result<Response, Problem> {
     let Query(query) = link.map_err(|_| BAD_LINK)?;
     let link = FileLink { folder: query.folder, file: query.file, kind: query.kind, version: query.version };
-    let (signer, now_ms) = (&state.control.image_url_signer, state.control.clock.now_ms());
+    let (signer, now_ms) = (&state.control.image_url_signer, state.control.clock.now());
     let remaining_s = signer.check_text(&link.text(), query.until, &query.signature, now_ms).ok_or(BAD_LINK)?;
     let folder = state.control.folders.find(&link.folder).ok_or(UNKNOWN_FOLDER)?;
     let file = folder.find_by_id(link.file).ok_or(UNKNOWN_FILE)?;
@@ -286,7 +287,7 @@ mod tests {
         };
         let folder = Folder::new(FolderSettings::new("comics", directory.path().to_path_buf()), context);
         let stat = FileFacts { size: 10, mtime_ns: 0, inode: 1, birth_ns: 0, is_directory: false };
-        let file = FileEntry::new(1, "1.cbz", stat, 0);
+        let file = FileEntry::new(1, "1.cbz", stat, Timestamp::UNIX_EPOCH);
         let mut asked = HeaderMap::new();
         asked.insert(RANGE, HeaderValue::from_static("bytes=4-"));
         let first = open(&folder, &file, &asked, false).expect("opened");
@@ -303,14 +304,17 @@ mod tests {
     fn a_link_is_for_one_file_and_kind_until_it_expires() {
         let signer = ImageUrlSigner::default();
         let link = FileLink { folder: "comics".into(), file: 7, kind: LinkKind::Cover, version: 5 };
-        let signed: http::Uri = link.sign(&signer, 1_000_000).parse().expect("a link");
+        let signed: http::Uri = link.sign(&signer, Timestamp::from_millis(1_000_000)).parse().expect("a link");
         let Query(query): Query<FileLinkQuery> = Query::try_from_uri(&signed).expect("its parts");
         let check = |link: &FileLink, now_ms| signer.check_text(&link.text(), query.until, &query.signature, now_ms);
-        assert!(check(&link, 1_000_000).is_some());
-        assert!(check(&FileLink { file: 8, ..link.clone() }, 1_000_000).is_none());
-        assert!(check(&FileLink { kind: LinkKind::File, ..link.clone() }, 1_000_000).is_none());
-        assert!(check(&FileLink { version: 6, ..link.clone() }, 1_000_000).is_none());
-        assert_ne!(link.sign(&signer, 1_000_000), FileLink { version: 6, ..link.clone() }.sign(&signer, 1_000_000));
-        assert!(check(&link, 100_000_000).is_none(), "expired");
+        assert!(check(&link, Timestamp::from_millis(1_000_000)).is_some());
+        assert!(check(&FileLink { file: 8, ..link.clone() }, Timestamp::from_millis(1_000_000)).is_none());
+        assert!(check(&FileLink { kind: LinkKind::File, ..link.clone() }, Timestamp::from_millis(1_000_000)).is_none());
+        assert!(check(&FileLink { version: 6, ..link.clone() }, Timestamp::from_millis(1_000_000)).is_none());
+        assert_ne!(
+            link.sign(&signer, Timestamp::from_millis(1_000_000)),
+            FileLink { version: 6, ..link.clone() }.sign(&signer, Timestamp::from_millis(1_000_000))
+        );
+        assert!(check(&link, Timestamp::from_millis(100_000_000)).is_none(), "expired");
     }
 }

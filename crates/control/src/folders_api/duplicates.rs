@@ -58,7 +58,7 @@ pub(crate) async fn list(
 }
 
 fn respond(control: &ControlPlane, folder: &Folder, page: PageParams) -> DuplicatesResponse {
-    let (duplicates, names, now_ms) = (folder.duplicates(), folder.mark_names(), control.clock.now_ms());
+    let (duplicates, names, now_ms) = (folder.duplicates(), folder.mark_names(), control.clock.now());
     let name = &folder.settings.name;
     let row = |file: &Arc<FileEntry>| {
         let mut row = FileRow::new(file, &names);

@@ -1,5 +1,7 @@
 //! Lists of files.
 
+use greenroom_cache::Timestamp;
+use greenroom_cache::clock::millis;
 use std::sync::Arc;
 
 use axum::Json;
@@ -111,7 +113,7 @@ pub(crate) async fn list(
     if folder.wait_for_first().await.is_none() {
         return Ok(not_yet(&folder));
     }
-    let tag = list_tag(&folder, &query, state.control.clock.now_ms());
+    let tag = list_tag(&folder, &query, state.control.clock.now());
     if entity_tag::is_known(&headers, &tag) {
         return Ok(tagged(StatusCode::NOT_MODIFIED.into_response(), &tag));
     }
@@ -130,7 +132,7 @@ fn page(control: &ControlPlane, folder: &Folder, query: &ListQuery) -> Result<Op
     let Some(generation) = folder.current() else { return Ok(None) };
     folder.count_list();
     let ListAnswer::Page(mut page, selection) = folder.page(query, &generation)? else { return Ok(None) };
-    let now_ms = control.clock.now_ms();
+    let now_ms = control.clock.now();
     for row in &mut page.files {
         let link =
             |kind| FileLink { folder: folder.settings.name.clone(), file: row.id, kind, version: row.modified_ms };
@@ -142,7 +144,7 @@ fn page(control: &ControlPlane, folder: &Folder, query: &ListQuery) -> Result<Op
     Ok(Some(to_json(&FileListResponse {
         folder: folder.settings.name.clone(),
         generation: generation.number,
-        age_ms: folder.age_ms().unwrap_or_default(),
+        age_ms: millis(folder.age_ms().unwrap_or_default()),
         state: folder.state(),
         progress: folder.progress(),
         enriched: folder.enriched(),
@@ -161,7 +163,7 @@ pub(crate) fn not_yet(folder: &Folder) -> Response {
     response
 }
 
-fn list_tag(folder: &Folder, query: &ListQuery, now_ms: u64) -> String {
+fn list_tag(folder: &Folder, query: &ListQuery, now_ms: Timestamp) -> String {
     let generation = folder.current().map_or(0, |current| current.number);
     let text = format!("{query:?} {:?} {:?}", folder.state(), folder.settings.name);
     let (links, query) = (image_urls::period(now_ms), xxhash_rust::xxh3::xxh3_64(text.as_bytes()));

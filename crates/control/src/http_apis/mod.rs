@@ -5,6 +5,8 @@
 mod observed;
 mod route_warnings;
 
+use greenroom_cache::AtomicTimestamp;
+use greenroom_cache::Timestamp;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -37,7 +39,7 @@ impl ManagedApi {
         let (good_ms, bad_ms) =
             (counters.last_success_ms.load(Ordering::Relaxed), counters.last_failure_ms.load(Ordering::Relaxed));
         match (good_ms, bad_ms) {
-            (0, 0) => ServerStatus::Unknown,
+            (Timestamp::UNIX_EPOCH, Timestamp::UNIX_EPOCH) => ServerStatus::Unknown,
             _ if good_ms >= bad_ms => ServerStatus::Well,
             _ => ServerStatus::Unwell,
         }
@@ -47,11 +49,12 @@ impl ManagedApi {
     pub(crate) fn stats(&self) -> ServerStats {
         let (server, counters, status) = (&self.server, &self.server.counters, self.status());
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        let time_ms = |counter: &AtomicU64| Some(read(counter)).filter(|at_ms| *at_ms > 0);
+        let time_ms =
+            |time: &AtomicTimestamp| Some(time.load(Ordering::Relaxed).as_millis()).filter(|at_ms| *at_ms > 0);
         let (outage, breaker) = (server.breaker().outage(), server.breaker().counters());
         let (places, busy, waiting) = server.queue();
         let is_responding = (status != ServerStatus::Unknown).then_some(status == ServerStatus::Well);
-        let now_ms = server.clock.now_ms();
+        let now_ms = server.clock.now();
         ServerStats {
             name: server.name().to_owned(),
             kind: KIND,
@@ -63,8 +66,8 @@ impl ManagedApi {
             observed: observed::report(server, now_ms),
             breaker: server.breaker().state().name(),
             outage: outage.map(|outage| OutageStatus {
-                since_ms: outage.since_ms,
-                next_try_ms: outage.next_probe_ms,
+                since_ms: outage.since_ms.as_millis(),
+                next_try_ms: outage.next_probe_ms.as_millis(),
                 why: outage.cause.and_then(UpstreamOutcome::failure),
             }),
             title: Some(server.name().to_owned()),

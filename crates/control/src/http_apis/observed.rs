@@ -1,12 +1,13 @@
 //! Results of observe mode of an HTTP API, in the form of those of media servers.
 
+use greenroom_cache::Timestamp;
 use greenroom_http_api::ApiServer;
 use greenroom_http_api::observation::{ObservedCounts, ObservedRow};
 use greenroom_proxy::shadow::ShadowReport;
 use greenroom_proxy::shadow::stats::{ShadowCounts, ShadowStatsRow};
 
 /// The report of the current observation, or of the last one.
-pub(super) fn report(server: &ApiServer, now_ms: u64) -> Option<ShadowReport> {
+pub(super) fn report(server: &ApiServer, now_ms: Timestamp) -> Option<ShadowReport> {
     let observation = server.observation()?;
     let rows: Vec<ShadowStatsRow> = observation.rows().into_iter().map(row).collect();
     let span = (observation.since_ms, observation.until_ms().unwrap_or(now_ms));

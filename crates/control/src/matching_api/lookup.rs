@@ -129,14 +129,14 @@ pub(crate) async fn tracks(
         library.record_lookup();
         return Err(not_indexed(&[library]));
     };
-    let age_ms = control.clock.now_ms().saturating_sub(generation.taken_at_ms);
+    let age_ms = control.clock.now().duration_since(generation.taken_at_ms);
     let response = move || {
         let count = |decision: MatchDecision| resolved.iter().filter(|resolved| resolved.decision == decision).count();
         responses::MatchTracksResponse {
             library: library.id.to_string(),
             generation: generation.number,
-            taken_at_ms: generation.taken_at_ms,
-            age_s: age_ms / 1000,
+            taken_at_ms: generation.taken_at_ms.as_millis(),
+            age_s: age_ms.as_secs(),
             state: library.state(),
             stale: library.state() != index::LibraryState::Current,
             accepted: count(MatchDecision::Accept),

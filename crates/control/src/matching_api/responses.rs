@@ -299,7 +299,7 @@ impl From<&MatchOverride> for OverrideResponse {
             key: stored.item_key.clone(),
             item: stored.identity.clone(),
             strict: stored.is_strict,
-            made_ms: stored.created_ms,
+            made_ms: stored.created_ms.as_millis(),
         }
     }
 }

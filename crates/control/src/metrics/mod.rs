@@ -96,7 +96,7 @@ impl MetricsSnapshot {
                 .to_vec(),
             matching_sizes: control.playlists.matching.sizes(),
             viewers: control.live.viewers(),
-            sessions: control.sessions.count(control.clock.now_ms()),
+            sessions: control.sessions.count(control.clock.now()),
             app_caches: control.app_caches.reports(),
             folders: control.folders.all().iter().map(|folder| folder.report()).collect(),
             libraries: control.playlists.libraries.all().iter().map(|library| library.report(false)).collect(),
@@ -117,7 +117,7 @@ impl MetricsSnapshot {
     fn remote_store(&self, out: &mut MetricsEncoder<'_>) -> fmt::Result {
         let Some(status) = &self.remote_store else { return Ok(()) };
         let is_connected = u64::from(status.state == StoreState::Connected);
-        let live = status.peers.iter().filter(|peer| peer.lease_ms > 0).count();
+        let live = status.peers.iter().filter(|peer| !peer.lease_ms.is_zero()).count();
         out.gauge("remote_connected", "1 while the remote store is used, else 0", is_connected)?;
         let help = "1 while the cache is served, 0 while other gateways cannot be heard";
         out.gauge("remote_trusted", help, u64::from(status.trusted))?;

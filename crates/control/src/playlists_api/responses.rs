@@ -66,7 +66,7 @@ impl PlaylistRunResponse {
             state,
             server: run.server.clone(),
             name: run.name.lock().clone(),
-            begun_ms: run.started_ms,
+            begun_ms: run.started_ms.as_millis(),
             progress: run.subscribe().borrow().clone(),
             report: None,
             counts: None,

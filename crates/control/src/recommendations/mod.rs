@@ -116,7 +116,7 @@ impl Recommender {
         let stats = self.cache.stats();
         let free_space = self.free_space.lock().clone();
         let is_active = self.warnings.active().iter().any(|warning| warning.code == tiers::CODES[0]);
-        let Some(now_ms) = self.servers.first().map(|server| server.origin.clock.now_ms()) else {
+        let Some(now_ms) = self.servers.first().map(|server| server.origin.clock.now()) else {
             return self.warnings.active().len();
         };
         let mut window = self.window.lock();

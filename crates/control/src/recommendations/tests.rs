@@ -3,6 +3,7 @@
 use greenroom_cache::Clock;
 use greenroom_dialect::credential::Secret;
 use http::HeaderMap;
+use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -67,7 +68,7 @@ async fn server_warnings_are_raised_and_cleared() {
     fixture.server.origin.record_version("10.11.0");
     assert_eq!(fixture.warning_codes(), [""; 0]);
     let at = |seconds| {
-        let now = std::time::UNIX_EPOCH + Duration::from_millis(fixture.server.origin.clock.now_ms());
+        let now = std::time::UNIX_EPOCH + Duration::from_millis(fixture.server.origin.clock.now().as_millis());
         let date = httpdate::fmt_http_date(now + Duration::from_secs(seconds));
         HeaderMap::from_iter([(http::header::DATE, date.parse().expect("a date"))])
     };

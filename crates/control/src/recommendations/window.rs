@@ -1,7 +1,10 @@
 //! Counters of the last hour, by server and request type.
 
+use greenroom_cache::Timestamp;
+use greenroom_cache::clock::millis;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use greenroom_cache::{CacheStats, LoadReason};
 use greenroom_dialect::class::Class;
@@ -12,7 +15,7 @@ use greenroom_proxy::server::Server;
 /// Length of the window.
 const WINDOW_MS: u64 = 3_600_000;
 /// Minimum interval between samples.
-const MIN_INTERVAL_MS: u64 = 55_000;
+const MIN_INTERVAL: Duration = Duration::from_secs(55);
 
 /// Engine counters of one request type since start.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -78,15 +81,20 @@ pub(super) fn recent_counts(stats: &CacheStats, servers: &[Arc<Server>]) -> Coun
 
 impl SlidingWindow {
     /// Adds a sample.
-    pub(super) fn record(&mut self, now_ms: u64, sample: CountsByClass) {
+    pub(super) fn record(&mut self, now_ms: Timestamp, sample: CountsByClass) {
         // A sample shortly after the last one replaces it, unless that is the first.
-        if self.0.len() > 1 && self.0.back().is_some_and(|(at_ms, _)| now_ms < at_ms.saturating_add(MIN_INTERVAL_MS)) {
-            let at_ms = self.0.pop_back().map_or(now_ms, |(at_ms, _)| at_ms);
-            self.0.push_back((at_ms, sample));
+        if self.0.len() > 1
+            && self
+                .0
+                .back()
+                .is_some_and(|(at_ms, _)| now_ms < Timestamp::from_millis(at_ms.saturating_add(millis(MIN_INTERVAL))))
+        {
+            let at_ms = self.0.pop_back().map_or(now_ms, |(at_ms, _)| Timestamp::from_millis(at_ms));
+            self.0.push_back((at_ms.as_millis(), sample));
             return;
         }
-        self.0.push_back((now_ms, sample));
-        while self.0.len() > 2 && self.0.front().is_some_and(|(at_ms, _)| at_ms + WINDOW_MS < now_ms) {
+        self.0.push_back((now_ms.as_millis(), sample));
+        while self.0.len() > 2 && self.0.front().is_some_and(|(at_ms, _)| at_ms + WINDOW_MS < now_ms.as_millis()) {
             self.0.pop_front();
         }
     }
@@ -129,7 +137,7 @@ mod tests {
     fn counts_older_than_an_hour_are_ignored() {
         let mut window = SlidingWindow::default();
         for minute in 0..200 {
-            window.record(minute * 60_000, sample(minute * 10, 10));
+            window.record(Timestamp::from_millis(minute * 60_000), sample(minute * 10, 10));
         }
         let recent = window.counts();
         assert_eq!(recent[0].counts.asked, 600);
@@ -139,12 +147,12 @@ mod tests {
     #[test]
     fn counts_restart_when_a_ttl_policy_changes() {
         let mut window = SlidingWindow::default();
-        window.record(0, sample(0, 10));
-        window.record(60_000, sample(500, 10));
+        window.record(Timestamp::UNIX_EPOCH, sample(0, 10));
+        window.record(Timestamp::from_millis(60_000), sample(500, 10));
         assert_eq!(window.counts()[0].counts.asked, 500);
-        window.record(120_000, sample(510, 20));
+        window.record(Timestamp::from_millis(120_000), sample(510, 20));
         assert_eq!(window.counts()[0].counts.asked, 0);
-        window.record(180_000, sample(530, 20));
+        window.record(Timestamp::from_millis(180_000), sample(530, 20));
         assert_eq!(window.counts()[0].counts.asked, 20);
     }
 
@@ -152,7 +160,7 @@ mod tests {
     fn frequent_samples_do_not_shorten_the_window() {
         let mut window = SlidingWindow::default();
         for second in 0..600 {
-            window.record(second * 1_000, sample(second, 10));
+            window.record(Timestamp::from_millis(second * 1_000), sample(second, 10));
         }
         assert!(window.0.len() < 13, "{}", window.0.len());
         assert_eq!(window.counts()[0].counts.asked, 599);

@@ -33,7 +33,7 @@ fn state(fixture: &ControlFixture) -> String {
     let mut files: Vec<_> = files_under(fixture.dir.path());
     files.sort();
     let server = fixture.server();
-    let sessions = control.sessions.count(control.clock.now_ms());
+    let sessions = control.sessions.count(control.clock.now());
     let runs: Vec<String> = control.playlists.runs().iter().map(|run| run.id.clone()).collect();
     let invalidations = CacheEngineStats::from_cache(&control.cache).invalidations;
     format!("{files:?} {:?} {:?} {sessions} {runs:?} {invalidations}", control.bypasses(), server.mode())

@@ -1,5 +1,6 @@
 //! The documentation, the Grafana dashboard and the alerts agree with the metrics written.
 
+use greenroom_cache::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
@@ -120,7 +121,12 @@ fn full_snapshot() -> MetricsSnapshot {
         limits_reached: vec![("loads", 1)],
         ..Default::default()
     };
-    let last = LastRun::new(1_000, 2_500, JobOutcome::Failed, "no response".into());
+    let last = LastRun::new(
+        Timestamp::from_millis(1_000),
+        Timestamp::from_millis(2_500),
+        JobOutcome::Failed,
+        "no response".into(),
+    );
     let job = JobReport {
         id: "history".into(),
         title: "History".into(),

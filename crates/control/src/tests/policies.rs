@@ -178,7 +178,7 @@ async fn a_shorter_ttl_applies_to_cached_entries() {
         ..before
     };
     let entry = server.cache.diagnose(&key).entry.expect("a cache entry");
-    let freshness = |policy: &Policy| evaluate_freshness(&entry, policy, server.origin.clock.now_ms(), Validity::Valid);
+    let freshness = |policy: &Policy| evaluate_freshness(&entry, policy, server.origin.clock.now(), Validity::Valid);
     assert!(matches!(freshness(&before), Freshness::Fresh { .. }));
     assert_eq!(freshness(&shortened), Freshness::Expired);
 }

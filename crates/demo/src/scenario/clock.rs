@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use greenroom_cache::Clock;
+use greenroom_cache::{Clock, Timestamp};
 
 /// A clock that runs `factor` times faster than real time. A scaled clock stands still while it is not read, so real
 /// time is the system's.
@@ -15,16 +15,15 @@ pub(super) fn clock_of(factor: f64) -> Clock {
 pub(super) struct DemoClock {
     clock: Clock,
     factor: f64,
-    began_ms: u64,
+    began: Timestamp,
 }
 
 impl DemoClock {
     /// An evening of which `passed` is already over.
     pub(super) fn start(factor: f64, passed: Duration) -> Self {
         let clock = clock_of(factor);
-        let passed_ms = u64::try_from(passed.as_millis()).unwrap_or(u64::MAX);
-        let began_ms = clock.now_ms().saturating_sub(passed_ms);
-        Self { clock, factor, began_ms }
+        let began = clock.now() - passed;
+        Self { clock, factor, began }
     }
 
     /// Ratio of this time to real time.
@@ -34,7 +33,7 @@ impl DemoClock {
 
     /// Elapsed time of the evening.
     pub(super) fn passed(&self) -> Duration {
-        Duration::from_millis(self.clock.now_ms().saturating_sub(self.began_ms))
+        self.clock.now().duration_since(self.began)
     }
 
     /// Waits until `at`; returns immediately if that has passed.

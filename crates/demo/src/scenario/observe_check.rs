@@ -127,13 +127,14 @@ async fn play(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use greenroom_cache::Timestamp;
     use greenroom_proxy::shadow::stats::ShadowStatsRow;
 
     #[test]
     fn what_was_foretold_is_held_against_what_was_saved() {
         let counts = ShadowCounts { asked: 100, reached: 40, ..ShadowCounts::default() };
         let line = ShadowStatsRow { class: "lists", app: "a".into(), counts };
-        let report = ShadowReport::new("plex", (0, 1), 5, &[line]);
+        let report = ShadowReport::new("plex", (Timestamp::UNIX_EPOCH, Timestamp::from_millis(1)), 5, &[line]);
         let foresight = ObserveCheck::new(vec![report], 105, 48);
         assert_eq!((foresight.asked, foresight.foretold), (100, 45));
         assert!((foresight.difference_points() - 3.0).abs() < 1e-9);

@@ -1,6 +1,7 @@
 //! How the next list of files follows from the last one and a scan: what is the same file under another name, what was
 //! replaced, what is new and what is gone. Pure but for two questions to the disk.
 
+use greenroom_cache::Timestamp;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -24,7 +25,7 @@ pub struct Comparison<'a> {
     /// The number of the next new file.
     pub next_id: u64,
     /// Time of the scan.
-    pub now_ms: u64,
+    pub now_ms: Timestamp,
 }
 
 /// Result of a comparison.
@@ -259,7 +260,10 @@ mod tests {
     }
 
     fn known(rows: &[(&str, FileFacts)]) -> Vec<Arc<FileEntry>> {
-        (1..).zip(rows).map(|(id, (path, stat))| Arc::new(FileEntry::new(id, path, *stat, 0))).collect()
+        (1..)
+            .zip(rows)
+            .map(|(id, (path, stat))| Arc::new(FileEntry::new(id, path, *stat, Timestamp::UNIX_EPOCH)))
+            .collect()
     }
 
     fn compare(
@@ -278,7 +282,7 @@ mod tests {
             is_still_there,
             fingerprint,
             next_id: 100,
-            now_ms: 5,
+            now_ms: Timestamp::from_millis(5),
         };
         comparison.compare()
     }

@@ -1,5 +1,6 @@
 //! A complete list of a folder's files at one time, with its orders.
 
+use greenroom_cache::Timestamp;
 use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -94,7 +95,7 @@ pub struct FolderGeneration {
     /// Its number, which only grows.
     pub number: u64,
     /// When it was published.
-    pub published_ms: u64,
+    pub published_ms: Timestamp,
     /// All files, ordered by path.
     pub files: Vec<Arc<FileEntry>>,
     /// Positions of the files, for each order.
@@ -108,7 +109,7 @@ pub struct FolderGeneration {
 impl FolderGeneration {
     /// Makes a generation of files that are ordered by path. The orders follow from those of the generation before, so
     /// that a small change costs little.
-    pub fn new(number: u64, published_ms: u64, files: Vec<Arc<FileEntry>>, before: Option<&Self>) -> Self {
+    pub fn new(number: u64, published_ms: Timestamp, files: Vec<Arc<FileEntry>>, before: Option<&Self>) -> Self {
         let places: HashMap<u64, u32> = files.iter().zip(0..).map(|(file, place)| (file.id, place)).collect();
         let has_series = files.iter().any(|file| file.details.as_ref().is_some_and(|details| details.comic.is_some()));
         let mut orders = SortOrder::EVERY.map(|order| {

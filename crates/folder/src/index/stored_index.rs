@@ -1,6 +1,7 @@
 //! The index on disk: the last generation, compressed, replaced as a whole. It is a cache: a file that cannot be read is
 //! dropped, and the tree is scanned.
 
+use greenroom_cache::Timestamp;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -24,7 +25,7 @@ pub struct StoredIndex {
     /// Its files, ordered by path.
     pub files: Vec<Arc<FileEntry>>,
     /// When it was published.
-    pub published_ms: u64,
+    pub published_ms: Timestamp,
     /// Its number.
     pub number: u64,
     /// The number of the next new file.
@@ -67,7 +68,7 @@ impl StoredIndex {
             format: FORMAT,
             root: root.to_string_lossy().into_owned(),
             count: self.files.len(),
-            published_ms: self.published_ms,
+            published_ms: self.published_ms.as_millis(),
             number: self.number,
             next_id: self.next_id,
             device: self.device,
@@ -79,7 +80,7 @@ impl StoredIndex {
                 id: file.id,
                 path: file.path.clone(),
                 stat: file.stat,
-                added_ms: file.added_ms,
+                added_ms: file.added_ms.as_millis(),
                 details: file.details.as_deref(),
             };
             serde_json::to_writer(&mut out, &row)?;
@@ -106,7 +107,7 @@ impl StoredIndex {
         let mut files: Vec<Arc<FileEntry>> = Vec::new();
         while read_line(&mut lines, &mut line)? {
             let row: Row<FileDetails> = serde_json::from_slice(&line)?;
-            let mut entry = FileEntry::new(row.id, &row.path, row.stat, row.added_ms);
+            let mut entry = FileEntry::new(row.id, &row.path, row.stat, Timestamp::from_millis(row.added_ms));
             entry.details = row.details.map(Arc::new);
             if files.last().is_some_and(|last| last.path >= entry.path) {
                 return Err(damaged("its files are out of order"));
@@ -117,7 +118,7 @@ impl StoredIndex {
             return Err(damaged("it is cut off"));
         }
         let Header { published_ms, number, next_id, device, .. } = header;
-        Ok(Self { files, published_ms, number, next_id, device })
+        Ok(Self { files, published_ms: Timestamp::from_millis(published_ms), number, next_id, device })
     }
 }
 
@@ -136,9 +137,10 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let (file, root) = (folder.path().join("c.index"), Path::new("/srv/c"));
         let stat = FileFacts { size: 1, mtime_ns: -5, inode: 3, birth_ns: 4, is_directory: false };
-        let files: Vec<_> =
-            (0..500).map(|at| Arc::new(FileEntry::new(at, &format!("{at:04} é.cbz"), stat, 9))).collect();
-        let index = StoredIndex { files, published_ms: 1, number: 2, next_id: 501, device: 4 };
+        let files: Vec<_> = (0..500)
+            .map(|at| Arc::new(FileEntry::new(at, &format!("{at:04} é.cbz"), stat, Timestamp::from_millis(9))))
+            .collect();
+        let index = StoredIndex { files, published_ms: Timestamp::from_millis(1), number: 2, next_id: 501, device: 4 };
         index.save(&file, root).expect("saved");
         let loaded = StoredIndex::load(&file, root).expect("loaded");
         assert_eq!((loaded.files.len(), loaded.number, loaded.next_id, loaded.device), (500, 2, 501, 4));

@@ -81,7 +81,7 @@ impl FileRow {
             format: file.format(),
             size: file.stat.size,
             modified_ms: file.modified_ms(),
-            added_ms: file.added_ms,
+            added_ms: file.added_ms.as_millis(),
             marks: mark_words(file.marks.bits(), mark_names),
             metadata: details.map_or(MetadataState::Pending, |details| details.metadata),
             problem: details.and_then(|details| details.problem.as_deref().map(str::to_owned)),

@@ -1,5 +1,6 @@
 //! What changed lately.
 
+use greenroom_cache::Timestamp;
 use std::sync::Arc;
 
 use super::fixture::{Running, Tree, remove};
@@ -14,12 +15,12 @@ fn told(changes: &[FileChange]) -> Vec<(ChangeKind, Option<&str>, &str)> {
 }
 
 fn all(running: &Running) -> Vec<FileChange> {
-    running.folder.changes.page(0, None, 500).expect("read").changes
+    running.folder.changes.page(Timestamp::UNIX_EPOCH, None, 500).expect("read").changes
 }
 
 fn file(path: &str) -> Arc<FileEntry> {
     let stat = FileFacts { inode: 1, birth_ns: 1, size: 1, mtime_ns: 1, is_directory: false };
-    Arc::new(FileEntry::new(1, path, stat, 0))
+    Arc::new(FileEntry::new(1, path, stat, Timestamp::UNIX_EPOCH))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -82,18 +83,18 @@ fn a_page_counts_the_period_and_continues_before_its_last_change() {
     let now_ms = 100 * DAY_MS;
     for (day, path) in [(1, "old"), (60, "a"), (95, "b"), (96, "c"), (97, "d")] {
         let added = Difference { added: vec![file(path)], ..Difference::default() };
-        history.record(&added, day * DAY_MS).expect("recorded");
-        other.record(&added, day * DAY_MS).expect("recorded");
+        history.record(&added, Timestamp::from_millis(day * DAY_MS)).expect("recorded");
+        other.record(&added, Timestamp::from_millis(day * DAY_MS)).expect("recorded");
     }
     let removed = Difference { removed: vec![file("b")], ..Difference::default() };
-    history.record(&removed, now_ms).expect("recorded");
-    let page = history.page(95 * DAY_MS, None, 2).expect("read");
+    history.record(&removed, Timestamp::from_millis(now_ms)).expect("recorded");
+    let page = history.page(Timestamp::from_millis(95 * DAY_MS), None, 2).expect("read");
     assert_eq!(page.counts, ChangeCounts { added: 3, removed: 1, ..ChangeCounts::default() });
     assert_eq!(told(&page.changes), [(ChangeKind::Removed, None, "b"), (ChangeKind::Added, None, "d")]);
-    let next = history.page(95 * DAY_MS, page.next_before, 2).expect("read");
+    let next = history.page(Timestamp::from_millis(95 * DAY_MS), page.next_before, 2).expect("read");
     assert_eq!(told(&next.changes), [(ChangeKind::Added, None, "c"), (ChangeKind::Added, None, "b")]);
     assert_eq!(next.next_before, None);
-    let everything = history.page(0, None, 500).expect("read");
+    let everything = history.page(Timestamp::UNIX_EPOCH, None, 500).expect("read");
     assert_eq!(everything.changes.len(), 4, "older than 31 days is deleted");
 }
 
@@ -103,8 +104,10 @@ fn a_history_is_bounded() {
     let history = ChangeHistory::open(&tree.data(), "comics");
     for part in 0..5 {
         let added = (0..6_000).map(|at| file(&format!("{part}/{at}"))).collect();
-        history.record(&Difference { added, ..Difference::default() }, 1_000).expect("recorded");
+        history
+            .record(&Difference { added, ..Difference::default() }, Timestamp::from_millis(1_000))
+            .expect("recorded");
     }
-    let page = history.page(0, None, 1).expect("read");
+    let page = history.page(Timestamp::UNIX_EPOCH, None, 1).expect("read");
     assert_eq!((page.counts.added, &*page.changes[0].path), (20_000, "4/5999"));
 }

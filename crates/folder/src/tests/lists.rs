@@ -1,5 +1,6 @@
 //! Lists beside a naive model.
 
+use greenroom_cache::Timestamp;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -20,7 +21,7 @@ const MASKS: MarkMasks = MarkMasks { main: 1, duplicate: 2, named: 2 };
 
 fn file(id: u64, name: &str, (size, time, bits): (u64, i64, u32), series: Option<&str>) -> Arc<FileEntry> {
     let stat = FileFacts { size, mtime_ns: time, inode: id, birth_ns: 1, is_directory: false };
-    let mut file = FileEntry::new(id, name, stat, 0);
+    let mut file = FileEntry::new(id, name, stat, Timestamp::UNIX_EPOCH);
     file.marks.set(bits);
     file.details = series.map(|series| {
         let comic = ComicInfo { series: Some(series.into()), ..ComicInfo::default() };
@@ -106,7 +107,7 @@ fn paths(page: &ListPage) -> Vec<String> {
 proptest! {
     #[test]
     fn a_page_is_what_the_model_says(files in files(), queries in vec(queries(), 1..6)) {
-        let generation = FolderGeneration::new(1, 0, files.clone(), None);
+        let generation = FolderGeneration::new(1, Timestamp::UNIX_EPOCH, files.clone(), None);
         let cache = SelectionCache::default();
         for query in queries {
             let whole = model(&files, &query);
@@ -128,7 +129,7 @@ proptest! {
         query in queries(),
         turn in 0..4_usize,
     ) {
-        let first = FolderGeneration::new(1, 0, files.clone(), None);
+        let first = FolderGeneration::new(1, Timestamp::UNIX_EPOCH, files.clone(), None);
         // Some of the files go, others come.
         let mut next: Vec<_> = files.iter().skip(turn).cloned().collect();
         for other in others {
@@ -137,8 +138,8 @@ proptest! {
             }
         }
         next.sort_by(|a, b| a.path.cmp(&b.path));
-        let second = FolderGeneration::new(2, 0, next.clone(), Some(&first));
-        let fresh = FolderGeneration::new(2, 0, next.clone(), None);
+        let second = FolderGeneration::new(2, Timestamp::UNIX_EPOCH, next.clone(), Some(&first));
+        let fresh = FolderGeneration::new(2, Timestamp::UNIX_EPOCH, next.clone(), None);
         for order in SortOrder::EVERY {
             prop_assert_eq!(second.order(order), fresh.order(order), "orders that were carried over");
         }
@@ -164,7 +165,7 @@ proptest! {
 #[test]
 fn words_are_found_in_any_order_without_case_and_accents() {
     let files = vec![file(1, "Astérix/Le Combat.cbz", (1, 1, 0), None), file(2, "b.cbz", (1, 1, 0), None)];
-    let generation = FolderGeneration::new(1, 0, files, None);
+    let generation = FolderGeneration::new(1, Timestamp::UNIX_EPOCH, files, None);
     let words = ListQuery::search_words("COMBAT asterix").expect("words");
     let query = ListQuery { words, ..ListQuery::default() };
     assert_eq!(paths(&page(&SelectionCache::default(), &generation, &query, 1)), ["Astérix/Le Combat.cbz"]);
@@ -174,7 +175,7 @@ fn words_are_found_in_any_order_without_case_and_accents() {
 fn a_cursor_after_a_file_with_absurd_metadata_is_read_again() {
     let long = |at: u64| format!("{}{at}", "series ".repeat(5_000));
     let many: Vec<_> = (10..40).map(|at| file(at, &format!("{at}.cbz"), (1, 1, 0), Some(&long(at)))).collect();
-    let generation = FolderGeneration::new(1, 0, many, None);
+    let generation = FolderGeneration::new(1, Timestamp::UNIX_EPOCH, many, None);
     let query = ListQuery { per_page: PageSize::Files(10), sort: SortOrder::Series, ..ListQuery::default() };
     let first = page(&SelectionCache::default(), &generation, &query, 1);
     let next = page(&SelectionCache::default(), &generation, &ListQuery { cursor: first.next_cursor, ..query }, 1);
@@ -183,8 +184,12 @@ fn a_cursor_after_a_file_with_absurd_metadata_is_read_again() {
 
 #[test]
 fn a_file_is_found_by_its_number() {
-    let generation =
-        FolderGeneration::new(1, 0, (5..9).map(|id| file(id, &format!("{id}"), (1, 1, 0), None)).collect(), None);
+    let generation = FolderGeneration::new(
+        1,
+        Timestamp::UNIX_EPOCH,
+        (5..9).map(|id| file(id, &format!("{id}"), (1, 1, 0), None)).collect(),
+        None,
+    );
     assert_eq!(generation.find_by_id(7).map(|file| &*file.path), Some("7"));
     assert!(generation.find_by_id(9).is_none());
 }
@@ -192,7 +197,7 @@ fn a_file_is_found_by_its_number() {
 #[test]
 fn a_cursor_of_another_order_or_of_nothing_is_refused() {
     let many: Vec<_> = (0..30).map(|at| file(at, &format!("{at:02}.cbz"), (1, 1, 0), None)).collect();
-    let generation = FolderGeneration::new(1, 0, many, None);
+    let generation = FolderGeneration::new(1, Timestamp::UNIX_EPOCH, many, None);
     let query = ListQuery { per_page: PageSize::Files(10), ..ListQuery::default() };
     let cursor = page(&SelectionCache::default(), &generation, &query, 1).next_cursor.expect("there is more");
     let decode = |text: &str, sort| crate::list::cursor::ListCursor::decode(text, sort, false);

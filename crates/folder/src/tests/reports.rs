@@ -175,7 +175,10 @@ fn a_list_that_was_just_compared_is_not_scanned_again_for_a_refresh() {
     let tree = Tree::new(&["1.cbz"]);
     let (running, _) = scanned(&tree);
     assert!(!running.folder.refresh() && !running.folder.status.lock().is_scan_wanted);
-    running.folder.status.lock().compared_ms -= 5_000;
+    {
+        let mut status = running.folder.status.lock();
+        status.compared_ms = status.compared_ms - Duration::from_secs(5);
+    }
     assert!(running.folder.refresh() && running.folder.status.lock().is_scan_wanted);
 }
 

@@ -1,5 +1,6 @@
 //! `greenroom backup` and `greenroom restore`.
 
+use greenroom_cache::Timestamp;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
@@ -68,15 +69,18 @@ pub(super) fn backup(options: &BackupArgs) -> u8 {
     };
     let now_ms = Clock::system().now_ms();
     if is_standard_stream(&options.to) {
-        return backup_to_stdout(&folder, now_ms);
+        return backup_to_stdout(&folder, Timestamp::from_millis(now_ms));
     }
     let result = match ownership::holder(&folder) {
         Some(holder) => ApiClient::for_lock_holder(&holder, &folder).and_then(|client| {
             let response = wait_for(client.post_for_document("api/v1/backup"));
-            response.map_or(Err(String::new()), |bytes| backup::save_bytes(&bytes, &options.to, now_ms))
+            response.map_or(Err(String::new()), |bytes| {
+                backup::save_bytes(&bytes, &options.to, Timestamp::from_millis(now_ms))
+            })
         }),
-        None if !folder.exists() => backup::save(&folder, &options.to, now_ms),
-        None => ownership::try_lock_data_dir(&folder).and_then(|_lock| backup::save(&folder, &options.to, now_ms)),
+        None if !folder.exists() => backup::save(&folder, &options.to, Timestamp::from_millis(now_ms)),
+        None => ownership::try_lock_data_dir(&folder)
+            .and_then(|_lock| backup::save(&folder, &options.to, Timestamp::from_millis(now_ms))),
     };
     match result {
         Ok(result) if options.json => {
@@ -97,7 +101,7 @@ pub(super) fn backup(options: &BackupArgs) -> u8 {
 }
 
 /// Writes a backup to standard output, and nothing else.
-fn backup_to_stdout(folder: &Path, now_ms: u64) -> u8 {
+fn backup_to_stdout(folder: &Path, now_ms: Timestamp) -> u8 {
     if io::stdout().is_terminal() {
         return fail("a backup is no text for a terminal; write it to a file: greenroom backup - > greenroom.backup");
     }
@@ -130,9 +134,9 @@ pub(super) fn restore(options: &RestoreArgs) -> u8 {
     };
     let now_ms = Clock::system().now_ms();
     let result = if is_standard_stream(&options.from) {
-        backup::restore_from(&folder, &mut io::stdin().lock(), now_ms)
+        backup::restore_from(&folder, &mut io::stdin().lock(), Timestamp::from_millis(now_ms))
     } else {
-        backup::restore(&folder, &options.from, now_ms)
+        backup::restore(&folder, &options.from, Timestamp::from_millis(now_ms))
     };
     match result {
         Ok(restored) if options.json => {

@@ -1,5 +1,7 @@
 //! `greenroom serve`.
 
+use greenroom_cache::Timestamp;
+use greenroom_cache::clock::millis;
 use std::io::IsTerminal;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
@@ -140,7 +142,7 @@ fn inherited_listeners(settings: &Settings, take_over: bool) -> Result<(Inherite
 async fn print_startup(process: &Process, data_dir: &Path) {
     for (server, address) in &process.servers {
         let settings = &server.origin.settings;
-        let started_ms = server.origin.clock.now_ms();
+        let started_ms = server.origin.clock.now();
         let result = identify::identify(&server.origin).await;
         println!("{}: {}", server.name(), describe(server, &result, started_ms, data_dir).await);
         let scheme = if settings.certificate.is_some() { "https" } else { "http" };
@@ -180,14 +182,14 @@ async fn print_startup(process: &Process, data_dir: &Path) {
 }
 
 /// Says which server was found, or what is wrong and what to type.
-async fn describe(server: &Arc<Server>, result: &IdentifyResult, started_ms: u64, data_dir: &Path) -> String {
+async fn describe(server: &Arc<Server>, result: &IdentifyResult, started_ms: Timestamp, data_dir: &Path) -> String {
     let settings = &server.origin.settings;
     let kind = settings.kind.name();
     let authority = server.origin.client.authority();
     if let IdentifyResult::Answered(ServerIdentity::Expected(found)) = result {
         let server_name = found.name.as_ref().map(|server_name| format!(" \"{server_name}\"")).unwrap_or_default();
-        let took_ms = server.origin.clock.now_ms().saturating_sub(started_ms);
-        return format!("found {kind}{server_name} {} at {authority} in {took_ms} ms", found.version);
+        let took_ms = server.origin.clock.now().duration_since(started_ms);
+        return format!("found {kind}{server_name} {} at {authority} in {} ms", found.version, millis(took_ms));
     }
     let problem = find_problem(settings, &doctor::probe_client(), data_dir).await;
     // A server that came up meanwhile has no problem left.

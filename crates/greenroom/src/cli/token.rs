@@ -1,5 +1,7 @@
 //! `greenroom token show|rotate|add|list|revoke|webhook`.
 
+use greenroom_cache::Timestamp;
+use greenroom_cache::clock::millis;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -171,10 +173,10 @@ fn add(data_dir: &Path, arguments: &AddTokenArgs) -> Result<Secret, String> {
     StateDb::open(data_dir).map_err(|error| error.message)?;
     #[expect(clippy::disallowed_methods, reason = "a command has no clock of its own")]
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let now_ms = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
+    let now_ms = millis(now);
     let (folders, caches) = (arguments.folders.clone(), arguments.caches.clone());
     let access = AppAccess { folders, caches, is_read_only: arguments.read_only };
-    let added = app_tokens::add(data_dir, &arguments.name, &access, now_ms);
+    let added = app_tokens::add(data_dir, &arguments.name, &access, Timestamp::from_millis(now_ms));
     let token = added.map_err(|error| error.message)?;
     present_token(data_dir, &token);
     Ok(token)

@@ -12,6 +12,7 @@
 
 pub mod listening;
 
+use greenroom_cache::clock::millis;
 use std::collections::HashMap;
 use std::fs::Permissions;
 use std::io::{self, IoSlice, IoSliceMut, Write};
@@ -133,7 +134,7 @@ impl ListenerHandover {
 
     async fn send_to(&self, mut stream: tokio::net::UnixStream, timeout: Duration) -> io::Result<()> {
         let places = self.0.iter().map(|(name, _)| name.clone()).collect();
-        let patience_ms = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
+        let patience_ms = millis(timeout);
         let names = serde_json::to_vec(&HandoverMessage { places, patience_ms })?;
         let sockets: Vec<BorrowedFd<'_>> = self.0.iter().map(|(_, socket)| socket.as_fd()).collect();
         let send = || {

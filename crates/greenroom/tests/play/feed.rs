@@ -1,5 +1,6 @@
 //! Changes made on the server itself: told by its events, or noticed by the pulse where these are late or missing.
 
+use greenroom_cache::Timestamp;
 use std::time::Duration;
 
 use greenroom_cache::Clock;
@@ -250,9 +251,11 @@ async fn sessions_told_last_are_answered_in_an_outage() {
     // The rights expired between two polls.
     let now_ms = fed.origin.clock.now_ms();
     for identity in fed.identities.all() {
-        if let Some(rights) = fed.feed.sessions.rights(&identity, now_ms, Duration::from_secs(60)) {
+        if let Some(rights) =
+            fed.feed.sessions.rights(&identity, Timestamp::from_millis(now_ms), Duration::from_secs(60))
+        {
             let checked_ms = now_ms.saturating_sub(301_000);
-            fed.feed.sessions.set_rights(&identity, rights, checked_ms, identity.generation());
+            fed.feed.sessions.set_rights(&identity, rights, Timestamp::from_millis(checked_ms), identity.generation());
         }
     }
     for target in ["/Sessions", "/Sessions?activeWithinSeconds=960"] {

@@ -1,6 +1,7 @@
 //! Nothing old after a gap, and nothing asked again but what changed: a stop, a crash, a machine that slept, a
 //! subscription that broke.
 
+use greenroom_cache::Timestamp;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -227,7 +228,7 @@ async fn what_was_marked_while_the_machine_slept_is_seen_at_the_first_read() {
     nothing_is_old_after(Gap::jellyfin().await, async |gap: &Gap, stage: GatewayFixture| {
         mark_elsewhere(gap);
         gap.slept_ms.fetch_add(60_000, Ordering::Relaxed);
-        until(|| stage.process.clock.last_leap_ms() > 0).await;
+        until(|| stage.process.clock.last_leap() > Timestamp::UNIX_EPOCH).await;
         stage
     })
     .await;
@@ -414,7 +415,7 @@ async fn a_second_daily_sync_costs(restarts: bool) -> u64 {
         stage
     };
     gap.slept_ms.fetch_add(24 * 3_600_000, Ordering::Relaxed);
-    until(|| stage.process.clock.last_leap_ms() > 0).await;
+    until(|| stage.process.clock.last_leap() > Timestamp::UNIX_EPOCH).await;
     pass(Duration::from_secs(5)).await;
     let cost = sync(&gap, &stage).await;
     gap.stop(stage).await;

@@ -1,6 +1,7 @@
 //! Persistent state: grants are restored, revocations last, a damaged file is left alone, and everything can be backed
 //! up and restored.
 
+use greenroom_cache::Timestamp;
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
@@ -46,9 +47,16 @@ async fn a_proof_holds_over_a_restart_for_its_class_and_its_time() {
     let second = stage(data.path(), &url, &clock).await;
     let home = gateway(&second, 0);
     let anna = home.identities.lookup(&credential("anna")).expect("she is known");
-    assert!(anna.is_accepted(Class::Sections, clock.now_ms(), home.origin.settings.auth_ttl));
-    assert!(!anna.is_accepted(Class::Lists, clock.now_ms(), home.origin.settings.auth_ttl));
-    assert!(!anna.is_accepted(Class::Sections, clock.now_ms() + 300_000, home.origin.settings.auth_ttl), "too old");
+    assert!(anna.is_accepted(Class::Sections, clock.now(), home.origin.settings.auth_ttl));
+    assert!(!anna.is_accepted(Class::Lists, clock.now(), home.origin.settings.auth_ttl));
+    assert!(
+        !anna.is_accepted(
+            Class::Sections,
+            Timestamp::from_millis(clock.now_ms() + 300_000),
+            home.origin.settings.auth_ttl
+        ),
+        "too old"
+    );
     assert!(home.identities.lookup(&credential("bert")).is_none());
     second.stop().await;
     moody.server.stop();
@@ -72,7 +80,7 @@ async fn an_outage_survives_a_restart_until_a_probe_succeeds() {
     assert_eq!(outage.last_response_ms, heard_ms);
     let (ttl, offline_ttl) = (home.origin.settings.auth_ttl, home.origin.settings.offline_auth_ttl);
     let anna = home.identities.lookup(&credential("anna")).expect("she is known");
-    assert!(anna.is_proven_offline(&outage, clock.now_ms(), ttl, offline_ttl));
+    assert!(anna.is_proven_offline(&outage, clock.now(), ttl, offline_ttl));
     second.stop().await;
     moody.set(ServerBehavior::Well);
     let third = stage(data.path(), &url, &clock).await;

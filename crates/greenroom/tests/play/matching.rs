@@ -1,6 +1,8 @@
 //! Lookups of tracks, paths and names through the whole process; persistent match overrides; the live fallback.
 
+use greenroom_cache::Timestamp;
 use std::sync::Arc;
+use std::time::Duration;
 use std::time::Instant;
 
 use greenroom_dialect::crawl::LibraryContents;
@@ -61,7 +63,7 @@ impl LookupFixture {
         for item in items {
             builder.push(item.clone());
         }
-        library.publish(builder.build(), 1_000);
+        library.publish(builder.build(), Timestamp::from_millis(1_000));
         self.stage.process.libraries.add(library);
     }
 
@@ -344,7 +346,7 @@ async fn a_path_and_an_id_are_pinned_and_what_is_not_there_is_disowned() {
     let films = shelf.stage.process.libraries.find(&"home:1".parse().expect("an id")).expect("it is there");
     let mut builder = SnapshotBuilder::default();
     builder.push(film());
-    films.publish(builder.build(), 2_000);
+    films.publish(builder.build(), Timestamp::from_millis(2_000));
     assert_eq!(first(&whole).await["confidence"], "HIGH", "the next snapshot is believed again");
     shelf.stage.stop().await;
 }
@@ -371,7 +373,7 @@ async fn twenty_thousand_paths_in_one_call() {
         builder.push(item);
     }
     let films = shelf.stage.process.libraries.find(&"home:1".parse().expect("an id")).expect("it is there");
-    films.publish(builder.build(), 2_000);
+    films.publish(builder.build(), Timestamp::from_millis(2_000));
     // In the order of another program's list, not ours.
     let paths: Vec<String> = (0..PATHS_ASKED).map(|at| path(at.wrapping_mul(7_919) % PATHS_ASKED)).collect();
     let asked = json!({"library": "home:1", "paths": paths});
@@ -428,7 +430,7 @@ async fn live_fallback(house: LibraryFixture) {
     for item in all.iter().filter(|item| item.key != missing.key) {
         builder.push(item.clone());
     }
-    library.publish(builder.build(), generation.taken_at_ms + 1);
+    library.publish(builder.build(), generation.taken_at_ms + Duration::from_millis(1));
     let control = house.stage.control();
     let artist = missing.artists.first().or(missing.grandparent_title.as_ref()).expect("somebody");
     let wanted = json!({"title": missing.title, "artist": artist, "album": missing.parent_title});

@@ -1,6 +1,7 @@
 //! A new process on an older data directory: cached responses are still served, stale ones are still stale, also during
 //! an outage and for tokens without a record.
 
+use greenroom_cache::Timestamp;
 use std::path::Path;
 use std::time::Duration;
 
@@ -219,7 +220,7 @@ async fn a_write_reaches_what_is_kept_for_a_token_that_comes_back_two_restarts_l
     }
     first.stop().await;
     let backup = data.path().join("saved.backup");
-    greenroom_state::backup::save(data.path(), &backup, 1).expect("it is saved");
+    greenroom_state::backup::save(data.path(), &backup, Timestamp::from_millis(1)).expect("it is saved");
     std::fs::remove_file(&state).expect("what is known of tokens is lost");
     let second = stage(data.path(), &server, &clock).await;
     let (home, anna) = (gateway(&second, 0), json(&second, "anna"));
@@ -240,7 +241,7 @@ async fn a_write_reaches_what_is_kept_for_a_token_that_comes_back_two_restarts_l
     // Whether the file knows the token by then or not.
     for (token, is_restored) in [("annas-tv", false), ("annas-phone", true)] {
         if is_restored {
-            greenroom_state::backup::restore(data.path(), &backup, 2).expect("it is put back");
+            greenroom_state::backup::restore(data.path(), &backup, Timestamp::from_millis(2)).expect("it is put back");
         }
         let third = stage(data.path(), &server, &clock).await;
         let client = json(&third, token);

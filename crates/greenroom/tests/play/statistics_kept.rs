@@ -1,6 +1,7 @@
 //! Statistics of the program itself: a killed process loses no more than documented; a busy one takes no more memory
 //! than allowed.
 
+use greenroom_cache::Timestamp;
 use std::path::Path;
 
 use futures_util::future::join_all;
@@ -33,7 +34,7 @@ async fn listener(control: &TestClient) -> std::net::SocketAddr {
 /// Requests in the file.
 fn written(folder: &Path) -> u64 {
     let Ok(book) = StatisticsDb::open(&folder.join("data"), u64::MAX) else { return 0 };
-    let ever = TimeRange { step: TimeStep::Day, since_ms: 0, until_ms: u64::MAX };
+    let ever = TimeRange { step: TimeStep::Day, since_ms: Timestamp::UNIX_EPOCH, until_ms: Timestamp::MAX };
     let rows = book.rows(Some("home"), RowKind::Class, &ever).unwrap_or_default();
     rows.iter().map(|row| row.counts.get(RequestCounter::Asked)).sum()
 }

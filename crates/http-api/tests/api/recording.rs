@@ -1,5 +1,6 @@
 //! What is recorded of requests: route, result, app, user, and what the cache would have saved.
 
+use greenroom_cache::Timestamp;
 use greenroom_config::CacheMode;
 use greenroom_request_log::{CacheResult, DecisionReason};
 use greenroom_state::bypass::Bypass;
@@ -42,7 +43,7 @@ async fn each_request_is_recorded_with_its_route_result_and_reason() {
             ("refused", CacheResult::Refused, Some("inadmissible")),
         ]
     );
-    let sum = fixture.server.recorder.sum(0);
+    let sum = fixture.server.recorder.sum(Timestamp::UNIX_EPOCH);
     assert_eq!((sum.asked, sum.reached, sum.saved, sum.own), (6, 4, 1, 0));
 }
 

@@ -1,7 +1,9 @@
 //! The jobs as a whole, on a paused clock.
 
+use greenroom_cache::Timestamp;
 use std::future::pending;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use greenroom_cache::SuspendDetector;
 
@@ -301,10 +303,10 @@ async fn shutdown_ends_runs_and_they_are_due_again() {
     fixture.add(JobDefinition { catches_up: true, ..definition("history", 900) }, 600);
     fixture.advance(5).await;
     assert_eq!(fixture.report("history").state, JobState::Running);
-    let before_ms = fixture.clock.now_ms();
+    let before_ms = fixture.clock.now();
     let (clock, jobs) = (fixture.clock.clone(), Arc::clone(&fixture.jobs));
     fixture.close().await;
-    assert!(clock.now_ms() - before_ms < 1_000, "the run honoured the cancellation");
+    assert!(clock.now() - before_ms < Duration::from_millis(1_000), "the run honoured the cancellation");
     assert_eq!(jobs.running(), 0);
     assert!(LastRunStore::new(dir.path()).read().expect("last runs").is_empty());
 }
@@ -331,8 +333,13 @@ async fn a_job_with_its_own_schedule_is_listed_and_runs_here_on_request_only() {
     let runs = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&runs);
     let status = || ExternalJobStatus {
-        next_ms: Some(77),
-        last: Some(LastRun::new(5, 6, JobOutcome::Done, "there".to_owned())),
+        next_ms: Some(Timestamp::from_millis(77)),
+        last: Some(LastRun::new(
+            Timestamp::from_millis(5),
+            Timestamp::from_millis(6),
+            JobOutcome::Done,
+            "there".to_owned(),
+        )),
     };
     fixture.jobs.add_external(definition("warming", 2), status, move |_| {
         counter.fetch_add(1, Ordering::Relaxed);
@@ -371,9 +378,9 @@ async fn a_run_that_began_before_the_request_is_followed_by_another() {
     let run_fresh = |seconds| fixture.jobs.run_fresh_and_wait("figures", Duration::from_secs(seconds));
     fixture.jobs.run("figures");
     fixture.advance(4).await;
-    let called_ms = fixture.clock.now_ms();
+    let called_ms = fixture.clock.now();
     let RunWaitResult::Ended(last) = run_fresh(60).await else { panic!("the run ends in time") };
-    assert!(last.ended_ms - last.duration_ms >= called_ms, "the reported run began after the call");
+    assert!(last.ended_ms - last.duration_ms >= called_ms.as_millis(), "the reported run began after the call");
     assert_eq!(fixture.started().len(), 2);
     assert!(matches!(run_fresh(60).await, RunWaitResult::Ended(_)), "an idle job runs once");
     assert_eq!(fixture.started().len(), 3);

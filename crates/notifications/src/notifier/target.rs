@@ -1,5 +1,6 @@
 //! One notification target: its queue, its task, its delivery attempts.
 
+use greenroom_cache::Timestamp;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -82,16 +83,16 @@ impl NotificationSender {
         let Some(mut receiver) = self.event_receiver.lock().take() else { return };
         let mut digest = DigestBuilder::new(NotificationSubscription {
             events: self.settings.events.clone(),
-            window_ms: u64::try_from(self.settings.window.as_millis()).unwrap_or(u64::MAX),
+            window_ms: Duration::from_millis(u64::try_from(self.settings.window.as_millis()).unwrap_or(u64::MAX)),
             max_messages: self.settings.max_messages,
         });
         let mut unsent = None;
         while unsent.is_none() {
             tokio::select! {
                 () = stop.cancelled() => break,
-                Some(event) = receiver.recv() => digest.record(event, self.clock.now_ms()),
+                Some(event) = receiver.recv() => digest.record(event, self.clock.now()),
                 () = self.wait_until(digest.due_ms()) => {
-                    if let Some(due) = digest.drain(self.clock.now_ms()) {
+                    if let Some(due) = digest.drain(self.clock.now()) {
                         let message = NotificationMessage::from_digest(due);
                         tokio::select! {
                             () = stop.cancelled() => unsent = Some(message),
@@ -102,10 +103,10 @@ impl NotificationSender {
             }
         }
         while let Ok(event) = receiver.try_recv() {
-            digest.record(event, self.clock.now_ms());
+            digest.record(event, self.clock.now());
         }
         let pending =
-            unsent.into_iter().chain(digest.drain_all(self.clock.now_ms()).map(NotificationMessage::from_digest));
+            unsent.into_iter().chain(digest.drain_all(self.clock.now()).map(NotificationMessage::from_digest));
         let send_pending = async {
             for message in pending {
                 let is_delivered = self.attempt(&message).await.is_ok();
@@ -115,10 +116,10 @@ impl NotificationSender {
         let _ = self.clock.timeout(SHUTDOWN_TIMEOUT, send_pending).await; // the process ends; undelivered messages are dropped
     }
 
-    async fn wait_until(&self, due_ms: Option<u64>) {
+    async fn wait_until(&self, due_ms: Option<Timestamp>) {
         let Some(due_ms) = due_ms else { return std::future::pending().await };
-        let wait_ms = due_ms.saturating_sub(self.clock.now_ms());
-        self.clock.sleep(Duration::from_millis(wait_ms)).await;
+        let wait_ms = due_ms.duration_since(self.clock.now());
+        self.clock.sleep(wait_ms).await;
     }
 
     /// Delivers a message with retries. Returns true if it was accepted.
@@ -157,13 +158,14 @@ impl NotificationSender {
 
     async fn attempt(&self, message: &NotificationMessage) -> Result<(), (DeliveryError, Option<Duration>)> {
         let settings = &self.settings;
-        let now_ms = self.clock.now_ms();
+        let now_ms = self.clock.now();
         let rendered = template::render(settings.template, message, now_ms, settings.token.as_ref());
         let mut request = Request::new(rendered.body);
         *request.method_mut() = Method::POST;
         *request.uri_mut() = settings.address.target.expose().parse().unwrap_or_default();
         request.headers_mut().extend(rendered.headers);
-        let signed = settings.secret.as_ref().map(|secret| signature::sign(secret, now_ms / 1000, request.body()));
+        let signed =
+            settings.secret.as_ref().map(|secret| signature::sign(secret, now_ms.as_millis() / 1000, request.body()));
         if let Some(Ok(value)) = signed.map(HeaderValue::try_from) {
             request.headers_mut().insert(signature::HEADER, value);
         }

@@ -9,6 +9,9 @@
 
 pub mod state_machine;
 
+use greenroom_cache::AtomicTimestamp;
+use greenroom_cache::Timestamp;
+use greenroom_cache::clock::millis;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -50,7 +53,7 @@ pub struct Breaker {
     probes: AtomicU64,
     unattached: AtomicU64,
     /// Time of the last failure that suggests a restart, in milliseconds.
-    last_restart_sign_ms: AtomicU64,
+    last_restart_sign_ms: AtomicTimestamp,
 }
 
 impl Default for Breaker {
@@ -66,7 +69,7 @@ impl Default for Breaker {
             opened: AtomicU64::new(0),
             probes: AtomicU64::new(0),
             unattached: AtomicU64::new(0),
-            last_restart_sign_ms: AtomicU64::new(0),
+            last_restart_sign_ms: AtomicTimestamp::new(Timestamp::UNIX_EPOCH),
         }
     }
 }
@@ -99,7 +102,7 @@ impl Breaker {
     }
 
     /// Records the result of a request for `key`.
-    pub fn record(&self, key: u64, outcome: UpstreamOutcome, now_ms: u64) {
+    pub fn record(&self, key: u64, outcome: UpstreamOutcome, now_ms: Timestamp) {
         if matches!(outcome, UpstreamOutcome::Unreachable | UpstreamOutcome::Unavailable) {
             self.record_restart_sign(now_ms);
         }
@@ -109,12 +112,12 @@ impl Breaker {
     }
 
     /// Records that the server starts, restarted, or lost its sockets.
-    pub fn record_restart_sign(&self, now_ms: u64) {
+    pub fn record_restart_sign(&self, now_ms: Timestamp) {
         self.last_restart_sign_ms.store(now_ms, Ordering::Release);
     }
 
     /// Time of the last sign of a restart; 0 if there was none.
-    pub fn last_restart_sign_ms(&self) -> u64 {
+    pub fn last_restart_sign_ms(&self) -> Timestamp {
         self.last_restart_sign_ms.load(Ordering::Acquire)
     }
 
@@ -135,13 +138,16 @@ impl Breaker {
     /// Time of the last response, and start of the outage; 0 for none.
     pub fn last_response_and_outage_ms(&self) -> (u64, u64) {
         let state_machine = self.state_machine.lock();
-        (state_machine.last_response_ms(), state_machine.outage().map_or(0, |outage| outage.since_ms))
+        (
+            state_machine.last_response_ms().as_millis(),
+            state_machine.outage().map_or(0, |outage| outage.since_ms.as_millis()),
+        )
     }
 
     /// Restores the server's state from an earlier process: see [`BreakerStateMachine::restore`].
-    pub fn restore(&self, last_response_ms: u64, down_since_ms: u64) {
+    pub fn restore(&self, last_response_ms: Timestamp, down_since_ms: Timestamp) {
         self.state_machine.lock().restore(last_response_ms, down_since_ms);
-        if down_since_ms > 0 {
+        if down_since_ms > Timestamp::UNIX_EPOCH {
             self.enter(AvailabilityPhase::Down);
         }
     }
@@ -190,7 +196,7 @@ impl Breaker {
     }
 
     /// Time of the next probe, in milliseconds; `None` while the server is not suspected.
-    pub fn probe_due_ms(&self) -> Option<u64> {
+    pub fn probe_due_ms(&self) -> Option<Timestamp> {
         self.state_machine.lock().probe_due_ms()
     }
 
@@ -200,13 +206,13 @@ impl Breaker {
     }
 
     /// Records that a probe is sent; `jitter` spreads the next one.
-    pub fn begin_probe(&self, now_ms: u64, jitter: u64) {
-        self.state_machine.lock().begin_probe(now_ms, jitter);
+    pub fn begin_probe(&self, now_ms: Timestamp, jitter: u64) {
+        self.state_machine.lock().begin_probe(now_ms, millis(Duration::from_millis(jitter)));
         self.probes.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Records the result of a probe. Returns the outage before it, and what it changed.
-    pub fn probed(&self, is_up: bool, now_ms: u64) -> (Option<Outage>, ProbeTransition) {
+    pub fn probed(&self, is_up: bool, now_ms: Timestamp) -> (Option<Outage>, ProbeTransition) {
         let mut state_machine = self.state_machine.lock();
         (state_machine.outage(), state_machine.record_probe(is_up, now_ms))
     }
@@ -225,7 +231,7 @@ impl Breaker {
     /// Ends the outage: lets event sockets reattach, and reads through once all have, or after a moment.
     pub async fn close(&self, outage: Option<Outage>, clock: &Clock) {
         *self.last_outage.lock() = outage;
-        self.record_restart_sign(clock.now_ms());
+        self.record_restart_sign(clock.now());
         self.enter(AvailabilityPhase::Returning);
         let mut detached_sockets = self.detached_sockets.subscribe();
         let reattached = detached_sockets.wait_for(|count| *count == 0);

@@ -6,13 +6,16 @@
 //!    └──────────────────────────probe succeeds──────────────────┼──────────────────┘
 //! ```
 
+use greenroom_cache::Timestamp;
+use std::time::Duration;
+
 /// Consecutive failed requests …
 pub const FAILURES: u32 = 5;
 /// … for at least this many different keys before the server is suspected. A single failing resource says nothing about
 /// the server.
 pub const KEYS: usize = 3;
 /// Min milliseconds between probes.
-pub const PROBE_EVERY_MS: u64 = 2_000;
+pub const PROBE_EVERY: Duration = Duration::from_secs(2);
 /// Max random delay of the next probe, in milliseconds, so that several gateways do not probe together.
 pub const PROBE_JITTER_MS: u64 = 500;
 
@@ -89,11 +92,11 @@ pub enum ProbeTransition {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Outage {
     /// Time of the first failure after the last response.
-    pub since_ms: u64,
+    pub since_ms: Timestamp,
     /// Time of the last response; 0 if there was none.
-    pub last_response_ms: u64,
+    pub last_response_ms: Timestamp,
     /// Time of the next probe.
-    pub next_probe_ms: u64,
+    pub next_probe_ms: Timestamp,
     /// Failure of the last request before it; `None` if restored from an earlier process.
     pub cause: Option<UpstreamOutcome>,
 }
@@ -105,9 +108,9 @@ pub struct BreakerStateMachine {
     failures: u32,
     /// The first few different keys that failed.
     keys: Vec<u64>,
-    since_ms: u64,
-    last_response_ms: u64,
-    next_probe_ms: u64,
+    since_ms: Timestamp,
+    last_response_ms: Timestamp,
+    next_probe_ms: Timestamp,
     cause: Option<UpstreamOutcome>,
 }
 
@@ -118,9 +121,9 @@ impl Default for BreakerStateMachine {
             state: BreakerState::Closed,
             failures: 0,
             keys,
-            since_ms: 0,
-            last_response_ms: 0,
-            next_probe_ms: 0,
+            since_ms: Timestamp::UNIX_EPOCH,
+            last_response_ms: Timestamp::UNIX_EPOCH,
+            next_probe_ms: Timestamp::UNIX_EPOCH,
             cause: None,
         }
     }
@@ -139,23 +142,23 @@ impl BreakerStateMachine {
     }
 
     /// Time of the last response; 0 if there was none.
-    pub fn last_response_ms(&self) -> u64 {
+    pub fn last_response_ms(&self) -> Timestamp {
         self.last_response_ms
     }
 
     /// Restores the state from an earlier process: last response, and start of the outage (0 for none). A server that
     /// was down stays so until it is probed, which is at once.
-    pub fn restore(&mut self, last_response_ms: u64, down_since_ms: u64) {
+    pub fn restore(&mut self, last_response_ms: Timestamp, down_since_ms: Timestamp) {
         self.last_response_ms = last_response_ms;
-        if down_since_ms > 0 {
+        if down_since_ms > Timestamp::UNIX_EPOCH {
             self.state = BreakerState::Open;
             self.since_ms = down_since_ms;
-            self.next_probe_ms = 0;
+            self.next_probe_ms = Timestamp::UNIX_EPOCH;
         }
     }
 
     /// Records the result of a request for `key`. Returns whether it newly requests a probe.
-    pub fn record(&mut self, key: u64, outcome: UpstreamOutcome, now_ms: u64) -> bool {
+    pub fn record(&mut self, key: u64, outcome: UpstreamOutcome, now_ms: Timestamp) -> bool {
         if self.state.is_down() {
             // A late response to an earlier request: the probe decides.
             return false;
@@ -181,20 +184,20 @@ impl BreakerStateMachine {
     }
 
     /// Time of the next probe; `None` if none is requested.
-    pub fn probe_due_ms(&self) -> Option<u64> {
+    pub fn probe_due_ms(&self) -> Option<Timestamp> {
         matches!(self.state, BreakerState::Suspecting | BreakerState::Open).then_some(self.next_probe_ms)
     }
 
-    /// Records the start of a probe. `jitter_ms` is any number.
-    pub fn begin_probe(&mut self, now_ms: u64, jitter_ms: u64) {
-        self.next_probe_ms = now_ms.saturating_add(PROBE_EVERY_MS + jitter_ms % (PROBE_JITTER_MS + 1));
+    /// Records the start of a probe. `jitter` is any number.
+    pub fn begin_probe(&mut self, now_ms: Timestamp, jitter: u64) {
+        self.next_probe_ms = now_ms.saturating_add(PROBE_EVERY + Duration::from_millis(jitter % (PROBE_JITTER_MS + 1)));
         if self.state == BreakerState::Open {
             self.state = BreakerState::HalfOpen;
         }
     }
 
     /// Records the result of a probe.
-    pub fn record_probe(&mut self, is_up: bool, now_ms: u64) -> ProbeTransition {
+    pub fn record_probe(&mut self, is_up: bool, now_ms: Timestamp) -> ProbeTransition {
         match (self.state, is_up) {
             // A response during the probe settles it.
             (BreakerState::Closed, _) => ProbeTransition::None,
@@ -217,7 +220,7 @@ impl BreakerStateMachine {
         }
     }
 
-    fn close(&mut self, now_ms: u64) {
+    fn close(&mut self, now_ms: Timestamp) {
         self.state = BreakerState::Closed;
         self.failures = 0;
         self.cause = None;
@@ -228,20 +231,23 @@ impl BreakerStateMachine {
 
 #[cfg(test)]
 mod tests {
+    use greenroom_cache::clock::millis;
     use proptest::prelude::*;
 
     use super::*;
 
     fn fail(state_machine: &mut BreakerStateMachine, keys: &[u64]) -> bool {
-        keys.iter().fold(false, |_, key| state_machine.record(*key, UpstreamOutcome::Unreachable, 1_000))
+        keys.iter().fold(false, |_, key| {
+            state_machine.record(*key, UpstreamOutcome::Unreachable, Timestamp::from_millis(1_000))
+        })
     }
 
     fn opened() -> BreakerStateMachine {
         let mut state_machine = BreakerStateMachine::default();
-        state_machine.record(0, UpstreamOutcome::Answered, 500);
+        state_machine.record(0, UpstreamOutcome::Answered, Timestamp::from_millis(500));
         assert!(fail(&mut state_machine, &[1, 2, 3, 1, 1]));
-        state_machine.begin_probe(1_000, 0);
-        assert_eq!(state_machine.record_probe(false, 1_001), ProbeTransition::Opened);
+        state_machine.begin_probe(Timestamp::from_millis(1_000), 0);
+        assert_eq!(state_machine.record_probe(false, Timestamp::from_millis(1_001)), ProbeTransition::Opened);
         state_machine
     }
 
@@ -258,7 +264,7 @@ mod tests {
         }
         let mut state_machine = BreakerStateMachine::default();
         fail(&mut state_machine, &[1, 2, 3, 4]);
-        state_machine.record(9, UpstreamOutcome::Answered, 1_000);
+        state_machine.record(9, UpstreamOutcome::Answered, Timestamp::from_millis(1_000));
         assert!(!fail(&mut state_machine, &[1, 2, 3, 4]), "an answer between starts the count again");
         assert!(fail(&mut state_machine, &[5]));
     }
@@ -266,27 +272,33 @@ mod tests {
     #[test]
     fn a_server_down_at_the_last_shutdown_is_down_until_the_first_probe() {
         let mut state_machine = BreakerStateMachine::default();
-        state_machine.restore(700, 800);
+        state_machine.restore(Timestamp::from_millis(700), Timestamp::from_millis(800));
         assert_eq!(
             state_machine.outage(),
-            Some(Outage { since_ms: 800, last_response_ms: 700, next_probe_ms: 0, cause: None })
+            Some(Outage {
+                since_ms: Timestamp::from_millis(800),
+                last_response_ms: Timestamp::from_millis(700),
+                next_probe_ms: Timestamp::UNIX_EPOCH,
+                cause: None
+            })
         );
-        assert_eq!(state_machine.probe_due_ms(), Some(0));
-        state_machine.begin_probe(5_000, 0);
-        assert_eq!(state_machine.record_probe(false, 5_001), ProbeTransition::None);
-        assert_eq!(state_machine.outage().map(|outage| outage.last_response_ms), Some(700));
-        state_machine.begin_probe(7_000, 0);
-        assert_eq!(state_machine.record_probe(true, 7_001), ProbeTransition::Closed);
+        assert_eq!(state_machine.probe_due_ms(), Some(Timestamp::UNIX_EPOCH));
+        state_machine.begin_probe(Timestamp::from_millis(5_000), 0);
+        assert_eq!(state_machine.record_probe(false, Timestamp::from_millis(5_001)), ProbeTransition::None);
+        assert_eq!(state_machine.outage().map(|outage| outage.last_response_ms), Some(Timestamp::from_millis(700)));
+        state_machine.begin_probe(Timestamp::from_millis(7_000), 0);
+        assert_eq!(state_machine.record_probe(true, Timestamp::from_millis(7_001)), ProbeTransition::Closed);
         let mut well = BreakerStateMachine::default();
-        well.restore(700, 0);
-        assert_eq!((well.state(), well.last_response_ms()), (BreakerState::Closed, 700));
+        well.restore(Timestamp::from_millis(700), Timestamp::UNIX_EPOCH);
+        assert_eq!((well.state(), well.last_response_ms()), (BreakerState::Closed, Timestamp::from_millis(700)));
     }
 
     #[test]
     fn every_kind_of_failure_counts() {
         for outcome in [UpstreamOutcome::Unreachable, UpstreamOutcome::Unavailable, UpstreamOutcome::TimedOut] {
             let mut state_machine = BreakerStateMachine::default();
-            let is_suspicious = (0..5).fold(false, |_, key| state_machine.record(key, outcome, 1));
+            let is_suspicious =
+                (0..5).fold(false, |_, key| state_machine.record(key, outcome, Timestamp::from_millis(1)));
             assert!(is_suspicious, "{outcome:?}");
         }
     }
@@ -295,13 +307,17 @@ mod tests {
     fn suspecting_ends_with_the_first_response_or_a_successful_probe() {
         let mut state_machine = BreakerStateMachine::default();
         fail(&mut state_machine, &[1, 2, 3, 4, 5]);
-        state_machine.begin_probe(1_000, 0);
-        assert_eq!(state_machine.record_probe(true, 1_100), ProbeTransition::None);
+        state_machine.begin_probe(Timestamp::from_millis(1_000), 0);
+        assert_eq!(state_machine.record_probe(true, Timestamp::from_millis(1_100)), ProbeTransition::None);
         assert_eq!(state_machine.state(), BreakerState::Closed);
         fail(&mut state_machine, &[1, 2, 3, 4, 5]);
-        state_machine.begin_probe(3_000, 0);
-        state_machine.record(1, UpstreamOutcome::Answered, 3_001);
-        assert_eq!(state_machine.record_probe(false, 3_002), ProbeTransition::None, "the answer settles it");
+        state_machine.begin_probe(Timestamp::from_millis(3_000), 0);
+        state_machine.record(1, UpstreamOutcome::Answered, Timestamp::from_millis(3_001));
+        assert_eq!(
+            state_machine.record_probe(false, Timestamp::from_millis(3_002)),
+            ProbeTransition::None,
+            "the answer settles it"
+        );
         assert_eq!(state_machine.state(), BreakerState::Closed);
     }
 
@@ -310,7 +326,15 @@ mod tests {
         let state_machine = opened();
         let outage = state_machine.outage().expect("it is open");
         let cause = Some(UpstreamOutcome::Unreachable);
-        assert_eq!(outage, Outage { since_ms: 1_000, last_response_ms: 500, next_probe_ms: 3_000, cause });
+        assert_eq!(
+            outage,
+            Outage {
+                since_ms: Timestamp::from_millis(1_000),
+                last_response_ms: Timestamp::from_millis(500),
+                next_probe_ms: Timestamp::from_millis(3_000),
+                cause
+            }
+        );
         assert_eq!(BreakerStateMachine::default().outage(), None);
     }
 
@@ -318,28 +342,31 @@ mod tests {
     fn an_outage_is_explained_by_the_last_failure_before_it() {
         let mut state_machine = BreakerStateMachine::default();
         fail(&mut state_machine, &[1, 2, 3, 4]);
-        state_machine.record(5, UpstreamOutcome::TimedOut, 1_000);
-        state_machine.begin_probe(1_000, 0);
-        state_machine.record_probe(false, 1_001);
+        state_machine.record(5, UpstreamOutcome::TimedOut, Timestamp::from_millis(1_000));
+        state_machine.begin_probe(Timestamp::from_millis(1_000), 0);
+        state_machine.record_probe(false, Timestamp::from_millis(1_001));
         let cause = |state_machine: &BreakerStateMachine| state_machine.outage().and_then(|outage| outage.cause);
         assert_eq!(cause(&state_machine), Some(UpstreamOutcome::TimedOut));
-        state_machine.record(6, UpstreamOutcome::Unavailable, 1_002);
+        state_machine.record(6, UpstreamOutcome::Unavailable, Timestamp::from_millis(1_002));
         assert_eq!(cause(&state_machine), Some(UpstreamOutcome::TimedOut), "what comes late explains nothing");
     }
 
     #[test]
     fn while_it_is_open_only_a_probe_changes_anything() {
         let mut state_machine = opened();
-        state_machine.record(1, UpstreamOutcome::Answered, 1_500);
+        state_machine.record(1, UpstreamOutcome::Answered, Timestamp::from_millis(1_500));
         assert_eq!(state_machine.state(), BreakerState::Open);
-        assert_eq!(state_machine.probe_due_ms(), Some(3_000));
-        state_machine.begin_probe(3_000, 700);
+        assert_eq!(state_machine.probe_due_ms(), Some(Timestamp::from_millis(3_000)));
+        state_machine.begin_probe(Timestamp::from_millis(3_000), 700);
         assert_eq!(state_machine.state(), BreakerState::HalfOpen);
         assert_eq!(state_machine.probe_due_ms(), None, "one probe at a time");
-        assert_eq!(state_machine.record_probe(false, 3_001), ProbeTransition::None);
-        assert_eq!(state_machine.probe_due_ms(), Some(3_000 + PROBE_EVERY_MS + 700 % (PROBE_JITTER_MS + 1)));
-        state_machine.begin_probe(6_000, 0);
-        assert_eq!(state_machine.record_probe(true, 6_001), ProbeTransition::Closed);
+        assert_eq!(state_machine.record_probe(false, Timestamp::from_millis(3_001)), ProbeTransition::None);
+        assert_eq!(
+            state_machine.probe_due_ms(),
+            Some(Timestamp::from_millis(3_000 + 700 % (PROBE_JITTER_MS + 1)) + PROBE_EVERY)
+        );
+        state_machine.begin_probe(Timestamp::from_millis(6_000), 0);
+        assert_eq!(state_machine.record_probe(true, Timestamp::from_millis(6_001)), ProbeTransition::Closed);
         assert_eq!(state_machine.outage(), None);
     }
 
@@ -377,18 +404,18 @@ mod tests {
                 match step {
                     Step::Pass(millis) => now_ms += millis,
                     Step::Note(key, outcome) => {
-                        state_machine.record(key, outcome, now_ms);
+                        state_machine.record(key, outcome, Timestamp::from_millis(now_ms));
                         if outcome == UpstreamOutcome::Answered { row.clear() } else { row.push(key) }
                         prop_assert_eq!(state_machine.state().is_down(), was_down, "requests decide nothing alone");
                     }
                     Step::Probe(is_up, jitter) => {
-                        if state_machine.probe_due_ms().is_none_or(|due_ms| due_ms > now_ms) {
+                        if state_machine.probe_due_ms().is_none_or(|due_ms| due_ms > Timestamp::from_millis(now_ms)) {
                             continue;
                         }
-                        prop_assert!(last_probe_ms.is_none_or(|last_ms| now_ms - last_ms >= PROBE_EVERY_MS));
+                        prop_assert!(last_probe_ms.is_none_or(|last_ms| now_ms - last_ms >= millis(PROBE_EVERY)));
                         last_probe_ms = Some(now_ms);
-                        state_machine.begin_probe(now_ms, jitter);
-                        let change = state_machine.record_probe(is_up, now_ms);
+                        state_machine.begin_probe(Timestamp::from_millis(now_ms), jitter);
+                        let change = state_machine.record_probe(is_up, Timestamp::from_millis(now_ms));
                         let different: std::collections::HashSet<_> = row.iter().collect();
                         match change {
                             ProbeTransition::Opened => {

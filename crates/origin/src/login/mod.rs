@@ -7,6 +7,7 @@ pub mod error;
 pub mod jellyfin;
 pub mod plex;
 
+use greenroom_cache::clock::millis;
 use std::time::Duration;
 
 use greenroom_cache::Clock;
@@ -60,14 +61,14 @@ impl LoginClient {
         mut on_tick: impl FnMut(u64),
         mut poll: impl AsyncFnMut() -> Result<LoginStatus<T>, LoginError>,
     ) -> Result<T, LoginError> {
-        let deadline_ms = self.clock.now_ms().saturating_add(lifetime_s.saturating_mul(1_000));
+        let deadline_ms = self.clock.now().saturating_add(Duration::from_millis(lifetime_s.saturating_mul(1_000)));
         let mut unexpected = 0;
         loop {
-            let remaining_ms = deadline_ms.saturating_sub(self.clock.now_ms());
-            if remaining_ms == 0 {
+            let remaining_ms = deadline_ms.duration_since(self.clock.now());
+            if remaining_ms == Duration::ZERO {
                 return Err(LoginError::Expired);
             }
-            on_tick(remaining_ms / 1_000);
+            on_tick(millis(remaining_ms / 1_000));
             match poll().await {
                 Ok(LoginStatus::Approved(grant)) => return Ok(grant),
                 Ok(LoginStatus::Pending) => unexpected = 0,

@@ -8,6 +8,8 @@ pub mod slots;
 #[cfg(test)]
 mod tests;
 
+use greenroom_cache::Timestamp;
+use greenroom_cache::clock::millis;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -39,14 +41,14 @@ impl QueueRequest {
     }
 
     /// A read that an app waits for. Updates the app's read pattern.
-    pub fn read(app: &Arc<ClientApp>, class: Class, key: &str, now_ms: u64) -> Self {
+    pub fn read(app: &Arc<ClientApp>, class: Class, key: &str, now_ms: Timestamp) -> Self {
         let pattern = record_access(app, key, now_ms);
         let priority = priority(PriorityInput { is_own: false, class, pattern });
         Self { priority, kind: SlotKind::Read(class), app: Some(Arc::clone(app)) }
     }
 
     /// A request of an app whose response is never cached. Updates the app's read pattern.
-    pub fn uncached(app: &Arc<ClientApp>, target: &str, now_ms: u64) -> Self {
+    pub fn uncached(app: &Arc<ClientApp>, target: &str, now_ms: Timestamp) -> Self {
         let priority = priority_of_pattern(record_access(app, target, now_ms));
         Self { priority, kind: SlotKind::Uncached, app: Some(Arc::clone(app)) }
     }
@@ -71,7 +73,7 @@ impl QueueRequest {
 }
 
 /// Updates the pattern of what this app requests.
-fn record_access(app: &ClientApp, key: &str, now_ms: u64) -> AccessPattern {
+fn record_access(app: &ClientApp, key: &str, now_ms: Timestamp) -> AccessPattern {
     let waiting = app.waiting.load(Ordering::Relaxed);
     app.recent_reads.lock().record(xxh3_64(key.as_bytes()), waiting, now_ms)
 }
@@ -175,14 +177,14 @@ impl RequestQueue {
     }
 
     /// For measuring waits only, not as a timestamp: it excludes system suspend.
-    fn measured_ms(&self) -> u64 {
-        self.clock.now_us() / 1000
+    fn measured(&self) -> Duration {
+        Duration::from_millis(self.clock.now_us() / 1000)
     }
 
     fn enter(self: &Arc<Self>, request: QueueRequest) -> Result<EnterResult, QueueError> {
-        let now_ms = self.measured_ms();
+        let now = self.measured();
         let mut state = self.state.lock();
-        let (waiter_id, displaced) = match state.slots.request(request.slot_request(), now_ms) {
+        let (waiter_id, displaced) = match state.slots.request(request.slot_request(), now) {
             Admission::Granted(slot) => return Ok(EnterResult::Granted(QueuePermit::new(self, slot))),
             Admission::Refused => return Err(QueueError::Full),
             Admission::Waits { waiter_id, displaced } => (waiter_id, displaced),
@@ -194,14 +196,14 @@ impl RequestQueue {
         if let Some(displaced) = displaced {
             let _ = displaced.send(Err(QueueError::Full)); // The waiter may already be gone.
         }
-        Ok(EnterResult::Waits(Waiter::new(self, waiter_id, request, now_ms), receiver))
+        Ok(EnterResult::Waits(Waiter::new(self, waiter_id, request, now), receiver))
     }
 
     /// Frees a slot, and wakes the waiters for which there is room then.
     fn release(self: &Arc<Self>, slot: HeldSlot) {
-        let now_ms = self.measured_ms();
+        let now = self.measured();
         let mut state = self.state.lock();
-        let mut granted = state.slots.release(slot, now_ms);
+        let mut granted = state.slots.release(slot, now);
         while let Some((waiter_id, slot)) = granted {
             let receiver = state.wakers.remove(&waiter_id);
             drop(state);
@@ -211,7 +213,7 @@ impl RequestQueue {
                 let _ = receiver.send(Ok(permit));
             }
             state = self.state.lock();
-            granted = state.slots.grant_next(now_ms);
+            granted = state.slots.grant_next(now);
         }
     }
 }
@@ -228,30 +230,30 @@ struct Waiter {
     waiter_id: WaiterId,
     /// The app charged for it; none for own requests.
     app: Option<Arc<ClientApp>>,
-    since_ms: u64,
+    since: Duration,
     cancel_reason: CancelReason,
 }
 
 impl Waiter {
-    fn new(queue: &Arc<RequestQueue>, waiter_id: WaiterId, request: QueueRequest, since_ms: u64) -> Self {
+    fn new(queue: &Arc<RequestQueue>, waiter_id: WaiterId, request: QueueRequest, since: Duration) -> Self {
         let app = request.app.filter(|_| request.priority != Priority::Own);
         if let Some(app) = &app {
             app.waiting.fetch_add(1, Ordering::Relaxed);
         }
-        Self { queue: Arc::clone(queue), waiter_id, app, since_ms, cancel_reason: CancelReason::Dropped }
+        Self { queue: Arc::clone(queue), waiter_id, app, since, cancel_reason: CancelReason::Dropped }
     }
 }
 
 impl Drop for Waiter {
     fn drop(&mut self) {
-        let now_ms = self.queue.measured_ms();
+        let now = self.queue.measured();
         let mut state = self.queue.state.lock();
-        state.slots.cancel(self.waiter_id, self.cancel_reason, now_ms);
+        state.slots.cancel(self.waiter_id, self.cancel_reason, now);
         let receiver = state.wakers.remove(&self.waiter_id);
         drop((state, receiver));
         if let Some(app) = &self.app {
             app.waiting.fetch_sub(1, Ordering::Relaxed);
-            app.waited_ms.fetch_add(now_ms.saturating_sub(self.since_ms), Ordering::Relaxed);
+            app.waited_ms.fetch_add(millis(now.saturating_sub(self.since)), Ordering::Relaxed);
         }
     }
 }

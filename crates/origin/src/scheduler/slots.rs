@@ -12,6 +12,7 @@
 //! 4. If too many wait, the newest request of the longest app queue in the least urgent priority is refused.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use greenroom_dialect::class::Class;
 
@@ -142,8 +143,8 @@ pub struct PriorityCounters {
     pub waiting: usize,
     /// Requests that had to wait and no longer do.
     pub waited: u64,
-    /// Their total wait in milliseconds.
-    pub waited_ms: u64,
+    /// Their total wait.
+    pub wait_time: Duration,
     /// Requests refused because too many waited.
     pub refused: u64,
     /// Requests that timed out while waiting.
@@ -179,7 +180,7 @@ struct AppQueue {
 #[derive(Debug, Clone, Copy)]
 struct WaitingRequest {
     kind: SlotKind,
-    since_ms: u64,
+    since: Duration,
 }
 
 impl Slots {
@@ -201,7 +202,7 @@ impl Slots {
     }
 
     /// Requests a slot. If one is free for it, no waiter could use it, or that waiter would have it already.
-    pub fn request(&mut self, request: SlotRequest, now_ms: u64) -> Admission {
+    pub fn request(&mut self, request: SlotRequest, now: Duration) -> Admission {
         if self.has_room_for(request.priority, request.kind) {
             return Admission::Granted(self.occupy(request));
         }
@@ -212,13 +213,13 @@ impl Slots {
                 self.counters[request.priority as usize].refused += 1;
                 return Admission::Refused;
             };
-            self.remove(waiter_id, now_ms);
+            self.remove(waiter_id, now);
             self.counters[waiter_id.priority as usize].refused += 1;
         }
         self.waiter_ids += 1;
         let waiter_id = WaiterId { number: self.waiter_ids, priority: request.priority, app: request.app };
         let queue = self.queues.entry((request.priority, request.app)).or_default();
-        queue.waiting.insert(waiter_id.number, WaitingRequest { kind: request.kind, since_ms: now_ms });
+        queue.waiting.insert(waiter_id.number, WaitingRequest { kind: request.kind, since: now });
         self.waiting += 1;
         self.counters[request.priority as usize].waiting += 1;
         Admission::Waits { waiter_id, displaced }
@@ -236,8 +237,8 @@ impl Slots {
 
     /// Cancels a waiting request. If it was granted a slot meanwhile, the caller must release that instead: then this
     /// does nothing.
-    pub fn cancel(&mut self, waiter_id: WaiterId, reason: CancelReason, now_ms: u64) {
-        if self.remove(waiter_id, now_ms).is_some() && reason == CancelReason::TimedOut {
+    pub fn cancel(&mut self, waiter_id: WaiterId, reason: CancelReason, now: Duration) {
+        if self.remove(waiter_id, now).is_some() && reason == CancelReason::TimedOut {
             self.counters[waiter_id.priority as usize].timed_out += 1;
         }
     }
@@ -245,20 +246,20 @@ impl Slots {
     /// Releases a slot, and grants it to the next waiter. The caller then calls [`Self::grant_next`] until there is none:
     /// a slot may make room both for one more of its kind and for one more stranger.
     #[expect(clippy::needless_pass_by_value, reason = "a slot is released once and consumed by that")]
-    pub fn release(&mut self, slot: HeldSlot, now_ms: u64) -> Option<(WaiterId, HeldSlot)> {
+    pub fn release(&mut self, slot: HeldSlot, now: Duration) -> Option<(WaiterId, HeldSlot)> {
         let HeldSlot { priority, kind } = slot;
         self.held -= 1;
         self.held_reads -= usize::from(kind.is_read());
         self.held_by_kind[kind.index()] -= 1;
         self.counters[priority as usize].in_flight -= 1;
-        self.grant_next(now_ms)
+        self.grant_next(now)
     }
 
     /// Grants a free slot to the next waiter.
-    pub fn grant_next(&mut self, now_ms: u64) -> Option<(WaiterId, HeldSlot)> {
+    pub fn grant_next(&mut self, now: Duration) -> Option<(WaiterId, HeldSlot)> {
         let (waiter_id, kind) = self.next()?;
         self.grants_since_share = (self.grants_since_share + 1) % SHARE;
-        self.remove(waiter_id, now_ms);
+        self.remove(waiter_id, now);
         let slot = self.occupy(SlotRequest { priority: waiter_id.priority, kind, app: waiter_id.app });
         Some((waiter_id, slot))
     }
@@ -335,14 +336,14 @@ impl Slots {
         (number != u64::MAX).then_some(WaiterId { number, priority: lowest, app })
     }
 
-    fn remove(&mut self, waiter_id: WaiterId, now_ms: u64) -> Option<WaitingRequest> {
+    fn remove(&mut self, waiter_id: WaiterId, now: Duration) -> Option<WaitingRequest> {
         let queue = self.queues.get_mut(&(waiter_id.priority, waiter_id.app))?;
         let waiting = queue.waiting.remove(&waiter_id.number)?;
         self.waiting -= 1;
         let counters = &mut self.counters[waiter_id.priority as usize];
         counters.waiting -= 1;
         counters.waited += 1;
-        counters.waited_ms += now_ms.saturating_sub(waiting.since_ms);
+        counters.wait_time += now.saturating_sub(waiting.since);
         Some(waiting)
     }
 }

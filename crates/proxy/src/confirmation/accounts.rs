@@ -1,8 +1,10 @@
 //! Accounts that asked lately, with what is needed to take their fingerprints. A credential is kept in memory only.
 
+use greenroom_cache::Timestamp;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
 use parking_lot::Mutex;
@@ -13,11 +15,11 @@ use crate::identity::Identity;
 /// Max accounts whose fingerprints are taken; a household has fewer.
 const MAX_ACCOUNTS: usize = 32;
 /// An account that asked for nothing in this time is dropped, in milliseconds.
-const MAX_IDLE_MS: u64 = 24 * 3_600_000;
+const MAX_IDLE: Duration = Duration::from_millis(24 * 3_600_000);
 /// A fingerprint costs some seven requests, so it is taken only for an account that has loaded this often since the last.
 const MIN_LOADS: u32 = 8;
 /// Min time between two fingerprints of an account, in milliseconds.
-const INTERVAL_MS: u64 = 300_000;
+const CHECK_INTERVAL: Duration = Duration::from_secs(300);
 
 /// An account that asked.
 #[derive(Debug, Clone)]
@@ -31,15 +33,16 @@ pub struct ActiveAccount {
     /// Loads since its last fingerprint.
     pub loads: u32,
     /// When it loaded something last, in milliseconds.
-    pub loaded_ms: u64,
+    pub loaded_ms: Timestamp,
     /// When its last fingerprint was taken, in milliseconds.
-    pub taken_ms: Option<u64>,
+    pub taken_ms: Option<Timestamp>,
 }
 
 impl ActiveAccount {
     /// When its next fingerprint is due, in milliseconds.
-    fn due_ms(&self) -> Option<u64> {
-        (self.loads >= MIN_LOADS).then(|| self.taken_ms.map_or(0, |taken_ms| taken_ms.saturating_add(INTERVAL_MS)))
+    fn due_ms(&self) -> Option<Timestamp> {
+        (self.loads >= MIN_LOADS)
+            .then(|| self.taken_ms.map_or(Timestamp::UNIX_EPOCH, |taken_ms| taken_ms.saturating_add(CHECK_INTERVAL)))
     }
 
     /// Whether a last fingerprint is worth its requests: without one, the one before may vouch for nothing.
@@ -63,12 +66,12 @@ impl ActiveAccounts {
         identity: &Arc<Identity>,
         credential: &Arc<Vec<(HeaderName, HeaderValue)>>,
         section: &str,
-        now_ms: u64,
+        now_ms: Timestamp,
     ) {
         let mut accounts = self.by_partition.lock();
         let partition = identity.partition().as_str().to_owned();
         if accounts.len() >= MAX_ACCOUNTS && !accounts.contains_key(&partition) {
-            accounts.retain(|_, account| now_ms.saturating_sub(account.loaded_ms) < MAX_IDLE_MS);
+            accounts.retain(|_, account| now_ms.duration_since(account.loaded_ms) < MAX_IDLE);
             if accounts.len() >= MAX_ACCOUNTS {
                 return;
             }
@@ -93,9 +96,9 @@ impl ActiveAccounts {
     }
 
     /// The accounts whose fingerprint is due now, or worth taking before the process stops.
-    pub fn take_due(&self, now_ms: u64, is_end: bool) -> Vec<ActiveAccount> {
+    pub fn take_due(&self, now_ms: Timestamp, is_end: bool) -> Vec<ActiveAccount> {
         let mut accounts = self.by_partition.lock();
-        let is_idle = |account: &ActiveAccount| now_ms.saturating_sub(account.loaded_ms) >= MAX_IDLE_MS;
+        let is_idle = |account: &ActiveAccount| now_ms.duration_since(account.loaded_ms) >= MAX_IDLE;
         accounts.retain(|_, account| !account.identity.is_forgotten() && !is_idle(account));
         let mut due = Vec::new();
         for account in accounts.values_mut() {
@@ -115,7 +118,7 @@ impl ActiveAccounts {
     }
 
     /// When the next fingerprint is due, in milliseconds, if any is.
-    pub fn next_due_ms(&self) -> Option<u64> {
+    pub fn next_due_ms(&self) -> Option<Timestamp> {
         self.by_partition.lock().values().filter_map(ActiveAccount::due_ms).min()
     }
 

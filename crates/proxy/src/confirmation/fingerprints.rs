@@ -4,6 +4,7 @@
 //! it: then the entry is as the account was when the fingerprint was taken, and as the account is if the fingerprint is
 //! the same now.
 
+use greenroom_cache::Timestamp;
 use std::collections::HashMap;
 
 use greenroom_state::confirmations::StoredFingerprint;
@@ -29,13 +30,13 @@ struct FingerprintRecord {
 /// From the first moment on, before the last one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Span {
-    from_ms: u64,
-    taken_ms: u64,
+    from_ms: Timestamp,
+    taken_ms: Timestamp,
 }
 
 impl FingerprintRecords {
     /// Whether an entry that was loaded then is as the account is, if its fingerprint is `value` now.
-    pub fn vouches(&self, partition: &str, section: &str, value: &str, created_ms: u64) -> bool {
+    pub fn vouches(&self, partition: &str, section: &str, value: &str, created_ms: Timestamp) -> bool {
         let record = self.0.get(&(partition.to_owned(), section.to_owned()));
         record.is_some_and(|record| {
             let covers = |span: &Span| span.from_ms <= created_ms && created_ms < span.taken_ms;
@@ -50,8 +51,8 @@ impl FingerprintRecords {
         partition: &str,
         section: &str,
         value: String,
-        taken_ms: u64,
-        heard_since_ms: Option<u64>,
+        taken_ms: Timestamp,
+        heard_since_ms: Option<Timestamp>,
     ) -> bool {
         if self.0.len() >= MAX_RECORDS {
             self.0.clear();
@@ -116,53 +117,64 @@ impl FingerprintRecords {
 mod tests {
     use super::*;
 
-    fn vouches(records: &FingerprintRecords, value: &str, created_ms: u64) -> bool {
+    fn vouches(records: &FingerprintRecords, value: &str, created_ms: Timestamp) -> bool {
         records.vouches("anna", "", value, created_ms)
     }
 
     #[test]
     fn a_missing_or_different_fingerprint_vouches_for_nothing() {
         let mut records = FingerprintRecords::default();
-        assert!(!vouches(&records, "a", 150));
-        records.record("anna", "", "a".into(), 200, Some(100));
-        assert!(vouches(&records, "a", 150));
-        assert!(!vouches(&records, "b", 150) && !records.vouches("bert", "", "a", 150));
-        assert!(!records.vouches("anna", "1", "a", 150), "another section");
+        assert!(!vouches(&records, "a", Timestamp::from_millis(150)));
+        records.record("anna", "", "a".into(), Timestamp::from_millis(200), Some(Timestamp::from_millis(100)));
+        assert!(vouches(&records, "a", Timestamp::from_millis(150)));
+        assert!(
+            !vouches(&records, "b", Timestamp::from_millis(150))
+                && !records.vouches("bert", "", "a", Timestamp::from_millis(150))
+        );
+        assert!(!records.vouches("anna", "1", "a", Timestamp::from_millis(150)), "another section");
     }
 
     #[test]
     fn a_fingerprint_vouches_for_what_was_loaded_before_it_and_heard_since() {
         let mut records = FingerprintRecords::default();
-        records.record("anna", "", "a".into(), 200, Some(100));
-        assert!(!vouches(&records, "a", 99) && vouches(&records, "a", 100));
-        assert!(vouches(&records, "a", 199) && !vouches(&records, "a", 200));
-        records.record("anna", "", "a".into(), 300, Some(100));
-        assert!(vouches(&records, "a", 299));
-        records.record("anna", "", "b".into(), 400, None);
-        assert!(!vouches(&records, "b", 350), "what changed may have changed after the load");
+        records.record("anna", "", "a".into(), Timestamp::from_millis(200), Some(Timestamp::from_millis(100)));
+        assert!(
+            !vouches(&records, "a", Timestamp::from_millis(99)) && vouches(&records, "a", Timestamp::from_millis(100))
+        );
+        assert!(
+            vouches(&records, "a", Timestamp::from_millis(199)) && !vouches(&records, "a", Timestamp::from_millis(200))
+        );
+        records.record("anna", "", "a".into(), Timestamp::from_millis(300), Some(Timestamp::from_millis(100)));
+        assert!(vouches(&records, "a", Timestamp::from_millis(299)));
+        records.record("anna", "", "b".into(), Timestamp::from_millis(400), None);
+        assert!(!vouches(&records, "b", Timestamp::from_millis(350)), "what changed may have changed after the load");
     }
 
     #[test]
     fn what_was_loaded_in_a_gap_is_never_vouched_for() {
         let mut records = FingerprintRecords::default();
-        records.record("anna", "", "a".into(), 200, Some(100));
+        records.record("anna", "", "a".into(), Timestamp::from_millis(200), Some(Timestamp::from_millis(100)));
         records.close_spans();
-        records.record("anna", "", "a".into(), 400, Some(390));
-        assert!(vouches(&records, "a", 150), "from before the gap");
-        assert!(!vouches(&records, "a", 300), "in the gap");
-        assert!(vouches(&records, "a", 395), "after it");
+        records.record("anna", "", "a".into(), Timestamp::from_millis(400), Some(Timestamp::from_millis(390)));
+        assert!(vouches(&records, "a", Timestamp::from_millis(150)), "from before the gap");
+        assert!(!vouches(&records, "a", Timestamp::from_millis(300)), "in the gap");
+        assert!(vouches(&records, "a", Timestamp::from_millis(395)), "after it");
     }
 
     #[test]
     fn spans_survive_a_restart() {
         let mut records = FingerprintRecords::default();
-        records.record("anna", "", "a".into(), 200, Some(100));
+        records.record("anna", "", "a".into(), Timestamp::from_millis(200), Some(Timestamp::from_millis(100)));
         records.close_spans();
-        records.record("anna", "", "a".into(), 400, Some(390));
+        records.record("anna", "", "a".into(), Timestamp::from_millis(400), Some(Timestamp::from_millis(390)));
         let mut later = FingerprintRecords::default();
         later.restore(&records.stored());
-        assert!(vouches(&later, "a", 150) && vouches(&later, "a", 395) && !vouches(&later, "a", 300));
-        later.record("anna", "", "a".into(), 900, Some(800));
-        assert!(!vouches(&later, "a", 500), "between the processes");
+        assert!(
+            vouches(&later, "a", Timestamp::from_millis(150))
+                && vouches(&later, "a", Timestamp::from_millis(395))
+                && !vouches(&later, "a", Timestamp::from_millis(300))
+        );
+        later.record("anna", "", "a".into(), Timestamp::from_millis(900), Some(Timestamp::from_millis(800)));
+        assert!(!vouches(&later, "a", Timestamp::from_millis(500)), "between the processes");
     }
 }

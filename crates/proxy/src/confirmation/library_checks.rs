@@ -1,5 +1,6 @@
 //! Checks of the library, and the times for which they vouch.
 
+use greenroom_cache::Timestamp;
 use std::collections::{HashMap, HashSet};
 
 use greenroom_dialect::changed_since::{ChangedItem, ChangedSince};
@@ -16,9 +17,9 @@ pub struct LibraryRecords(HashMap<String, LibraryRecord>);
 struct LibraryRecord {
     counter: String,
     /// Every change was noticed from this moment on …
-    from_ms: u64,
+    from_ms: Timestamp,
     /// … until this one.
-    checked_ms: u64,
+    checked_ms: Timestamp,
     /// Changes that were noticed, with their stamps.
     seen: HashSet<(String, String)>,
 }
@@ -31,7 +32,7 @@ pub enum CheckKind {
     /// The counter alone: events were heard since the last check.
     Counter,
     /// What changed since this moment, too; in milliseconds.
-    ChangedSince(u64),
+    ChangedSince(Timestamp),
     /// Nothing can be compared: the counter is the first, or moved.
     Restart,
 }
@@ -39,7 +40,13 @@ pub enum CheckKind {
 impl LibraryRecords {
     /// What the check of a section needs. `counter` is the current one; a check at `recent_ms` or later is good enough;
     /// `heard_since_ms`: since when events are heard, if they tell of every change.
-    pub fn plan(&self, section: &str, counter: &str, recent_ms: u64, heard_since_ms: Option<u64>) -> CheckKind {
+    pub fn plan(
+        &self,
+        section: &str,
+        counter: &str,
+        recent_ms: Timestamp,
+        heard_since_ms: Option<Timestamp>,
+    ) -> CheckKind {
         match self.0.get(section) {
             Some(record) if record.checked_ms >= recent_ms => CheckKind::Recent,
             Some(record) if record.counter != counter => CheckKind::Restart,
@@ -50,29 +57,29 @@ impl LibraryRecords {
     }
 
     /// Whether the last check is at least this recent.
-    pub fn is_recent(&self, section: &str, recent_ms: u64) -> bool {
+    pub fn is_recent(&self, section: &str, recent_ms: Timestamp) -> bool {
         self.0.get(section).is_some_and(|record| record.checked_ms >= recent_ms)
     }
 
     /// When a section was last checked, if everything that changed in it since `created_ms` was noticed.
-    pub fn vouches(&self, section: &str, created_ms: u64) -> Option<u64> {
+    pub fn vouches(&self, section: &str, created_ms: Timestamp) -> Option<Timestamp> {
         self.0.get(section).filter(|record| record.from_ms <= created_ms).map(|record| record.checked_ms)
     }
 
     /// Since when everything that changed in a section was noticed, and until when.
-    pub fn span(&self, section: &str) -> Option<(u64, u64)> {
+    pub fn span(&self, section: &str) -> Option<(Timestamp, Timestamp)> {
         self.0.get(section).map(|record| (record.from_ms, record.checked_ms))
     }
 
     /// Nothing changed since the last check, or only what was noticed.
-    pub fn confirm(&mut self, section: &str, checked_ms: u64) {
+    pub fn confirm(&mut self, section: &str, checked_ms: Timestamp) {
         if let Some(record) = self.0.get_mut(section) {
             record.checked_ms = record.checked_ms.max(checked_ms);
         }
     }
 
     /// Anything may have changed until now.
-    pub fn restart(&mut self, section: &str, counter: &str, checked_ms: u64) {
+    pub fn restart(&mut self, section: &str, counter: &str, checked_ms: Timestamp) {
         let record =
             LibraryRecord { counter: counter.to_owned(), from_ms: checked_ms, checked_ms, seen: HashSet::new() };
         self.0.insert(section.to_owned(), record);
@@ -122,25 +129,42 @@ mod tests {
     #[test]
     fn a_gap_needs_more_than_an_equal_counter_and_another_counter_vouches_for_nothing() {
         let mut records = LibraryRecords::default();
-        assert_eq!(records.plan("1", "a", 0, Some(0)), CheckKind::Restart, "there is nothing to compare with");
-        records.restart("1", "a", 100);
-        assert_eq!(records.vouches("1", 100), Some(100));
-        assert_eq!(records.vouches("1", 99), None);
-        assert_eq!(records.plan("1", "a", 90, None), CheckKind::Recent);
-        assert_eq!(records.plan("1", "a", 200, Some(50)), CheckKind::Counter, "events were heard");
-        assert_eq!(records.plan("1", "a", 200, Some(150)), CheckKind::ChangedSince(100));
-        assert_eq!(records.plan("1", "a", 200, None), CheckKind::ChangedSince(100));
-        assert_eq!(records.plan("1", "b", 200, Some(50)), CheckKind::Restart);
-        records.confirm("1", 250);
-        assert_eq!(records.vouches("1", 100), Some(250));
-        records.restart("1", "b", 300);
-        assert_eq!(records.vouches("1", 100), None);
+        assert_eq!(
+            records.plan("1", "a", Timestamp::UNIX_EPOCH, Some(Timestamp::UNIX_EPOCH)),
+            CheckKind::Restart,
+            "there is nothing to compare with"
+        );
+        records.restart("1", "a", Timestamp::from_millis(100));
+        assert_eq!(records.vouches("1", Timestamp::from_millis(100)), Some(Timestamp::from_millis(100)));
+        assert_eq!(records.vouches("1", Timestamp::from_millis(99)), None);
+        assert_eq!(records.plan("1", "a", Timestamp::from_millis(90), None), CheckKind::Recent);
+        assert_eq!(
+            records.plan("1", "a", Timestamp::from_millis(200), Some(Timestamp::from_millis(50))),
+            CheckKind::Counter,
+            "events were heard"
+        );
+        assert_eq!(
+            records.plan("1", "a", Timestamp::from_millis(200), Some(Timestamp::from_millis(150))),
+            CheckKind::ChangedSince(Timestamp::from_millis(100))
+        );
+        assert_eq!(
+            records.plan("1", "a", Timestamp::from_millis(200), None),
+            CheckKind::ChangedSince(Timestamp::from_millis(100))
+        );
+        assert_eq!(
+            records.plan("1", "b", Timestamp::from_millis(200), Some(Timestamp::from_millis(50))),
+            CheckKind::Restart
+        );
+        records.confirm("1", Timestamp::from_millis(250));
+        assert_eq!(records.vouches("1", Timestamp::from_millis(100)), Some(Timestamp::from_millis(250)));
+        records.restart("1", "b", Timestamp::from_millis(300));
+        assert_eq!(records.vouches("1", Timestamp::from_millis(100)), None);
     }
 
     #[test]
     fn a_change_counts_once_and_too_many_are_anything() {
         let mut records = LibraryRecords::default();
-        records.restart("", "a", 100);
+        records.restart("", "a", Timestamp::from_millis(100));
         let item = |stamp: &str| ChangedItem { key: "7".into(), stamp: stamp.into(), ..ChangedItem::default() };
         let changed = |stamp: &str| ChangedSince { items: vec![item(stamp)], is_complete: true };
         assert_eq!(records.unseen("", &changed("x")).map(|items| items.len()), Some(1));

@@ -11,9 +11,11 @@ mod feed_times;
 mod fingerprints;
 mod library_checks;
 
+use greenroom_cache::AtomicTimestamp;
+use greenroom_cache::Timestamp;
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use greenroom_dialect::changed_since::ChangeCounter;
 use greenroom_state::confirmations::StoredConfirmations;
@@ -43,8 +45,8 @@ pub struct Confirmation {
     /// The newest fingerprints by partition, one at a time.
     fingerprint_flights: Mutex<HashMap<String, FingerprintFlight>>,
     /// Images loaded from the first moment on are confirmed as of the second; both in milliseconds.
-    images_from_ms: AtomicU64,
-    images_confirmed_ms: AtomicU64,
+    images_from_ms: AtomicTimestamp,
+    images_confirmed_ms: AtomicTimestamp,
     /// Whether there is something to write to the state.
     is_changed: AtomicBool,
     /// Until then the server's events are listened to after the stop signal.
@@ -61,21 +63,21 @@ pub struct TakenFingerprint {
     /// The fingerprint.
     pub value: Option<Arc<str>>,
     /// The moment before the server was asked, in milliseconds.
-    pub taken_ms: u64,
+    pub taken_ms: Timestamp,
 }
 
 /// State of the checks of the library.
 #[derive(Debug, Default)]
 pub struct LibraryFlight {
     /// When the last check failed, in milliseconds; zero if it succeeded.
-    pub failed_ms: u64,
+    pub failed_ms: Timestamp,
     /// The counters that were read last, and when.
-    pub counters: Option<(u64, Vec<ChangeCounter>)>,
+    pub counters: Option<(Timestamp, Vec<ChangeCounter>)>,
 }
 
 impl Confirmation {
     /// The server's events arrive from now on. Everything that was loaded before is unconfirmed.
-    pub fn feed_started(&self, now_ms: u64) {
+    pub fn feed_started(&self, now_ms: Timestamp) {
         self.feed.started(now_ms);
         self.fingerprints.lock().close_spans();
     }
@@ -92,7 +94,7 @@ impl Confirmation {
     }
 
     /// Since when they have arrived without a gap.
-    pub fn whole_since_ms(&self) -> Option<u64> {
+    pub fn whole_since_ms(&self) -> Option<Timestamp> {
         self.feed.whole_since_ms()
     }
 
@@ -102,7 +104,7 @@ impl Confirmation {
     }
 
     /// The end of the last gap, in milliseconds: nothing from before it is confirmed by what was found out before it.
-    pub fn gap_end_ms(&self, started_ms: u64, last_leap_ms: u64) -> u64 {
+    pub fn gap_end_ms(&self, started_ms: Timestamp, last_leap_ms: Timestamp) -> Timestamp {
         self.feed.gap_end_ms().max(started_ms).max(last_leap_ms)
     }
 
@@ -116,19 +118,19 @@ impl Confirmation {
     }
 
     /// Before this moment images are unconfirmed, if the last gap ended at `gap_end_ms`: they are all confirmed together.
-    pub fn images_unconfirmed_before_ms(&self, gap_end_ms: u64) -> u64 {
+    pub fn images_unconfirmed_before_ms(&self, gap_end_ms: Timestamp) -> Timestamp {
         let confirmed_ms = self.images_confirmed_ms.load(Ordering::Acquire);
         let from_ms = self.images_from_ms.load(Ordering::Acquire);
         if confirmed_ms >= gap_end_ms { from_ms.min(gap_end_ms) } else { gap_end_ms }
     }
 
     /// Whether images were checked since the last gap.
-    pub fn are_images_checked(&self, gap_end_ms: u64) -> bool {
+    pub fn are_images_checked(&self, gap_end_ms: Timestamp) -> bool {
         self.images_confirmed_ms.load(Ordering::Acquire) >= gap_end_ms
     }
 
     /// Everything that changed since `from_ms` was noticed until `checked_ms`.
-    pub fn confirm_images(&self, from_ms: u64, checked_ms: u64) {
+    pub fn confirm_images(&self, from_ms: Timestamp, checked_ms: Timestamp) {
         self.images_from_ms.store(from_ms, Ordering::Release);
         self.images_confirmed_ms.fetch_max(checked_ms, Ordering::AcqRel);
     }

@@ -23,7 +23,7 @@ pub(super) async fn run(server: Arc<Server>) {
     while !stop.is_cancelled() {
         let until_due = async {
             match server.confirmation.accounts.next_due_ms() {
-                Some(due_ms) => clock.sleep(Duration::from_millis(due_ms.saturating_sub(clock.now_ms()))).await,
+                Some(due_ms) => clock.sleep(due_ms.duration_since(clock.now())).await,
                 None => std::future::pending().await,
             }
         };
@@ -51,7 +51,7 @@ pub(super) async fn run(server: Arc<Server>) {
 /// Checks the library and takes the fingerprints that are due.
 async fn round(server: &Arc<Server>, is_end: bool) {
     let Some(owner) = Asker::owner(server) else { return };
-    for account in server.confirmation.accounts.take_due(server.origin.clock.now_ms(), is_end) {
+    for account in server.confirmation.accounts.take_due(server.origin.clock.now(), is_end) {
         if !server.confirmation.is_feed_whole() || take_all(server, &owner, &account).await.is_none() {
             server.confirmation.accounts.retry(&account);
         }
@@ -66,7 +66,7 @@ async fn take_all(server: &Arc<Server>, owner: &Asker, account: &ActiveAccount) 
         let counters = library::current(server, owner, &scope).await?;
         for counter in counters.iter().filter(|counter| scope.has(&counter.section)) {
             // Not an earlier one, which says nothing about what was loaded since.
-            let now_ms = server.origin.clock.now_ms();
+            let now_ms = server.origin.clock.now();
             user_state::current(server, &account.identity, &asker, counter, now_ms).await.value?;
         }
     }

@@ -1,5 +1,6 @@
 //! Checks of the library: its change counters, and what changed since a moment.
 
+use greenroom_cache::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,18 +23,23 @@ const LOAD_TIMEOUT_DIVISOR: u32 = 3;
 
 /// When the sections of an entry were last checked, if nothing in them changed unnoticed since it was loaded. Asks the
 /// server at most once per interval for all entries together.
-pub(super) async fn check(server: &Arc<Server>, owner: &Asker, scope: &LibraryScope, created_ms: u64) -> Option<u64> {
+pub(super) async fn check(
+    server: &Arc<Server>,
+    owner: &Asker,
+    scope: &LibraryScope,
+    created_ms: Timestamp,
+) -> Option<Timestamp> {
     let counters = current(server, owner, scope).await?;
     let library = server.confirmation.library.lock();
     let mut sections = counters.iter().filter(|counter| scope.has(&counter.section)).peekable();
     sections.peek()?;
-    sections.try_fold(u64::MAX, |oldest_ms, counter| {
+    sections.try_fold(Timestamp::MAX, |oldest_ms, counter| {
         library.vouches(&counter.section, created_ms).map(|checked_ms| oldest_ms.min(checked_ms))
     })
 }
 
 /// Since when everything that changed in any section was noticed, and until when.
-pub(super) async fn check_all(server: &Arc<Server>, owner: &Asker) -> Option<(u64, u64)> {
+pub(super) async fn check_all(server: &Arc<Server>, owner: &Asker) -> Option<(Timestamp, Timestamp)> {
     let counters = current(server, owner, &LibraryScope::Whole).await?;
     let library = server.confirmation.library.lock();
     let spans = counters.iter().map(|counter| library.span(&counter.section));
@@ -46,14 +52,14 @@ pub(super) async fn check_all(server: &Arc<Server>, owner: &Asker) -> Option<(u6
 /// The counters of a recent check, after checking the sections of this scope.
 pub(super) async fn current(server: &Arc<Server>, owner: &Asker, scope: &LibraryScope) -> Option<Vec<ChangeCounter>> {
     let mut flight = server.confirmation.library_flight.lock().await;
-    let now_ms = server.origin.clock.now_ms();
+    let now_ms = server.origin.clock.now();
     let recent_ms = recent_ms(server, now_ms);
-    if flight.failed_ms > 0 && flight.failed_ms >= recent_ms {
+    if flight.failed_ms > Timestamp::UNIX_EPOCH && flight.failed_ms >= recent_ms {
         return None;
     }
     let running = run(server, owner, scope, &mut flight, (now_ms, recent_ms));
     let counters = server.origin.clock.timeout(timeout(server), running).await.ok().flatten();
-    flight.failed_ms = if counters.is_some() { 0 } else { server.origin.clock.now_ms() };
+    flight.failed_ms = if counters.is_some() { Timestamp::UNIX_EPOCH } else { server.origin.clock.now() };
     counters
 }
 
@@ -63,15 +69,18 @@ pub(super) fn timeout(server: &Server) -> Duration {
 }
 
 /// A check at this moment or later is recent enough.
-pub(super) fn recent_ms(server: &Server, now_ms: u64) -> u64 {
-    let interval_ms = u64::try_from(server.origin.settings.confirmation_interval.as_millis()).unwrap_or(u64::MAX);
-    now_ms.saturating_sub(interval_ms).max(gap_end_ms(server)).max(server.confirmation.whole_since_ms().unwrap_or(0))
+pub(super) fn recent_ms(server: &Server, now_ms: Timestamp) -> Timestamp {
+    let interval = server.origin.settings.confirmation_interval;
+    now_ms
+        .saturating_sub(interval)
+        .max(gap_end_ms(server))
+        .max(server.confirmation.whole_since_ms().unwrap_or(Timestamp::UNIX_EPOCH))
 }
 
 /// End of the last gap.
-fn gap_end_ms(server: &Server) -> u64 {
+fn gap_end_ms(server: &Server) -> Timestamp {
     let clock: &Clock = &server.origin.clock;
-    server.confirmation.gap_end_ms(server.origin.started_ms, clock.last_leap_ms())
+    server.confirmation.gap_end_ms(server.origin.started_ms, clock.last_leap())
 }
 
 async fn run(
@@ -79,7 +88,7 @@ async fn run(
     owner: &Asker,
     scope: &LibraryScope,
     flight: &mut LibraryFlight,
-    (now_ms, recent_ms): (u64, u64),
+    (now_ms, recent_ms): (Timestamp, Timestamp),
 ) -> Option<Vec<ChangeCounter>> {
     let kind = server.origin.settings.kind;
     let is_recent = |counters: &[ChangeCounter]| {
@@ -109,17 +118,17 @@ async fn check_section(
     server: &Arc<Server>,
     owner: &Asker,
     counter: &ChangeCounter,
-    (read_ms, recent_ms): (u64, u64),
+    (read_ms, recent_ms): (Timestamp, Timestamp),
 ) -> Option<()> {
     let (kind, confirmation) = (server.origin.settings.kind, &server.confirmation);
     // Jellyfin announces changes half a minute late and its counts do not show edits, so it is always asked.
     let heard_since_ms = confirmation
         .whole_since_ms()
         .filter(|_| kind == ServerKind::Plex)
-        .map(|since_ms| since_ms.max(server.origin.clock.last_leap_ms()));
+        .map(|since_ms| since_ms.max(server.origin.clock.last_leap()));
     // What was loaded while the counter was on its way may have changed before it was taken.
     let restart = || {
-        let now_ms = server.origin.clock.now_ms();
+        let now_ms = server.origin.clock.now();
         confirmation.library.lock().restart(&counter.section, &counter.value, now_ms);
     };
     let plan = confirmation.library.lock().plan(&counter.section, &counter.value, recent_ms, heard_since_ms);
@@ -144,17 +153,21 @@ async fn check_section(
 }
 
 /// Whether events were heard without a gap since then.
-fn is_continuous(server: &Server, since_ms: u64) -> bool {
+fn is_continuous(server: &Server, since_ms: Timestamp) -> bool {
     let whole_since_ms = server.confirmation.whole_since_ms();
     whole_since_ms.is_some_and(|whole_since_ms| whole_since_ms.max(gap_end_ms(server)) <= since_ms)
 }
 
-async fn changed_since(server: &Server, owner: &Asker, counter: &ChangeCounter, since_ms: u64) -> Option<ChangedSince> {
-    let tolerance_ms = u64::try_from(CLOCK_TOLERANCE.as_millis()).unwrap_or(u64::MAX);
+async fn changed_since(
+    server: &Server,
+    owner: &Asker,
+    counter: &ChangeCounter,
+    since_ms: Timestamp,
+) -> Option<ChangedSince> {
     let kind = server.origin.settings.kind;
     // By the server's clock.
     let ahead_s = server.origin.clock_ahead_s().unwrap_or(0);
-    let since_s = (since_ms.saturating_sub(tolerance_ms) / 1000).saturating_add_signed(ahead_s);
+    let since_s = (since_ms.saturating_sub(CLOCK_TOLERANCE).as_secs()).saturating_add_signed(ahead_s);
     let targets = kind.changed_since_targets(since_s, std::slice::from_ref(counter));
     if targets.is_empty() {
         return None;

@@ -7,6 +7,7 @@ mod requests;
 mod scope;
 mod user_state;
 
+use greenroom_cache::Timestamp;
 use std::sync::Arc;
 
 use greenroom_cache::{ConfirmedValue, Entry, LoadReason};
@@ -41,7 +42,7 @@ pub(crate) async fn confirm(load: ConfirmableLoad<'_>, reason: LoadReason, old: 
         return None;
     }
     // An entry that may no longer be served is no answer to a token whose grant has ended.
-    if server.origin.clock.now_ms() >= old.deadlines().error_until_ms || !may_be_vouched_for(load, reason, old) {
+    if server.origin.clock.now() >= old.deadlines().error_until_ms || !may_be_vouched_for(load, reason, old) {
         return None;
     }
     let scope =
@@ -54,7 +55,7 @@ pub(crate) async fn confirm(load: ConfirmableLoad<'_>, reason: LoadReason, old: 
     let mut checked_ms = library::check(server, &owner, &scope, old.created_ms()).await?;
     // After a gap also what the user may see may have changed, which shows in the counts of the fingerprint.
     if read.lifetime.user_state || reason == LoadReason::Unconfirmed {
-        checked_ms = checked_ms.min(user_state::check(load, &scope, old.created_ms()).await?);
+        checked_ms = checked_ms.min(Timestamp::from_millis(user_state::check(load, &scope, old.created_ms()).await?));
     }
     // A gap may have begun meanwhile.
     if !is_watched(server) {
@@ -111,7 +112,7 @@ fn is_of_another_user(read: &Read, identity: &Identity) -> bool {
 
 /// Confirms all images together after a gap, if they are not yet: their entries are shared, so no account vouches for them.
 pub(crate) async fn confirm_images(server: &Arc<Server>) {
-    let gap_end_ms = server.confirmation.gap_end_ms(server.origin.started_ms, server.origin.clock.last_leap_ms());
+    let gap_end_ms = server.confirmation.gap_end_ms(server.origin.started_ms, server.origin.clock.last_leap());
     if server.confirmation.are_images_checked(gap_end_ms) || !is_watched(server) {
         return;
     }
@@ -132,7 +133,7 @@ pub(crate) fn record_load(load: ConfirmableLoad<'_>) {
         server.origin.tasks.spawn(keeper::run(Arc::clone(server)));
     }
     let scope = LibraryScope::from_read(kind, read);
-    let now_ms = server.origin.clock.now_ms();
+    let now_ms = server.origin.clock.now();
     // Fingerprints of all sections of a Plex cost more than the items whose section is not known here.
     if kind == ServerKind::Plex && scope == LibraryScope::Whole {
         return;

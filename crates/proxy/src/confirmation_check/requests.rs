@@ -40,7 +40,7 @@ impl Asker {
     pub(super) async fn get(&self, target: &str) -> Option<Bytes> {
         let origin = &self.server.origin;
         // Clients wait for the answer, so it is as urgent as what they ask for.
-        let request = QueueRequest::read(&self.server.own_app, Class::Item, target, origin.clock.now_ms());
+        let request = QueueRequest::read(&self.server.own_app, Class::Item, target, origin.clock.now());
         let exchange = async {
             let _permit = origin.queue.acquire(request).await.ok()?;
             origin.counters.own.fetch_add(1, Ordering::Relaxed);

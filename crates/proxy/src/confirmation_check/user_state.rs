@@ -1,5 +1,6 @@
 //! Checks of one account's user state: its fingerprint.
 
+use greenroom_cache::Timestamp;
 use std::sync::Arc;
 
 use futures_util::future::try_join_all;
@@ -15,14 +16,14 @@ use crate::identity::Identity;
 use crate::server::Server;
 
 /// When the user state of an entry was last checked, if it is as it was when the entry was loaded.
-pub(super) async fn check(load: ConfirmableLoad<'_>, scope: &LibraryScope, created_ms: u64) -> Option<u64> {
+pub(super) async fn check(load: ConfirmableLoad<'_>, scope: &LibraryScope, created_ms: Timestamp) -> Option<u64> {
     let ConfirmableLoad { server, identity, credential, .. } = load;
     if heard_since_ms(server, identity).is_some_and(|since_ms| since_ms <= created_ms) {
-        return Some(server.origin.clock.now_ms());
+        return Some(server.origin.clock.now().as_millis());
     }
     let counters = library::current(server, &Asker::owner(server)?, scope).await?;
     let asker = Asker::new(server, credential);
-    let recent_ms = library::recent_ms(server, server.origin.clock.now_ms());
+    let recent_ms = library::recent_ms(server, server.origin.clock.now());
     let mut oldest_ms = u64::MAX;
     for counter in counters.iter().filter(|counter| scope.has(&counter.section)) {
         let taken = current(server, identity, &asker, counter, recent_ms).await;
@@ -31,7 +32,7 @@ pub(super) async fn check(load: ConfirmableLoad<'_>, scope: &LibraryScope, creat
         if !records.vouches(partition, &counter.section, &value, created_ms) {
             return None;
         }
-        oldest_ms = oldest_ms.min(taken.taken_ms);
+        oldest_ms = oldest_ms.min(taken.taken_ms.as_millis());
     }
     Some(oldest_ms)
 }
@@ -42,7 +43,7 @@ pub(super) async fn current(
     identity: &Arc<Identity>,
     asker: &Asker,
     counter: &ChangeCounter,
-    recent_ms: u64,
+    recent_ms: Timestamp,
 ) -> TakenFingerprint {
     let flight = server.confirmation.fingerprint_flight(identity.partition().as_str());
     let mut flight = flight.lock().await;
@@ -63,7 +64,7 @@ async fn take(
     asker: &Asker,
     counter: &ChangeCounter,
 ) -> TakenFingerprint {
-    let (confirmation, taken_ms) = (&server.confirmation, server.origin.clock.now_ms());
+    let (confirmation, taken_ms) = (&server.confirmation, server.origin.clock.now());
     let whole_since_ms = confirmation.whole_since_ms();
     let value = ask(server, identity, asker, counter).await;
     if let Some(value) = &value
@@ -100,9 +101,9 @@ async fn ask(
 
 /// Since when every change of this account's user state is heard; `None` if it is not. Plex does not tell what was
 /// marked elsewhere.
-pub(super) fn heard_since_ms(server: &Server, identity: &Identity) -> Option<u64> {
+pub(super) fn heard_since_ms(server: &Server, identity: &Identity) -> Option<Timestamp> {
     if server.origin.settings.kind != ServerKind::Jellyfin || !server.confirmation.is_feed_whole() {
         return None;
     }
-    identity.signal_since_ms().map(|since_ms| since_ms.max(server.origin.clock.last_leap_ms()))
+    identity.signal_since_ms().map(|since_ms| since_ms.max(server.origin.clock.last_leap()))
 }

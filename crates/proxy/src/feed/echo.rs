@@ -2,7 +2,9 @@
 //!
 //! A server may deliver a session's events to another connection. Nothing tells that but the silence.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use greenroom_cache::AtomicTimestamp;
+use greenroom_cache::Timestamp;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -11,7 +13,7 @@ use tokio::sync::Notify;
 /// Time within which a confirmed write must be heard back. Jellyfin reports half a second after the last write.
 const HEARD_WITHIN: Duration = Duration::from_secs(5);
 /// A user whose event was heard within this time is heard, in milliseconds.
-const JUST_HEARD_MS: u64 = 1_000;
+const JUST_HEARD: Duration = Duration::from_secs(1);
 /// Names of Jellyfin's writes that are reported to the user at once.
 const ECHOED_WRITES: [&str; 4] = ["played", "favorite", "rating", "user-data"];
 
@@ -22,9 +24,9 @@ const FOLDER_FIELD: &[u8] = b"\"UnplayedItemCount\"";
 #[derive(Debug, Default)]
 pub struct EchoWatch {
     /// Time of the last write that was not heard back yet, in milliseconds.
-    awaited_ms: Mutex<Option<u64>>,
+    awaited_ms: Mutex<Option<Timestamp>>,
     /// Time of the last event of the feed's own user, in milliseconds.
-    heard_ms: AtomicU64,
+    heard_ms: AtomicTimestamp,
     expected: Notify,
 }
 
@@ -37,9 +39,9 @@ impl EchoWatch {
     }
 
     /// A write was confirmed that must be heard back.
-    pub fn expect(&self, now_ms: u64) {
+    pub fn expect(&self, now_ms: Timestamp) {
         // The report may be faster than the response.
-        if now_ms.saturating_sub(self.heard_ms.load(Ordering::Relaxed)) < JUST_HEARD_MS {
+        if now_ms.duration_since(self.heard_ms.load(Ordering::Relaxed)) < JUST_HEARD {
             return;
         }
         // Each write postpones the server's report of those before it.
@@ -48,14 +50,14 @@ impl EchoWatch {
     }
 
     /// Another user's write postpones the report of those before it, too: the server has one timer for all.
-    pub fn postpone(&self, now_ms: u64) {
+    pub fn postpone(&self, now_ms: Timestamp) {
         if let Some(awaited_ms) = self.awaited_ms.lock().as_mut() {
             *awaited_ms = now_ms;
         }
     }
 
     /// An event of the feed's own user was heard. Returns whether it was awaited.
-    pub fn heard(&self, now_ms: u64) -> bool {
+    pub fn heard(&self, now_ms: Timestamp) -> bool {
         self.heard_ms.store(now_ms, Ordering::Relaxed);
         self.awaited_ms.lock().take().is_some()
     }
@@ -66,8 +68,8 @@ impl EchoWatch {
     }
 
     /// Time by which the awaited event must be heard, in milliseconds.
-    pub fn due_ms(&self) -> Option<u64> {
-        self.awaited_ms.lock().map(|at_ms| at_ms + u64::try_from(HEARD_WITHIN.as_millis()).unwrap_or(u64::MAX))
+    pub fn due_ms(&self) -> Option<Timestamp> {
+        self.awaited_ms.lock().map(|at_ms| at_ms + HEARD_WITHIN)
     }
 
     /// Waits until a write must be heard back.
@@ -86,13 +88,13 @@ mod tests {
     fn a_write_must_be_heard_back_within_five_seconds_of_the_last_one() {
         let echo = EchoWatch::default();
         assert_eq!(echo.due_ms(), None);
-        assert!(!echo.heard(500), "nothing was awaited");
-        echo.expect(1_000);
+        assert!(!echo.heard(Timestamp::from_millis(500)), "nothing was awaited");
+        echo.expect(Timestamp::from_millis(1_000));
         assert_eq!(echo.due_ms(), None, "it may have been this one's");
-        echo.expect(2_000);
-        echo.expect(3_000);
-        assert_eq!(echo.due_ms(), Some(8_000), "the server reports after the last of several");
-        assert!(echo.heard(3_500));
+        echo.expect(Timestamp::from_millis(2_000));
+        echo.expect(Timestamp::from_millis(3_000));
+        assert_eq!(echo.due_ms(), Some(Timestamp::from_millis(8_000)), "the server reports after the last of several");
+        assert!(echo.heard(Timestamp::from_millis(3_500)));
         assert_eq!(echo.due_ms(), None);
     }
 

@@ -8,8 +8,10 @@ mod echo;
 mod pulse_demand;
 mod sessions;
 
+use greenroom_cache::AtomicTimestamp;
+use greenroom_cache::Timestamp;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
 use greenroom_dialect::request::ServerKind;
 use parking_lot::Mutex;
@@ -50,7 +52,7 @@ pub struct EventFeed {
     pub pulse: PulseDemand,
     events: Mutex<EventStreamState>,
     /// Since when events are heard without a gap, in milliseconds; 0 while they are not.
-    whole_since_ms: AtomicU64,
+    whole_since_ms: AtomicTimestamp,
     /// Account of the token while it is subscribed (Jellyfin).
     own_account: Mutex<Option<Arc<str>>>,
     /// The app whose session the configured token belongs to, if it is not Greenroom's own.
@@ -64,13 +66,13 @@ impl EventFeed {
     }
 
     /// Sets the state. Events are heard without a gap only while the state stays [`EventStreamState::Subscribed`].
-    pub fn set_events_state(&self, events: EventStreamState, now_ms: u64) {
+    pub fn set_events_state(&self, events: EventStreamState, now_ms: Timestamp) {
         let mut state = self.events.lock();
         if events != EventStreamState::Subscribed {
-            self.whole_since_ms.store(0, Ordering::Release);
+            self.whole_since_ms.store(Timestamp::UNIX_EPOCH, Ordering::Release);
             self.sessions.end();
         } else if *state != events {
-            self.whole_since_ms.store(now_ms.max(1), Ordering::Release);
+            self.whole_since_ms.store(now_ms.max(Timestamp::from_millis(1)), Ordering::Release);
         }
         *state = events;
     }
@@ -81,8 +83,8 @@ impl EventFeed {
     }
 
     /// Since when every event has been heard, in milliseconds: no gap lies between then and now.
-    pub fn whole_since_ms(&self) -> Option<u64> {
-        Some(self.whole_since_ms.load(Ordering::Acquire)).filter(|since_ms| *since_ms > 0)
+    pub fn whole_since_ms(&self) -> Option<Timestamp> {
+        Some(self.whole_since_ms.load(Ordering::Acquire)).filter(|since_ms| *since_ms > Timestamp::UNIX_EPOCH)
     }
 
     /// Account whose events arrive, if any.
@@ -97,7 +99,7 @@ impl EventFeed {
     }
 
     /// Since when every change of a session is told, in milliseconds.
-    pub fn sessions_since_ms(&self, kind: ServerKind) -> Option<u64> {
+    pub fn sessions_since_ms(&self, kind: ServerKind) -> Option<Timestamp> {
         match kind {
             ServerKind::Plex => self.whole_since_ms(),
             ServerKind::Jellyfin => self.sessions.since_ms(),
@@ -126,14 +128,14 @@ mod tests {
     fn a_feed_is_whole_from_its_subscription_until_anything_else_happens() {
         let feed = EventFeed::default();
         assert!(!feed.is_whole(), "nothing was heard yet");
-        feed.set_events_state(EventStreamState::Subscribed, 1_000);
-        feed.set_events_state(EventStreamState::Subscribed, 9_000);
-        assert_eq!(feed.whole_since_ms(), Some(1_000), "no gap in between");
+        feed.set_events_state(EventStreamState::Subscribed, Timestamp::from_millis(1_000));
+        feed.set_events_state(EventStreamState::Subscribed, Timestamp::from_millis(9_000));
+        assert_eq!(feed.whole_since_ms(), Some(Timestamp::from_millis(1_000)), "no gap in between");
         for end in [EventStreamState::Lost, EventStreamState::Deaf, EventStreamState::TokenWithoutUser] {
-            feed.set_events_state(end, 10_000);
+            feed.set_events_state(end, Timestamp::from_millis(10_000));
             assert!(!feed.is_whole(), "{end:?}");
-            feed.set_events_state(EventStreamState::Subscribed, 11_000);
-            assert_eq!(feed.whole_since_ms(), Some(11_000));
+            feed.set_events_state(EventStreamState::Subscribed, Timestamp::from_millis(11_000));
+            assert_eq!(feed.whole_since_ms(), Some(Timestamp::from_millis(11_000)));
         }
     }
 }

@@ -1,7 +1,9 @@
 //! The server's sessions as last told by its events, the tokens that may see all of them, and the tokens behind them.
 
+use greenroom_cache::AtomicTimestamp;
+use greenroom_cache::Timestamp;
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -36,7 +38,7 @@ pub struct SessionFeed {
     told: Mutex<Option<ToldSessions>>,
     news: Notify,
     /// Since when sessions are told, in milliseconds; 0 while they are not.
-    since_ms: AtomicU64,
+    since_ms: AtomicTimestamp,
     rights: Mutex<Vec<RightsEntry>>,
     /// Tokens by the device that sent them.
     devices: Mutex<HashMap<String, Vec<Weak<Identity>>>>,
@@ -48,14 +50,14 @@ pub struct SessionFeed {
 struct ToldSessions {
     list: Arc<SessionList>,
     at_us: u64,
-    at_ms: u64,
+    at_ms: Timestamp,
 }
 
 #[derive(Debug)]
 struct RightsEntry {
     identity: Weak<Identity>,
     rights: SessionRights,
-    checked_ms: u64,
+    checked_ms: Timestamp,
     generation: u64,
 }
 
@@ -66,11 +68,11 @@ impl SessionFeed {
         let before = self.told.lock().replace(ToldSessions {
             list: Arc::clone(&list),
             at_us: clock.now_us(),
-            at_ms: clock.now_ms(),
+            at_ms: clock.now(),
         });
         let was_told = self.since_ms().is_some();
         if !was_told {
-            self.since_ms.store(clock.now_ms().max(1), Ordering::Release);
+            self.since_ms.store(clock.now().max(Timestamp::from_millis(1)), Ordering::Release);
         }
         self.news.notify_waiters();
         before.filter(|_| was_told).map(|before| self.gone(&before.list, &list)).unwrap_or_default()
@@ -78,12 +80,12 @@ impl SessionFeed {
 
     /// Nothing is told any more. What was told last is kept for an outage.
     pub fn end(&self) {
-        self.since_ms.store(0, Ordering::Release);
+        self.since_ms.store(Timestamp::UNIX_EPOCH, Ordering::Release);
     }
 
     /// What was told last, and when, in milliseconds, whether or not anything is told now. `None` to the author of a later
     /// write.
-    pub fn last_told_for(&self, identity: &Arc<Identity>) -> Option<(Arc<SessionList>, u64)> {
+    pub fn last_told_for(&self, identity: &Arc<Identity>) -> Option<(Arc<SessionList>, Timestamp)> {
         let written_us = self.last_write_us(identity);
         let told = self.told.lock();
         let told = told.as_ref().filter(|told| told.at_us > written_us)?;
@@ -91,13 +93,16 @@ impl SessionFeed {
     }
 
     /// Since when sessions are told, in milliseconds.
-    pub fn since_ms(&self) -> Option<u64> {
-        Some(self.since_ms.load(Ordering::Acquire)).filter(|since_ms| *since_ms > 0)
+    pub fn since_ms(&self) -> Option<Timestamp> {
+        Some(self.since_ms.load(Ordering::Acquire)).filter(|since_ms| *since_ms > Timestamp::UNIX_EPOCH)
     }
 
     /// When they were last told, in milliseconds; 0 if they never were.
-    pub fn told_ms(&self, clock: &Clock) -> u64 {
-        self.told.lock().as_ref().map_or(0, |told| clock.wall_us(told.at_us) / 1000)
+    pub fn told_ms(&self, clock: &Clock) -> Timestamp {
+        self.told
+            .lock()
+            .as_ref()
+            .map_or(Timestamp::UNIX_EPOCH, |told| Timestamp::from_millis(clock.wall_us(told.at_us) / 1000))
     }
 
     /// The sessions for this identity. After a write of its own it waits for the message that tells it.
@@ -144,7 +149,7 @@ impl SessionFeed {
     }
 
     /// What this token may see, if that was checked within `ttl` and the token was not revoked since.
-    pub fn rights(&self, identity: &Arc<Identity>, now_ms: u64, ttl: Duration) -> Option<SessionRights> {
+    pub fn rights(&self, identity: &Arc<Identity>, now_ms: Timestamp, ttl: Duration) -> Option<SessionRights> {
         let rights = self.rights.lock();
         let entry = rights.iter().find(|entry| entry.is_of(identity))?;
         let is_valid = entry.generation == identity.generation() && within(entry.checked_ms, now_ms, ttl);
@@ -152,7 +157,7 @@ impl SessionFeed {
     }
 
     /// Records what this token may see, as of that generation.
-    pub fn set_rights(&self, identity: &Arc<Identity>, rights: SessionRights, checked_ms: u64, generation: u64) {
+    pub fn set_rights(&self, identity: &Arc<Identity>, rights: SessionRights, checked_ms: Timestamp, generation: u64) {
         let mut all = self.rights.lock();
         all.retain(|entry| !entry.is_of(identity) && entry.identity.strong_count() > 0);
         if all.len() >= MAX_ENTRIES {
@@ -217,7 +222,12 @@ mod tests {
     }
 
     fn identity(registry: &IdentityRegistry, token: &str) -> Arc<Identity> {
-        registry.resolve(&Credential { token: Some(Secret::new(token)), ..Credential::default() }, 1).0
+        registry
+            .resolve(
+                &Credential { token: Some(Secret::new(token)), ..Credential::default() },
+                Timestamp::from_millis(1),
+            )
+            .0
     }
 
     #[tokio::test(start_paused = true)]
@@ -262,11 +272,11 @@ mod tests {
     fn rights_end_with_their_time_and_with_a_revocation() {
         let (feed, registry) = (SessionFeed::default(), IdentityRegistry::new("home", HashKey([7; 32])));
         let (token, ttl) = (identity(&registry, "a"), Duration::from_secs(300));
-        feed.set_rights(&token, SessionRights::Some, 1_000, token.generation());
-        assert_eq!(feed.rights(&token, 301_000, ttl), Some(SessionRights::Some));
-        assert_eq!(feed.rights(&token, 301_001, ttl), None);
-        assert_eq!(feed.rights(&identity(&registry, "b"), 1_000, ttl), None, "another token");
+        feed.set_rights(&token, SessionRights::Some, Timestamp::from_millis(1_000), token.generation());
+        assert_eq!(feed.rights(&token, Timestamp::from_millis(301_000), ttl), Some(SessionRights::Some));
+        assert_eq!(feed.rights(&token, Timestamp::from_millis(301_001), ttl), None);
+        assert_eq!(feed.rights(&identity(&registry, "b"), Timestamp::from_millis(1_000), ttl), None, "another token");
         token.refuse();
-        assert_eq!(feed.rights(&token, 1_000, ttl), None);
+        assert_eq!(feed.rights(&token, Timestamp::from_millis(1_000), ttl), None);
     }
 }

@@ -106,7 +106,7 @@ impl FeedConnection {
                     server.feed.set_own_account(None);
                     has_missed = true;
                     reattach = Some(server.origin.breaker.begin_reattach());
-                    server.origin.breaker.record_restart_sign(server.origin.clock.now_ms());
+                    server.origin.breaker.record_restart_sign(server.origin.clock.now());
                     let is_deaf = server.events_state() == EventStreamState::Deaf;
                     server.set_events_state(if is_deaf { EventStreamState::Deaf } else { EventStreamState::Lost });
                     tracing::info!(server = server.name(), "the server's event stream ended; reconnecting");
@@ -243,7 +243,7 @@ impl FeedConnection {
         let mut down = std::pin::pin!(server.origin.breaker.wait_down());
         let clock = server.origin.clock.clone();
         let mut keep_alive = std::pin::pin!(clock.sleep(KEEP_ALIVE));
-        let (mut silent, opened_ms) = (0, clock.now_ms());
+        let (mut silent, opened_ms) = (0, clock.now());
         loop {
             tokio::select! {
                 // A frame that waits is read before a deadline is noticed.
@@ -263,7 +263,7 @@ impl FeedConnection {
                 () = keep_alive.as_mut() => {
                     silent += 1;
                     // After a sleep of the machine the connection may be gone without a sign.
-                    let has_slept = clock.last_leap_ms() > opened_ms;
+                    let has_slept = clock.last_leap() > opened_ms;
                     if has_slept || silent > MAX_SILENT_KEEP_ALIVES || socket.send(self.keep_alive_message()).await.is_err() {
                         return;
                     }
@@ -299,7 +299,7 @@ impl FeedConnection {
         apply_frame(server, frame, source);
         server.feed.pending.record_frame(server.origin.settings.kind, frame);
         if own_user::is_user_data(frame) {
-            server.feed.echo.heard(server.origin.clock.now_ms());
+            server.feed.echo.heard(server.origin.clock.now());
             if server.events_state() == EventStreamState::Deaf {
                 tracing::info!(server = server.name(), "the server's events are heard again");
                 server.origin.warnings.lower(EVENTS_NOT_HEARD);
@@ -316,10 +316,10 @@ impl FeedConnection {
         let (server, echo) = (&self.server, &self.server.feed.echo);
         loop {
             echo.expected().await;
-            let now_ms = server.origin.clock.now_ms();
+            let now_ms = server.origin.clock.now();
             match echo.due_ms() {
                 Some(due_ms) if due_ms <= now_ms => break,
-                Some(due_ms) => server.origin.clock.sleep(Duration::from_millis(due_ms - now_ms)).await,
+                Some(due_ms) => server.origin.clock.sleep(due_ms - now_ms).await,
                 None => {}
             }
         }

@@ -2,6 +2,7 @@
 //!
 //! What it names is applied as an event would be. Deletions and users are asked for in turn, with every second request.
 
+use greenroom_cache::Timestamp;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -62,7 +63,7 @@ struct Pulse {
     users: Option<UserList>,
     /// Number of requests since reads were last interrupted.
     phase: u64,
-    last_beat_ms: u64,
+    last_beat_ms: Timestamp,
 }
 
 /// One response.
@@ -87,15 +88,16 @@ impl Pulse {
             counters: HashMap::new(),
             users: None,
             phase: 0,
-            last_beat_ms: 0,
+            last_beat_ms: Timestamp::UNIX_EPOCH,
         }
     }
 
     async fn beat(&mut self, reader: Option<PulseReader>) {
         let Some(caller) = self.caller(reader) else { return };
-        let now_ms = self.server.origin.clock.now_ms();
+        let now_ms = self.server.origin.clock.now();
         let quiet_ms = u64::try_from(2 * self.server.origin.settings.pulse_interval.as_millis()).unwrap_or(u64::MAX);
-        self.phase = if now_ms.saturating_sub(self.last_beat_ms) > quiet_ms { 0 } else { self.phase + 1 };
+        self.phase =
+            if now_ms.duration_since(self.last_beat_ms) > Duration::from_millis(quiet_ms) { 0 } else { self.phase + 1 };
         self.last_beat_ms = now_ms;
         match self.server.origin.settings.kind {
             ServerKind::Plex => self.beat_plex(&caller).await,
@@ -214,7 +216,7 @@ impl Pulse {
     /// Before the first answer: since this process started, because everything older is unconfirmed anyway.
     fn since_s(&self, caller: &Caller) -> u64 {
         let origin = &self.server.origin;
-        let started_s = (origin.started_ms / 1000).saturating_add_signed(origin.clock_ahead_s().unwrap_or(0));
+        let started_s = (origin.started_ms.as_secs()).saturating_add_signed(origin.clock_ahead_s().unwrap_or(0));
         let since_s = self.since_s.get(caller.identity.partition()).copied();
         since_s.unwrap_or_else(|| started_s.saturating_sub(OVERLAP_S))
     }
@@ -243,7 +245,7 @@ impl Pulse {
             let (headers, body) = origin.read_own(target, &caller.credential, MAX_BYTES).await.ok()?;
             let date = headers.get(DATE).and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok());
             let date = date.and_then(|date| Some(date.duration_since(std::time::UNIX_EPOCH).ok()?.as_secs()));
-            let now_s = || (origin.clock.now_ms() / 1000).saturating_add_signed(origin.clock_ahead_s().unwrap_or(0));
+            let now_s = || (origin.clock.now().as_secs()).saturating_add_signed(origin.clock_ahead_s().unwrap_or(0));
             // What was stored while the server was answering may be missing.
             let taken_s = origin.clock.since(sent_us).as_secs();
             let next_since_s = date.unwrap_or_else(now_s).saturating_sub(OVERLAP_S + taken_s);

@@ -50,6 +50,6 @@ pub fn refuse(request: &ProxyRequest, message: &str) -> Response<Body> {
 /// Whether a socket may be opened during an outage: the token was valid when the server last answered.
 pub fn may_open_socket(request: &ProxyRequest, outage: &Outage) -> bool {
     let settings = &request.server.origin.settings;
-    let now_ms = request.server.origin.clock.now_ms();
+    let now_ms = request.server.origin.clock.now();
     request.classified.identity.is_proven_offline(outage, now_ms, settings.auth_ttl, settings.offline_auth_ttl)
 }

@@ -32,7 +32,7 @@ pub fn apply_frame(server: &Server, frame: &[u8], source: InvalidationSource<'_>
         match event {
             ServerEvent::Stale(invalidations) => invalidate::apply(server, &invalidations, source),
             ServerEvent::Playback { session, item, state, position_ms } => {
-                let report = PlayerReport { state, position_ms, at_ms: server.origin.clock.now_ms() };
+                let report = PlayerReport { state, position_ms, at_ms: server.origin.clock.now() };
                 match server.invalidation.player_states.record(identity, &session, &item, report) {
                     PlayerChange::Nothing => {}
                     PlayerChange::Position => {
@@ -45,7 +45,7 @@ pub fn apply_frame(server: &Server, frame: &[u8], source: InvalidationSource<'_>
                 }
             }
             ServerEvent::Restarting => {
-                server.origin.breaker.record_restart_sign(server.origin.clock.now_ms());
+                server.origin.breaker.record_restart_sign(server.origin.clock.now());
                 invalidate::invalidate_all(server);
             }
         }
@@ -69,7 +69,7 @@ impl LiveSignalGuard {
         if server.origin.settings.kind != ServerKind::Jellyfin || identity.account().is_none() {
             return None;
         }
-        identity.socket_opened(server.origin.clock.now_ms());
+        identity.socket_opened(server.origin.clock.now());
         Some(Self { server: Arc::clone(server), identity: Arc::clone(identity), is_own_feed: false })
     }
 

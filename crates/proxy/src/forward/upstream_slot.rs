@@ -80,7 +80,7 @@ impl UpstreamSlot {
             | StreamReason::Unknown
             | StreamReason::Upgrade => {
                 let path = target.split('?').next().unwrap_or_default();
-                let now_ms = request.server.origin.clock.now_ms();
+                let now_ms = request.server.origin.clock.now();
                 let queue_request = QueueRequest::uncached(&request.classified.app, path, now_ms);
                 Self::wait(request, queue_request, (method, target)).await
             }

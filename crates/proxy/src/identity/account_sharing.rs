@@ -1,5 +1,6 @@
 //! The account of an identity: see [`super::token_account`].
 
+use greenroom_cache::Timestamp;
 use std::sync::Arc;
 
 use greenroom_cache::Partition;
@@ -43,12 +44,12 @@ impl Identity {
     }
 
     /// When its account was last proven in this process, in milliseconds.
-    pub fn account_proven_ms(&self) -> u64 {
+    pub fn account_proven_ms(&self) -> Timestamp {
         self.account.proven_ms()
     }
 
     /// Records when its account was proven.
-    pub fn set_account_proven_ms(&self, now_ms: u64) {
+    pub fn set_account_proven_ms(&self, now_ms: Timestamp) {
         self.account.set_proven_ms(now_ms);
     }
 
@@ -58,12 +59,12 @@ impl Identity {
     }
 
     /// Whether the server may be asked for the account now. It is not asked about a token that it rejected.
-    pub fn may_request_account(&self, now_ms: u64) -> bool {
+    pub fn may_request_account(&self, now_ms: Timestamp) -> bool {
         !self.anonymous && !self.is_refused() && self.account.may_ask(now_ms)
     }
 
     /// The server did not name the account; it is asked again at `until_ms` at the earliest.
-    pub fn postpone_account_request(&self, until_ms: u64) {
+    pub fn postpone_account_request(&self, until_ms: Timestamp) {
         self.account.postpone(until_ms);
     }
 }

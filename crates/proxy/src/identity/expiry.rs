@@ -17,6 +17,7 @@ impl Identity {
 
 #[cfg(test)]
 mod tests {
+    use greenroom_cache::Timestamp;
     use std::time::Duration;
 
     use greenroom_dialect::class::Class;
@@ -29,17 +30,24 @@ mod tests {
         let context = IdentityContext::new("home", greenroom_state::secrets::HashKey([7; 32]));
         let (identity, ttl) = (Identity::new("x", false, &context), Duration::from_secs(300));
         let generation = identity.generation();
-        identity.accept(Class::Lists, 1_000, generation);
+        identity.accept(Class::Lists, Timestamp::from_millis(1_000), generation);
         identity.expire_grants();
-        assert!(!identity.is_accepted(Class::Lists, 1_000, ttl) && !identity.is_refused());
-        assert!(identity.was_accepted_within(Class::Lists, 1_000, ttl), "it is read on in an outage");
-        assert!(!identity.was_accepted_within(Class::Item, 1_000, ttl), "it never was");
-        identity.accept(Class::Item, 1_500, identity.generation());
+        assert!(!identity.is_accepted(Class::Lists, Timestamp::from_millis(1_000), ttl) && !identity.is_refused());
+        assert!(
+            identity.was_accepted_within(Class::Lists, Timestamp::from_millis(1_000), ttl),
+            "it is read on in an outage"
+        );
+        assert!(!identity.was_accepted_within(Class::Item, Timestamp::from_millis(1_000), ttl), "it never was");
+        identity.accept(Class::Item, Timestamp::from_millis(1_500), identity.generation());
         let stored = identity.drain_changes(true).expect("a new grant");
-        assert_eq!(stored.accepted, [(Class::Item, 1_500)], "what ended does not come back after a crash");
-        identity.accept(Class::Lists, 2_000, generation);
-        assert!(!identity.is_accepted(Class::Lists, 2_000, ttl), "that was asked before");
-        identity.accept(Class::Lists, 3_000, identity.generation());
-        assert!(identity.is_accepted(Class::Lists, 3_000, ttl));
+        assert_eq!(
+            stored.accepted,
+            [(Class::Item, Timestamp::from_millis(1_500))],
+            "what ended does not come back after a crash"
+        );
+        identity.accept(Class::Lists, Timestamp::from_millis(2_000), generation);
+        assert!(!identity.is_accepted(Class::Lists, Timestamp::from_millis(2_000), ttl), "that was asked before");
+        identity.accept(Class::Lists, Timestamp::from_millis(3_000), identity.generation());
+        assert!(identity.is_accepted(Class::Lists, Timestamp::from_millis(3_000), ttl));
     }
 }

@@ -1,6 +1,7 @@
 //! Image grants: a cached image is served only to identities that the server showed that item's image of this kind to,
 //! in whatever size.
 
+use greenroom_cache::Timestamp;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,13 +15,13 @@ use greenroom_state::grants::{IMAGE_GRANT_TTL, ImageGrant, MAX_IMAGE_GRANTS};
 use greenroom_state::revocations::Revocations;
 
 /// A grant holds for a day; on disk its time has this precision.
-const IMAGE_GRANT_PRECISION_MS: u64 = 3_600_000;
+const IMAGE_GRANT_PRECISION: Duration = Duration::from_secs(3600);
 
 /// Image grants of one server.
 #[derive(Debug, Default)]
 pub(super) struct ImageGrants {
     /// Time and generation of each grant.
-    granted: HashMap<(Partition, u64), (u64, u64)>,
+    granted: HashMap<(Partition, u64), (Timestamp, u64)>,
     /// Changes not written yet.
     pending: HashMap<(Partition, u64), PendingGrant>,
     /// Too many changes were pending: all grants must be written again.
@@ -33,14 +34,14 @@ pub(super) struct PendingGrant {
     identity: Arc<Identity>,
     item: u64,
     /// Time and generation of the grant; `None` if it was revoked.
-    granted: Option<(u64, u64)>,
+    granted: Option<(Timestamp, u64)>,
 }
 
 impl PendingGrant {
     /// The row to write. A grant from before a revocation of the token is written as none.
     pub(super) fn to_image_grant(&self) -> Option<ImageGrant> {
         let at_ms = match self.granted {
-            None => 0,
+            None => Timestamp::UNIX_EPOCH,
             Some((at_ms, generation)) => (self.identity.generation() == generation).then_some(at_ms)?,
         };
         Some(ImageGrant { partition: self.identity.token.as_str().to_owned(), item: self.item, at_ms })
@@ -78,7 +79,7 @@ impl ImageGrants {
         &mut self,
         identity: &Arc<Identity>,
         subject: &ImageSubject,
-        now_ms: u64,
+        now_ms: Timestamp,
         generation: u64,
     ) -> bool {
         if self.granted.len() >= MAX_IMAGE_GRANTS {
@@ -90,7 +91,7 @@ impl ImageGrants {
         let (item, granted) = (hash_subject(subject), (now_ms, generation));
         let before = self.granted.insert((identity.token.clone(), item), granted);
         let is_renewal = before.is_some_and(|(at_ms, before)| {
-            before == generation && now_ms.saturating_sub(at_ms) < IMAGE_GRANT_PRECISION_MS
+            before == generation && now_ms.duration_since(at_ms) < IMAGE_GRANT_PRECISION
         });
         if !is_renewal {
             self.push_pending(PendingGrant { identity: Arc::clone(identity), item, granted: Some(granted) });
@@ -107,7 +108,13 @@ impl ImageGrants {
     }
 
     /// Whether the identity has a grant for the image within `ttl`, not revoked since.
-    pub(super) fn is_accepted(&self, identity: &Identity, subject: &ImageSubject, now_ms: u64, ttl: Duration) -> bool {
+    pub(super) fn is_accepted(
+        &self,
+        identity: &Identity,
+        subject: &ImageSubject,
+        now_ms: Timestamp,
+        ttl: Duration,
+    ) -> bool {
         self.granted
             .get(&(identity.token.clone(), hash_subject(subject)))
             .is_some_and(|(at_ms, generation)| within(*at_ms, now_ms, ttl) && *generation == identity.generation())

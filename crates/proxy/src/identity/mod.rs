@@ -25,6 +25,8 @@ mod shared_partitions;
 mod token_account;
 mod token_hash;
 
+use greenroom_cache::AtomicTimestamp;
+use greenroom_cache::Timestamp;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -48,7 +50,7 @@ use token_account::TokenAccount;
 const SHOWN_TO_ANYONE: [Class; 5] = [Class::Identity, Class::Server, Class::Users, Class::Images, Class::Assets];
 /// Every response proves a token again. On disk the time has this precision: a grant lost in a crash costs one request
 /// to the server, and every write costs several pages.
-pub(crate) const GRANT_PRECISION_MS: u64 = 120_000;
+pub(crate) const GRANT_PRECISION: Duration = Duration::from_secs(120);
 
 /// One identity of one server, known by its token.
 #[derive(Debug)]
@@ -58,21 +60,21 @@ pub struct Identity {
     account: TokenAccount,
     anonymous: bool,
     /// When the server last accepted the token, per class, in milliseconds; 0 is never.
-    accepted_ms: [AtomicU64; Class::EVERY.len()],
+    accepted_ms: [AtomicTimestamp; Class::EVERY.len()],
     /// Classes, as bits, whose grant ended before its time: it counts in an outage only.
     expired_classes: AtomicU64,
     paths: PathRights,
     /// When the server last showed in any way that it accepts the token, in milliseconds; 0 is never.
-    proven_ms: AtomicU64,
+    proven_ms: AtomicTimestamp,
     /// When a valid grant last let a read in, in milliseconds; 0 is never.
-    authorized_ms: AtomicU64,
+    authorized_ms: AtomicTimestamp,
     /// Number of revocations of this token; earlier grants do not count.
     revocation_count: AtomicU64,
     /// Open sockets of this identity that pass through and report changes.
     sockets: AtomicUsize,
     /// Since when at least one has been open without a break, in milliseconds.
-    signal_since_ms: AtomicU64,
-    last_seen_ms: AtomicU64,
+    signal_since_ms: AtomicTimestamp,
+    last_seen_ms: AtomicTimestamp,
     /// Whether this identity was evicted: its token now resolves to a new one.
     is_forgotten: AtomicBool,
     /// Whether it was unknown before. Invalidations since may have missed entries stored for it earlier.
@@ -88,7 +90,7 @@ pub struct Identity {
     /// Whether it has grants slightly newer than the stored ones, worth a write only on request.
     is_renewed: AtomicBool,
     /// Time of the last stored proof of the token.
-    persisted_proven_ms: AtomicU64,
+    persisted_proven_ms: AtomicTimestamp,
     context: Arc<IdentityContext>,
 }
 
@@ -98,15 +100,15 @@ impl Identity {
             token: Partition::new(token),
             account: TokenAccount::default(),
             anonymous,
-            accepted_ms: [const { AtomicU64::new(0) }; Class::EVERY.len()],
+            accepted_ms: [const { AtomicTimestamp::new(Timestamp::UNIX_EPOCH) }; Class::EVERY.len()],
             expired_classes: AtomicU64::new(0),
             paths: PathRights::default(),
-            proven_ms: AtomicU64::new(0),
-            authorized_ms: AtomicU64::new(0),
+            proven_ms: AtomicTimestamp::new(Timestamp::UNIX_EPOCH),
+            authorized_ms: AtomicTimestamp::new(Timestamp::UNIX_EPOCH),
             revocation_count: AtomicU64::new(0),
             sockets: AtomicUsize::new(0),
-            signal_since_ms: AtomicU64::new(0),
-            last_seen_ms: AtomicU64::new(0),
+            signal_since_ms: AtomicTimestamp::new(Timestamp::UNIX_EPOCH),
+            last_seen_ms: AtomicTimestamp::new(Timestamp::UNIX_EPOCH),
             is_forgotten: AtomicBool::new(false),
             is_new: AtomicBool::new(true),
             grant_lock: Mutex::new(()),
@@ -114,7 +116,7 @@ impl Identity {
             unattributed: AtomicU64::new(0),
             is_changed: AtomicBool::new(false),
             is_renewed: AtomicBool::new(false),
-            persisted_proven_ms: AtomicU64::new(0),
+            persisted_proven_ms: AtomicTimestamp::new(Timestamp::UNIX_EPOCH),
             context: Arc::clone(context),
         }
     }
@@ -135,9 +137,9 @@ impl Identity {
     }
 
     /// Records that its token was used again. `false`: the identity was evicted, resolve the token again.
-    pub fn mark_seen(&self, now_ms: u64) -> bool {
+    pub fn mark_seen(&self, now_ms: Timestamp) -> bool {
         // At most one write a second, so that cores do not contend for the line on every request.
-        if now_ms.saturating_sub(self.last_seen_ms.load(Ordering::Relaxed)) >= 1000 {
+        if now_ms.duration_since(self.last_seen_ms.load(Ordering::Relaxed)) >= Duration::from_millis(1000) {
             self.last_seen_ms.store(now_ms, Ordering::Relaxed);
         }
         !self.is_forgotten()
@@ -149,7 +151,7 @@ impl Identity {
     }
 
     /// The server answered 200 to this token for this class, in a request of that generation.
-    pub fn accept(&self, class: Class, now_ms: u64, generation: u64) {
+    pub fn accept(&self, class: Class, now_ms: Timestamp, generation: u64) {
         let _guard = self.grant_lock.lock();
         if self.generation() == generation {
             let before_ms = self.accepted_ms[class as usize].swap(now_ms, Ordering::AcqRel);
@@ -171,7 +173,7 @@ impl Identity {
     /// was allowed lately; then a right has ended.
     pub fn deny_path(&self, path: PathHash) -> bool {
         let _guard = self.grant_lock.lock();
-        if self.proven_ms.load(Ordering::Acquire) > 0 {
+        if self.proven_ms.load(Ordering::Acquire) > Timestamp::UNIX_EPOCH {
             self.mark_changed();
         }
         self.paths.deny(path)
@@ -183,7 +185,7 @@ impl Identity {
     }
 
     /// The server showed that it accepts this token, as of that generation: it answered, or has a socket of it open.
-    pub fn mark_proven(&self, now_ms: u64, generation: u64) {
+    pub fn mark_proven(&self, now_ms: Timestamp, generation: u64) {
         let _guard = self.grant_lock.lock();
         if self.generation() == generation {
             self.proven_ms.fetch_max(now_ms, Ordering::AcqRel);
@@ -192,8 +194,8 @@ impl Identity {
     }
 
     /// Records a proof that replaces one from `before_ms`; zero is none.
-    fn record_grant(&self, before_ms: u64, now_ms: u64) {
-        let needs_write = before_ms == 0 || now_ms.saturating_sub(before_ms) >= GRANT_PRECISION_MS;
+    fn record_grant(&self, before_ms: Timestamp, now_ms: Timestamp) {
+        let needs_write = before_ms == Timestamp::UNIX_EPOCH || now_ms.duration_since(before_ms) >= GRANT_PRECISION;
         if needs_write {
             self.mark_changed();
         } else {
@@ -209,18 +211,18 @@ impl Identity {
     }
 
     /// Whether the server accepted the token for this class within `ttl`, and the grant did not end before its time.
-    pub fn is_accepted(&self, class: Class, now_ms: u64, ttl: Duration) -> bool {
+    pub fn is_accepted(&self, class: Class, now_ms: Timestamp, ttl: Duration) -> bool {
         self.expired_classes.load(Ordering::Acquire) & bit(class) == 0 && self.was_accepted_within(class, now_ms, ttl)
     }
 
     /// Whether the server accepted the token for this class within `ttl` and since the last revocation.
-    pub fn was_accepted_within(&self, class: Class, now_ms: u64, ttl: Duration) -> bool {
+    pub fn was_accepted_within(&self, class: Class, now_ms: Timestamp, ttl: Duration) -> bool {
         within(self.accepted_ms[class as usize].load(Ordering::Acquire), now_ms, ttl)
     }
 
     /// Whether the server accepted the token for this class since the last revocation.
     pub fn was_accepted(&self, class: Class) -> bool {
-        self.accepted_ms[class as usize].load(Ordering::Acquire) > 0
+        self.accepted_ms[class as usize].load(Ordering::Acquire) > Timestamp::UNIX_EPOCH
     }
 
     /// Revokes the token: no grant is valid any more, and none comes back after a crash. It shares no account's partition
@@ -235,11 +237,11 @@ impl Identity {
         self.account.stop_sharing();
         self.revocation_count.fetch_add(1, Ordering::AcqRel);
         for accepted in &self.accepted_ms {
-            accepted.store(0, Ordering::Release);
+            accepted.store(Timestamp::UNIX_EPOCH, Ordering::Release);
         }
         self.paths.clear();
-        self.proven_ms.store(0, Ordering::Release);
-        self.authorized_ms.store(0, Ordering::Release);
+        self.proven_ms.store(Timestamp::UNIX_EPOCH, Ordering::Release);
+        self.authorized_ms.store(Timestamp::UNIX_EPOCH, Ordering::Release);
         self.is_member.store(false, Ordering::Release);
         self.unattributed.store(0, Ordering::Release);
         self.is_changed.store(false, Ordering::Release);
@@ -270,7 +272,7 @@ impl Identity {
         let accepted = Class::EVERY
             .iter()
             .map(|class| (*class, self.accepted_ms[*class as usize].load(Ordering::Acquire)))
-            .filter(|(class, at_ms)| *at_ms > 0 && expired & bit(*class) == 0)
+            .filter(|(class, at_ms)| *at_ms > Timestamp::UNIX_EPOCH && expired & bit(*class) == 0)
             .collect();
         let account = self.account.stored();
         let (partition, denied_paths) = (self.token.as_str().to_owned(), self.paths.stored());
@@ -285,10 +287,10 @@ impl Identity {
         self.persisted_proven_ms.store(grant.granted_ms, Ordering::Release);
         self.paths.restore(&grant.denied_paths);
         self.restore_account(grant);
-        let last_ms = grant.accepted.iter().map(|(_, at_ms)| *at_ms).max().unwrap_or(0);
+        let last_ms = grant.accepted.iter().map(|(_, at_ms)| *at_ms).max().unwrap_or_default();
         self.last_seen_ms.store(last_ms, Ordering::Relaxed);
         // A row without a grant comes from a backup: later processes may not have known the identity.
-        self.is_new.store(grant.granted_ms == 0, Ordering::Release);
+        self.is_new.store(grant.granted_ms == Timestamp::UNIX_EPOCH, Ordering::Release);
     }
 
     /// Merges stored grants late: newer knowledge wins, and a revocation always does.
@@ -316,7 +318,7 @@ impl Identity {
 
     /// Whether the token was revoked and not accepted since.
     pub fn is_refused(&self) -> bool {
-        self.generation() > 0 && self.proven_ms.load(Ordering::Acquire) == 0
+        self.generation() > 0 && self.proven_ms.load(Ordering::Acquire) == Timestamp::UNIX_EPOCH
     }
 
     /// Records that it was given something that needs a valid token.
@@ -361,7 +363,7 @@ impl Identity {
     }
 
     fn was_ever_accepted(&self) -> bool {
-        self.accepted_ms.iter().any(|at| at.load(Ordering::Relaxed) > 0)
+        self.accepted_ms.iter().any(|at| at.load(Ordering::Relaxed) > Timestamp::UNIX_EPOCH)
     }
 }
 
@@ -371,8 +373,8 @@ fn bit(class: Class) -> u64 {
     1 << class as u64
 }
 
-pub(crate) fn within(at_ms: u64, now_ms: u64, ttl: Duration) -> bool {
-    at_ms > 0 && now_ms.saturating_sub(at_ms) <= u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX)
+pub(crate) fn within(at_ms: Timestamp, now_ms: Timestamp, ttl: Duration) -> bool {
+    at_ms > Timestamp::UNIX_EPOCH && now_ms.duration_since(at_ms) <= ttl
 }
 
 #[cfg(test)]
@@ -388,22 +390,22 @@ mod tests {
     #[test]
     fn a_grant_is_valid_for_its_class_and_ttl_only() {
         let identity = Identity::new("x", false, &context());
-        assert!(!identity.is_accepted(Class::Lists, 0, TTL));
-        identity.accept(Class::Lists, 1_000, 0);
-        assert!(identity.is_accepted(Class::Lists, 301_000, TTL));
-        assert!(!identity.is_accepted(Class::Lists, 301_001, TTL));
-        assert!(!identity.is_accepted(Class::Sessions, 1_000, TTL));
+        assert!(!identity.is_accepted(Class::Lists, Timestamp::UNIX_EPOCH, TTL));
+        identity.accept(Class::Lists, Timestamp::from_millis(1_000), 0);
+        assert!(identity.is_accepted(Class::Lists, Timestamp::from_millis(301_000), TTL));
+        assert!(!identity.is_accepted(Class::Lists, Timestamp::from_millis(301_001), TTL));
+        assert!(!identity.is_accepted(Class::Sessions, Timestamp::from_millis(1_000), TTL));
     }
 
     #[test]
     fn a_token_is_authorised_once_it_got_a_response_for_valid_tokens_only() {
         let identity = Identity::new("x", false, &context());
-        identity.mark_proven(1_000, 0);
+        identity.mark_proven(Timestamp::from_millis(1_000), 0);
         for class in SHOWN_TO_ANYONE {
-            identity.accept(class, 1_000, 0);
+            identity.accept(class, Timestamp::from_millis(1_000), 0);
         }
         assert!(!identity.was_authorized(), "images and such are served to any token");
-        identity.accept(Class::Lists, 1_000, 0);
+        identity.accept(Class::Lists, Timestamp::from_millis(1_000), 0);
         assert!(identity.was_authorized());
         identity.refuse();
         assert!(!identity.was_authorized(), "revoked");
@@ -417,7 +419,7 @@ mod tests {
         let before = Identity::new("x", false, &context());
         before.deny_path(path);
         assert!(before.drain_changes(false).is_none(), "a token that was never accepted leaves nothing on disk");
-        before.accept(Class::Lists, 1_000, 0);
+        before.accept(Class::Lists, Timestamp::from_millis(1_000), 0);
         before.deny_path(path);
         let stored = before.drain_changes(false).expect("a denial is written");
         let after = Identity::new("x", false, &context());
@@ -434,20 +436,20 @@ mod tests {
         let start_ms = 1_000_000;
         let (mut stored, mut last_ms) = (Vec::new(), 0);
         for now_ms in (start_ms..start_ms + 3_600_000).step_by(5_000) {
-            identity.accept(Class::Sessions, now_ms, 0);
-            identity.mark_proven(now_ms + 1, 0);
+            identity.accept(Class::Sessions, Timestamp::from_millis(now_ms), 0);
+            identity.mark_proven(Timestamp::from_millis(now_ms + 1), 0);
             last_ms = now_ms;
             stored.extend(identity.drain_changes(false));
         }
         assert_eq!(stored.len(), 30, "an hour of a widget that polls every five seconds");
-        let ages: Vec<u64> = stored.windows(2).map(|pair| pair[1].granted_ms - pair[0].granted_ms).collect();
-        assert!(ages.iter().all(|age_ms| *age_ms < 2 * GRANT_PRECISION_MS), "{ages:?}");
-        identity.accept(Class::Lists, last_ms, 0);
+        let ages: Vec<Duration> = stored.windows(2).map(|pair| pair[1].granted_ms - pair[0].granted_ms).collect();
+        assert!(ages.iter().all(|age| *age < 2 * GRANT_PRECISION), "{ages:?}");
+        identity.accept(Class::Lists, Timestamp::from_millis(last_ms), 0);
         assert!(identity.drain_changes(false).is_some(), "the first grant for a class is written at once");
-        identity.accept(Class::Lists, last_ms + 1_000, 0);
+        identity.accept(Class::Lists, Timestamp::from_millis(last_ms + 1_000), 0);
         assert!(identity.drain_changes(false).is_none());
         let end = identity.drain_changes(true).expect("the latest grants at shutdown");
-        assert!(end.accepted.contains(&(Class::Lists, last_ms + 1_000)), "{end:?}");
+        assert!(end.accepted.contains(&(Class::Lists, Timestamp::from_millis(last_ms + 1_000))), "{end:?}");
         assert!(identity.drain_changes(true).is_none(), "no change since");
     }
 }

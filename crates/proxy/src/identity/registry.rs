@@ -1,5 +1,6 @@
 //! Registry of a server's identities, by token hash.
 
+use greenroom_cache::Timestamp;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -111,7 +112,7 @@ impl IdentityRegistry {
 
     /// Drains grants not written yet, or all. Identities with an open socket count as proven at `sockets_ms`. If
     /// urgent, includes those only slightly newer.
-    pub fn drain_changes(&self, all: bool, sockets_ms: Option<u64>, is_urgent: bool) -> GrantChanges {
+    pub fn drain_changes(&self, all: bool, sockets_ms: Option<Timestamp>, is_urgent: bool) -> GrantChanges {
         let mut identities = self.all();
         identities.push(Arc::clone(&self.anonymous));
         if let Some(now_ms) = sockets_ms {
@@ -138,7 +139,7 @@ impl IdentityRegistry {
 
     /// The identity of this credential, and the one evicted for it, if any: the caller must purge that token's own
     /// partition, because no write will reach it any more.
-    pub fn resolve(&self, credential: &Credential, now_ms: u64) -> (Arc<Identity>, Option<Arc<Identity>>) {
+    pub fn resolve(&self, credential: &Credential, now_ms: Timestamp) -> (Arc<Identity>, Option<Arc<Identity>>) {
         let Some(token) = &credential.token else { return (Arc::clone(&self.anonymous), None) };
         let hash = self.hash(token.expose());
         if let Some(identity) = self.by_hash.read().get(&hash) {
@@ -173,7 +174,7 @@ impl IdentityRegistry {
     }
 
     /// The server showed this identity the image, in a request of that generation.
-    pub fn accept_image(&self, identity: &Arc<Identity>, subject: &ImageSubject, now_ms: u64, generation: u64) {
+    pub fn accept_image(&self, identity: &Arc<Identity>, subject: &ImageSubject, now_ms: Timestamp, generation: u64) {
         let mut images = self.images.lock();
         if images.accept(identity, subject, now_ms, generation) {
             self.revocations.mark_dirty();
@@ -192,7 +193,13 @@ impl IdentityRegistry {
     }
 
     /// Whether this identity has a grant for the image within `ttl`, not revoked since.
-    pub fn is_image_accepted(&self, identity: &Identity, subject: &ImageSubject, now_ms: u64, ttl: Duration) -> bool {
+    pub fn is_image_accepted(
+        &self,
+        identity: &Identity,
+        subject: &ImageSubject,
+        now_ms: Timestamp,
+        ttl: Duration,
+    ) -> bool {
         self.images.lock().is_accepted(identity, subject, now_ms, ttl)
     }
 
@@ -279,31 +286,31 @@ mod tests {
     #[test]
     fn tokens_with_a_long_common_prefix_are_different_identities() {
         let identities = IdentityRegistry::new("home", HashKey([7; 32]));
-        let (one, _) = identities.resolve(&credential("abcdefgh-1"), 1);
-        let (two, _) = identities.resolve(&credential("abcdefgh-2"), 1);
+        let (one, _) = identities.resolve(&credential("abcdefgh-1"), Timestamp::from_millis(1));
+        let (two, _) = identities.resolve(&credential("abcdefgh-2"), Timestamp::from_millis(1));
         assert_ne!(one.partition(), two.partition());
     }
 
     #[test]
     fn the_partition_reveals_nothing_of_the_token() {
         let identities = IdentityRegistry::new("home", HashKey([7; 32]));
-        let (one, _) = identities.resolve(&credential("SECRETTOKEN"), 1);
+        let (one, _) = identities.resolve(&credential("SECRETTOKEN"), Timestamp::from_millis(1));
         assert!(!format!("{one:?}").contains("SECRET"));
     }
 
     #[test]
     fn a_revocation_ends_every_grant_and_earlier_requests_grant_nothing() {
         let identities = IdentityRegistry::new("home", HashKey([7; 32]));
-        let (identity, _) = identities.resolve(&credential("t"), 1);
+        let (identity, _) = identities.resolve(&credential("t"), Timestamp::from_millis(1));
         let before = identity.generation();
-        identity.accept(Class::Lists, 1_000, before);
+        identity.accept(Class::Lists, Timestamp::from_millis(1_000), before);
         let image = ImageSubject::new("1", "Primary");
-        identities.accept_image(&identity, &image, 1_000, before);
-        assert!(identities.is_image_accepted(&identity, &image, 1_000, TTL));
+        identities.accept_image(&identity, &image, Timestamp::from_millis(1_000), before);
+        assert!(identities.is_image_accepted(&identity, &image, Timestamp::from_millis(1_000), TTL));
         identity.refuse();
-        identity.accept(Class::Lists, 1_000, before);
-        assert!(!identity.is_accepted(Class::Lists, 1_000, TTL));
-        assert!(!identities.is_image_accepted(&identity, &image, 1_000, TTL));
+        identity.accept(Class::Lists, Timestamp::from_millis(1_000), before);
+        assert!(!identity.is_accepted(Class::Lists, Timestamp::from_millis(1_000), TTL));
+        assert!(!identities.is_image_accepted(&identity, &image, Timestamp::from_millis(1_000), TTL));
     }
 
     #[test]
@@ -311,22 +318,22 @@ mod tests {
         let before = IdentityRegistry::new("home", HashKey([7; 32]));
         let owners = [("anna", TokenOwner::User("1".into())), ("key", TokenOwner::ApiKeys)];
         for (token, owner) in owners.iter().chain([&("revoked", TokenOwner::User("1".into()))]) {
-            let (identity, _) = before.resolve(&credential(token), 1);
+            let (identity, _) = before.resolve(&credential(token), Timestamp::from_millis(1));
             identity.prove_owner(owner);
             if *token == "revoked" {
                 identity.refuse();
             }
-            identity.accept(Class::Lists, 1_000, identity.generation());
+            identity.accept(Class::Lists, Timestamp::from_millis(1_000), identity.generation());
         }
         let stored = before.drain_changes(false, None, true).identities;
         let after = IdentityRegistry::new("home", HashKey([7; 32]));
         after.restore(&stored, &[]);
         for (token, owner) in owners {
-            let (identity, _) = after.resolve(&credential(token), 1);
+            let (identity, _) = after.resolve(&credential(token), Timestamp::from_millis(1));
             assert_eq!(identity.partition(), &before.account_partition(&owner), "{token}");
             assert_eq!(identity.account().as_deref(), (token == "anna").then_some("1"));
         }
-        let (revoked, _) = after.resolve(&credential("revoked"), 1);
+        let (revoked, _) = after.resolve(&credential("revoked"), Timestamp::from_millis(1));
         assert_eq!(revoked.partition(), revoked.token());
         assert!(!format!("{stored:?}").contains("\"anna\""), "no token is stored");
     }
@@ -334,13 +341,13 @@ mod tests {
     #[test]
     fn many_wrong_tokens_do_not_evict_a_valid_one() {
         let identities = IdentityRegistry::new("home", HashKey([7; 32]));
-        let (right, _) = identities.resolve(&credential("right"), 1);
-        right.accept(Class::Lists, 1, 0);
+        let (right, _) = identities.resolve(&credential("right"), Timestamp::from_millis(1));
+        right.accept(Class::Lists, Timestamp::from_millis(1), 0);
         for index in 0..MAX_IDENTITIES + 10 {
-            identities.resolve(&credential(&format!("wrong-{index}")), 2);
+            identities.resolve(&credential(&format!("wrong-{index}")), Timestamp::from_millis(2));
         }
         assert_eq!(identities.all().len(), MAX_IDENTITIES);
-        let (again, _) = identities.resolve(&credential("right"), 3);
-        assert!(again.is_accepted(Class::Lists, 3, TTL));
+        let (again, _) = identities.resolve(&credential("right"), Timestamp::from_millis(3));
+        assert!(again.is_accepted(Class::Lists, Timestamp::from_millis(3), TTL));
     }
 }

@@ -7,9 +7,11 @@
 //! Whenever the partition changes, what the old one may hold is outdated: [`OutdatedPartitions`] collects these
 //! partitions, and the server purges them.
 
+use greenroom_cache::AtomicTimestamp;
+use greenroom_cache::Timestamp;
 use std::sync::Arc;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use greenroom_cache::Partition;
 use greenroom_dialect::own_user::TokenOwner;
@@ -39,9 +41,9 @@ pub(super) struct TokenAccount {
     /// Number of the current account, counted from one, and [`SHARED`]; zero if none is known.
     current: AtomicU8,
     /// When the account was last proven, in milliseconds; zero is in an earlier process.
-    proven_ms: AtomicU64,
+    proven_ms: AtomicTimestamp,
     /// When the server may be asked again after it did not name the account, in milliseconds.
-    next_attempt_ms: AtomicU64,
+    next_attempt_ms: AtomicTimestamp,
     /// Held while the server is asked.
     pub(super) asking: tokio::sync::Mutex<()>,
     /// Serialises changes.
@@ -112,7 +114,7 @@ impl TokenAccount {
     pub(super) fn stop_sharing(&self) {
         let _guard = self.changing.lock();
         self.current.fetch_and(!SHARED, Ordering::AcqRel);
-        self.next_attempt_ms.store(0, Ordering::Release);
+        self.next_attempt_ms.store(Timestamp::UNIX_EPOCH, Ordering::Release);
     }
 
     /// Restores the stored account.
@@ -130,20 +132,20 @@ impl TokenAccount {
         })
     }
 
-    pub(super) fn proven_ms(&self) -> u64 {
+    pub(super) fn proven_ms(&self) -> Timestamp {
         self.proven_ms.load(Ordering::Acquire)
     }
 
-    pub(super) fn set_proven_ms(&self, now_ms: u64) {
+    pub(super) fn set_proven_ms(&self, now_ms: Timestamp) {
         self.proven_ms.fetch_max(now_ms, Ordering::AcqRel);
     }
 
     /// The server did not name the account: it is asked again at this time at the earliest.
-    pub(super) fn postpone(&self, until_ms: u64) {
+    pub(super) fn postpone(&self, until_ms: Timestamp) {
         self.next_attempt_ms.store(until_ms, Ordering::Release);
     }
 
-    pub(super) fn may_ask(&self, now_ms: u64) -> bool {
+    pub(super) fn may_ask(&self, now_ms: Timestamp) -> bool {
         now_ms >= self.next_attempt_ms.load(Ordering::Acquire)
     }
 }

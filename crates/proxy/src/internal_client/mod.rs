@@ -10,6 +10,7 @@
 pub mod fetch;
 mod recent;
 
+use greenroom_cache::Timestamp;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -74,7 +75,7 @@ pub struct InternalResponse {
     /// Upper bound of its age.
     pub age: Duration,
     /// When it was loaded, in milliseconds since 1970.
-    pub at_ms: u64,
+    pub at_ms: Timestamp,
     /// Whether it came from the cache, not from a load of this read.
     pub is_cached: bool,
     /// Whether it is older than its fresh time.
@@ -152,7 +153,7 @@ impl InternalClient {
         if caller.requires_fresh || !uses_cache {
             headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         }
-        let now_ms = server.origin.clock.now_ms();
+        let now_ms = server.origin.clock.now();
         let outcome = internal::answer(&request, &read, &headers).await;
         if uses_cache && read.sharing == SharingScope::Identity {
             self.recent.record(server, read::key(&request, &read), now_ms);
@@ -198,8 +199,8 @@ impl InternalClient {
             return None;
         };
         let entry = server.cache.peek(&server.key_of(&identity, &read))?;
-        let now_ms = server.origin.clock.now_ms();
-        let age = Duration::from_millis(now_ms.saturating_sub(entry.created_ms()));
+        let now_ms = server.origin.clock.now();
+        let age = now_ms.duration_since(entry.created_ms());
         let is_fresh = now_ms < entry.deadlines().fresh_until_ms;
         Some(InternalResponse::from_entry(
             &entry,
@@ -213,7 +214,7 @@ impl InternalClient {
     pub async fn keep_warm(self: Arc<Self>, stop: CancellationToken) {
         let Some(clock) = self.servers.first().map(|server| server.origin.clock.clone()) else { return };
         loop {
-            let expected = self.recent.expected(clock.now_ms());
+            let expected = self.recent.expected(clock.now());
             let wait = async {
                 if expected.is_empty() {
                     self.recent.wait_for_request().await;
@@ -264,7 +265,7 @@ impl InternalResponse {
         server: &Server,
         response: CacheResponse<Response<Body>>,
     ) -> Result<Self, InternalReadError> {
-        let now_ms = server.origin.clock.now_ms();
+        let now_ms = server.origin.clock.now();
         match response {
             CacheResponse::Cached { entry, served, age, reason, delivery_guard: leaving, .. } => {
                 // The response is on its way, so loaded values may be written to disk.
@@ -277,7 +278,11 @@ impl InternalResponse {
     }
 
     /// A response that is not cached: the server forbids it, or it is not the requested page.
-    async fn from_uncached(server: &Server, response: Response<Body>, now_ms: u64) -> Result<Self, InternalReadError> {
+    async fn from_uncached(
+        server: &Server,
+        response: Response<Body>,
+        now_ms: Timestamp,
+    ) -> Result<Self, InternalReadError> {
         if response.status() != StatusCode::OK {
             return Err(InternalReadError::NotARead);
         }
@@ -303,12 +308,12 @@ impl InternalResponse {
         }
     }
 
-    fn from_value(value: &Value, now_ms: u64) -> Self {
+    fn from_value(value: &Value, now_ms: Timestamp) -> Self {
         let (_, headers) = response::parse_head(&value.meta);
         Self::new_uncached(value.body.clone(), headers.get(CONTENT_TYPE).cloned(), now_ms)
     }
 
-    fn new_uncached(body: Bytes, content_type: Option<HeaderValue>, now_ms: u64) -> Self {
+    fn new_uncached(body: Bytes, content_type: Option<HeaderValue>, now_ms: Timestamp) -> Self {
         Self { body, content_type, age: Duration::ZERO, at_ms: now_ms, is_cached: false, is_stale: false, reason: None }
     }
 }

@@ -1,7 +1,9 @@
 //! Keys that dashboards read lately: a repeat is likely, so they are kept warm whatever their rhythm.
 
+use greenroom_cache::Timestamp;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use greenroom_cache::Key;
 use parking_lot::Mutex;
@@ -10,21 +12,21 @@ use tokio::sync::Notify;
 use crate::server::Server;
 
 /// A repeat is expected within this time.
-const EXPECTED_MS: u64 = 60_000;
+const EXPECTED: Duration = Duration::from_secs(60);
 /// Max remembered keys.
 const MAX_KEYS: usize = 256;
 
 /// Recently read keys.
 #[derive(Debug, Default)]
 pub(super) struct RecentRequests {
-    keys: Mutex<HashMap<Key, (Arc<Server>, u64)>>,
+    keys: Mutex<HashMap<Key, (Arc<Server>, Timestamp)>>,
     /// Wakes the task that waits for a first read.
     read_recorded: Notify,
 }
 
 impl RecentRequests {
     /// Records a read.
-    pub(super) fn record(&self, server: &Arc<Server>, key: Key, now_ms: u64) {
+    pub(super) fn record(&self, server: &Arc<Server>, key: Key, now_ms: Timestamp) {
         let mut keys = self.keys.lock();
         if keys.is_empty() {
             self.read_recorded.notify_one();
@@ -49,13 +51,13 @@ impl RecentRequests {
     }
 
     /// Keys likely to be read again soon.
-    pub(super) fn expected(&self, now_ms: u64) -> Vec<(Arc<Server>, Key)> {
+    pub(super) fn expected(&self, now_ms: Timestamp) -> Vec<(Arc<Server>, Key)> {
         let mut keys = self.keys.lock();
         keys.retain(|_, (_, read_ms)| is_expected(*read_ms, now_ms));
         keys.iter().map(|(key, (server, _))| (Arc::clone(server), key.clone())).collect()
     }
 }
 
-fn is_expected(read_ms: u64, now_ms: u64) -> bool {
-    now_ms.saturating_sub(read_ms) < EXPECTED_MS
+fn is_expected(read_ms: Timestamp, now_ms: Timestamp) -> bool {
+    now_ms.duration_since(read_ms) < EXPECTED
 }

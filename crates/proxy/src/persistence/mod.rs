@@ -5,6 +5,7 @@
 mod tests;
 mod writer;
 
+use greenroom_cache::Timestamp;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -112,7 +113,7 @@ impl StatePersistence {
         let Some(opened) = opened.as_mut() else { return };
         let Some(db) = &opened.db else { return };
         let StoredGrants { last_contact, is_new, identities, images, warm, confirmations } =
-            match db.read(server.name(), server.origin.clock.now_ms()) {
+            match db.read(server.name(), server.origin.clock.now()) {
                 Ok(stored) => stored,
                 Err(error) => {
                     self.shared.fail(&opened.dir, &error);
@@ -157,7 +158,7 @@ impl StatePersistence {
             is_read: db.is_some(),
             db,
             servers: servers.iter().map(ServerEntry::new).collect(),
-            swept_ms: 0,
+            swept_ms: Timestamp::UNIX_EPOCH,
         };
         let thread = std::thread::Builder::new().name("greenroom-state".into()).spawn(move || writer.run());
         *self.writer.lock() =

@@ -2,6 +2,7 @@
 //! once. It sleeps until notified. Once a minute it polls what does not notify it: last contact with each server, warm
 //! keys, and whether the file is still the same.
 
+use greenroom_cache::Timestamp;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
@@ -23,16 +24,16 @@ const POLL_INTERVAL: Duration = Duration::from_secs(60);
 /// Min number of polls within the lifetime of a proof by an open socket.
 const POLLS_PER_GRANT: u32 = 4;
 /// A new time of last contact alone is worth a write only after this time.
-const LAST_CONTACT_PRECISION_MS: u64 = 120_000;
+const LAST_CONTACT_PRECISION: Duration = Duration::from_secs(120);
 /// Proofs by open sockets and times of last contact are written only if a client was active within this time: an idle
 /// process writes nothing.
-const IDLE_AFTER_MS: u64 = 600_000;
+const IDLE_AFTER: Duration = Duration::from_secs(600);
 /// Interval of the check of warm keys.
-const WARM_CHECK_INTERVAL_MS: u64 = 60_000;
+const WARM_CHECK_INTERVAL: Duration = Duration::from_secs(60);
 /// A change of read rhythms alone is written after this time.
-const RHYTHM_PRECISION_MS: u64 = 300_000;
+const RHYTHM_PRECISION: Duration = Duration::from_secs(300);
 /// Interval of removing expired rows.
-const SWEEP_INTERVAL_MS: u64 = 600_000;
+const SWEEP_INTERVAL: Duration = Duration::from_secs(600);
 
 /// The writer thread.
 pub(super) struct StateWriter {
@@ -45,7 +46,7 @@ pub(super) struct StateWriter {
     pub(super) is_behind: bool,
     /// Whether the file's content at the start of the process was read.
     pub(super) is_read: bool,
-    pub(super) swept_ms: u64,
+    pub(super) swept_ms: Timestamp,
 }
 
 /// One server, with the written times of contact.
@@ -54,8 +55,8 @@ pub(super) struct ServerEntry {
     written_contact: LastContact,
     written_warm: Vec<StoredWarmKey>,
     /// When warm keys were checked and written last.
-    warm_ms: u64,
-    warm_written_ms: u64,
+    warm_ms: Timestamp,
+    warm_written_ms: Timestamp,
 }
 
 impl ServerEntry {
@@ -65,19 +66,19 @@ impl ServerEntry {
             server: Arc::downgrade(server),
             written_contact: last_contact_of(server),
             written_warm,
-            warm_ms: 0,
-            warm_written_ms: 0,
+            warm_ms: Timestamp::UNIX_EPOCH,
+            warm_written_ms: Timestamp::UNIX_EPOCH,
         }
     }
 
     /// Merges the stored rows late.
-    fn merge(&mut self, db: &StateDb, now_ms: u64) -> Result<(), StateError> {
+    fn merge(&mut self, db: &StateDb, now_ms: Timestamp) -> Result<(), StateError> {
         let Some(server) = self.server.upgrade() else { return Ok(()) };
         let StoredGrants { last_contact, identities, images, warm, .. } = db.read(server.name(), now_ms)?;
         server.identities.merge(&identities, &images);
         if server.origin.breaker.last_response_and_outage_ms().0 == 0 {
             // The breaker knows already whether it is down.
-            server.origin.breaker.restore(last_contact.last_response_ms, 0);
+            server.origin.breaker.restore(last_contact.last_response_ms, Timestamp::UNIX_EPOCH);
         }
         if let Some(response) = last_contact.identity_response.filter(|_| server.origin.identity_response().is_none()) {
             server.origin.record_identity(&response.into());
@@ -88,15 +89,15 @@ impl ServerEntry {
     }
 
     /// Warm keys to write, if a check is due and they changed.
-    fn warm(&mut self, server: &Server, all: bool, now_ms: u64) -> Option<Vec<StoredWarmKey>> {
+    fn warm(&mut self, server: &Server, all: bool, now_ms: Timestamp) -> Option<Vec<StoredWarmKey>> {
         // At shutdown the engine drops its warm keys, so the stored ones must stay.
-        let is_due = all || now_ms.saturating_sub(self.warm_ms) >= WARM_CHECK_INTERVAL_MS;
+        let is_due = all || now_ms.duration_since(self.warm_ms) >= WARM_CHECK_INTERVAL;
         if !is_due || server.origin.stop.is_cancelled() || !server.warm_keys.resumed.lock().is_empty() {
             return None;
         }
         self.warm_ms = now_ms;
         let warm = server.warm_reads();
-        let is_rhythm_due = now_ms.saturating_sub(self.warm_written_ms) >= RHYTHM_PRECISION_MS;
+        let is_rhythm_due = now_ms.duration_since(self.warm_written_ms) >= RHYTHM_PRECISION;
         let has_changes =
             !warm_keys::are_same_reads(&warm, &self.written_warm) || (is_rhythm_due && warm != self.written_warm);
         if all || has_changes {
@@ -106,11 +107,11 @@ impl ServerEntry {
     }
 
     /// Rows to write; all with `all`. If urgent, includes rows only slightly newer.
-    fn changed_rows(&mut self, all: bool, is_urgent: bool, now_ms: u64) -> Option<ServerRows> {
+    fn changed_rows(&mut self, all: bool, is_urgent: bool, now_ms: Timestamp) -> Option<ServerRows> {
         let server = self.server.upgrade()?;
         let revoked = server.identities.revocations().drain();
         let last_request_ms = server.counters.last_request_ms.load(Ordering::Relaxed);
-        let is_idle = now_ms.saturating_sub(last_request_ms) >= IDLE_AFTER_MS;
+        let is_idle = now_ms.duration_since(last_request_ms) >= IDLE_AFTER;
         let sockets_ms = (!is_idle).then_some(now_ms);
         let changes = server.identities.drain_changes(all || revoked.all, sockets_ms, is_urgent);
         let has_changes = changes.all || !changes.identities.is_empty() || !changes.images.is_empty();
@@ -122,8 +123,8 @@ impl ServerEntry {
                 || contact.is_partially_invalidated != self.written_contact.is_partially_invalidated
                 || is_urgent
                 || (!is_idle
-                    && contact.last_response_ms.saturating_sub(self.written_contact.last_response_ms)
-                        >= LAST_CONTACT_PRECISION_MS));
+                    && contact.last_response_ms.duration_since(self.written_contact.last_response_ms)
+                        >= LAST_CONTACT_PRECISION));
         let last_contact = (is_contact_due || all).then_some(contact);
         let warm = self.warm(&server, all, now_ms);
         let confirmations = server.confirmation.drain_changes(all);
@@ -138,8 +139,8 @@ fn last_contact_of(server: &Server) -> LastContact {
     let (last_response_ms, down_since_ms) = server.origin.breaker.last_response_and_outage_ms();
     let is_partially_invalidated = server.invalidation.partial_invalidation.is_requested();
     LastContact {
-        last_response_ms,
-        down_since_ms,
+        last_response_ms: Timestamp::from_millis(last_response_ms),
+        down_since_ms: Timestamp::from_millis(down_since_ms),
         identity_response: server.origin.identity_response(),
         is_partially_invalidated,
     }
@@ -181,7 +182,7 @@ impl StateWriter {
         if self.shared.is_off() {
             return;
         }
-        let now_ms = self.clock.now_ms();
+        let now_ms = self.clock.now();
         match self.write_changes(is_urgent, now_ms) {
             Ok(()) => {
                 self.is_behind = false;
@@ -198,7 +199,7 @@ impl StateWriter {
 
     /// Opens the file during the run, because it was replaced or could not be read before. If it was never read, its
     /// rows are merged before the first write.
-    fn open(&mut self, now_ms: u64) -> Result<StateDb, StateError> {
+    fn open(&mut self, now_ms: Timestamp) -> Result<StateDb, StateError> {
         let db = StateDb::open(&self.dir)?;
         if !self.is_read {
             for entry in &mut self.servers {
@@ -209,7 +210,7 @@ impl StateWriter {
         Ok(db)
     }
 
-    fn write_changes(&mut self, is_urgent: bool, now_ms: u64) -> Result<(), StateError> {
+    fn write_changes(&mut self, is_urgent: bool, now_ms: Timestamp) -> Result<(), StateError> {
         if !self.db.as_ref().is_some_and(StateDb::is_in_place) {
             self.db = None;
             self.is_behind = true;
@@ -248,7 +249,7 @@ impl StateWriter {
                 entry.written_warm = row.warm.unwrap_or_else(|| std::mem::take(&mut entry.written_warm));
             }
         }
-        if now_ms.saturating_sub(self.swept_ms) >= SWEEP_INTERVAL_MS {
+        if now_ms.duration_since(self.swept_ms) >= SWEEP_INTERVAL {
             self.swept_ms = now_ms;
             db.sweep(now_ms)?;
         }

@@ -1,5 +1,6 @@
 //! Predicted requests after one response.
 
+use greenroom_cache::Timestamp;
 use std::sync::Arc;
 
 use greenroom_prefetch::prediction::model::Prediction;
@@ -16,7 +17,7 @@ pub struct PrefetchBatch {
     /// Predictions, the most likely first.
     pub(crate) predictions: Vec<Prediction>,
     /// When the response was sent.
-    pub(crate) at_ms: u64,
+    pub(crate) at_ms: Timestamp,
 }
 
 impl std::fmt::Debug for PrefetchBatch {

@@ -1,6 +1,8 @@
 //! Prediction models by client: one app with one identity. Holds no credential.
 
+use greenroom_cache::Timestamp;
 use std::collections::HashMap;
+use std::time::Duration;
 
 use greenroom_cache::Partition;
 use greenroom_prefetch::prediction::model::PredictionModel;
@@ -11,7 +13,7 @@ use crate::request::classified_request::ClassifiedRequest;
 /// Max clients per server, at most some 50 KiB each.
 const MAX_CLIENTS: usize = 128;
 /// Clients idle for longer are evicted when the table is full.
-const IDLE_MS: u64 = 30 * 60 * 1000;
+const IDLE: Duration = Duration::from_secs(30 * 60);
 
 /// One app with one identity.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -34,12 +36,12 @@ pub struct ClientTable(Mutex<HashMap<ClientId, ClientEntry>>);
 #[derive(Debug, Default)]
 struct ClientEntry {
     model: PredictionModel,
-    seen_ms: u64,
+    seen_ms: Timestamp,
 }
 
 impl ClientTable {
     /// Gives access to a client's model, creating it if needed.
-    pub fn with<T>(&self, client: &ClientId, now_ms: u64, access: impl FnOnce(&mut PredictionModel) -> T) -> T {
+    pub fn with<T>(&self, client: &ClientId, now_ms: Timestamp, access: impl FnOnce(&mut PredictionModel) -> T) -> T {
         let mut clients = self.0.lock();
         if clients.len() >= MAX_CLIENTS && !clients.contains_key(client) {
             evict(&mut clients, now_ms);
@@ -58,8 +60,8 @@ impl ClientTable {
 }
 
 /// Evicts idle clients; if there are none, the one idle for longest.
-fn evict(clients: &mut HashMap<ClientId, ClientEntry>, now_ms: u64) {
-    clients.retain(|_, entry| now_ms.saturating_sub(entry.seen_ms) < IDLE_MS);
+fn evict(clients: &mut HashMap<ClientId, ClientEntry>, now_ms: Timestamp) {
+    clients.retain(|_, entry| now_ms.duration_since(entry.seen_ms) < IDLE);
     if clients.len() >= MAX_CLIENTS {
         let oldest = clients.iter().min_by_key(|(_, entry)| entry.seen_ms).map(|(client, _)| client.clone());
         if let Some(oldest) = oldest {
@@ -77,12 +79,12 @@ mod tests {
         let clients = ClientTable::default();
         let client = |app| ClientId { token: Partition::new("anna"), app };
         for app in 0..3 * MAX_CLIENTS {
-            clients.with(&client(app), app as u64, |_| ());
-            clients.with(&client(0), app as u64, |_| ());
+            clients.with(&client(app), Timestamp::from_millis(app as u64), |_| ());
+            clients.with(&client(0), Timestamp::from_millis(app as u64), |_| ());
         }
         assert_eq!(clients.0.lock().len(), MAX_CLIENTS);
         assert!(clients.0.lock().contains_key(&client(0)), "it was active all the time");
-        clients.with(&client(9999), IDLE_MS * 2, |_| ());
+        clients.with(&client(9999), Timestamp::UNIX_EPOCH + IDLE * 2, |_| ());
         assert_eq!(clients.0.lock().len(), 1);
     }
 }

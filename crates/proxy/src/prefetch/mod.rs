@@ -13,6 +13,7 @@
 pub mod batch;
 pub mod clients;
 
+use greenroom_cache::Timestamp;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -53,7 +54,7 @@ pub struct SentResponse {
     /// The response body.
     pub body: Bytes,
     /// When it was sent.
-    pub at_ms: u64,
+    pub at_ms: Timestamp,
 }
 
 impl std::fmt::Debug for SentResponse {

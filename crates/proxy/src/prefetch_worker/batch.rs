@@ -34,10 +34,10 @@ pub(super) async fn run(batch: PrefetchBatch, server: &Arc<Server>) {
     });
     let mut loads = pin!(loads.buffer_unordered(AT_A_TIME));
     while let Some((basis, result)) = loads.next().await {
-        let now_ms = server.origin.clock.now_ms();
+        let now_ms = server.origin.clock.now();
         match result {
             PrefetchLoadResult::Loaded => {
-                prefetch.backoff.lock().record_success(now_ms);
+                prefetch.backoff.lock().record_success(now_ms.as_millis());
                 prefetch.clients.with_existing(&client, |model| model.record_spent(basis));
             }
             PrefetchLoadResult::Skipped(reason) => {
@@ -49,7 +49,7 @@ pub(super) async fn run(batch: PrefetchBatch, server: &Arc<Server>) {
             PrefetchLoadResult::Failed(kind) => {
                 prefetch.counters.record_failed();
                 if is_server_failure(kind) {
-                    prefetch.backoff.lock().record_failure(now_ms);
+                    prefetch.backoff.lock().record_failure(now_ms.as_millis());
                 }
                 stop_reason.lock().get_or_insert(SkipReason::Stopped);
             }

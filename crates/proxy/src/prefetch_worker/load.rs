@@ -1,5 +1,6 @@
 //! One prefetch load: as the client itself would cause it, but without a waiting client.
 
+use greenroom_cache::Timestamp;
 use std::fmt;
 use std::sync::Arc;
 
@@ -33,7 +34,7 @@ pub(super) async fn load(
     server: &Arc<Server>,
     classified: &ClassifiedRequest,
     read: &Arc<Read>,
-    at_ms: u64,
+    at_ms: Timestamp,
 ) -> PrefetchLoadResult {
     match try_load(server, classified, read, at_ms).await {
         Ok(Ok(prefetched)) => match prefetched {
@@ -51,16 +52,16 @@ async fn try_load(
     server: &Arc<Server>,
     classified: &ClassifiedRequest,
     read: &Arc<Read>,
-    at_ms: u64,
+    at_ms: Timestamp,
 ) -> Result<Result<PrefetchResult<Response<Body>>, LoadError>, SkipReason> {
-    let now_ms = server.origin.clock.now_ms();
+    let now_ms = server.origin.clock.now();
     check(PrefetchConditions {
         mode: server.read_mode(read.class, &classified.app),
         is_up: server.origin.breaker.allows_requests(),
-        is_paused: server.prefetch.backoff.lock().is_active(now_ms),
+        is_paused: server.prefetch.backoff.lock().is_active(now_ms.as_millis()),
         is_refused: classified.identity.is_forgotten() || classified.identity.is_refused(),
         is_bulk: classified.app.recent_reads.lock().is_flood(now_ms),
-        age_ms: now_ms.saturating_sub(at_ms),
+        age_ms: now_ms.millis_since(at_ms),
     })?;
     let identity = &classified.identity;
     let policy = Policy { warm: false, ..server.policy(read, identity) };
@@ -73,7 +74,7 @@ async fn try_load(
     }
     let queue_request = QueueRequest::background(Some(&classified.app), read.class);
     let Some(permit) = server.origin.queue.try_acquire_spare(&queue_request) else { return Err(SkipReason::Busy) };
-    if !server.prefetch.budget.lock().try_acquire(now_ms) {
+    if !server.prefetch.budget.lock().try_acquire(now_ms.as_millis()) {
         return Err(SkipReason::Budget);
     }
     server.prefetch.counters.record_started();

@@ -1,5 +1,6 @@
 //! Classifies a request to a server: token, app and kind.
 
+use greenroom_cache::Timestamp;
 use std::sync::Arc;
 
 use greenroom_cache::Key;
@@ -23,11 +24,11 @@ use greenroom_origin::client_name::client_name;
 const OWN_NAME: &str = "Greenroom";
 
 /// Classifies `view`; memoised for heads seen lately.
-pub fn classify(server: &Server, view: &RequestView<'_>, now_ms: u64) -> Arc<ClassifiedRequest> {
+pub fn classify(server: &Server, view: &RequestView<'_>, now_ms: Timestamp) -> Arc<ClassifiedRequest> {
     server.classifications.get_or_classify(view, now_ms, || classify_uncached(server, view, now_ms))
 }
 
-fn classify_uncached(server: &Server, view: &RequestView<'_>, now_ms: u64) -> ClassifiedRequest {
+fn classify_uncached(server: &Server, view: &RequestView<'_>, now_ms: Timestamp) -> ClassifiedRequest {
     let credential = server.origin.settings.kind.credential(view);
     let identity = server.identify(&credential);
     if let (ServerKind::Jellyfin, Some(device)) = (server.origin.settings.kind, &credential.device_id) {
@@ -57,7 +58,7 @@ pub fn classify_internal(
     app_headers: Option<&HeaderMap>,
 ) -> ClassifiedRequest {
     let identity = server.identify(&credential);
-    let now_ms = server.origin.clock.now_ms();
+    let now_ms = server.origin.clock.now();
     let Some(app_headers) = app_headers else {
         return build(server, view, (credential, identity), (Arc::clone(&server.own_app), None));
     };
@@ -68,7 +69,7 @@ pub fn classify_internal(
 }
 
 /// The app of this name, and the name where the app has no slot of its own.
-fn app_of(server: &Server, name: String, identity: &Identity, now_ms: u64) -> (Arc<ClientApp>, Option<String>) {
+fn app_of(server: &Server, name: String, identity: &Identity, now_ms: Timestamp) -> (Arc<ClientApp>, Option<String>) {
     let app = server.apps.get_or_insert_named(name.clone(), identity.is_member(), now_ms);
     let client_name = app.needs_lookup().then_some(name);
     (app, client_name)

@@ -46,7 +46,7 @@ pub async fn send(
     if request.server.origin.breaker.outage().is_some() {
         return Err(outage::stream(request, target, &parts.method));
     }
-    let now_ms = request.server.origin.clock.now_ms();
+    let now_ms = request.server.origin.clock.now();
     let queue_request = QueueRequest::read(&request.classified.app, read.class, &read.key, now_ms);
     let slot =
         UpstreamSlot::wait(request, queue_request, (&parts.method, target)).await.map_err(|rejection| *rejection)?;

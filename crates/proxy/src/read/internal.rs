@@ -27,7 +27,7 @@ pub async fn answer(
     let server = &request.server;
     let started_us = server.origin.clock.now_us();
     server.counters.requests.fetch_add(1, Ordering::Relaxed);
-    let now_ms = server.origin.clock.now_ms();
+    let now_ms = server.origin.clock.now();
     server.counters.last_request_ms.store(now_ms, Ordering::Relaxed);
     request.classified.app.requests.fetch_add(1, Ordering::Relaxed);
     request.classified.app.record_seen(now_ms);

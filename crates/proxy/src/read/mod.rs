@@ -16,6 +16,8 @@ pub mod shadow_read;
 mod shared_read;
 pub mod spot_check;
 
+use greenroom_cache::Timestamp;
+use greenroom_cache::clock::millis;
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
@@ -99,10 +101,10 @@ pub async fn answer(
             }
         }
         Err(failure) => {
-            let now_ms = request.server.origin.clock.now_ms();
+            let now_ms = request.server.origin.clock.now();
             let reason = CacheStatusReason::Failed(failure.kind);
             if failure.kind.allows_stale()
-                && let Some(answer) = sessions::last_told(&request, &read, parts, 0, now_ms, reason)
+                && let Some(answer) = sessions::last_told(&request, &read, parts, Timestamp::UNIX_EPOCH, now_ms, reason)
             {
                 return answer;
             }
@@ -117,7 +119,7 @@ pub async fn answer(
 fn record_listing(request: &ProxyRequest, read: &Read, value: &Value, (method, status): (&Method, StatusCode)) {
     if *method == Method::GET && matches!(status, StatusCode::OK | StatusCode::NOT_MODIFIED) {
         let (server, partition) = (&request.server, request.classified.identity.partition());
-        let now_ms = || server.origin.clock.now_ms();
+        let now_ms = || server.origin.clock.now().as_millis();
         server.listing_watch.record(server.origin.settings.kind, read, partition, &value.body, now_ms);
     }
 }
@@ -157,11 +159,11 @@ fn outcome_from_cached(
             reason.map(DecisionReason::Cache)
         }
     };
-    let age_ms = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
+    let age_ms = millis(age);
     DecisionOutcome {
         result: CacheResult::from_served(served),
         reason: decision_reason,
-        age_ms: Some(age_ms),
+        age_ms: Some(Duration::from_millis(age_ms)),
         is_saved: is_saved(served, reason),
     }
 }
@@ -174,9 +176,8 @@ pub(crate) async fn consult<L: Loader + Clone>(
     headers: &HeaderMap,
     loader: impl Fn() -> L,
 ) -> Result<CacheResponse<L::Pass>, LoadError> {
-    let authorize = || {
-        check_authorization(&request.server, &request.classified.identity, read, request.server.origin.clock.now_ms())
-    };
+    let authorize =
+        || check_authorization(&request.server, &request.classified.identity, read, request.server.origin.clock.now());
     let authorization = authorize();
     if matches!(read.sharing, SharingScope::Image(_)) {
         confirmation_check::confirm_images(&request.server).await;
@@ -197,7 +198,7 @@ pub(crate) async fn consult<L: Loader + Clone>(
         if authorization == AuthorizationStatus::Valid && read.sharing == SharingScope::Identity {
             request.classified.identity.mark_authorized(
                 read.class,
-                request.server.origin.clock.now_ms(),
+                request.server.origin.clock.now(),
                 request.server.origin.settings.auth_ttl,
             );
         }
@@ -338,7 +339,7 @@ pub enum AuthorizationStatus {
 }
 
 /// The status at `at_ms`.
-pub fn check_authorization(server: &Server, identity: &Identity, read: &Read, at_ms: u64) -> AuthorizationStatus {
+pub fn check_authorization(server: &Server, identity: &Identity, read: &Read, at_ms: Timestamp) -> AuthorizationStatus {
     if needs_no_proof(server, identity, read) {
         return AuthorizationStatus::Valid;
     }

@@ -1,6 +1,7 @@
 //! Offline responses to reads: from the cache, or of what the server told last, at once; or a quick error. Nothing here
 //! asks the server.
 
+use greenroom_cache::Timestamp;
 use std::sync::Arc;
 
 use greenroom_cache::{Cache, CacheDirective, CacheResponse, CacheStatusReason, LoadError, LoadErrorKind, Loader};
@@ -30,7 +31,7 @@ pub async fn read(
     let result = consult(&request.server.cache, request, read, outage, || read::loader(request, read)).await;
     let cached_ms = match &result {
         Ok(CacheResponse::Cached { entry, .. }) => entry.created_ms(),
-        _ => 0,
+        _ => Timestamp::UNIX_EPOCH,
     };
     if may_open_socket(request, outage)
         && let Some((mut response, outcome)) =
@@ -110,7 +111,7 @@ fn is_authorized(request: &ProxyRequest, read: &Read, outage: &Outage) -> bool {
         return true;
     }
     let offline_ttl = request.server.origin.settings.offline_auth_ttl;
-    let is_contact_recent = || within(outage.last_response_ms, request.server.origin.clock.now_ms(), offline_ttl);
+    let is_contact_recent = || within(outage.last_response_ms, request.server.origin.clock.now(), offline_ttl);
     match &read.sharing {
         // Grants of the last contact stay valid.
         SharingScope::Public | SharingScope::Image(_) => {

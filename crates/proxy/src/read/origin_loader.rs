@@ -195,7 +195,7 @@ impl ReadLoader {
 
     /// Whether the cached response may still replace a failed load.
     pub(super) fn has_usable(&self, old: Option<&Entry>) -> bool {
-        old.is_some_and(|old| self.server.origin.clock.now_ms() < old.deadlines().error_until_ms)
+        old.is_some_and(|old| self.server.origin.clock.now() < old.deadlines().error_until_ms)
     }
 
     /// A response that is no answer never replaces a cached one. A caller that may not have the cached one gets it as
@@ -292,7 +292,7 @@ impl ReadLoader {
                 };
                 self.server.origin.record_failure();
                 if unusable == UnusableResponse::Starting {
-                    self.server.origin.breaker.record_restart_sign(self.server.origin.clock.now_ms());
+                    self.server.origin.breaker.record_restart_sign(self.server.origin.clock.now());
                 }
                 let mut failure =
                     LoadError::new(kind, format!("the server's response is unusable: {}", unusable.name()));
@@ -305,7 +305,7 @@ impl ReadLoader {
     /// The response grants nothing to a token revoked since the request.
     fn apply_facts(&self, facts: &ResponseFacts, sent_by: &IdentitySnapshot) {
         let generation = sent_by.generation;
-        let now_ms = self.server.origin.clock.now_ms();
+        let now_ms = self.server.origin.clock.now();
         match &self.read.sharing {
             SharingScope::Identity => {
                 self.identity.accept(self.read.class, now_ms, generation);

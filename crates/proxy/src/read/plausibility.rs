@@ -18,7 +18,7 @@ pub(super) fn is_suspiciously_short(
     old: Option<&Entry>,
 ) -> bool {
     let Some(total) = facts.total else { return false };
-    let (guard, now_ms) = (&server.shrink_guard, server.origin.clock.now_ms());
+    let (guard, now_ms) = (&server.shrink_guard, server.origin.clock.now());
     let is_settled = guard.is_settled(server.origin.breaker.last_restart_sign_ms(), now_ms);
     let (suspect, remembered_rows) = (guard.suspect(partition, &read.key), guard.earlier_rows(partition, &read.key));
     if is_settled && suspect.is_none() {

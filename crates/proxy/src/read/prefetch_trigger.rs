@@ -28,15 +28,14 @@ pub fn watch(
     // A body that is not read must not be held either.
     let is_screen = value.body.len() <= MAX_BODY_BYTES;
     let is_new = || {
-        created.is_none_or(|created| {
-            request.classified.last_seen_response.mark_if_new(created, server.origin.clock.now_ms())
-        })
+        created
+            .is_none_or(|created| request.classified.last_seen_response.mark_if_new(created, server.origin.clock.now()))
     };
     if is_whole && is_screen && is_prefetch_input(server, &request.classified, read) && is_new() {
         let (server, classified, read) = (Arc::clone(server), Arc::clone(&request.classified), Arc::clone(read));
         let body = value.body.clone();
         on_sent::run_after(&mut response, move || {
-            let at_ms = server.origin.clock.now_ms();
+            let at_ms = server.origin.clock.now();
             server.prefetch.push_sent(SentResponse { classified, read, body, at_ms });
         });
     }
@@ -52,6 +51,7 @@ fn is_prefetch_input(server: &Server, classified: &ClassifiedRequest, read: &Rea
 
 #[cfg(test)]
 mod tests {
+    use greenroom_cache::Timestamp;
     use std::net::{IpAddr, Ipv4Addr};
 
     use bytes::Bytes;
@@ -93,7 +93,7 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert("x-plex-token", HeaderValue::from_static("token-of-anna"));
         let view = RequestView { method: &Method::GET, target: "/library/metadata/1", headers: &headers, body: &[] };
-        let classified = classify::classify(server, &view, 1);
+        let classified = classify::classify(server, &view, Timestamp::from_millis(1));
         let Classification::Read(read) = classified.classification.clone() else { panic!("not a read") };
         let client = IpAddr::V4(Ipv4Addr::LOCALHOST);
         let request =

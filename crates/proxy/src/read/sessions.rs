@@ -1,5 +1,6 @@
 //! Answers `/Sessions` from what the server's events last told, to tokens that see all sessions; in an outage too.
 
+use greenroom_cache::Timestamp;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -44,13 +45,13 @@ pub(super) async fn answer(
     }
     let generation = identity.generation();
     let SessionRights::All(viewer) = rights(request).await? else { return None };
-    identity.mark_authorized_by_rights(server.origin.clock.now_ms(), generation);
+    identity.mark_authorized_by_rights(server.origin.clock.now(), generation);
     // A machine that slept may not have noticed yet that the connection is gone.
-    if server.feed.sessions.told_ms(&server.origin.clock) < server.origin.clock.last_leap_ms() {
+    if server.feed.sessions.told_ms(&server.origin.clock) < server.origin.clock.last_leap() {
         return None;
     }
     let list = server.feed.sessions.current_for(identity, &server.origin.clock).await?;
-    let value = value(server, &list, &viewer, &filter, server.origin.clock.now_ms())?;
+    let value = value(server, &list, &viewer, &filter, server.origin.clock.now())?;
     record_saved(request, CacheStatus::Hit, None);
     let response = response::shared(&value, CacheStatus::Hit, response_options(request, read, parts));
     let outcome = DecisionOutcome { is_saved: true, ..DecisionOutcome::without_reason(CacheResult::Hit) };
@@ -63,8 +64,8 @@ pub(super) fn last_told(
     request: &ProxyRequest,
     read: &Arc<Read>,
     parts: &request::Parts,
-    cached_ms: u64,
-    checked_by_ms: u64,
+    cached_ms: Timestamp,
+    checked_by_ms: Timestamp,
     reason: CacheStatusReason,
 ) -> Option<(Response<Body>, DecisionOutcome)> {
     let (server, identity) = (&request.server, &request.classified.identity);
@@ -73,7 +74,7 @@ pub(super) fn last_told(
     }
     let (list, told_ms) = server.feed.sessions.last_told_for(identity)?;
     let policy = server.policy(read, identity);
-    let now_ms = server.origin.clock.now_ms();
+    let now_ms = server.origin.clock.now();
     if told_ms <= cached_ms || !within(told_ms, now_ms, policy.fresh + policy.stale + policy.stale_on_error) {
         return None;
     }
@@ -83,7 +84,7 @@ pub(super) fn last_told(
     let mut response = response::shared(&value, CacheStatus::StaleOnError, response_options(request, read, parts));
     let status = HeaderValue::from_str(&format!("Greenroom; hit; detail={}", reason.name())).ok()?;
     response.headers_mut().insert(CACHE_STATUS, status);
-    response.headers_mut().insert(AGE, HeaderValue::from(now_ms.saturating_sub(told_ms) / 1000));
+    response.headers_mut().insert(AGE, HeaderValue::from(now_ms.duration_since(told_ms).as_secs()));
     record_saved(request, CacheStatus::StaleOnError, Some(reason));
     let outcome = DecisionOutcome::new(CacheResult::StaleOnError, DecisionReason::Cache(reason));
     Some((response, DecisionOutcome { is_saved: true, ..outcome }))
@@ -95,9 +96,9 @@ fn value(
     list: &SessionList,
     viewer: &SessionViewer,
     filter: &SessionFilter,
-    at_ms: u64,
+    at_ms: Timestamp,
 ) -> Option<Value> {
-    let now_s = at_ms / 1000;
+    let now_s = at_ms.as_secs();
     let body = list.body(viewer, filter, now_s.saturating_add_signed(server.origin.clock_ahead_s().unwrap_or(0)))?;
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
@@ -117,7 +118,7 @@ async fn rights(request: &ProxyRequest) -> Option<SessionRights> {
     if identity.is_anonymous() || server.origin.settings.kind != ServerKind::Jellyfin {
         return None;
     }
-    let now_ms = server.origin.clock.now_ms();
+    let now_ms = server.origin.clock.now();
     if let Some(rights) = server.feed.sessions.rights(identity, now_ms, server.origin.settings.auth_ttl) {
         return Some(rights);
     }

@@ -242,7 +242,7 @@ impl ComparisonTask {
         let (status, headers) = response::parse_head(entry.meta());
         let is_known = status == StatusCode::OK && entry.load_reason() != LoadReason::Warm;
         let policy = self.request.server.policy(&self.read, &self.request.classified.identity);
-        let now_ms = self.request.server.origin.clock.now_ms();
+        let now_ms = self.request.server.origin.clock.now();
         let freshness = evaluate_freshness(entry, &policy, now_ms, greenroom_cache::Validity::Valid);
         let loaded_with: Option<u64> =
             headers.get(REQUEST_HASH_HEADER).and_then(|value| value.to_str().ok()?.parse().ok());

@@ -57,7 +57,7 @@ impl SharedRead<'_> {
 
     fn authorization(&self) -> AuthorizationStatus {
         let server = &self.request.server;
-        check_authorization(server, &self.request.classified.identity, self.read, server.origin.clock.now_ms())
+        check_authorization(server, &self.request.classified.identity, self.read, server.origin.clock.now())
     }
 
     /// Loads for this token, or joins its own load: many requests with one token are still one.

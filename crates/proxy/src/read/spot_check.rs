@@ -1,8 +1,10 @@
 //! Makes spot checks after hits: see [`crate::shadow::spot_checks`]. No client waits for one, and it changes no entry;
 //! only a rejected token is revoked, as everywhere.
 
+use greenroom_cache::clock::millis;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use greenroom_cache::{CacheStatus, Entry};
 use greenroom_dialect::classification::Read;
@@ -41,8 +43,12 @@ pub(super) fn schedule(
     if !matches!(hit.served, CacheStatus::Hit | CacheStatus::Stale) || parts.method != Method::GET {
         return;
     }
-    let age_ms = u64::try_from(hit.age.as_millis()).unwrap_or(u64::MAX);
-    match request.server.recorders.spot_checks.decide(read.class, age_ms, request.server.origin.clock.now_ms()) {
+    let age_ms = millis(hit.age);
+    match request.server.recorders.spot_checks.decide(
+        read.class,
+        Duration::from_millis(age_ms),
+        request.server.origin.clock.now(),
+    ) {
         SpotCheckDecision::No => {}
         SpotCheckDecision::TooMany => record_result(request, read, SpotCheckResult::Skipped),
         SpotCheckDecision::Now => {
@@ -166,6 +172,6 @@ impl SpotCheck {
 
 fn record_result(request: &ProxyRequest, read: &Read, result: SpotCheckResult) {
     request.server.recorders.spot_checks.record(result);
-    let now_ms = request.server.origin.clock.now_ms();
+    let now_ms = request.server.origin.clock.now();
     request.server.recorders.requests.record_count(RequestCategory::Read(read.class), result.counter(), 1, now_ms);
 }

@@ -6,9 +6,12 @@
 //! modes and limits are checked for every request. A head holds a token, so it is dropped on a revocation, and after a
 //! short idle time.
 
+use greenroom_cache::AtomicTimestamp;
+use greenroom_cache::Timestamp;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use greenroom_cache::Key;
 use greenroom_dialect::anonymous_access::AnonymousAccess;
@@ -32,9 +35,9 @@ const MAX_HEAD_BYTES: usize = 2048;
 const INITIAL_HEAD_BYTES: usize = 1000;
 
 /// Heads unused for this time are dropped …
-const IDLE_MS: u64 = 10 * 60 * 1000;
+const IDLE: Duration = Duration::from_secs(10 * 60);
 /// … within this time, while there are requests.
-const SWEEP_MS: u64 = 60 * 1000;
+const SWEEP: Duration = Duration::from_secs(60);
 
 /// Classification of a request. `Debug` shows nothing of the head.
 pub struct ClassifiedRequest {
@@ -77,19 +80,19 @@ impl fmt::Debug for ClassifiedRequest {
 /// Classifications of recent heads. `Debug` shows nothing of them, because they hold tokens.
 pub struct ClassificationCache {
     heads: Cache<Box<[u8]>, Arc<CachedClassification>>,
-    swept_ms: AtomicU64,
+    swept_ms: AtomicTimestamp,
 }
 
 struct CachedClassification {
     classified: Arc<ClassifiedRequest>,
     /// The identity's generation at the time of classification.
     generation: u64,
-    seen_ms: AtomicU64,
+    seen_ms: AtomicTimestamp,
 }
 
 impl Default for ClassificationCache {
     fn default() -> Self {
-        Self { heads: Cache::new(MAX_HEADS), swept_ms: AtomicU64::new(0) }
+        Self { heads: Cache::new(MAX_HEADS), swept_ms: AtomicTimestamp::new(Timestamp::UNIX_EPOCH) }
     }
 }
 
@@ -104,7 +107,7 @@ impl ClassificationCache {
     pub fn get_or_classify(
         &self,
         view: &RequestView<'_>,
-        now_ms: u64,
+        now_ms: Timestamp,
         classify: impl FnOnce() -> ClassifiedRequest,
     ) -> Arc<ClassifiedRequest> {
         self.sweep(now_ms);
@@ -126,7 +129,7 @@ impl ClassificationCache {
             let cached = CachedClassification {
                 classified: Arc::clone(&classified),
                 generation,
-                seen_ms: AtomicU64::new(now_ms),
+                seen_ms: AtomicTimestamp::new(now_ms),
             };
             self.heads.insert(head.into(), Arc::new(cached));
         }
@@ -138,9 +141,9 @@ impl ClassificationCache {
         self.heads.retain(|_, cached| !std::ptr::eq(Arc::as_ptr(&cached.classified.identity), identity));
     }
 
-    fn sweep(&self, now_ms: u64) {
+    fn sweep(&self, now_ms: Timestamp) {
         let swept_ms = self.swept_ms.load(Ordering::Relaxed);
-        let is_due = now_ms.saturating_sub(swept_ms) >= SWEEP_MS;
+        let is_due = now_ms.duration_since(swept_ms) >= SWEEP;
         let (set, load) = (Ordering::Relaxed, Ordering::Relaxed);
         if is_due && self.swept_ms.compare_exchange(swept_ms, now_ms, set, load).is_ok() {
             self.heads.retain(|_, cached| cached.is_valid(now_ms));
@@ -150,19 +153,19 @@ impl ClassificationCache {
 
 impl CachedClassification {
     /// Records a use. `false`: classify the head again.
-    fn mark_seen(&self, now_ms: u64) -> bool {
+    fn mark_seen(&self, now_ms: Timestamp) -> bool {
         if !self.is_valid(now_ms) || !self.classified.identity.mark_seen(now_ms) {
             return false;
         }
-        if now_ms.saturating_sub(self.seen_ms.load(Ordering::Relaxed)) >= 1000 {
+        if now_ms.duration_since(self.seen_ms.load(Ordering::Relaxed)) >= Duration::from_millis(1000) {
             self.seen_ms.store(now_ms, Ordering::Relaxed);
         }
         true
     }
 
-    fn is_valid(&self, now_ms: u64) -> bool {
+    fn is_valid(&self, now_ms: Timestamp) -> bool {
         let identity = &self.classified.identity;
-        now_ms.saturating_sub(self.seen_ms.load(Ordering::Relaxed)) < IDLE_MS
+        now_ms.duration_since(self.seen_ms.load(Ordering::Relaxed)) < IDLE
             && self.generation == identity.generation()
             && !identity.is_forgotten()
             && !self.classified.app.needs_lookup()
@@ -231,7 +234,7 @@ mod tests {
     }
 
     fn classified(server: &Server, method: &Method, target: &str, headers: &HeaderMap) -> Arc<ClassifiedRequest> {
-        classify::classify(server, &RequestView { method, target, headers, body: &[] }, 1)
+        classify::classify(server, &RequestView { method, target, headers, body: &[] }, Timestamp::from_millis(1))
     }
 
     #[test]
@@ -337,17 +340,17 @@ mod tests {
                 now_ms,
             )
         };
-        let [anna, _] = ["token-of-anna", "token-of-bert"].map(|token| of(token, 1));
+        let [anna, _] = ["token-of-anna", "token-of-bert"].map(|token| of(token, Timestamp::from_millis(1)));
         assert!(!format!("{anna:?}").contains("token-of"));
         assert_eq!(server.classifications.heads.len(), 2);
         server.classifications.forget(&anna.identity);
         assert_eq!(server.classifications.heads.len(), 1);
-        let again = of("token-of-anna", 2);
+        let again = of("token-of-anna", Timestamp::from_millis(2));
         again.identity.refuse();
-        assert!(!Arc::ptr_eq(&again, &of("token-of-anna", 3)), "refused");
+        assert!(!Arc::ptr_eq(&again, &of("token-of-anna", Timestamp::from_millis(3))), "refused");
         assert_eq!(server.classifications.heads.len(), 1, "requests with a revoked token are not memoised");
-        of("token-of-carl", IDLE_MS);
-        of("token-of-carl", IDLE_MS + SWEEP_MS);
+        of("token-of-carl", Timestamp::UNIX_EPOCH + IDLE);
+        of("token-of-carl", Timestamp::UNIX_EPOCH + IDLE + SWEEP);
         assert_eq!(server.classifications.heads.len(), 1, "idle heads are dropped");
     }
 }

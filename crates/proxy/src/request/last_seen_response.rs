@@ -1,20 +1,22 @@
 //! The last response to a request head that prefetch read.
 
 use greenroom_cache::HybridTimestamp;
+use greenroom_cache::Timestamp;
 use parking_lot::Mutex;
+use std::time::Duration;
 
 /// The same response is read again after this time, in milliseconds, because a polling client teaches nothing.
-const REPEAT_AFTER_MS: u64 = 30_000;
+const REPEAT_AFTER: Duration = Duration::from_secs(30);
 
 /// Stamp of the last response that prefetch read, and the time.
 #[derive(Debug, Default)]
-pub struct LastSeenResponse(Mutex<(HybridTimestamp, u64)>);
+pub struct LastSeenResponse(Mutex<(HybridTimestamp, Timestamp)>);
 
 impl LastSeenResponse {
     /// Whether prefetch should read this response; records that it does.
-    pub(crate) fn mark_if_new(&self, created: HybridTimestamp, now_ms: u64) -> bool {
+    pub(crate) fn mark_if_new(&self, created: HybridTimestamp, now_ms: Timestamp) -> bool {
         let mut last = self.0.lock();
-        let is_new = last.0 != created || now_ms.saturating_sub(last.1) >= REPEAT_AFTER_MS;
+        let is_new = last.0 != created || now_ms.duration_since(last.1) >= REPEAT_AFTER;
         if is_new {
             *last = (created, now_ms);
         }
@@ -30,10 +32,10 @@ mod tests {
     fn the_same_response_is_new_again_only_after_a_while() {
         let last_seen = LastSeenResponse::default();
         let (first, second) = (HybridTimestamp::from_raw(1 << 20), HybridTimestamp::from_raw(2 << 20));
-        assert!(last_seen.mark_if_new(first, 1_000));
-        assert!(!last_seen.mark_if_new(first, 1_000 + REPEAT_AFTER_MS - 1));
-        assert!(last_seen.mark_if_new(second, 2_000));
-        assert!(!last_seen.mark_if_new(second, 3_000));
-        assert!(last_seen.mark_if_new(second, 2_000 + REPEAT_AFTER_MS));
+        assert!(last_seen.mark_if_new(first, Timestamp::from_millis(1_000)));
+        assert!(!last_seen.mark_if_new(first, Timestamp::from_millis(999) + REPEAT_AFTER));
+        assert!(last_seen.mark_if_new(second, Timestamp::from_millis(2_000)));
+        assert!(!last_seen.mark_if_new(second, Timestamp::from_millis(3_000)));
+        assert!(last_seen.mark_if_new(second, Timestamp::from_millis(2_000) + REPEAT_AFTER));
     }
 }

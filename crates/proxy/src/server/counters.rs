@@ -1,5 +1,6 @@
 //! Counters of a server, besides those of the engine.
 
+use greenroom_cache::AtomicTimestamp;
 use std::sync::atomic::AtomicU64;
 
 /// Counters of a server, besides those of the engine.
@@ -24,5 +25,5 @@ pub struct ServerCounters {
     /// Own requests already recorded in the statistics.
     pub own_recorded: AtomicU64,
     /// Time of the last client request, in milliseconds.
-    pub last_request_ms: AtomicU64,
+    pub last_request_ms: AtomicTimestamp,
 }

@@ -6,6 +6,7 @@ pub(crate) mod fixture;
 mod partitions;
 mod recorders;
 
+use greenroom_cache::Timestamp;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -183,14 +184,12 @@ impl Server {
     /// Sets the mode. Returns whether it changed.
     pub fn set_mode(&self, mode: CacheMode) -> bool {
         let own = self.origin.counters.own.load(Ordering::Relaxed);
-        self.modes
-            .switch
-            .set_mode(mode, own, self.origin.clock.now_ms(), || ShadowRun::start(&self.origin, &self.cache))
+        self.modes.switch.set_mode(mode, own, self.origin.clock.now(), || ShadowRun::start(&self.origin, &self.cache))
     }
 
     /// Report of the current observation, or of the last one.
     pub fn shadow_report(&self) -> Option<ShadowReport> {
-        self.modes.switch.report(self.origin.counters.own.load(Ordering::Relaxed), self.origin.clock.now_ms())
+        self.modes.switch.report(self.origin.counters.own.load(Ordering::Relaxed), self.origin.clock.now())
     }
 
     /// Records a request that passes through, for the observation.
@@ -206,7 +205,7 @@ impl Server {
     }
 
     /// Records own requests since the last call in the statistics.
-    pub fn record_own_requests(&self, now_ms: u64) {
+    pub fn record_own_requests(&self, now_ms: Timestamp) {
         let own = self.origin.counters.own.load(Ordering::Relaxed);
         let recorded = self.counters.own_recorded.fetch_max(own, Ordering::AcqRel);
         self.recorders.requests.record_own(own.saturating_sub(recorded), now_ms);
@@ -238,10 +237,10 @@ impl Server {
         let since_ms = match read.class {
             Class::Sessions => self.feed.sessions_since_ms(self.origin.settings.kind),
             _ if lifetime.user_state => identity.signal_since_ms(),
-            _ => Some(0),
+            _ => Some(Timestamp::UNIX_EPOCH),
         };
         let bound = FreshnessBound {
-            loaded_before_ms: since_ms.unwrap_or(0),
+            loaded_before_ms: since_ms.unwrap_or(Timestamp::UNIX_EPOCH),
             max_fresh: fresh,
             unconfirmed_before_ms: self.unconfirmed_before_ms(read.class, lifetime),
         };
@@ -262,10 +261,10 @@ impl Server {
 
     /// What was loaded before this moment may have missed a change, in milliseconds; zero if nothing. Without a token
     /// the server's events are never heard: then a restart loses nothing but the live signals of users.
-    fn unconfirmed_before_ms(&self, class: Class, lifetime: Lifetime) -> u64 {
-        let gap_end_ms = self.confirmation.gap_end_ms(self.origin.started_ms, self.origin.clock.last_leap_ms());
+    fn unconfirmed_before_ms(&self, class: Class, lifetime: Lifetime) -> Timestamp {
+        let gap_end_ms = self.confirmation.gap_end_ms(self.origin.started_ms, self.origin.clock.last_leap());
         match class {
-            _ if self.origin.settings.token.is_none() && !lifetime.user_state => 0,
+            _ if self.origin.settings.token.is_none() && !lifetime.user_state => Timestamp::UNIX_EPOCH,
             Class::Images => self.confirmation.images_unconfirmed_before_ms(gap_end_ms),
             _ => gap_end_ms,
         }
@@ -275,7 +274,7 @@ impl Server {
     /// tokens have left. Also purges the own partition of a new token if an invalidation covered only known partitions,
     /// in this process or an earlier one, because the disk may hold entries of it.
     pub fn identify(&self, credential: &Credential) -> Arc<Identity> {
-        let (identity, evicted) = self.identities.resolve(credential, self.origin.clock.now_ms());
+        let (identity, evicted) = self.identities.resolve(credential, self.origin.clock.now());
         if let Some(evicted) = evicted {
             self.forget_token(&evicted);
         }
@@ -294,7 +293,7 @@ impl Server {
 
     /// Sets the result of the last event subscription.
     pub fn set_events_state(&self, events: EventStreamState) {
-        let now_ms = self.origin.clock.now_ms();
+        let now_ms = self.origin.clock.now();
         let was_whole = self.feed.is_whole();
         self.feed.set_events_state(events, now_ms);
         match (was_whole, self.feed.is_whole()) {
@@ -335,7 +334,7 @@ impl Server {
 
     /// The request for a permit of a client's read.
     pub fn queue_request(&self, identity: &Identity, app: &Arc<ClientApp>, read: &Read) -> QueueRequest {
-        let request = QueueRequest::read(app, read.class, &read.key, self.origin.clock.now_ms());
+        let request = QueueRequest::read(app, read.class, &read.key, self.origin.clock.now());
         // A public response is requested without the token.
         if read.sharing == SharingScope::Public { request } else { self.ranked(identity, request) }
     }

@@ -1,5 +1,6 @@
 //! Keys and partitions of a server's identities, and what purges them.
 
+use greenroom_cache::Timestamp;
 use greenroom_cache::{Invalidation, InvalidationMode, Key, Partition, Scope};
 use greenroom_dialect::classification::{Read, SharingScope, TokenDependence};
 use greenroom_dialect::own_user::TokenOwner;
@@ -13,7 +14,7 @@ use crate::sabotage;
 pub struct AccountProof {
     partition: Partition,
     /// The last sign of a restart of the server before it, in milliseconds.
-    restart_ms: u64,
+    restart_ms: Timestamp,
 }
 
 impl Server {
@@ -51,7 +52,7 @@ impl Server {
     /// Records the owner of a token, as named by the server.
     pub fn prove_owner(&self, identity: &Identity, owner: &TokenOwner) {
         identity.prove_owner(owner);
-        identity.set_account_proven_ms(self.origin.clock.now_ms());
+        identity.set_account_proven_ms(self.origin.clock.now());
         self.purge_outdated();
     }
 
@@ -66,7 +67,8 @@ impl Server {
     pub fn proof_of(&self, identity: &Identity) -> Option<AccountProof> {
         let partition = identity.shared_partition()?.clone();
         let restart_ms = self.origin.breaker.last_restart_sign_ms();
-        (restart_ms == 0 || identity.account_proven_ms() > restart_ms).then_some(AccountProof { partition, restart_ms })
+        (restart_ms == Timestamp::UNIX_EPOCH || identity.account_proven_ms() > restart_ms)
+            .then_some(AccountProof { partition, restart_ms })
     }
 
     /// Whether this identity's response to a read that was sent for `partition` belongs there; `proof` is that of the time

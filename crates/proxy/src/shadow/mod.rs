@@ -13,6 +13,7 @@ pub mod report;
 pub mod spot_checks;
 pub mod stats;
 
+use greenroom_cache::Timestamp;
 use std::sync::atomic::Ordering;
 
 use greenroom_cache::{Cache, Invalidation, Scope};
@@ -31,7 +32,7 @@ pub struct ShadowRun {
     /// Counters.
     pub stats: ShadowStats,
     server: String,
-    started_ms: u64,
+    started_ms: Timestamp,
     /// Own requests before it began.
     own_before: u64,
 }
@@ -46,7 +47,7 @@ impl ShadowRun {
             cache,
             stats: ShadowStats::default(),
             server: origin.name().to_owned(),
-            started_ms: origin.clock.now_ms(),
+            started_ms: origin.clock.now(),
             own_before: origin.counters.own.load(Ordering::Relaxed),
         }
     }
@@ -62,7 +63,7 @@ impl ShadowRun {
     }
 
     /// Report so far. `own` is the number of own requests until now.
-    pub fn report(&self, own: u64, now_ms: u64) -> ShadowReport {
+    pub fn report(&self, own: u64, now_ms: Timestamp) -> ShadowReport {
         let own = own.saturating_sub(self.own_before);
         ShadowReport::new(&self.server, (self.started_ms, now_ms), own, &self.stats.rows())
     }

@@ -1,5 +1,6 @@
 //! Report of an observation: one sentence for people, and the rows behind it.
 
+use greenroom_cache::Timestamp;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -48,7 +49,12 @@ pub struct ShadowReportRow {
 
 impl ShadowReport {
     /// Builds the report from the rows.
-    pub fn new(server: &str, (since_ms, until_ms): (u64, u64), events: u64, rows: &[ShadowStatsRow]) -> Self {
+    pub fn new(
+        server: &str,
+        (since_ms, until_ms): (Timestamp, Timestamp),
+        events: u64,
+        rows: &[ShadowStatsRow],
+    ) -> Self {
         let mut totals = ShadowCounts::default();
         for row in rows {
             totals += row.counts;
@@ -57,8 +63,8 @@ impl ShadowReport {
         Self {
             server: server.to_owned(),
             verdict: verdict(saved_percent, &totals),
-            since_ms,
-            until_ms,
+            since_ms: since_ms.as_millis(),
+            until_ms: until_ms.as_millis(),
             events,
             saved_percent,
             totals,
@@ -140,30 +146,53 @@ mod tests {
     #[test]
     fn the_verdict_is_a_sentence() {
         let differed = ShadowCounts { differed: 2, ..counts(3_204, 929) };
-        let report = ShadowReport::new("home", (0, 1), 0, &[row("lists", "a", differed)]);
+        let report = ShadowReport::new(
+            "home",
+            (Timestamp::UNIX_EPOCH, Timestamp::from_millis(1)),
+            0,
+            &[row("lists", "a", differed)],
+        );
         assert_eq!(report.verdict, "Would have saved 71 % of 3,204 requests; 2 would have differed");
         let more = ShadowCounts { moved: 3, changed: 1, rescued: 1, ..counts(10, 5) };
-        let report = ShadowReport::new("home", (0, 1), 0, &[row("lists", "a", more)]);
+        let report = ShadowReport::new(
+            "home",
+            (Timestamp::UNIX_EPOCH, Timestamp::from_millis(1)),
+            0,
+            &[row("lists", "a", more)],
+        );
         assert_eq!(
             report.verdict,
             "Would have saved 50 % of 10 requests; 0 would have differed, and 4 would have been a little behind, as \
              they may be; 1 would have been answered while the server failed"
         );
-        assert_eq!(ShadowReport::new("home", (0, 1), 3, &[]).verdict, "No requests yet");
+        assert_eq!(
+            ShadowReport::new("home", (Timestamp::UNIX_EPOCH, Timestamp::from_millis(1)), 3, &[]).verdict,
+            "No requests yet"
+        );
     }
 
     #[test]
     fn own_requests_are_subtracted_from_the_saved_ones() {
-        let report = ShadowReport::new("home", (0, 1), 5, &[row("lists", "a", counts(10, 3))]);
+        let report = ShadowReport::new(
+            "home",
+            (Timestamp::UNIX_EPOCH, Timestamp::from_millis(1)),
+            5,
+            &[row("lists", "a", counts(10, 3))],
+        );
         assert!((report.saved_percent - 20.0).abs() < 1e-9);
-        let report = ShadowReport::new("home", (0, 1), 10, &[row("lists", "a", counts(10, 3))]);
+        let report = ShadowReport::new(
+            "home",
+            (Timestamp::UNIX_EPOCH, Timestamp::from_millis(1)),
+            10,
+            &[row("lists", "a", counts(10, 3))],
+        );
         assert!(report.verdict.starts_with("Would have made 30 % more than 10 requests"), "{}", report.verdict);
     }
 
     #[test]
     fn rows_are_summed_by_class_and_by_app_the_busiest_first() {
         let rows = [row("item", "a", counts(1, 1)), row("lists", "a", counts(2, 1)), row("lists", "b", counts(4, 2))];
-        let report = ShadowReport::new("home", (0, 1), 0, &rows);
+        let report = ShadowReport::new("home", (Timestamp::UNIX_EPOCH, Timestamp::from_millis(1)), 0, &rows);
         let named =
             |rows: &[ShadowReportRow]| rows.iter().map(|row| (row.name.clone(), row.counts.asked)).collect::<Vec<_>>();
         assert_eq!(named(&report.classes), [("lists".to_owned(), 6), ("item".to_owned(), 1)]);

@@ -5,7 +5,9 @@
 //! returns the cached response, nothing has changed on the server, and the client's request holds something that the
 //! key leaves out.
 
+use greenroom_cache::Timestamp;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use greenroom_dialect::class::Class;
@@ -19,7 +21,7 @@ use greenroom_request_log::counts::RequestCounter;
 use greenroom_request_log::time_series::MINUTE_MS;
 
 /// Younger entries are not checked.
-const LEAST_AGE_MS: u64 = 1_000;
+const LEAST_AGE: Duration = Duration::from_secs(1);
 
 /// Result of a spot check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -137,8 +139,8 @@ impl SpotChecker {
     }
 
     /// Whether to check this hit. A positive decision spends budget.
-    pub fn decide(&self, class: Class, age_ms: u64, now_ms: u64) -> SpotCheckDecision {
-        if !self.is_enabled() || age_ms < LEAST_AGE_MS || matches!(class, Class::Images | Class::Assets) {
+    pub fn decide(&self, class: Class, age_ms: Duration, now_ms: Timestamp) -> SpotCheckDecision {
+        if !self.is_enabled() || age_ms < LEAST_AGE || matches!(class, Class::Images | Class::Assets) {
             return SpotCheckDecision::No;
         }
         // Scattered, so that an app with a cycle of requests is not always checked at the same one.
@@ -147,7 +149,7 @@ impl SpotChecker {
             return SpotCheckDecision::No;
         }
         let mut spent = self.spent.lock();
-        let minute = now_ms / MINUTE_MS;
+        let minute = now_ms.as_millis() / MINUTE_MS;
         if spent.0 != minute {
             *spent = (minute, 0);
         }
@@ -207,20 +209,34 @@ mod tests {
     fn one_hit_in_n_is_due_up_to_the_limit_per_minute() {
         let spots = SpotChecker::new(20, 1_000);
         let due = |spots: &SpotChecker, class, age_ms| {
-            (0..10_000).filter(|_| spots.decide(class, age_ms, 60_000) == SpotCheckDecision::Now).count()
+            (0..10_000)
+                .filter(|_| spots.decide(class, age_ms, Timestamp::from_millis(60_000)) == SpotCheckDecision::Now)
+                .count()
         };
-        let many = due(&spots, Class::Lists, 5_000);
+        let many = due(&spots, Class::Lists, Duration::from_millis(5_000));
         assert!((300..700).contains(&many), "{many} of 10000");
-        assert_eq!(due(&spots, Class::Images, 5_000), 0);
-        assert_eq!(due(&spots, Class::Lists, 999), 0, "it was loaded a moment ago");
+        assert_eq!(due(&spots, Class::Images, Duration::from_millis(5_000)), 0);
+        assert_eq!(due(&spots, Class::Lists, Duration::from_millis(999)), 0, "it was loaded a moment ago");
         let few = SpotChecker::new(1, 6);
-        assert_eq!(due(&few, Class::Lists, 5_000), 6);
-        assert_eq!(few.decide(Class::Lists, 5_000, 60_001), SpotCheckDecision::TooMany);
-        assert_eq!(few.decide(Class::Lists, 5_000, 120_000), SpotCheckDecision::Now);
+        assert_eq!(due(&few, Class::Lists, Duration::from_millis(5_000)), 6);
+        assert_eq!(
+            few.decide(Class::Lists, Duration::from_millis(5_000), Timestamp::from_millis(60_001)),
+            SpotCheckDecision::TooMany
+        );
+        assert_eq!(
+            few.decide(Class::Lists, Duration::from_millis(5_000), Timestamp::from_millis(120_000)),
+            SpotCheckDecision::Now
+        );
         few.enable(false);
-        assert_eq!(few.decide(Class::Lists, 5_000, 180_000), SpotCheckDecision::No);
+        assert_eq!(
+            few.decide(Class::Lists, Duration::from_millis(5_000), Timestamp::from_millis(180_000)),
+            SpotCheckDecision::No
+        );
         let never = SpotChecker::new(0, 6);
         never.enable(true);
-        assert_eq!(never.decide(Class::Lists, 5_000, 0), SpotCheckDecision::No);
+        assert_eq!(
+            never.decide(Class::Lists, Duration::from_millis(5_000), Timestamp::UNIX_EPOCH),
+            SpotCheckDecision::No
+        );
     }
 }

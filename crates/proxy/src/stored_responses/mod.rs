@@ -3,6 +3,7 @@
 
 pub mod dto;
 
+use greenroom_cache::Timestamp;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -43,7 +44,7 @@ pub fn open(cache_dir: &Path) -> Result<Inspection, String> {
 ///
 /// # Errors
 /// A message in one line.
-pub fn list(cache_dir: &Path, query: &StoredQuery, now_ms: u64) -> Result<StoredResponses, String> {
+pub fn list(cache_dir: &Path, query: &StoredQuery, now_ms: Timestamp) -> Result<StoredResponses, String> {
     let store = open(cache_dir)?;
     let mut rows = Vec::new();
     store.for_each_entry(|row| {
@@ -67,7 +68,7 @@ pub fn list(cache_dir: &Path, query: &StoredQuery, now_ms: u64) -> Result<Stored
 ///
 /// # Errors
 /// A message in one line.
-pub fn show(cache_dir: &Path, query: &StoredShowQuery, now_ms: u64) -> Result<StoredResponses, String> {
+pub fn show(cache_dir: &Path, query: &StoredShowQuery, now_ms: Timestamp) -> Result<StoredResponses, String> {
     let store = open(cache_dir)?;
     let path = path_of(&query.what);
     let (mut rows, mut more) = (Vec::new(), 0);
@@ -101,7 +102,7 @@ pub fn show(cache_dir: &Path, query: &StoredShowQuery, now_ms: u64) -> Result<St
 ///
 /// # Errors
 /// A message in one line.
-pub fn totals(cache_dir: &Path, now_ms: u64) -> Result<StoredTotals, String> {
+pub fn totals(cache_dir: &Path, now_ms: Timestamp) -> Result<StoredTotals, String> {
     let store = open(cache_dir)?;
     let totals = store.totals()?;
     let mut classes: BTreeMap<(String, String), [u64; 4]> = BTreeMap::new();
@@ -148,7 +149,7 @@ pub fn verify(
     cache_dir: &Path,
     query: &StoredVerifyQuery,
     is_cache_running: bool,
-    now_ms: u64,
+    now_ms: Timestamp,
     progress: impl FnMut(u64, u64),
 ) -> Result<StoredVerifyResult, String> {
     let result = open(cache_dir)?.verify(query.repair, is_cache_running, now_ms, progress)?;
@@ -191,11 +192,11 @@ pub fn unhex(digits: &str) -> Option<Vec<u8>> {
     HEXLOWER_PERMISSIVE.decode(digits.as_bytes()).ok()
 }
 
-fn is_expired(row: &EntrySummary, now_ms: u64) -> bool {
+fn is_expired(row: &EntrySummary, now_ms: Timestamp) -> bool {
     row.deadlines.fresh_until_ms.max(row.deadlines.stale_until_ms) <= now_ms
 }
 
-fn state(row: &EntrySummary, now_ms: u64) -> &'static str {
+fn state(row: &EntrySummary, now_ms: Timestamp) -> &'static str {
     if now_ms < row.deadlines.fresh_until_ms {
         "fresh"
     } else if now_ms < row.deadlines.stale_until_ms {
@@ -207,7 +208,7 @@ fn state(row: &EntrySummary, now_ms: u64) -> &'static str {
     }
 }
 
-fn response(row: &EntrySummary, now_ms: u64) -> StoredResponse {
+fn response(row: &EntrySummary, now_ms: Timestamp) -> StoredResponse {
     StoredResponse {
         key: row.key.text().to_owned(),
         server: row.key.namespace().to_owned(),
@@ -218,12 +219,12 @@ fn response(row: &EntrySummary, now_ms: u64) -> StoredResponse {
         bytes: row.size,
         in_file: row.has_file,
         compressed: row.compressed,
-        created_ms: row.created_ms,
-        stored_ms: row.stored_ms,
-        used_ms: row.used_ms,
-        fresh_until_ms: row.deadlines.fresh_until_ms,
-        stale_until_ms: row.deadlines.stale_until_ms,
-        stale_on_error_until_ms: row.deadlines.error_until_ms,
+        created_ms: row.created_ms.as_millis(),
+        stored_ms: row.stored_ms.as_millis(),
+        used_ms: row.used_ms.as_millis(),
+        fresh_until_ms: row.deadlines.fresh_until_ms.as_millis(),
+        stale_until_ms: row.deadlines.stale_until_ms.as_millis(),
+        stale_on_error_until_ms: row.deadlines.error_until_ms.as_millis(),
         state: state(row, now_ms).to_owned(),
         markers: None,
         content_type: None,

@@ -219,9 +219,9 @@ fn record_for_feed(request: &ProxyRequest, write: &Write, response: &Body) {
         |stale| matches!(&stale.audience, Audience::User(user) if identity.account().as_deref() != Some(user.as_str())),
     );
     if is_own && !is_of_other && EchoWatch::is_echoed(write.name, whole(response)) {
-        server.feed.echo.expect(server.origin.clock.now_ms());
+        server.feed.echo.expect(server.origin.clock.now());
     } else if EchoWatch::is_echoed(write.name, &[]) {
-        server.feed.echo.postpone(server.origin.clock.now_ms());
+        server.feed.echo.postpone(server.origin.clock.now());
     }
     if write.invalidations.iter().any(|stale| stale.tag == Tag::sessions()) {
         server.feed.sessions.record_write(identity, server.origin.clock.now_us());
@@ -258,7 +258,7 @@ fn apply_invalidations(request: &ProxyRequest, write: &Write, source: Invalidati
             &request.classified.identity,
             &throttled.item,
             PlaybackStage::of(throttled, &server.invalidation.lineage.lock()),
-            server.origin.clock.now_ms(),
+            server.origin.clock.now(),
         )
     {
         invalidate::apply(server, &throttled.invalidations, source);

@@ -252,7 +252,7 @@ impl Gateway {
 
     pub(crate) async fn sees_peers(&self, count: usize) {
         self.until("it sees its peers", |gateway| {
-            gateway.store.status(true).peers.iter().filter(|peer| peer.lease_ms > 0).count() == count
+            gateway.store.status(true).peers.iter().filter(|peer| peer.lease_ms > Duration::ZERO).count() == count
         })
         .await;
     }

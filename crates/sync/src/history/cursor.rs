@@ -1,6 +1,9 @@
 //! Sync progress of each server's playback history.
 
+use greenroom_cache::Timestamp;
+use greenroom_cache::clock::millis;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use rusqlite::params;
 
@@ -9,7 +12,7 @@ use greenroom_state::codec::{signed, unsigned};
 use greenroom_state::error::StateError;
 
 /// Syncs without new rows are recorded with this precision.
-const UNCHANGED_PRECISION_MS: u64 = 24 * 3_600_000;
+const UNCHANGED_PRECISION: Duration = Duration::from_millis(24 * 3_600_000);
 
 /// Sync progress of one server.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -19,11 +22,11 @@ pub(super) struct SyncCursor {
     /// Number of the last full comparison.
     pub(super) pass: u64,
     /// Time of the last full comparison, in milliseconds.
-    pub(super) full_ms: u64,
+    pub(super) full_ms: Timestamp,
     /// Stored rows.
     pub(super) rows: u64,
     /// When a full comparison first looked implausible, in milliseconds; 0 if the last one was accepted.
-    pub(super) suspect_since_ms: u64,
+    pub(super) suspect_since_ms: Timestamp,
 }
 
 /// Last completed sync per server, in milliseconds; servers without one are absent.
@@ -61,7 +64,13 @@ impl HistoryStore {
         let mut rows_found = select.query_map([server], |row| {
             let number = |at: usize| row.get::<_, i64>(at).map(unsigned);
             let (cursor_s, pass, full_ms, doubted_ms) = (number(0)?, number(1)?, number(2)?, number(3)?);
-            Ok(SyncCursor { cursor_s, pass, full_ms, rows: 0, suspect_since_ms: doubted_ms })
+            Ok(SyncCursor {
+                cursor_s,
+                pass,
+                full_ms: Timestamp::from_millis(full_ms),
+                rows: 0,
+                suspect_since_ms: Timestamp::from_millis(doubted_ms),
+            })
         })?;
         let cursor = rows_found.next().transpose()?.unwrap_or_default();
         Ok(SyncCursor { rows: unsigned(rows), ..cursor })
@@ -89,39 +98,40 @@ impl HistoryStore {
     }
 
     /// Records a completed sync.
-    pub(super) fn record_synced(&self, server: &str, now_ms: u64) -> Result<(), StateError> {
+    pub(super) fn record_synced(&self, server: &str, now_ms: Timestamp) -> Result<(), StateError> {
         self.db.lock().execute(
             "INSERT INTO played_sync (server, synced_ms) VALUES (?1, ?2)
              ON CONFLICT (server) DO UPDATE SET synced_ms = excluded.synced_ms",
-            params![server, signed(now_ms)],
+            params![server, signed(now_ms.as_millis())],
         )?;
         Ok(())
     }
 
     /// Records a completed sync without new rows; written once a day, so that an idle process writes nothing.
-    pub(super) fn record_unchanged_sync(&self, server: &str, now_ms: u64) -> Result<(), StateError> {
+    pub(super) fn record_unchanged_sync(&self, server: &str, now_ms: Timestamp) -> Result<(), StateError> {
         self.db.lock().execute(
             "UPDATE played_sync SET synced_ms = ?2
              WHERE server = ?1 AND (synced_ms > ?2 OR ?2 - synced_ms >= ?3)",
-            params![server, signed(now_ms), signed(UNCHANGED_PRECISION_MS)],
+            params![server, signed(now_ms.as_millis()), signed(millis(UNCHANGED_PRECISION))],
         )?;
         Ok(())
     }
 
     /// Records since when full comparisons are implausible; 0 if the last one was accepted.
-    pub(super) fn record_suspect(&self, server: &str, doubted_ms: u64) -> Result<(), StateError> {
-        self.db
-            .lock()
-            .execute("UPDATE played_sync SET doubted_ms = ?2 WHERE server = ?1", params![server, signed(doubted_ms)])?;
+    pub(super) fn record_suspect(&self, server: &str, doubted_ms: Timestamp) -> Result<(), StateError> {
+        self.db.lock().execute(
+            "UPDATE played_sync SET doubted_ms = ?2 WHERE server = ?1",
+            params![server, signed(doubted_ms.as_millis())],
+        )?;
         Ok(())
     }
 
     /// Records a full comparison.
-    pub(super) fn record_full_pass(&self, server: &str, pass: u64, now_ms: u64) -> Result<(), StateError> {
+    pub(super) fn record_full_pass(&self, server: &str, pass: u64, now_ms: Timestamp) -> Result<(), StateError> {
         self.db.lock().execute(
             "INSERT INTO played_sync (server, pass, full_ms) VALUES (?1, ?2, ?3)
              ON CONFLICT (server) DO UPDATE SET pass = excluded.pass, full_ms = excluded.full_ms",
-            params![server, signed(pass), signed(now_ms)],
+            params![server, signed(pass), signed(now_ms.as_millis())],
         )?;
         Ok(())
     }

@@ -33,7 +33,7 @@ impl PlaybackHistory {
         let mut requests_left = MAX_REQUESTS;
         for _ in 0..MAX_ROUNDS {
             let limit = requests_left * ITEMS_PER_REQUEST;
-            let (own_store, name, now_ms) = (Arc::clone(store), server.name().to_owned(), self.clock.now_ms());
+            let (own_store, name, now_ms) = (Arc::clone(store), server.name().to_owned(), self.clock.now());
             let keys = self.blocking(move || own_store.keys_without_details(&name, now_ms, limit)).await?;
             for keys in keys.chunks(ITEMS_PER_REQUEST) {
                 if (observer.is_cancelled)() {
@@ -47,7 +47,7 @@ impl PlaybackHistory {
                     Err(_) => return Ok(()),
                 };
                 let (own_store, name, keys) = (Arc::clone(store), server.name().to_owned(), keys.to_vec());
-                let now_ms = self.clock.now_ms();
+                let now_ms = self.clock.now();
                 self.blocking(move || own_store.put_details(&name, &keys, &items, now_ms)).await?;
                 self.clock.sleep(PAUSE).await;
             }

@@ -4,18 +4,20 @@
 //! An item's details are read once, and again if it was played again since, because its key may belong to another item
 //! by then.
 
+use greenroom_cache::Timestamp;
 use greenroom_dialect::dashboard::ItemDetails;
 use greenroom_state::codec::signed;
 use greenroom_state::error::StateError;
 use rusqlite::{Row, TransactionBehavior, params};
+use std::time::Duration;
 
 use super::playback::{truncate, truncate_to};
 use super::store::HistoryStore;
 
 /// An item that the server does not have is requested again after this time …
-const MISSING_RETRY_MS: u64 = 30 * 24 * 3_600_000;
+const MISSING_RETRY: Duration = Duration::from_millis(30 * 24 * 3_600_000);
 /// … and after this time if it has none of the requested ones, because a starting server has none.
-const ALL_MISSING_RETRY_MS: u64 = 24 * 3_600_000;
+const ALL_MISSING_RETRY: Duration = Duration::from_millis(24 * 3_600_000);
 /// Longest summary stored.
 const MAX_SUMMARY_BYTES: usize = 2_048;
 /// Max genres stored per item.
@@ -35,7 +37,7 @@ impl HistoryStore {
     pub(super) fn keys_without_details(
         &self,
         server: &str,
-        now_ms: u64,
+        now_ms: Timestamp,
         limit: usize,
     ) -> Result<Vec<String>, StateError> {
         let db = self.db.lock();
@@ -54,7 +56,8 @@ impl HistoryStore {
                      AND (played_item.key IS NULL OR played_item.retry_ms <= ?2)
              ) GROUP BY key ORDER BY max(at_s) DESC, key LIMIT ?3",
         )?;
-        let keys = select.query_map(params![server, signed(now_ms), signed(limit as u64)], |row| row.get(0))?;
+        let keys =
+            select.query_map(params![server, signed(now_ms.as_millis()), signed(limit as u64)], |row| row.get(0))?;
         Ok(keys.collect::<Result<_, _>>()?)
     }
 
@@ -64,9 +67,9 @@ impl HistoryStore {
         server: &str,
         keys: &[String],
         items: &[ItemDetails],
-        now_ms: u64,
+        now_ms: Timestamp,
     ) -> Result<(), StateError> {
-        let retry_after_ms = if items.is_empty() { ALL_MISSING_RETRY_MS } else { MISSING_RETRY_MS };
+        let retry_after_ms = if items.is_empty() { ALL_MISSING_RETRY } else { MISSING_RETRY };
         let mut db = self.db.lock();
         let change = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
         {
@@ -77,7 +80,7 @@ impl HistoryStore {
             )?;
             for key in keys {
                 let found = items.iter().find(|item| item.key == *key);
-                let retry_ms = found.is_none().then(|| signed(now_ms.saturating_add(retry_after_ms)));
+                let retry_ms = found.is_none().then(|| signed(now_ms.saturating_add(retry_after_ms).as_millis()));
                 let missing = ItemDetails::default();
                 let item = found.unwrap_or(&missing);
                 insert.execute(params![
@@ -91,7 +94,7 @@ impl HistoryStore {
                     item.studio.as_deref().map(truncate),
                     item.summary.as_deref().map(|summary| truncate_to(summary, MAX_SUMMARY_BYTES)),
                     genres_text(&item.genres),
-                    signed(now_ms),
+                    signed(now_ms.as_millis()),
                     retry_ms,
                 ])?;
             }

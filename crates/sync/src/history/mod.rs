@@ -76,7 +76,7 @@ impl PlaybackHistory {
         let names: Vec<&str> = servers.iter().map(|server| server.name()).collect();
         let result = match state_error {
             _ if max_rows == 0 => None,
-            None => Some(HistoryStore::open(data_dir, max_rows, &names, clock.now_ms())),
+            None => Some(HistoryStore::open(data_dir, max_rows, &names, clock.now())),
             Some(state_error) => Some(Err(StateError::new(state_error, "the state database cannot be used"))),
         };
         let store = result.and_then(|result| {

@@ -1,5 +1,6 @@
 //! Queries of the playback history.
 
+use greenroom_cache::Timestamp;
 use rusqlite::types::Value;
 use rusqlite::{Row, params_from_iter};
 
@@ -19,7 +20,7 @@ pub struct HistoryQuery {
     /// Playbacks whose title or user name contains this text; ASCII letters match in either case.
     pub search: Option<String>,
     /// Playbacks that ended since then, in milliseconds.
-    pub since_ms: Option<u64>,
+    pub since_ms: Option<Timestamp>,
     /// Number of newest rows skipped.
     pub offset: u64,
     /// Max rows returned.
@@ -56,7 +57,7 @@ impl HistoryStore {
         }
         if let Some(since_ms) = query.since_ms {
             condition += " AND played.at_s >= ?";
-            values.push(Value::Integer(signed(since_ms.div_ceil(1000))));
+            values.push(Value::Integer(signed(since_ms.as_millis().div_ceil(1000))));
         }
         let from = "FROM played LEFT JOIN played_user
              ON played_user.server = played.server AND played_user.id = played.user";

@@ -1,8 +1,10 @@
 //! Stores playbacks in tables of `state.db`, over its own connection. Every call blocks, so none is made on async
 //! threads.
 
+use greenroom_cache::Timestamp;
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::time::Duration;
 
 use greenroom_dialect::dashboard::{DashboardUser, PlayHistoryEntry};
 use parking_lot::Mutex;
@@ -18,7 +20,7 @@ use greenroom_state::reader;
 const MAX_USER_NAMES: i64 = 10_000;
 
 /// Rows of a server that is no longer configured stay hidden for this long; then they are deleted.
-pub(super) const GRACE_MS: u64 = 30 * 24 * 3_600_000;
+pub(super) const GRACE: Duration = Duration::from_millis(30 * 24 * 3_600_000);
 
 /// The playbacks of one data directory.
 #[derive(Debug)]
@@ -45,12 +47,12 @@ impl HistoryStore {
     ///
     /// # Errors
     /// Why the file cannot be used.
-    pub fn open(data_dir: &Path, max_rows: u64, servers: &[&str], now_ms: u64) -> Result<Self, StateError> {
+    pub fn open(data_dir: &Path, max_rows: u64, servers: &[&str], now_ms: Timestamp) -> Result<Self, StateError> {
         let db = reader::open_newest(&data_dir.join(FILE))?;
         // Rows lost in a crash are requested again.
         db.pragma_update(None, "synchronous", "NORMAL")?;
         let places = vec!["?"; servers.len()].join(",");
-        let now = signed(now_ms);
+        let now = signed(now_ms.as_millis());
         db.execute(
             &format!("UPDATE played_sync SET hidden_ms = 0 WHERE server IN ({places})"),
             params_from_iter(servers),
@@ -59,7 +61,7 @@ impl HistoryStore {
             &format!("UPDATE played_sync SET hidden_ms = {now} WHERE hidden_ms = 0 AND server NOT IN ({places})"),
             params_from_iter(servers),
         )?;
-        let until = signed(now_ms.saturating_sub(GRACE_MS));
+        let until = signed(now_ms.saturating_sub(GRACE).as_millis());
         let gone = "SELECT server FROM played_sync WHERE hidden_ms > 0 AND hidden_ms <= ?1";
         for table in ["played", "played_item", "played_user", "played_sync"] {
             db.execute(&format!("DELETE FROM {table} WHERE server IN ({gone})"), [until])?;

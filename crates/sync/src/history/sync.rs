@@ -1,5 +1,6 @@
 //! Syncs playbacks from the servers, page by page, as own requests, one server after the other.
 
+use greenroom_cache::Timestamp;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,10 +22,10 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// A sync starts this much before the cursor, because servers' clocks are set back and playbacks are reported late.
 const OVERLAP_S: u64 = 6 * 3600;
 /// Interval of full comparisons.
-const FULL_INTERVAL_MS: u64 = 24 * 3_600_000;
+const FULL_INTERVAL: Duration = Duration::from_millis(24 * 3_600_000);
 /// A comparison that would delete more than half is ignored, because starting servers report little, until another one
 /// at least this much later agrees.
-const CONFIRM_AFTER_MS: u64 = 600_000;
+const CONFIRM_AFTER: Duration = Duration::from_secs(600);
 /// Page limit, above any real history, so that a server with endless pages cannot hold the sync.
 const MAX_PAGES: u64 = 100_000;
 /// Items requested by key at once.
@@ -79,11 +80,11 @@ impl PlaybackHistory {
         observer: &SyncObserver<'_>,
     ) -> Result<u64, String> {
         let name = server.name().to_owned();
-        let now_ms = self.clock.now_ms();
+        let now_ms = self.clock.now();
         let cursor = {
             let (store, name) = (Arc::clone(store), name.clone());
             self.blocking(move || {
-                store.repair_cursor(&name, now_ms / 1000)?;
+                store.repair_cursor(&name, now_ms.as_secs())?;
                 store.cursor(&name)
             })
             .await?
@@ -120,7 +121,7 @@ impl PlaybackHistory {
         progress: &mut SyncPassResult,
         page: PlayHistoryPage,
     ) -> Result<(), String> {
-        progress.newest_s = progress.newest_s.max(newest_s(&page.rows, self.clock.now_ms() / 1000));
+        progress.newest_s = progress.newest_s.max(newest_s(&page.rows, self.clock.now().as_secs()));
         // The next page overlaps by one row, so that a deletion meanwhile cannot make us skip a row.
         progress.start += page.received.saturating_sub(1).max(1);
         let (store, name, pass) = (Arc::clone(store), name.to_owned(), plan.pass);
@@ -148,7 +149,7 @@ impl PlaybackHistory {
         cursor: &SyncCursor,
         progress: &SyncPassResult,
     ) -> Result<(), String> {
-        let now_ms = self.clock.now_ms();
+        let now_ms = self.clock.now();
         let (store, server, plan) = (Arc::clone(store), name.to_owned(), *plan);
         let (before, progress, name) = (*cursor, *progress, server.clone());
         self.blocking(move || {
@@ -166,7 +167,7 @@ impl PlaybackHistory {
                 match DeletionDecision::decide(unseen, &before, now_ms) {
                     DeletionDecision::Confirmed => {
                         store.forget_unseen(&name, plan.pass, before.cursor_s)?;
-                        store.record_suspect(&name, 0)?;
+                        store.record_suspect(&name, Timestamp::UNIX_EPOCH)?;
                     }
                     DeletionDecision::Unconfirmed { since_ms } => {
                         store.record_suspect(&name, since_ms)?;
@@ -178,14 +179,14 @@ impl PlaybackHistory {
                     }
                 }
                 store.record_full_pass(&name, plan.pass, now_ms)?;
-            } else if plan.is_in_order && before.full_ms == 0 {
+            } else if plan.is_in_order && before.full_ms == Timestamp::UNIX_EPOCH {
                 // The first sync, interrupted earlier, is now complete.
                 store.record_full_pass(&name, plan.pass.max(1), now_ms)?;
             }
             Ok(())
         })
         .await?;
-        self.last_syncs.write().0.insert(server, now_ms);
+        self.last_syncs.write().0.insert(server, now_ms.as_millis());
         Ok(())
     }
 
@@ -244,15 +245,15 @@ struct SyncPassResult {
 }
 
 impl SyncPlan {
-    fn new(kind: ServerKind, cursor: &SyncCursor, now_ms: u64) -> Self {
+    fn new(kind: ServerKind, cursor: &SyncCursor, now_ms: Timestamp) -> Self {
         let incremental = Self {
             since_s: cursor.cursor_s.saturating_sub(OVERLAP_S),
             is_full: false,
             is_in_order: kind == ServerKind::Plex,
             pass: cursor.pass,
         };
-        let is_due = now_ms.saturating_sub(cursor.full_ms) >= FULL_INTERVAL_MS;
-        let is_interrupted = cursor.full_ms == 0 && cursor.cursor_s > 0 && cursor.pass == 0;
+        let is_due = now_ms.duration_since(cursor.full_ms) >= FULL_INTERVAL;
+        let is_interrupted = cursor.full_ms == Timestamp::UNIX_EPOCH && cursor.cursor_s > 0 && cursor.pass == 0;
         match kind {
             // Its log drops old entries: what is missing there was played all the same.
             ServerKind::Jellyfin => incremental,
@@ -269,16 +270,16 @@ enum DeletionDecision {
     /// Deleted here too.
     Confirmed,
     /// Kept until another comparison agrees.
-    Unconfirmed { since_ms: u64 },
+    Unconfirmed { since_ms: Timestamp },
 }
 
 impl DeletionDecision {
-    fn decide(unseen: u64, before: &SyncCursor, now_ms: u64) -> Self {
-        let is_confirmed =
-            before.suspect_since_ms > 0 && now_ms.saturating_sub(before.suspect_since_ms) >= CONFIRM_AFTER_MS;
+    fn decide(unseen: u64, before: &SyncCursor, now_ms: Timestamp) -> Self {
+        let is_confirmed = before.suspect_since_ms > Timestamp::UNIX_EPOCH
+            && now_ms.duration_since(before.suspect_since_ms) >= CONFIRM_AFTER;
         match before.suspect_since_ms {
             _ if unseen <= before.rows / 2 || is_confirmed => Self::Confirmed,
-            0 => Self::Unconfirmed { since_ms: now_ms },
+            Timestamp::UNIX_EPOCH => Self::Unconfirmed { since_ms: now_ms },
             since_ms => Self::Unconfirmed { since_ms },
         }
     }
@@ -321,48 +322,75 @@ async fn name_rows(server: &Arc<Server>, rows: &mut [PlayHistoryEntry], named: &
 mod tests {
     use super::*;
 
-    const NOW_MS: u64 = 100 * FULL_INTERVAL_MS;
+    const NOW: Timestamp = Timestamp::from_millis(100 * 24 * 3_600_000);
 
     #[test]
     fn the_first_sync_is_complete_and_later_ones_are_incremental() {
-        let first = SyncPlan::new(ServerKind::Plex, &SyncCursor::default(), NOW_MS);
+        let first = SyncPlan::new(ServerKind::Plex, &SyncCursor::default(), NOW);
         assert_eq!((first.since_s, first.is_full), (0, true));
-        let cursor = SyncCursor { cursor_s: 1_000_000, pass: 1, full_ms: NOW_MS - 1, rows: 10, suspect_since_ms: 0 };
-        let next = SyncPlan::new(ServerKind::Plex, &cursor, NOW_MS);
+        let cursor = SyncCursor {
+            cursor_s: 1_000_000,
+            pass: 1,
+            full_ms: NOW - Duration::from_millis(1),
+            rows: 10,
+            suspect_since_ms: Timestamp::UNIX_EPOCH,
+        };
+        let next = SyncPlan::new(ServerKind::Plex, &cursor, NOW);
         assert_eq!((next.since_s, next.is_full, next.pass), (1_000_000 - OVERLAP_S, false, 1));
-        let due = SyncPlan::new(ServerKind::Plex, &SyncCursor { full_ms: NOW_MS - FULL_INTERVAL_MS, ..cursor }, NOW_MS);
+        let due = SyncPlan::new(ServerKind::Plex, &SyncCursor { full_ms: NOW - FULL_INTERVAL, ..cursor }, NOW);
         assert_eq!((due.since_s, due.is_full, due.pass), (0, true, 2));
     }
 
     #[test]
     fn an_interrupted_first_sync_continues_where_it_ended() {
-        let cursor = SyncCursor { cursor_s: 1_000_000, pass: 0, full_ms: 0, rows: 500, suspect_since_ms: 0 };
-        let plan = SyncPlan::new(ServerKind::Plex, &cursor, NOW_MS);
+        let cursor = SyncCursor {
+            cursor_s: 1_000_000,
+            pass: 0,
+            full_ms: Timestamp::UNIX_EPOCH,
+            rows: 500,
+            suspect_since_ms: Timestamp::UNIX_EPOCH,
+        };
+        let plan = SyncPlan::new(ServerKind::Plex, &cursor, NOW);
         assert_eq!((plan.since_s, plan.is_full), (1_000_000 - OVERLAP_S, false));
     }
 
     #[test]
     fn a_log_that_drops_old_entries_is_never_compared() {
-        let cursor = SyncCursor { cursor_s: 1_000_000, pass: 0, full_ms: 0, rows: 500, suspect_since_ms: 0 };
-        let plan = SyncPlan::new(ServerKind::Jellyfin, &cursor, NOW_MS);
+        let cursor = SyncCursor {
+            cursor_s: 1_000_000,
+            pass: 0,
+            full_ms: Timestamp::UNIX_EPOCH,
+            rows: 500,
+            suspect_since_ms: Timestamp::UNIX_EPOCH,
+        };
+        let plan = SyncPlan::new(ServerKind::Jellyfin, &cursor, NOW);
         assert!(!plan.is_full && !plan.is_in_order);
     }
 
     #[test]
     fn deletions_of_more_than_half_need_a_second_comparison() {
-        let before =
-            |rows, doubted_ms| SyncCursor { cursor_s: 9, pass: 1, full_ms: 1, rows, suspect_since_ms: doubted_ms };
-        assert_eq!(DeletionDecision::decide(500, &before(1_000, 0), NOW_MS), DeletionDecision::Confirmed);
-        assert_eq!(DeletionDecision::decide(0, &before(0, 0), NOW_MS), DeletionDecision::Confirmed);
+        let before = |rows, doubted_ms| SyncCursor {
+            cursor_s: 9,
+            pass: 1,
+            full_ms: Timestamp::from_millis(1),
+            rows,
+            suspect_since_ms: doubted_ms,
+        };
+        assert_eq!(
+            DeletionDecision::decide(500, &before(1_000, Timestamp::UNIX_EPOCH), NOW),
+            DeletionDecision::Confirmed
+        );
+        assert_eq!(DeletionDecision::decide(0, &before(0, Timestamp::UNIX_EPOCH), NOW), DeletionDecision::Confirmed);
         for (unseen, rows) in [(600, 1_000), (80, 80), (1, 1)] {
             assert_eq!(
-                DeletionDecision::decide(unseen, &before(rows, 0), NOW_MS),
-                DeletionDecision::Unconfirmed { since_ms: NOW_MS }
+                DeletionDecision::decide(unseen, &before(rows, Timestamp::UNIX_EPOCH), NOW),
+                DeletionDecision::Unconfirmed { since_ms: NOW }
             );
-            let early = DeletionDecision::decide(unseen, &before(rows, NOW_MS), NOW_MS + CONFIRM_AFTER_MS - 1);
-            assert_eq!(early, DeletionDecision::Unconfirmed { since_ms: NOW_MS });
+            let early =
+                DeletionDecision::decide(unseen, &before(rows, NOW), NOW + CONFIRM_AFTER - Duration::from_millis(1));
+            assert_eq!(early, DeletionDecision::Unconfirmed { since_ms: NOW });
             assert_eq!(
-                DeletionDecision::decide(unseen, &before(rows, NOW_MS), NOW_MS + CONFIRM_AFTER_MS),
+                DeletionDecision::decide(unseen, &before(rows, NOW), NOW + CONFIRM_AFTER),
                 DeletionDecision::Confirmed
             );
         }

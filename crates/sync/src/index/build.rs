@@ -2,6 +2,7 @@
 //! generation to the new one. Failures are retried for a while; the pages fetched so far are kept for the next attempt,
 //! and the old generation stays.
 
+use greenroom_cache::clock::millis;
 use std::time::Duration;
 
 use greenroom_dialect::crawl::{CrawlPage, LibraryInfo};
@@ -125,7 +126,7 @@ impl LibraryWorker {
         let (started_us, requests_before) = (clock.now_us(), self.source.request_count());
         let (info, server_s) = self.fetch_library().await?;
         let crawl = slot.get_or_insert_with(|| {
-            let own_s = clock.now_ms() / 1000;
+            let own_s = clock.now().as_secs();
             let started_s = server_s.map_or(own_s, |server_s| server_s.min(own_s));
             // The pages contain all changes reported until now.
             *seen_changes = self.library.pending.lock().take_changes();
@@ -144,7 +145,7 @@ impl LibraryWorker {
         let Some(crawl) = slot.take() else { return Err(IndexError::Changing) };
         let requests = crawl.requests + self.source.request_count() - requests_before;
         let build_ms = clock.since_ms(started_us.min(crawl.started_us));
-        self.finish(*crawl, requests, build_ms).await
+        self.finish(*crawl, requests, Duration::from_millis(build_ms)).await
     }
 
     /// The library as the server lists it now, and the server's time.
@@ -268,24 +269,24 @@ impl LibraryWorker {
         Err(IndexError::Changing)
     }
 
-    async fn finish(&self, crawl: Crawl, requests: u64, build_ms: u64) -> Result<PreparedGeneration, IndexError> {
+    async fn finish(&self, crawl: Crawl, requests: u64, build_ms: Duration) -> Result<PreparedGeneration, IndexError> {
         let library = &self.library;
         library.update_progress(|progress| progress.phase = BuildPhase::Indexing);
-        let now_ms = library.server.origin.clock.now_ms();
+        let now_ms = library.server.origin.clock.now();
         let info = crawl.library.clone();
         let (started_s, counts) = (crawl.started_s, crawl.counts().clone());
         let built = self.index(crawl.into_builder()).await?;
         let metadata = SnapshotMetadata {
-            whole_at_ms: now_ms,
+            whole_at_ms: now_ms.as_millis(),
             synced_s: started_s,
             build_requests: requests,
-            build_ms,
+            build_ms: millis(build_ms),
             ..self.metadata(&info)
         };
         {
             let mut status = library.status.lock();
             status.cost.build_requests = requests;
-            status.cost.build_ms = build_ms;
+            status.cost.build_ms = millis(build_ms);
             status.compare_at_ms = None;
         }
         let items = built.snapshot.len();
@@ -356,7 +357,8 @@ impl LibraryWorker {
         let clock = &self.library.server.origin.clock;
         let (items, expected) = (crawl.len() as u64, crawl.expected());
         let elapsed_ms = clock.since_ms(started_us);
-        let left_ms = left_ms(items - before.min(items), expected.saturating_sub(before), elapsed_ms);
+        let left_ms =
+            left_ms(items - before.min(items), expected.saturating_sub(before), Duration::from_millis(elapsed_ms));
         let requests = crawl.requests + self.source.request_count() - crawl.requests_before;
         self.library.update_progress(|progress| {
             progress.phase = phase;
@@ -364,7 +366,7 @@ impl LibraryWorker {
             progress.expected = expected;
             progress.requests = requests;
             progress.elapsed_ms = clock.since_ms(crawl.started_us);
-            progress.left_ms = left_ms;
+            progress.left_ms = left_ms.map(millis);
         });
     }
 

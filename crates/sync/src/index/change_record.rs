@@ -1,5 +1,6 @@
 //! Records what the server's listing and its events say of a library.
 
+use greenroom_cache::Timestamp;
 use greenroom_dialect::crawl::LibraryInfo;
 
 use super::status::ItemChanges;
@@ -17,14 +18,15 @@ impl Library {
         status.info = Some(info);
         if status.failure.take_if(|(failure, _)| *failure == IndexError::Gone).is_some() {
             // The library is back: nothing has to wait for a person or the schedule.
-            (status.build_at_ms, status.follow_at_ms, status.attempts) = (0, 0, 0);
+            (status.build_at_ms, status.follow_at_ms, status.attempts) =
+                (Timestamp::UNIX_EPOCH, Timestamp::UNIX_EPOCH, 0);
             status.is_confirmed = false;
         }
         has_changed && self.generation.read().is_some()
     }
 
     /// Records an event that names an added, changed or removed item, or only says that something changed.
-    pub(super) fn record_change(&self, changed: Option<&str>, removed: Option<&str>, now_ms: u64) {
+    pub(super) fn record_change(&self, changed: Option<&str>, removed: Option<&str>, now_ms: Timestamp) {
         let mut pending = self.pending.lock();
         let changes = &mut pending.changes;
         match (changed, removed) {
@@ -49,13 +51,13 @@ impl Library {
     }
 
     /// Requests a full comparison because too many items changed.
-    pub(super) fn request_compare(&self, now_ms: u64) {
+    pub(super) fn request_compare(&self, now_ms: Timestamp) {
         self.status.lock().compare_at_ms.get_or_insert(now_ms);
     }
 }
 
 impl ItemChanges {
-    pub(super) fn moved(&mut self, now_ms: u64) {
+    pub(super) fn moved(&mut self, now_ms: Timestamp) {
         self.has_unnamed_changes = true;
         self.mark_changed(now_ms);
     }

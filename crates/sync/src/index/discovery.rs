@@ -2,6 +2,7 @@
 //! while clients are active. Each library found gets a worker task, and events are dispatched to the library they are
 //! about.
 
+use greenroom_cache::Timestamp;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -27,7 +28,7 @@ const IDLE_AFTER: Duration = Duration::from_secs(600);
 /// First and longest pause after a failed poll.
 const RETRY_DELAY: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(300));
 /// A library counts as removed if two polls this far apart do not list it: a starting server lists none for a while.
-const REMOVE_AFTER_MS: u64 = 120_000;
+const REMOVE_AFTER: Duration = Duration::from_secs(120);
 /// Poll interval while one is missing.
 const RECHECK_INTERVAL: Duration = Duration::from_secs(125);
 
@@ -43,7 +44,7 @@ pub async fn run(server: Arc<Server>, libraries: Arc<Libraries>) {
         source,
         missing: HashMap::new(),
         ended: BTreeSet::new(),
-        scan_polled_ms: 0,
+        scan_polled_ms: Timestamp::UNIX_EPOCH,
         suspects_scan: false,
     };
     tokio::select! {
@@ -57,11 +58,11 @@ struct LibraryDiscovery {
     libraries: Arc<Libraries>,
     source: LibraryClient,
     /// Since when a library is no longer listed, in milliseconds.
-    missing: HashMap<LibraryId, u64>,
+    missing: HashMap<LibraryId, Timestamp>,
     /// Keys of removed libraries. Their files are deleted if the next poll does not list them either.
     ended: BTreeSet<String>,
     /// Time of the last poll because the server reported a scan, in milliseconds.
-    scan_polled_ms: u64,
+    scan_polled_ms: Timestamp,
     /// The server reported a scan since the last poll.
     suspects_scan: bool,
 }
@@ -96,7 +97,7 @@ impl LibraryDiscovery {
     /// Publishes snapshots of an earlier process at once, as unconfirmed.
     async fn load(&mut self) {
         let Some(store) = self.store() else { return };
-        let now_ms = self.server.origin.clock.now_ms();
+        let now_ms = self.server.origin.clock.now();
         let off = self.turned_off();
         let work = move || {
             store.sweep(now_ms);
@@ -123,7 +124,11 @@ impl LibraryDiscovery {
                 status.metadata = metadata;
                 let is_off = !library.is_on(&status);
                 if let Some(snapshot) = snapshot.filter(|_| !is_off) {
-                    *library.generation.write() = Some(Arc::new(Generation { number, taken_at_ms, snapshot }));
+                    *library.generation.write() = Some(Arc::new(Generation {
+                        number,
+                        taken_at_ms: Timestamp::from_millis(taken_at_ms),
+                        snapshot,
+                    }));
                 }
                 is_off
             };
@@ -152,7 +157,7 @@ impl LibraryDiscovery {
         *library.generation.write() = None;
         let failure = IndexError::too_large(used, limit);
         tracing::warn!(library = %library.id, reason = failure.name(), "{failure}; the index of an earlier run is not used");
-        library.status.lock().failure = Some((failure, self.server.origin.clock.now_ms()));
+        library.status.lock().failure = Some((failure, self.server.origin.clock.now().as_millis()));
     }
 
     /// Polls the list of libraries.
@@ -162,7 +167,7 @@ impl LibraryDiscovery {
         let scans = self.source.scans(&infos, is_suspected).await;
         self.suspects_scan = false;
         self.merge_scans(&mut infos, &scans);
-        let now_ms = self.server.origin.clock.now_ms();
+        let now_ms = self.server.origin.clock.now();
         let is_stable_server =
             !infos.iter().any(|info| info.is_scanning) && super::publish::is_stable(&self.server, now_ms);
         self.remove_stored(&infos).await;
@@ -201,14 +206,14 @@ impl LibraryDiscovery {
     }
 
     /// Ends libraries that were missing for long, if the server has settled.
-    fn mark_missing(&mut self, infos: &[LibraryInfo], is_stable_server: bool, now_ms: u64) {
+    fn mark_missing(&mut self, infos: &[LibraryInfo], is_stable_server: bool, now_ms: Timestamp) {
         for library in &self.of_server() {
             if infos.iter().any(|info| info.key == library.id.key) {
                 self.missing.remove(&library.id);
                 continue;
             }
             let since_ms = *self.missing.entry(library.id.clone()).or_insert(now_ms);
-            if is_stable_server && now_ms.saturating_sub(since_ms) >= REMOVE_AFTER_MS {
+            if is_stable_server && now_ms.duration_since(since_ms) >= REMOVE_AFTER {
                 self.end(library);
             }
         }
@@ -302,13 +307,12 @@ impl LibraryDiscovery {
 
     fn is_client_there(&self) -> bool {
         let last_ms = self.server.counters.last_request_ms.load(Ordering::Relaxed);
-        let idle_ms = u64::try_from(IDLE_AFTER.as_millis()).unwrap_or(u64::MAX);
-        self.server.origin.clock.now_ms().saturating_sub(last_ms) <= idle_ms
+        self.server.origin.clock.now().duration_since(last_ms) <= IDLE_AFTER
     }
 
     /// Dispatches each hint to its library. Returns whether to poll the list of libraries.
     fn dispatch_changes(&mut self, changes: LibraryChanges) -> bool {
-        let now_ms = self.server.origin.clock.now_ms();
+        let now_ms = self.server.origin.clock.now();
         let all = self.of_server();
         let mut must_poll = changes.has_gap;
         if changes.has_gap || changes.has_overflowed {
@@ -346,8 +350,7 @@ impl LibraryDiscovery {
                     affected(&Some(library_key)).for_each(|library| library.record_change(None, None, now_ms));
                 }
                 ChangeHint::ScanStarted { shelf: library_key } => {
-                    let gap_ms = u64::try_from(SCAN_POLL_INTERVAL.as_millis()).unwrap_or(u64::MAX);
-                    let is_due = now_ms.saturating_sub(self.scan_polled_ms) >= gap_ms;
+                    let is_due = now_ms.duration_since(self.scan_polled_ms) >= SCAN_POLL_INTERVAL;
                     if is_due && !self.is_scanned() && affected(&library_key).next().is_some() {
                         // The poll finds out whether it is so.
                         (self.suspects_scan, self.scan_polled_ms) = (true, now_ms);
@@ -385,7 +388,7 @@ impl LibraryDiscovery {
             source,
             missing: HashMap::new(),
             ended: BTreeSet::new(),
-            scan_polled_ms: 0,
+            scan_polled_ms: Timestamp::UNIX_EPOCH,
             suspects_scan: false,
         }
     }
@@ -403,7 +406,7 @@ mod tests {
     use super::super::tests::{info, known, server};
     use super::*;
 
-    const BEGAN_MS: u64 = 1_000_000;
+    const BEGAN: Timestamp = Timestamp::from_millis(1_000_000);
 
     #[tokio::test]
     async fn a_library_is_removed_after_two_minutes_on_a_stable_server_and_its_file_at_the_next_poll() {
@@ -414,22 +417,22 @@ mod tests {
         let store = discovery.store().expect("a data directory is set");
         let metadata = SnapshotMetadata { server: "home".into(), key: "3".into(), ..SnapshotMetadata::default() };
         store.save(&metadata, &SnapshotBuilder::default().build()).expect("save the snapshot");
-        let files = |store: &SnapshotStore| store.load(u64::MAX, |_| false).0.len();
+        let files = |store: &SnapshotStore| store.load(Timestamp::MAX, |_| false).0.len();
         for (later_ms, is_stable_server, is_present) in
             [(0, true, true), (1, true, true), (119_999, true, true), (120_000, false, true), (120_001, true, false)]
         {
-            discovery.mark_missing(&[], is_stable_server, BEGAN_MS + later_ms);
+            discovery.mark_missing(&[], is_stable_server, BEGAN + Duration::from_millis(later_ms));
             assert_eq!(libraries.find(&library.id).is_some(), is_present, "{later_ms} ms, settled: {is_stable_server}");
         }
         assert_eq!(files(&store), 1, "it may come back");
         discovery.remove_stored(&[info("3")]).await;
         assert_eq!(files(&store), 1, "it did");
         known(&libraries, &server, "3");
-        discovery.mark_missing(&[], true, BEGAN_MS);
-        discovery.mark_missing(&[info("3")], true, BEGAN_MS + 60_000);
-        discovery.mark_missing(&[], true, BEGAN_MS + 130_000);
+        discovery.mark_missing(&[], true, BEGAN);
+        discovery.mark_missing(&[info("3")], true, BEGAN + Duration::from_millis(60_000));
+        discovery.mark_missing(&[], true, BEGAN + Duration::from_millis(130_000));
         assert!(libraries.find(&library.id).is_some(), "it was shown in between");
-        discovery.mark_missing(&[], true, BEGAN_MS + 250_000);
+        discovery.mark_missing(&[], true, BEGAN + Duration::from_millis(250_000));
         discovery.remove_stored(&[]).await;
         assert_eq!(files(&store), 0);
     }
@@ -468,9 +471,9 @@ mod tests {
     fn a_library_that_is_listed_again_is_not_removed() {
         let library = known(&Libraries::default(), &server(), "3");
         library.status.lock().failure = Some((IndexError::Gone, 1));
-        library.status.lock().build_at_ms = u64::MAX;
+        library.status.lock().build_at_ms = Timestamp::MAX;
         library.update_from_server(info("3"));
-        assert_eq!((library.failure(), library.status.lock().build_at_ms), (None, 0));
+        assert_eq!((library.failure(), library.status.lock().build_at_ms), (None, Timestamp::UNIX_EPOCH));
         library.status.lock().failure = Some((IndexError::Refused, 1));
         library.update_from_server(info("3"));
         assert_eq!(library.failure(), Some((IndexError::Refused, 1)));

@@ -78,7 +78,7 @@ impl LibraryWorker {
                 let mut pending = library.pending.lock();
                 pending.changes.removed.extend(changes.removed);
                 pending.changes.has_unnamed_changes = true;
-                pending.changes.mark_changed(library.server.origin.clock.now_ms());
+                pending.changes.mark_changed(library.server.origin.clock.now());
                 drop(pending);
                 self.fail(failure, AttemptKind::Follow);
             }
@@ -91,7 +91,7 @@ impl LibraryWorker {
     async fn follow_once(&self, changes: &ItemChanges, handle: &BuildHandle) -> Result<u64, IndexError> {
         let library = &self.library;
         let Some(current) = library.generation() else { return Ok(0) };
-        let now_ms = library.server.origin.clock.now_ms();
+        let now_ms = library.server.origin.clock.now();
         let (info, server_s) = self.fetch_library().await?;
         let (before, is_confirmed) = {
             let mut status = library.status.lock();
@@ -117,7 +117,7 @@ impl LibraryWorker {
         let snapshot = Arc::clone(&current);
         let work = move || patch(&snapshot.snapshot, items, &removed);
         let patched = library.server.origin.tasks.spawn_blocking(work).await.map_err(|_| IndexError::Unfit)?;
-        let own_s = now_ms / 1000;
+        let own_s = now_ms.as_secs();
         let synced_s = server_s.map_or(own_s, |server_s| server_s.min(own_s));
         let metadata = if is_named_only {
             // This round did not ask for other changes: they are still to come.

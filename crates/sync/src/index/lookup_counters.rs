@@ -1,5 +1,7 @@
 //! Lookups in the index of one library, for the pages of apps that count the use of their own index.
 
+use greenroom_cache::AtomicTimestamp;
+use greenroom_cache::Timestamp;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Lookups that the index answered, since start or the last reset.
@@ -7,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub struct LookupCounters {
     hits: AtomicU64,
     misses: AtomicU64,
-    last_ms: AtomicU64,
+    last_ms: AtomicTimestamp,
 }
 
 /// Their values at one moment.
@@ -18,12 +20,12 @@ pub struct LookupCounts {
     /// Lookups that found none.
     pub misses: u64,
     /// Time of the last lookup, in milliseconds since 1970; zero if there was none.
-    pub last_ms: u64,
+    pub last_ms: Timestamp,
 }
 
 impl LookupCounters {
     /// Counts one batch of lookups by whether each found an item.
-    pub(crate) fn record(&self, found: impl IntoIterator<Item = bool>, now_ms: u64) {
+    pub(crate) fn record(&self, found: impl IntoIterator<Item = bool>, now_ms: Timestamp) {
         let (mut hits, mut misses) = (0, 0);
         for has_found in found {
             if has_found {
@@ -51,9 +53,10 @@ impl LookupCounters {
 
     /// Counts from zero again.
     pub fn reset(&self) {
-        for count in [&self.hits, &self.misses, &self.last_ms] {
+        for count in [&self.hits, &self.misses] {
             count.store(0, Ordering::Relaxed);
         }
+        self.last_ms.store(Timestamp::UNIX_EPOCH, Ordering::Relaxed);
     }
 }
 
@@ -83,12 +86,15 @@ mod tests {
     #[test]
     fn the_share_of_lookups_that_found_an_item_is_between_zero_and_one() {
         let counters = LookupCounters::default();
-        counters.record([], 5);
+        counters.record([], Timestamp::from_millis(5));
         assert_eq!((counters.get(), counters.get().hit_rate()), (LookupCounts::default(), None));
-        counters.record([true, false, true], 7);
-        counters.record([false], 6);
-        assert_eq!(counters.get(), LookupCounts { hits: 2, misses: 2, last_ms: 7 });
-        assert_eq!(counters.get().plus(LookupCounts { hits: 1, misses: 1, last_ms: 9 }).hit_rate(), Some(0.5));
+        counters.record([true, false, true], Timestamp::from_millis(7));
+        counters.record([false], Timestamp::from_millis(6));
+        assert_eq!(counters.get(), LookupCounts { hits: 2, misses: 2, last_ms: Timestamp::from_millis(7) });
+        assert_eq!(
+            counters.get().plus(LookupCounts { hits: 1, misses: 1, last_ms: Timestamp::from_millis(9) }).hit_rate(),
+            Some(0.5)
+        );
         counters.reset();
         assert_eq!(counters.get(), LookupCounts::default());
     }

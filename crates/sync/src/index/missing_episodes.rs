@@ -1,6 +1,7 @@
 //! A show library whose shows have neither seasons nor episodes: its index is complete and useless. The server's scan
 //! of the files or its agent has failed, so a person is told.
 
+use greenroom_cache::Timestamp;
 use greenroom_dialect::crawl::LibraryContents;
 use greenroom_library::item::ItemKind;
 use greenroom_state::warnings::{Warning, WarningAction};
@@ -14,7 +15,7 @@ pub(super) const WITHOUT_EPISODES_CODE: &str = "library-without-episodes";
 impl Library {
     /// Judges the snapshot after a successful build or round. While the server scans, episodes may still be coming, so
     /// the earlier judgement stands.
-    pub(super) fn check_episodes(&self, status: &mut LibraryStatus, now_ms: u64) {
+    pub(super) fn check_episodes(&self, status: &mut LibraryStatus, now_ms: Timestamp) {
         let Some(info) = &status.info else { return };
         let shows = self.generation().map_or(0, |generation| {
             let count = |kind| generation.snapshot.count(kind) as u64;
@@ -24,8 +25,8 @@ impl Library {
         if info.contents != LibraryContents::Shows || shows == 0 {
             status.without_episodes = None;
         } else if !info.is_scanning {
-            let since_ms = status.without_episodes.map_or(now_ms, |(_, since_ms)| since_ms);
-            status.without_episodes = Some((shows, since_ms));
+            let since_ms = status.without_episodes.map_or(now_ms, |(_, since_ms)| Timestamp::from_millis(since_ms));
+            status.without_episodes = Some((shows, since_ms.as_millis()));
         }
     }
 

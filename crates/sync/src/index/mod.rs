@@ -40,6 +40,7 @@ mod store;
 pub(crate) mod tests;
 mod worker_scan;
 
+use greenroom_cache::Timestamp;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
@@ -103,7 +104,7 @@ pub struct Generation {
     /// is the current time, so that it exceeds those of an earlier index that was lost.
     pub number: u64,
     /// End of its crawl, in milliseconds since 1970.
-    pub taken_at_ms: u64,
+    pub taken_at_ms: Timestamp,
     /// All items.
     pub snapshot: Snapshot,
 }
@@ -149,7 +150,7 @@ pub enum IndexNotReadyError {
 impl Library {
     /// A library without a snapshot yet.
     pub fn new(id: LibraryId, title: &str, server: Arc<Server>) -> Self {
-        let known_ms = server.origin.clock.now_ms();
+        let known_ms = server.origin.clock.now();
         Self {
             id,
             title: Mutex::new(title.to_owned()),
@@ -169,7 +170,7 @@ impl Library {
     }
 
     /// Replaces the snapshot.
-    pub fn publish(&self, snapshot: Snapshot, taken_at_ms: u64) {
+    pub fn publish(&self, snapshot: Snapshot, taken_at_ms: Timestamp) {
         let number = self.next_number(taken_at_ms);
         self.status.lock().changes.clear();
         self.set_generation(Generation { number, taken_at_ms, snapshot });
@@ -177,7 +178,7 @@ impl Library {
 
     /// Replaces the snapshot and names the items that were added or changed.
     #[cfg(test)]
-    pub(crate) fn publish_changed(&self, snapshot: Snapshot, taken_at_ms: u64, changed: &[&str]) {
+    pub(crate) fn publish_changed(&self, snapshot: Snapshot, taken_at_ms: Timestamp, changed: &[&str]) {
         let number = self.next_number(taken_at_ms);
         self.status.lock().record_changes(number, changed.iter().map(|key| (*key).into()).collect());
         self.set_generation(Generation { number, taken_at_ms, snapshot });
@@ -367,7 +368,7 @@ impl Library {
             status.enabled_override = Some(is_enabled);
             status.is_auto_indexed |= is_enabled;
             status.was_requested_while_off &= !is_enabled;
-            (status.build_at_ms, status.follow_at_ms) = (0, 0);
+            (status.build_at_ms, status.follow_at_ms) = (Timestamp::UNIX_EPOCH, Timestamp::UNIX_EPOCH);
             if !is_enabled {
                 status.turned_off += 1;
                 self.cancel_all(&mut status);
@@ -387,10 +388,10 @@ impl Library {
         self.update_progress(|_| {});
     }
 
-    fn next_number(&self, now_ms: u64) -> u64 {
+    fn next_number(&self, now_ms: Timestamp) -> u64 {
         let last = self.generation.read().as_ref().map_or(0, |current| current.number);
         let last = last.max(self.status.lock().metadata.number);
-        if last == 0 { (now_ms / 1000).max(1) } else { last + 1 }
+        if last == 0 { (now_ms.as_secs()).max(1) } else { last + 1 }
     }
 
     /// Changes the progress and wakes all waiters.

@@ -1,6 +1,7 @@
 //! Progress of a build.
 
 use serde::Serialize;
+use std::time::Duration;
 use utoipa::ToSchema;
 
 /// Phase of a library's worker.
@@ -60,12 +61,14 @@ impl BuildProgress {
 }
 
 /// Remaining time at the rate so far.
-pub(super) fn left_ms(items: u64, expected: u64, elapsed_ms: u64) -> Option<u64> {
+pub(super) fn left_ms(items: u64, expected: u64, elapsed_ms: Duration) -> Option<Duration> {
     let left = expected.saturating_sub(items);
-    (items > 0 && expected > 0).then(|| {
-        let left_ms = u128::from(elapsed_ms) * u128::from(left) / u128::from(items);
-        u64::try_from(left_ms).unwrap_or(u64::MAX)
-    })
+    (items > 0 && expected > 0)
+        .then(|| {
+            let left_ms = elapsed_ms.as_millis() * u128::from(left) / u128::from(items);
+            u64::try_from(left_ms).unwrap_or(u64::MAX)
+        })
+        .map(Duration::from_millis)
 }
 
 #[cfg(test)]
@@ -74,11 +77,15 @@ mod tests {
 
     #[test]
     fn the_remaining_time_is_extrapolated_from_the_elapsed_time() {
-        assert_eq!(left_ms(0, 100, 5_000), None, "no item came yet");
-        assert_eq!(left_ms(25, 100, 5_000), Some(15_000));
-        assert_eq!(left_ms(100, 100, 5_000), Some(0));
-        assert_eq!(left_ms(120, 100, 5_000), Some(0), "more items came than expected");
-        assert_eq!(left_ms(1, u64::MAX, u64::MAX), Some(u64::MAX));
+        assert_eq!(left_ms(0, 100, Duration::from_millis(5_000)), None, "no item came yet");
+        assert_eq!(left_ms(25, 100, Duration::from_millis(5_000)), Some(Duration::from_millis(15_000)));
+        assert_eq!(left_ms(100, 100, Duration::from_millis(5_000)), Some(Duration::from_millis(0)));
+        assert_eq!(
+            left_ms(120, 100, Duration::from_millis(5_000)),
+            Some(Duration::from_millis(0)),
+            "more items came than expected"
+        );
+        assert_eq!(left_ms(1, u64::MAX, Duration::MAX), Some(Duration::from_millis(u64::MAX)));
     }
 
     #[test]

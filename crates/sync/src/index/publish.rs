@@ -1,6 +1,8 @@
 //! Publishes a generation: plausibility check, indexes, swap, file.
 
+use greenroom_cache::Timestamp;
 use std::sync::Arc;
+use std::time::Duration;
 
 use greenroom_dialect::crawl::LibraryInfo;
 use greenroom_library::snapshot::{Snapshot, SnapshotBuilder, diff};
@@ -14,20 +16,20 @@ use greenroom_origin::shrink_guard::{ShrinkDecision, SuspectList, decide, is_hal
 use greenroom_proxy::server::Server;
 
 /// For this long after the start the server may not have settled.
-const UNSTABLE_AFTER_START_MS: u64 = 120_000;
+const UNSTABLE_AFTER_START: Duration = Duration::from_secs(120);
 
 /// A built snapshot with its diff from the previous one.
 pub(super) struct BuiltIndex {
     pub(super) snapshot: Snapshot,
     pub(super) diff: Option<diff::SnapshotDiff>,
-    pub(super) took_ms: u64,
+    pub(super) took_ms: Duration,
 }
 
 /// A generation ready to be published.
 pub(super) struct PreparedGeneration {
     pub(super) metadata: SnapshotMetadata,
     pub(super) built: BuiltIndex,
-    pub(super) taken_at_ms: u64,
+    pub(super) taken_at_ms: Timestamp,
 }
 
 impl LibraryWorker {
@@ -39,7 +41,7 @@ impl LibraryWorker {
             library.status.lock().suspect = None;
             return Ok(());
         };
-        let now_ms = server.origin.clock.now_ms();
+        let now_ms = server.origin.clock.now();
         let is_stable_server = !is_scanning && is_stable(server, now_ms);
         let mut status = library.status.lock();
         let was = status.stable_items.max(current.snapshot.len() as u64);
@@ -86,10 +88,10 @@ impl LibraryWorker {
             let started_us = clock.now_us();
             let snapshot = builder.build();
             let diff = current.map(|current| diff::between(&current.snapshot, &snapshot));
-            BuiltIndex { snapshot, diff, took_ms: clock.since_ms(started_us) }
+            BuiltIndex { snapshot, diff, took_ms: Duration::from_millis(clock.since_ms(started_us)) }
         };
         let built = self.library.server.origin.tasks.spawn_blocking(work).await.map_err(|_| IndexError::Unfit)?;
-        let now_ms = self.library.server.origin.clock.now_ms();
+        let now_ms = self.library.server.origin.clock.now();
         self.library.status.lock().indexed = (now_ms, built.took_ms);
         Ok(built)
     }
@@ -107,7 +109,7 @@ impl LibraryWorker {
             || (library.next_number(taken_at_ms), taken_at_ms),
             |current| (current.number, current.taken_at_ms),
         );
-        let metadata = SnapshotMetadata { number, taken_at_ms, ..metadata };
+        let metadata = SnapshotMetadata { number, taken_at_ms: taken_at_ms.as_millis(), ..metadata };
         let new = || Arc::new(Generation { number, taken_at_ms, snapshot });
         let generation = same.clone().unwrap_or_else(new);
         library.update_progress(|progress| {
@@ -163,7 +165,7 @@ impl LibraryWorker {
         let saved =
             self.library.server.origin.tasks.spawn_blocking(move || store.save(&metadata, &generation.snapshot)).await;
         // Saves count too, so that repeated writes of a large library do not keep the disk busy.
-        self.library.status.lock().indexed.1 += clock.since_ms(started_us);
+        self.library.status.lock().indexed.1 += Duration::from_millis(clock.since_ms(started_us));
         if let Ok(Err(error)) = saved {
             tracing::warn!(library = %id, %error, "the index cannot be saved: it will be built again after a restart");
         }
@@ -177,8 +179,8 @@ impl LibraryWorker {
 }
 
 /// Whether the server has not started, failed or scanned recently.
-pub(super) fn is_stable(server: &Server, now_ms: u64) -> bool {
-    now_ms.saturating_sub(server.origin.started_ms) >= UNSTABLE_AFTER_START_MS
+pub(super) fn is_stable(server: &Server, now_ms: Timestamp) -> bool {
+    now_ms.duration_since(server.origin.started_ms) >= UNSTABLE_AFTER_START
         && server.shrink_guard.is_settled(server.origin.breaker.last_restart_sign_ms(), now_ms)
 }
 

@@ -1,5 +1,7 @@
 //! Report of a library for API and page.
 
+use greenroom_cache::Timestamp;
+use greenroom_cache::clock::millis;
 use std::collections::BTreeMap;
 
 use greenroom_library::item::ItemKind;
@@ -116,13 +118,14 @@ impl Library {
         let title = self.title.lock().clone();
         let status = self.status.lock();
         let state = self.state_with(&status);
-        let now_ms = self.server.origin.clock.now_ms();
+        let now_ms = self.server.origin.clock.now();
         let generation = self.generation().map(|generation| {
-            let confirmed_ms = generation.taken_at_ms.max(status.metadata.synced_s.saturating_mul(1000));
+            let confirmed_ms =
+                generation.taken_at_ms.max(Timestamp::from_millis(status.metadata.synced_s.saturating_mul(1000)));
             GenerationReport {
                 number: generation.number,
-                taken_at_ms: generation.taken_at_ms,
-                age_s: now_ms.saturating_sub(confirmed_ms) / 1000,
+                taken_at_ms: generation.taken_at_ms.as_millis(),
+                age_s: millis(now_ms.duration_since(confirmed_ms) / 1000),
                 items: generation.snapshot.len() as u64,
                 memory_bytes: super::libraries::memory_bytes(&generation.snapshot),
             }

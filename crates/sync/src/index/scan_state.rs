@@ -57,7 +57,7 @@ impl ScanState {
 impl Library {
     /// Takes over whether the server scans the library. While its index is off, none is known: no round would follow it.
     pub(super) fn report_scan(&self, is_scanning: bool) {
-        let now_ms = self.server.origin.clock.now_ms();
+        let now_ms = self.server.origin.clock.now();
         let (before, after) = {
             let mut status = self.status.lock();
             let before = status.scan;

@@ -1,6 +1,8 @@
 //! The worker task of a library: builds it, follows changes, and rests in between. Triggers only leave requests; a pure
 //! function over the known state decides the next action.
 
+use greenroom_cache::Timestamp;
+use greenroom_cache::clock::millis;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,18 +18,18 @@ use greenroom_config::InitialIndexing;
 use greenroom_proxy::server::Server;
 use greenroom_state::warnings::{Severity, Warning, WarningAction};
 
-/// Wait after the last event for further ones, at most [`MAX_DEBOUNCE_MS`] after the first.
-const DEBOUNCE_MS: u64 = 3_000;
-const MAX_DEBOUNCE_MS: u64 = 10_000;
+/// Wait after the last event for further ones, at most [`MAX_DEBOUNCE`] after the first.
+const DEBOUNCE: Duration = Duration::from_secs(3);
+const MAX_DEBOUNCE: Duration = Duration::from_secs(10);
 /// An incremental round changes the indexes and their file only after this many times the duration of the last change.
-const INDEX_SHARE: u64 = 10;
+const INDEX_SHARE: u32 = 10;
 /// A mismatch is compared after this many times the duration of a build, at most an hour later.
 const COMPARE_SHARE: u64 = 20;
-const MAX_COMPARE_DELAY_MS: u64 = 3_600_000;
+const MAX_COMPARE_DELAY: Duration = Duration::from_secs(3600);
 /// First and longest pause before a failed attempt is repeated.
-const RETRY_MS: (u64, u64) = (120_000, 1_800_000);
+const RETRY: (Duration, Duration) = (Duration::from_secs(120), Duration::from_secs(1_800));
 /// A short library is counted again after this time, when the server has settled.
-const SETTLED_MS: u64 = 125_000;
+const SETTLED: Duration = Duration::from_secs(125);
 /// A snapshot is old after this many schedule intervals without confirmation by the server.
 const OUTDATED_AFTER_PERIODS: u64 = 2;
 /// Code of the warning about an old snapshot.
@@ -41,7 +43,7 @@ pub(super) enum NextAction {
     /// Read what changed.
     Follow,
     /// Nothing until this time or the next request.
-    Wait(Option<u64>),
+    Wait(Option<Timestamp>),
 }
 
 /// Input of that decision.
@@ -57,17 +59,17 @@ pub(super) struct SchedulerInput {
     /// The server has not confirmed the snapshot.
     pub(super) is_unconfirmed: bool,
     /// Times of the first and last pending change event.
-    pub(super) changes_ms: Option<(u64, u64)>,
+    pub(super) changes_ms: Option<(Timestamp, Timestamp)>,
     /// Time of the full comparison after a mismatch.
-    pub(super) compare_at_ms: Option<u64>,
+    pub(super) compare_at_ms: Option<Timestamp>,
     /// Time of the scheduled full comparison.
-    pub(super) scheduled_at_ms: Option<u64>,
+    pub(super) scheduled_at_ms: Option<Timestamp>,
     /// No automatic build before this time.
-    pub(super) build_at_ms: u64,
+    pub(super) build_at_ms: Timestamp,
     /// No incremental round before this time.
-    pub(super) follow_at_ms: u64,
+    pub(super) follow_at_ms: Timestamp,
     /// No rebuild of the indexes before this time.
-    pub(super) index_at_ms: u64,
+    pub(super) index_at_ms: Timestamp,
 }
 
 /// Kind of a failed attempt.
@@ -80,20 +82,20 @@ pub(super) enum AttemptKind {
 }
 
 /// Decides the next action.
-pub(super) fn next_action(input: &SchedulerInput, now_ms: u64) -> NextAction {
+pub(super) fn next_action(input: &SchedulerInput, now_ms: Timestamp) -> NextAction {
     if !input.is_on {
         return NextAction::Wait(None);
     }
     if input.is_build_requested {
         return NextAction::Build;
     }
-    let initial_ms = (!input.has_snapshot && input.is_auto_indexed).then_some(0);
+    let initial_ms = (!input.has_snapshot && input.is_auto_indexed).then_some(Timestamp::UNIX_EPOCH);
     let build_ms = [initial_ms, input.compare_at_ms, input.scheduled_at_ms].into_iter().flatten().min();
     let build_ms = build_ms.map(|at_ms| at_ms.max(input.build_at_ms));
     let changes_at_ms = input
         .changes_ms
-        .map(|(first_ms, last_ms)| (last_ms + DEBOUNCE_MS).min(first_ms + MAX_DEBOUNCE_MS).max(input.index_at_ms));
-    let confirm_ms = input.is_unconfirmed.then_some(0);
+        .map(|(first_ms, last_ms)| (last_ms + DEBOUNCE).min(first_ms + MAX_DEBOUNCE).max(input.index_at_ms));
+    let confirm_ms = input.is_unconfirmed.then_some(Timestamp::UNIX_EPOCH);
     let follow_ms = [confirm_ms, changes_at_ms].into_iter().flatten().min().filter(|_| input.has_snapshot);
     let follow_ms = follow_ms.map(|at_ms| at_ms.max(input.follow_at_ms));
     if build_ms.is_some_and(|at_ms| at_ms <= now_ms) {
@@ -106,9 +108,9 @@ pub(super) fn next_action(input: &SchedulerInput, now_ms: u64) -> NextAction {
 }
 
 /// Time of the next scheduled full comparison.
-pub(super) fn scheduled_ms(every: Option<Duration>, status: &LibraryStatus, has_snapshot: bool) -> Option<u64> {
-    let since_ms = if has_snapshot { status.metadata.whole_at_ms } else { status.known_ms };
-    every.map(|every| since_ms.saturating_add(u64::try_from(every.as_millis()).unwrap_or(u64::MAX)))
+pub(super) fn scheduled_ms(every: Option<Duration>, status: &LibraryStatus, has_snapshot: bool) -> Option<Timestamp> {
+    let since_ms = if has_snapshot { Timestamp::from_millis(status.metadata.whole_at_ms) } else { status.known_ms };
+    every.map(|every| since_ms.saturating_add(every))
 }
 
 /// The worker of one library.
@@ -134,10 +136,10 @@ impl LibraryWorker {
         loop {
             self.libraries.warn(&library.server);
             let input = self.scheduler_input();
-            match next_action(&input, clock.now_ms()) {
+            match next_action(&input, clock.now()) {
                 NextAction::Wait(until_ms) => {
-                    let rest = until_ms.map(|until_ms| until_ms.saturating_sub(clock.now_ms()));
-                    let rest = rest.map_or(Duration::MAX, |rest| Duration::from_millis(rest.max(1)));
+                    let rest = until_ms.map(|until_ms| until_ms.duration_since(clock.now()));
+                    let rest = rest.map_or(Duration::MAX, |rest| rest.max(Duration::from_millis(1)));
                     tokio::select! {
                         () = library.wake.notified() => {}
                         () = sleep(clock, rest) => {}
@@ -185,7 +187,7 @@ impl LibraryWorker {
             InitialIndexing::Music => contents == LibraryContents::Music,
             InitialIndexing::Everything => true,
         };
-        let (indexed_ms, indexing_ms) = status.indexed;
+        let (indexed_ms, indexing) = status.indexed;
         SchedulerInput {
             is_on: library.is_on(&status) && contents != LibraryContents::Other,
             is_build_requested: pending.build.is_some(),
@@ -197,41 +199,42 @@ impl LibraryWorker {
             scheduled_at_ms: scheduled_ms(settings.schedule, &status, has_snapshot),
             build_at_ms: status.build_at_ms,
             follow_at_ms: status.follow_at_ms,
-            index_at_ms: indexed_ms.saturating_add(indexing_ms.saturating_mul(INDEX_SHARE)),
+            index_at_ms: indexed_ms.saturating_add(indexing.saturating_mul(INDEX_SHARE)),
         }
     }
 
     /// Schedules a full comparison after a mismatch, soon but not again and again.
     pub(super) fn schedule_compare(&self) {
-        let now_ms = self.library.server.origin.clock.now_ms();
+        let now_ms = self.library.server.origin.clock.now();
         let mut status = self.library.status.lock();
-        let pause_ms = status.metadata.build_ms.saturating_mul(COMPARE_SHARE).min(MAX_COMPARE_DELAY_MS);
-        let at_ms = status.metadata.whole_at_ms.saturating_add(pause_ms).max(now_ms);
+        let pause_ms = status.metadata.build_ms.saturating_mul(COMPARE_SHARE).min(millis(MAX_COMPARE_DELAY));
+        let whole_at_ms = Timestamp::from_millis(status.metadata.whole_at_ms);
+        let at_ms = whole_at_ms.saturating_add(Duration::from_millis(pause_ms)).max(now_ms);
         let at_ms = status.compare_at_ms.map_or(at_ms, |before_ms| before_ms.min(at_ms));
         status.compare_at_ms = Some(at_ms);
-        status.failure.get_or_insert((IndexError::Differs, now_ms));
+        status.failure.get_or_insert((IndexError::Differs, now_ms.as_millis()));
     }
 
     /// Records a failure; the generation stays.
     pub(super) fn fail(&self, failure: IndexError, attempt: AttemptKind) {
         let library = &self.library;
-        let now_ms = library.server.origin.clock.now_ms();
+        let now_ms = library.server.origin.clock.now();
         let mut status = library.status.lock();
         status.scan = status.scan.ended(false);
         status.attempts = status.attempts.saturating_add(1);
         let doublings = status.attempts.saturating_sub(1).min(10);
-        let retry_ms = now_ms.saturating_add((RETRY_MS.0 << doublings).min(RETRY_MS.1));
+        let retry_ms = now_ms.saturating_add((RETRY.0 * (1 << doublings)).min(RETRY.1));
         match (&failure, attempt) {
             (IndexError::Shrunk { .. }, _) => {
-                let stable_ms = now_ms.saturating_add(SETTLED_MS);
+                let stable_ms = now_ms.saturating_add(SETTLED);
                 (status.build_at_ms, status.follow_at_ms) = (stable_ms, stable_ms);
             }
             (_, AttemptKind::Follow) => status.follow_at_ms = retry_ms,
             // Only a person or the schedule repeats these.
             (IndexError::Cancelled | IndexError::TooLarge { .. } | IndexError::Gone, AttemptKind::Build) => {
                 let every = library.server.origin.settings.library.schedule;
-                let interval_ms = every.map_or(u64::MAX, |every| u64::try_from(every.as_millis()).unwrap_or(u64::MAX));
-                status.build_at_ms = now_ms.saturating_add(interval_ms);
+                let interval_ms = every.map_or(u64::MAX, millis);
+                status.build_at_ms = now_ms.saturating_add(Duration::from_millis(interval_ms));
             }
             (_, AttemptKind::Build) => status.build_at_ms = retry_ms,
         }
@@ -243,7 +246,7 @@ impl LibraryWorker {
         library.notify_failure(&failure, attempt);
         let since_ms = match &status.failure {
             Some((before, since_ms)) if before.name() == failure.name() => *since_ms,
-            _ => now_ms,
+            _ => now_ms.as_millis(),
         };
         status.failure = Some((failure, since_ms));
     }
@@ -251,14 +254,14 @@ impl LibraryWorker {
     /// Records a success. A mismatch stays until a full comparison.
     pub(super) fn succeed(&self, status: &mut LibraryStatus, attempt: AttemptKind) {
         let is_compare_due = attempt == AttemptKind::Follow && status.compare_at_ms.is_some();
-        let now_ms = self.library.server.origin.clock.now_ms();
+        let now_ms = self.library.server.origin.clock.now();
         let since_ms = status.failure.take().filter(|(failure, _)| *failure == IndexError::Differs);
-        let since_ms = since_ms.map_or(now_ms, |(_, since_ms)| since_ms);
-        status.failure = is_compare_due.then_some((IndexError::Differs, since_ms));
-        (status.attempts, status.follow_at_ms) = (0, 0);
+        let since_ms = since_ms.map_or(now_ms, |(_, since_ms)| Timestamp::from_millis(since_ms));
+        status.failure = is_compare_due.then_some((IndexError::Differs, since_ms.as_millis()));
+        (status.attempts, status.follow_at_ms) = (0, Timestamp::UNIX_EPOCH);
         status.scan = status.scan.ended(true);
         if attempt == AttemptKind::Build {
-            status.build_at_ms = 0;
+            status.build_at_ms = Timestamp::UNIX_EPOCH;
             self.library.notify_success();
         }
         status.is_confirmed = true;
@@ -268,17 +271,16 @@ impl LibraryWorker {
 
 impl Library {
     /// Whether the server has not confirmed the snapshot for too long, and the tolerated hours.
-    fn outdated_hours(&self, now_ms: u64) -> Option<u64> {
+    fn outdated_hours(&self, now_ms: Timestamp) -> Option<u64> {
         let schedule = self.server.origin.settings.library.schedule?;
         let status = self.status.lock();
         let confirmed_ms = status.metadata.synced_s.saturating_mul(1000).max(status.metadata.whole_at_ms);
-        let outdated_ms =
-            u64::try_from(schedule.as_millis()).unwrap_or(u64::MAX).saturating_mul(OUTDATED_AFTER_PERIODS);
+        let outdated_ms = millis(schedule).saturating_mul(OUTDATED_AFTER_PERIODS);
         let outdated_hours = self.is_on(&status)
             // A server that is down is not asked, so no request fails.
             && (status.failure.is_some() || !status.is_confirmed || self.server.origin.breaker.state().is_down())
             && confirmed_ms > 0
-            && now_ms.saturating_sub(confirmed_ms) > outdated_ms;
+            && now_ms.saturating_sub(Duration::from_millis(confirmed_ms)) > Timestamp::from_millis(outdated_ms);
         outdated_hours.then_some(outdated_ms / 3_600_000)
     }
 
@@ -297,7 +299,7 @@ impl Library {
 impl Libraries {
     /// Sets the warnings about a server's libraries, each for as long as it applies to any of them.
     pub fn warn(&self, server: &Server) {
-        let now_ms = server.origin.clock.now_ms();
+        let now_ms = server.origin.clock.now();
         let mut all = self.all();
         all.retain(|library| library.id.server == server.name());
         let outdated =
@@ -377,34 +379,54 @@ mod tests {
         is_unconfirmed: false,
         changes_ms: None,
         compare_at_ms: None,
-        scheduled_at_ms: Some(1_000_000),
-        build_at_ms: 0,
-        follow_at_ms: 0,
-        index_at_ms: 0,
+        scheduled_at_ms: Some(Timestamp::from_millis(1_000_000)),
+        build_at_ms: Timestamp::UNIX_EPOCH,
+        follow_at_ms: Timestamp::UNIX_EPOCH,
+        index_at_ms: Timestamp::UNIX_EPOCH,
     };
     const NOT_INDEXED: SchedulerInput = SchedulerInput { has_snapshot: false, is_unconfirmed: true, ..INDEXED };
 
     fn checksum(cases: &[(&str, SchedulerInput, NextAction)]) {
         for (what, input, wanted) in cases {
-            assert_eq!(next_action(input, 100_000), *wanted, "{what}");
+            assert_eq!(next_action(input, Timestamp::from_millis(100_000)), *wanted, "{what}");
         }
     }
 
     #[test]
     fn a_library_is_built_when_its_index_is_missing_requested_or_due() {
         checksum(&[
-            ("kept", INDEXED, NextAction::Wait(Some(1_000_000))),
+            ("kept", INDEXED, NextAction::Wait(Some(Timestamp::from_millis(1_000_000)))),
             ("wanted", NOT_INDEXED, NextAction::Build),
-            ("not wanted", SchedulerInput { is_auto_indexed: false, ..NOT_INDEXED }, NextAction::Wait(Some(1_000_000))),
+            (
+                "not wanted",
+                SchedulerInput { is_auto_indexed: false, ..NOT_INDEXED },
+                NextAction::Wait(Some(Timestamp::from_millis(1_000_000))),
+            ),
             ("asked", SchedulerInput { is_build_requested: true, ..INDEXED }, NextAction::Build),
-            ("by schedule", SchedulerInput { scheduled_at_ms: Some(99_999), ..INDEXED }, NextAction::Build),
+            (
+                "by schedule",
+                SchedulerInput { scheduled_at_ms: Some(Timestamp::from_millis(99_999)), ..INDEXED },
+                NextAction::Build,
+            ),
             ("never by schedule", SchedulerInput { scheduled_at_ms: None, ..INDEXED }, NextAction::Wait(None)),
-            ("doubted", SchedulerInput { compare_at_ms: Some(100_000), ..INDEXED }, NextAction::Build),
+            (
+                "doubted",
+                SchedulerInput { compare_at_ms: Some(Timestamp::from_millis(100_000)), ..INDEXED },
+                NextAction::Build,
+            ),
             ("off", SchedulerInput { is_on: false, is_build_requested: true, ..NOT_INDEXED }, NextAction::Wait(None)),
-            ("failed before", SchedulerInput { build_at_ms: 130_000, ..NOT_INDEXED }, NextAction::Wait(Some(130_000))),
+            (
+                "failed before",
+                SchedulerInput { build_at_ms: Timestamp::from_millis(130_000), ..NOT_INDEXED },
+                NextAction::Wait(Some(Timestamp::from_millis(130_000))),
+            ),
             (
                 "asked for although it failed",
-                SchedulerInput { build_at_ms: 130_000, is_build_requested: true, ..NOT_INDEXED },
+                SchedulerInput {
+                    build_at_ms: Timestamp::from_millis(130_000),
+                    is_build_requested: true,
+                    ..NOT_INDEXED
+                },
                 NextAction::Build,
             ),
         ]);
@@ -414,24 +436,39 @@ mod tests {
     fn changes_are_followed_a_few_seconds_after_the_last_and_never_postponed_for_ever() {
         let changes = |first, last| SchedulerInput { changes_ms: Some((first, last)), ..INDEXED };
         checksum(&[
-            ("just now", changes(99_000, 99_500), NextAction::Wait(Some(102_500))),
-            ("quiet", changes(90_000, 97_000), NextAction::Follow),
-            ("never quiet", changes(70_000, 99_999), NextAction::Follow),
+            (
+                "just now",
+                changes(Timestamp::from_millis(99_000), Timestamp::from_millis(99_500)),
+                NextAction::Wait(Some(Timestamp::from_millis(102_500))),
+            ),
+            ("quiet", changes(Timestamp::from_millis(90_000), Timestamp::from_millis(97_000)), NextAction::Follow),
+            (
+                "never quiet",
+                changes(Timestamp::from_millis(70_000), Timestamp::from_millis(99_999)),
+                NextAction::Follow,
+            ),
             (
                 "indexed lately",
-                SchedulerInput { index_at_ms: 110_000, ..changes(90_000, 97_000) },
-                NextAction::Wait(Some(110_000)),
+                SchedulerInput {
+                    index_at_ms: Timestamp::from_millis(110_000),
+                    ..changes(Timestamp::from_millis(90_000), Timestamp::from_millis(97_000))
+                },
+                NextAction::Wait(Some(Timestamp::from_millis(110_000))),
             ),
             (
                 "of what is not kept",
-                SchedulerInput { is_auto_indexed: false, changes_ms: Some((1, 1)), ..NOT_INDEXED },
-                NextAction::Wait(Some(1_000_000)),
+                SchedulerInput {
+                    is_auto_indexed: false,
+                    changes_ms: Some((Timestamp::from_millis(1), Timestamp::from_millis(1))),
+                    ..NOT_INDEXED
+                },
+                NextAction::Wait(Some(Timestamp::from_millis(1_000_000))),
             ),
             ("unconfirmed", SchedulerInput { is_unconfirmed: true, ..INDEXED }, NextAction::Follow),
             (
                 "failed before",
-                SchedulerInput { is_unconfirmed: true, follow_at_ms: 100_001, ..INDEXED },
-                NextAction::Wait(Some(100_001)),
+                SchedulerInput { is_unconfirmed: true, follow_at_ms: Timestamp::from_millis(100_001), ..INDEXED },
+                NextAction::Wait(Some(Timestamp::from_millis(100_001))),
             ),
         ]);
     }

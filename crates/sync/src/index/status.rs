@@ -1,7 +1,9 @@
 //! Status of a library beside its items, and its pending work.
 
+use greenroom_cache::Timestamp;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use greenroom_dialect::crawl::LibraryInfo;
 use greenroom_library::snapshot::diff::SnapshotDiff;
@@ -40,19 +42,19 @@ pub(super) struct LibraryStatus {
     /// Consecutive failed attempts.
     pub(super) attempts: u32,
     /// No automatic build before this time.
-    pub(super) build_at_ms: u64,
+    pub(super) build_at_ms: Timestamp,
     /// No incremental round before this time.
-    pub(super) follow_at_ms: u64,
+    pub(super) follow_at_ms: Timestamp,
     /// Time of a full comparison after a mismatch.
-    pub(super) compare_at_ms: Option<u64>,
+    pub(super) compare_at_ms: Option<Timestamp>,
     /// A shorter library that was rejected.
     pub(super) suspect: Option<SuspectList>,
     /// Items when the server was last stable: many small losses add up to a large one.
     pub(super) stable_items: u64,
     /// When it was first listed.
-    pub(super) known_ms: u64,
+    pub(super) known_ms: Timestamp,
     /// Time and duration of the last index rebuild.
-    pub(super) indexed: (u64, u64),
+    pub(super) indexed: (Timestamp, Duration),
     /// An interrupted crawl to be continued.
     pub(super) unfinished: Option<Box<Crawl>>,
     pub(super) cost: LibraryCost,
@@ -118,7 +120,7 @@ pub(super) struct ItemChanges {
     /// Something changed that no event named.
     pub(super) has_unnamed_changes: bool,
     /// Times of the first and the last one, in milliseconds.
-    pub(super) since: Option<(u64, u64)>,
+    pub(super) since: Option<(Timestamp, Timestamp)>,
 }
 
 impl LibraryStatus {
@@ -155,7 +157,7 @@ impl ItemChanges {
         self
     }
 
-    pub(super) fn mark_changed(&mut self, now_ms: u64) {
+    pub(super) fn mark_changed(&mut self, now_ms: Timestamp) {
         let first = self.since.map_or(now_ms, |(first, _)| first);
         self.since = Some((first, now_ms));
     }
@@ -173,8 +175,18 @@ mod tests {
             has_unnamed_changes: false,
             since: Some((at_ms, at_ms)),
         };
-        let both = changes(&["1", "2"], &["3", "4"], 5).merge(changes(&["3"], &["1"], 9));
-        assert_eq!(both, ItemChanges { since: Some((5, 9)), ..changes(&["2", "3"], &["1", "4"], 0) });
+        let both = changes(&["1", "2"], &["3", "4"], Timestamp::from_millis(5)).merge(changes(
+            &["3"],
+            &["1"],
+            Timestamp::from_millis(9),
+        ));
+        assert_eq!(
+            both,
+            ItemChanges {
+                since: Some((Timestamp::from_millis(5), Timestamp::from_millis(9))),
+                ..changes(&["2", "3"], &["1", "4"], Timestamp::UNIX_EPOCH)
+            }
+        );
         assert_eq!(both.clone().merge(ItemChanges::default()), both);
         assert_eq!(ItemChanges::default().merge(both.clone()), both);
     }

@@ -4,6 +4,7 @@
 //! A file has four parts: a line with the format, the length of the metadata, the metadata as JSON, the snapshot as
 //! [`greenroom_library::snapshot`] writes it; and a checksum over all of it.
 
+use greenroom_cache::Timestamp;
 use std::collections::BTreeMap;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -105,7 +106,7 @@ impl SnapshotStore {
 
     /// Reads all snapshots, those of libraries with these keys without their items. Unreadable files are set aside and
     /// named.
-    pub(super) fn load(&self, now_ms: u64, is_off: impl Fn(&str) -> bool) -> (Vec<StoredSnapshot>, Vec<PathBuf>) {
+    pub(super) fn load(&self, now_ms: Timestamp, is_off: impl Fn(&str) -> bool) -> (Vec<StoredSnapshot>, Vec<PathBuf>) {
         let (mut loaded, mut damaged) = (Vec::new(), Vec::new());
         let Ok(entries) = std::fs::read_dir(&self.folder) else { return (loaded, damaged) };
         let start = format!("{}-", self.server);
@@ -130,9 +131,9 @@ impl SnapshotStore {
     }
 
     /// Deletes files of this server for tokens that have not been used for long.
-    pub(super) fn sweep(&self, now_ms: u64) {
+    pub(super) fn sweep(&self, now_ms: Timestamp) {
         let Some(all) = self.folder.parent() else { return };
-        let now = UNIX_EPOCH + Duration::from_millis(now_ms);
+        let now = UNIX_EPOCH + Duration::from_millis(now_ms.as_millis());
         let start = format!("{}-", self.server);
         for folder in std::fs::read_dir(all).into_iter().flatten().flatten().map(|entry| entry.path()).take(MAX_SWEPT) {
             let is_own = folder == self.folder;
@@ -175,11 +176,11 @@ impl SnapshotMetadata {
     }
 
     /// Limits all times to now, in case an earlier clock was wrong.
-    fn clamp_times(self, now_ms: u64) -> Self {
+    fn clamp_times(self, now_ms: Timestamp) -> Self {
         Self {
-            taken_at_ms: self.taken_at_ms.min(now_ms),
-            whole_at_ms: self.whole_at_ms.min(now_ms),
-            synced_s: self.synced_s.min(now_ms / 1000),
+            taken_at_ms: self.taken_at_ms.min(now_ms.as_millis()),
+            whole_at_ms: self.whole_at_ms.min(now_ms.as_millis()),
+            synced_s: self.synced_s.min(now_ms.as_secs()),
             ..self
         }
     }
@@ -264,7 +265,7 @@ mod tests {
         let store = SnapshotStore::new(folder.path(), &Partition::new("one"), "home");
         store.save(&metadata("home", "3"), &snapshot(100)).expect("save the snapshot");
         store.save(&metadata("home", "odd/../key"), &snapshot(2)).expect("save the snapshot");
-        let (mut loaded, damaged) = store.load(u64::MAX, |_| false);
+        let (mut loaded, damaged) = store.load(Timestamp::MAX, |_| false);
         loaded.sort_by_key(|(metadata, _)| metadata.key.clone());
         assert_eq!(damaged, Vec::<PathBuf>::new());
         assert_eq!(
@@ -273,13 +274,19 @@ mod tests {
         );
         assert_eq!(loaded[0].0, metadata("home", "3"));
         assert!(
-            SnapshotStore::new(folder.path(), &Partition::new("other"), "home").load(u64::MAX, |_| false).0.is_empty()
+            SnapshotStore::new(folder.path(), &Partition::new("other"), "home")
+                .load(Timestamp::MAX, |_| false)
+                .0
+                .is_empty()
         );
         assert!(
-            SnapshotStore::new(folder.path(), &Partition::new("one"), "den").load(u64::MAX, |_| false).0.is_empty()
+            SnapshotStore::new(folder.path(), &Partition::new("one"), "den")
+                .load(Timestamp::MAX, |_| false)
+                .0
+                .is_empty()
         );
         store.remove("3");
-        assert_eq!(store.load(u64::MAX, |_| false).0.len(), 1);
+        assert_eq!(store.load(Timestamp::MAX, |_| false).0.len(), 1);
     }
 
     #[test]
@@ -309,7 +316,7 @@ mod tests {
             std::fs::write(&path, &whole[..length]).expect("write the file");
             assert!(read(&path, |_| false).is_none(), "{length} bytes");
         }
-        let (loaded, damaged) = store.load(u64::MAX, |_| false);
+        let (loaded, damaged) = store.load(Timestamp::MAX, |_| false);
         assert!(loaded.is_empty() && damaged == [path.clone()]);
         assert!(!path.exists() && path.with_extension("damaged").exists());
     }
@@ -326,15 +333,16 @@ mod tests {
             std::fs::metadata(other.path_of("3")).and_then(|file| file.modified()).expect("read the modification time");
         let written = written.duration_since(UNIX_EPOCH).expect("the time is after the epoch").as_secs() * 1000;
         let month_ms = 31 * 24 * 3_600_000;
-        SnapshotStore::new(folder.path(), &Partition::new("one"), "den").sweep(written + month_ms);
-        own.sweep(written + month_ms / 2);
+        SnapshotStore::new(folder.path(), &Partition::new("one"), "den")
+            .sweep(Timestamp::from_millis(written + month_ms));
+        own.sweep(Timestamp::from_millis(written + month_ms / 2));
         assert_eq!(
-            (own.load(u64::MAX, |_| false).0.len(), other.load(u64::MAX, |_| false).0.len()),
+            (own.load(Timestamp::MAX, |_| false).0.len(), other.load(Timestamp::MAX, |_| false).0.len()),
             (1, 1),
             "another server's, or not long enough"
         );
-        own.sweep(written + month_ms);
-        assert_eq!((own.load(u64::MAX, |_| false).0.len(), other.folder.exists()), (1, false));
+        own.sweep(Timestamp::from_millis(written + month_ms));
+        assert_eq!((own.load(Timestamp::MAX, |_| false).0.len(), other.folder.exists()), (1, false));
     }
 
     #[test]
@@ -343,7 +351,7 @@ mod tests {
         let store = SnapshotStore::new(folder.path(), &Partition::new("one"), "home");
         store.save(&metadata("home", "3"), &snapshot(3)).expect("save the snapshot");
         std::fs::write(store.path_of("4").with_extension("new"), b"half").expect("write the file");
-        assert_eq!(store.load(u64::MAX, |_| false).0.len(), 1);
+        assert_eq!(store.load(Timestamp::MAX, |_| false).0.len(), 1);
     }
 
     #[test]
@@ -353,7 +361,7 @@ mod tests {
         for key in ["3", "4"] {
             store.save(&metadata("home", key), &snapshot(5)).expect("save the snapshot");
         }
-        let (mut loaded, _) = store.load(u64::MAX, |key| key == "3");
+        let (mut loaded, _) = store.load(Timestamp::MAX, |key| key == "3");
         loaded.sort_by_key(|(metadata, _)| metadata.key.clone());
         let items: Vec<Option<usize>> =
             loaded.iter().map(|(_, snapshot)| snapshot.as_ref().map(Snapshot::len)).collect();
@@ -368,8 +376,11 @@ mod tests {
         let wrong = SnapshotMetadata { taken_at_ms: 9_000, whole_at_ms: 8_000, synced_s: 9, ..metadata("home", "3") };
         store.save(&wrong, &snapshot(1)).expect("save the snapshot");
         let read = |now_ms| store.load(now_ms, |_| false).0.remove(0).0;
-        assert_eq!(read(10_000), wrong);
-        assert_eq!(read(5_000), SnapshotMetadata { taken_at_ms: 5_000, whole_at_ms: 5_000, synced_s: 5, ..wrong });
+        assert_eq!(read(Timestamp::from_millis(10_000)), wrong);
+        assert_eq!(
+            read(Timestamp::from_millis(5_000)),
+            SnapshotMetadata { taken_at_ms: 5_000, whole_at_ms: 5_000, synced_s: 5, ..wrong }
+        );
     }
 
     #[test]
@@ -386,7 +397,7 @@ mod tests {
                 });
             }
         });
-        let (loaded, damaged) = store.load(u64::MAX, |_| false);
+        let (loaded, damaged) = store.load(Timestamp::MAX, |_| false);
         assert_eq!((loaded.len(), damaged.len()), (1, 0));
         let files = std::fs::read_dir(&store.folder).expect("read the folder").count();
         assert_eq!(files, 1, "no temporary file remains");
@@ -401,9 +412,9 @@ mod tests {
         std::fs::write(&half, b"half").expect("write the file");
         let written = std::fs::metadata(&half).and_then(|file| file.modified()).expect("read the modification time");
         let written = written.duration_since(UNIX_EPOCH).expect("the time is after the epoch").as_secs() * 1000;
-        store.sweep(written + 3_600_000);
+        store.sweep(Timestamp::from_millis(written + 3_600_000));
         assert!(half.exists(), "it may still be written");
-        store.sweep(written + 2 * 24 * 3_600_000);
-        assert!(!half.exists() && store.load(u64::MAX, |_| false).0.len() == 1);
+        store.sweep(Timestamp::from_millis(written + 2 * 24 * 3_600_000));
+        assert!(!half.exists() && store.load(Timestamp::MAX, |_| false).0.len() == 1);
     }
 }

@@ -1,5 +1,6 @@
 //! Libraries of an unreachable server: decisions made without a request.
 
+use greenroom_cache::Timestamp;
 use std::sync::Arc;
 
 use greenroom_cache::{Cache, Clock};
@@ -67,7 +68,7 @@ fn running_builds_share_the_memory_limit_with_each_other_and_with_stored_snapsho
     assert_eq!(other.check_room(3_000_000), Ok(()));
     let mut builder = SnapshotBuilder::default();
     builder.push(Item::new(ItemKind::Track, "1", "Ash"));
-    one.library.publish(builder.build(), 1);
+    one.library.publish(builder.build(), Timestamp::from_millis(1));
     assert!(other.check_room(3_000_000).is_err(), "stored snapshots count as well");
 }
 
@@ -146,7 +147,7 @@ fn an_index_that_differs_is_never_shown_as_current() {
     let libraries = Arc::new(Libraries::default());
     let library = known(&libraries, &server(), "1");
     let worker = worker(&libraries, &library);
-    library.publish(SnapshotBuilder::default().build(), 1);
+    library.publish(SnapshotBuilder::default().build(), Timestamp::from_millis(1));
     worker.succeed(&mut library.status.lock(), AttemptKind::Build);
     assert_eq!(library.state(), super::LibraryState::Current);
     worker.schedule_compare();
@@ -161,11 +162,11 @@ fn an_index_that_differs_is_never_shown_as_current() {
 #[test]
 fn an_index_is_not_current_while_announced_changes_wait() {
     let library = known(&Libraries::default(), &server(), "1");
-    library.publish(SnapshotBuilder::default().build(), 1);
+    library.publish(SnapshotBuilder::default().build(), Timestamp::from_millis(1));
     library.status.lock().is_confirmed = true;
     let state = || library.state().name();
     assert_eq!(state(), "current");
-    library.record_change(Some("7"), None, 1);
+    library.record_change(Some("7"), None, Timestamp::from_millis(1));
     assert_eq!(state(), "changing", "nothing has read it yet");
     let changes = library.pending.lock().take_changes();
     assert_eq!((changes.changed.len(), state()), (1, "changing"), "a round reads it");
@@ -190,7 +191,7 @@ async fn a_much_patched_index_is_built_whole_under_the_same_number() {
     }
     let patched = builder.build();
     assert_eq!((patched.patched_tracks(), patched.is_merge_due()), (100, true));
-    library.publish(patched, 1);
+    library.publish(patched, Timestamp::from_millis(1));
     let before = library.generation().expect("it was published");
     worker(&libraries, &library).merge_index().await;
     let after = library.generation().expect("it was published");
@@ -210,7 +211,7 @@ fn a_show_library_without_episodes_is_not_current_and_says_what_to_do() {
         for (key, kind) in (1..).zip(kinds) {
             builder.push(Item::new(*kind, &key.to_string(), "Harbour"));
         }
-        library.publish(builder.build(), 1);
+        library.publish(builder.build(), Timestamp::from_millis(1));
     };
     let scan = |is_scanning| library.status.lock().info.as_mut().expect("it is listed").is_scanning = is_scanning;
     let shown = |attempt| {

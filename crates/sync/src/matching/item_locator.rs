@@ -1,6 +1,7 @@
 //! Finds items by file and external id: indexes over one generation, made on first use out of those of an earlier one if
 //! only patches lie between, else built.
 
+use greenroom_cache::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
@@ -86,7 +87,7 @@ impl ItemLocator {
 #[derive(Debug)]
 pub(super) struct LazyLocator {
     number: u64,
-    taken_at_ms: u64,
+    taken_at_ms: Timestamp,
     rows: RowsId,
     /// Locator of an earlier generation, from which it can be made.
     earlier: Mutex<Option<Arc<Self>>>,

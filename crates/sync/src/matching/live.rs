@@ -1,6 +1,7 @@
 //! Live search: searches the server for tracks missing from the snapshot. Only if the request allows it, within a
 //! budget, as own requests at the lowest priority, and judged by the same rules.
 
+use greenroom_cache::Timestamp;
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -36,14 +37,17 @@ pub(super) struct LiveSearchBudget {
 
 impl LiveSearchBudget {
     /// Takes one search from the minute's budget; false if none is left.
-    pub(super) fn try_acquire(&self, server: &str, per_minute: usize, now_ms: u64) -> bool {
+    pub(super) fn try_acquire(&self, server: &str, per_minute: usize, now_ms: Timestamp) -> bool {
         let mut used = self.used.lock();
         let count = used.entry(server.to_owned()).or_default();
-        count.retain(|at_ms| now_ms.saturating_sub(*at_ms) < MINUTE_MS && *at_ms <= now_ms);
+        count.retain(|at_ms| {
+            now_ms.saturating_sub(Duration::from_millis(*at_ms)) < Timestamp::from_millis(MINUTE_MS)
+                && *at_ms <= now_ms.as_millis()
+        });
         if count.len() >= per_minute {
             return false;
         }
-        count.push(now_ms);
+        count.push(now_ms.as_millis());
         true
     }
 }
@@ -105,13 +109,16 @@ mod tests {
     #[test]
     fn a_budget_is_restored_after_a_minute() {
         let budget = LiveSearchBudget::default();
-        assert!(budget.try_acquire("home", 2, 1_000_000) && budget.try_acquire("home", 2, 1_030_000));
-        assert!(!budget.try_acquire("home", 2, 1_059_999));
-        assert!(budget.try_acquire("away", 2, 1_059_999), "of another server");
-        assert!(budget.try_acquire("home", 2, 1_060_000));
-        assert!(!budget.try_acquire("home", 2, 1_060_001));
-        assert!(budget.try_acquire("home", 2, 900_000), "the clock was set back");
-        assert!(!budget.try_acquire("home", 0, 2_000_000));
+        assert!(
+            budget.try_acquire("home", 2, Timestamp::from_millis(1_000_000))
+                && budget.try_acquire("home", 2, Timestamp::from_millis(1_030_000))
+        );
+        assert!(!budget.try_acquire("home", 2, Timestamp::from_millis(1_059_999)));
+        assert!(budget.try_acquire("away", 2, Timestamp::from_millis(1_059_999)), "of another server");
+        assert!(budget.try_acquire("home", 2, Timestamp::from_millis(1_060_000)));
+        assert!(!budget.try_acquire("home", 2, Timestamp::from_millis(1_060_001)));
+        assert!(budget.try_acquire("home", 2, Timestamp::from_millis(900_000)), "the clock was set back");
+        assert!(!budget.try_acquire("home", 0, Timestamp::from_millis(2_000_000)));
     }
 
     #[test]

@@ -330,7 +330,7 @@ impl Matcher {
         }
         accept_renamed(&mut resolved, &renamings);
         let found = resolved.iter().map(|resolved| resolved.decision != MatchDecision::Reject);
-        library.lookups.record(found, library.server.origin.clock.now_ms());
+        library.lookups.record(found, library.server.origin.clock.now());
         if let LiveSearch::UpTo(limit) = live {
             self.search(library, &generation, (queries, &mut resolved), policy, limit).await;
         }
@@ -362,7 +362,7 @@ impl Matcher {
                 self.shared.counters.increment(MatchCounter::LiveFailed);
                 continue;
             }
-            let now_ms = library.server.origin.clock.now_ms();
+            let now_ms = library.server.origin.clock.now();
             let may_search = remaining > 0
                 && self.shared.budget.try_acquire(library.server.name(), settings.live_per_minute, now_ms);
             if !may_search {

@@ -1,5 +1,6 @@
 //! Match overrides: decisions by a person, or by a match that was used and accepted.
 
+use greenroom_cache::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -61,7 +62,7 @@ pub struct MatchOverride {
     /// appear.
     pub seen_in: u64,
     /// Time of its creation, in milliseconds since 1970.
-    pub created_ms: u64,
+    pub created_ms: Timestamp,
 }
 
 /// An override for export and import, without ids that are valid only here.
@@ -100,7 +101,7 @@ impl From<&MatchOverride> for ExportedMatchOverride {
             key: match_override.item_key.clone(),
             item: match_override.identity.clone(),
             strict: match_override.is_strict,
-            made_ms: match_override.created_ms,
+            made_ms: match_override.created_ms.as_millis(),
         }
     }
 }
@@ -118,7 +119,7 @@ impl ExportedMatchOverride {
             identity: self.item,
             is_strict: self.strict,
             seen_in: 0,
-            created_ms: self.made_ms,
+            created_ms: Timestamp::from_millis(self.made_ms),
         })
     }
 }

@@ -22,7 +22,7 @@ impl Matcher {
     /// Confirms several matches at the cost of one.
     pub async fn confirm_all(&self, library: &Arc<Library>, confirmed: Vec<(TrackQuery, Item)>) {
         let owned = Arc::clone(library);
-        let now_ms = library.server.origin.clock.now_ms();
+        let now_ms = library.server.origin.clock.now();
         self.run_blocking(library, move |shared| {
             let generation = owned.generation();
             let number = generation.as_ref().map_or(0, |generation| generation.number);
@@ -84,7 +84,7 @@ impl Matcher {
             return Err(OverrideError::EmptyQuery);
         }
         let (owned, item_key) = (Arc::clone(library), item_key.to_owned());
-        let created_ms = library.server.origin.clock.now_ms();
+        let created_ms = library.server.origin.clock.now();
         self.run_blocking(library, move |shared| {
             let snapshot = &generation.snapshot;
             let item =

@@ -1,6 +1,7 @@
 //! Match overrides on disk: two tables of `state.db`, over a connection of their own. All calls block, so async threads
 //! make none.
 
+use greenroom_cache::Timestamp;
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
@@ -272,7 +273,7 @@ fn insert(
             identity,
             match_override.is_strict,
             signed(match_override.seen_in),
-            signed(match_override.created_ms)
+            signed(match_override.created_ms.as_millis())
         ])?;
     let id = transaction.last_insert_rowid();
     let mut key = transaction.prepare_cached("INSERT OR IGNORE INTO ruling_key (key, ruling) VALUES (?1, ?2)")?;
@@ -296,6 +297,6 @@ fn read(row: &Row<'_>) -> rusqlite::Result<MatchOverride> {
         identity: serde_json::from_str(&identity).map_err(|_| invalid(6))?,
         is_strict: row.get(7)?,
         seen_in: row.get::<_, i64>(8)?.max(0).cast_unsigned(),
-        created_ms: row.get::<_, i64>(9)?.max(0).cast_unsigned(),
+        created_ms: Timestamp::from_millis(row.get::<_, i64>(9)?.max(0).cast_unsigned()),
     })
 }

@@ -267,7 +267,7 @@ fn record_lookups<'i>(libraries: &[Arc<Library>], found: impl Iterator<Item = Op
     for located in found {
         let has_item = |library: &&Arc<Library>| located.is_none_or(|located| located.library == library.id);
         if let Some(library) = libraries.iter().find(has_item) {
-            library.lookups.record([located.is_some()], library.server.origin.clock.now_ms());
+            library.lookups.record([located.is_some()], library.server.origin.clock.now());
         }
     }
 }

@@ -228,9 +228,9 @@ impl PlaylistService {
             return Err(rejection);
         }
         let number = self.started.fetch_add(1, Ordering::Relaxed) + 1;
-        let now_ms = self.clock.now_ms();
+        let now_ms = self.clock.now();
         // The time distinguishes the ids of this process from those of earlier ones.
-        let id = format!("{:x}-{number}", now_ms / 1000);
+        let id = format!("{:x}-{number}", now_ms.as_secs());
         let run = Arc::new(SyncRun::new(id, server, name, now_ms, self.stop.child_token()));
         runs.push_back(Arc::clone(&run));
         evict_oldest(&mut runs);

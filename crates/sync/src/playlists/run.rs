@@ -1,5 +1,6 @@
 //! A run: its progress and its result.
 
+use greenroom_cache::Timestamp;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -81,7 +82,7 @@ pub struct SyncRun {
     /// The playlist's name as far as known.
     pub name: Mutex<String>,
     /// Start, in milliseconds since 1970.
-    pub started_ms: u64,
+    pub started_ms: Timestamp,
     /// Cancels it between two writes.
     pub cancel: CancellationToken,
     progress: watch::Sender<PlaylistProgress>,
@@ -91,7 +92,7 @@ pub struct SyncRun {
 
 impl SyncRun {
     /// A run that starts now.
-    pub fn new(id: String, server: &str, name: &str, started_ms: u64, cancel: CancellationToken) -> Self {
+    pub fn new(id: String, server: &str, name: &str, started_ms: Timestamp, cancel: CancellationToken) -> Self {
         Self {
             id,
             server: server.to_owned(),

@@ -4,6 +4,7 @@
 //! because then its writer has finished. The report is written beside it or into the configured folder, under a name
 //! that is never read as a playlist. Only the process that owns the data directory runs the scheduler.
 
+use greenroom_cache::Timestamp;
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -33,7 +34,7 @@ const RUN_TIMEOUT: Duration = Duration::from_secs(3600);
 /// Timeout of listing a drive or reading a file.
 const FILE_TIMEOUT: Duration = Duration::from_secs(60);
 /// Max wait for a server's list of libraries.
-const LIBRARIES_TIMEOUT_MS: u64 = 10 * 60_000;
+const LIBRARIES_TIMEOUT: Duration = Duration::from_millis(10 * 60_000);
 /// Code of the warning that a source cannot be read.
 const UNREADABLE_CODE: &str = "playlist-unreadable";
 
@@ -59,7 +60,7 @@ pub async fn run_scheduler(playlists: Arc<PlaylistService>, standing: Vec<Schedu
         playlists.scheduled.set(entry_of(one));
     }
     let mut runner = ScheduledSyncRunner {
-        started_ms: playlists.clock.now_ms(),
+        started_ms: playlists.clock.now(),
         playlists,
         known: HashMap::new(),
         problems: HashMap::new(),
@@ -92,7 +93,7 @@ fn entry_of(standing: &ScheduledPlaylist) -> ScheduledSyncStatus {
 /// State of the runner.
 struct ScheduledSyncRunner {
     playlists: Arc<PlaylistService>,
-    started_ms: u64,
+    started_ms: Timestamp,
     known: HashMap<(usize, SourceLocation), ScheduleState>,
     /// Problems for a person to fix, by the server that shows them.
     problems: HashMap<String, Vec<String>>,
@@ -176,7 +177,9 @@ impl ScheduledSyncRunner {
         // Also after a scan a file is read only if it is the same as at the last poll.
         let awaits_scan = known.is_some_and(|known| known.awaits_scan && known.seen == stat);
         let is_after_scan = awaits_scan && !self.is_changing(one);
-        let is_due = is_requested || is_after_scan || is_due(known, stat, playlists.clock.now_ms(), every_ms);
+        let is_due = is_requested
+            || is_after_scan
+            || is_due(known, stat, playlists.clock.now(), Duration::from_millis(every_ms));
         let awaits_library = is_due && self.awaits_library(one);
         let existing = self.known.entry(key.clone()).or_default();
         existing.seen = stat;
@@ -185,19 +188,19 @@ impl ScheduledSyncRunner {
             playlists.scheduled.set_running(Some(&one.title));
             let (last, may_recover) = sync_source(&playlists, one, &key.1).await;
             playlists.scheduled.set_running(None);
-            let now_ms = last.at_ms;
+            let now_ms = Timestamp::from_millis(last.at_ms);
             existing.last_source = Some((stat, now_ms));
             existing.failures = if may_recover { existing.failures.saturating_add(1) } else { 0 };
             existing.retry_at_ms = may_recover.then(|| now_ms.saturating_add(retry_after_ms(existing.failures)));
             existing.awaits_scan = last.is_changing;
             existing.last_sync = Some(last);
         }
-        let regular_ms = existing.last_source.map(|(_, at_ms)| at_ms.saturating_add(every_ms));
+        let regular_ms = existing.last_source.map(|(_, at_ms)| at_ms.saturating_add(Duration::from_millis(every_ms)));
         SyncedPlaylistStatus {
             file: key.1.file().map(|path| path.display().to_string()),
             awaits_library,
             last: existing.last_sync.clone(),
-            next_ms: existing.retry_at_ms.into_iter().chain(regular_ms).min(),
+            next_ms: existing.retry_at_ms.into_iter().chain(regular_ms).min().map(Timestamp::as_millis),
         }
     }
 
@@ -212,8 +215,8 @@ impl ScheduledSyncRunner {
     fn awaits_library(&self, one: &ScheduledPlaylist) -> bool {
         let Ok(server) = self.playlists.server(&one.server) else { return false };
         let Some(library) = self.playlists.library(&server, one.library.as_deref()) else {
-            let age_ms = self.playlists.clock.now_ms().saturating_sub(self.started_ms);
-            return server.origin.settings.token.is_some() && age_ms < LIBRARIES_TIMEOUT_MS;
+            let age_ms = self.playlists.clock.now().duration_since(self.started_ms);
+            return server.origin.settings.token.is_some() && age_ms < LIBRARIES_TIMEOUT;
         };
         if library.generation().is_some() || matches!(library.state(), LibraryState::Off | LibraryState::Failed) {
             return false;
@@ -265,7 +268,7 @@ async fn sync_source(
     location: &SourceLocation,
 ) -> (LastSync, bool) {
     let results = attempt(playlists, standing, location).await;
-    let last = LastSync::from_results(playlists.clock.now_ms(), &results);
+    let last = LastSync::from_results(playlists.clock.now(), &results);
     let may_recover = results.iter().any(may_recover);
     let Some((folder, name)) = report_files::report_path(standing, location.file()) else {
         return (last, may_recover);
@@ -428,7 +431,7 @@ mod tests {
             };
             playlists.scheduled.set(entry_of(&standing));
             let runner = ScheduledSyncRunner {
-                started_ms: playlists.clock.now_ms(),
+                started_ms: playlists.clock.now(),
                 playlists: Arc::new(playlists),
                 known: HashMap::new(),
                 problems: HashMap::new(),

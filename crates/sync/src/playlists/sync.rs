@@ -1,5 +1,6 @@
 //! Executes a request: finds the library, matches the rows once, writes and verifies each user's playlist.
 
+use greenroom_cache::clock::millis;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -156,7 +157,7 @@ async fn attempt(
     playlists.reserve_name(run, &name)?;
     let _lock = if request.dry_run { None } else { Some(lock_playlist(playlists, run, &name).await?) };
     let generation = library.generation().ok_or_else(|| index_not_ready(&library))?;
-    let library_age_s = playlists.clock.now_ms().saturating_sub(generation.taken_at_ms) / 1000;
+    let library_age_s = playlists.clock.now().duration_since(generation.taken_at_ms) / 1000;
     drop(generation);
     let is_changing = library.check_scan().await;
     let how = (request.policy, request.live, is_changing);
@@ -185,18 +186,18 @@ async fn attempt(
     if is_changing {
         warnings.insert(0, report::changing_warning(counts.not_yet, request.dry_run));
     } else if match_rate < DOUBTFUL_RATE {
-        PlaylistService::request_build_if_old(&library, library_age_s);
+        PlaylistService::request_build_if_old(&library, millis(library_age_s));
         warnings.push(format!(
             "Only {:.0} % of the rows were found. Check that it is the right library and up to date; it was last read {} ago.",
             match_rate * 100.0,
-            age(library_age_s)
+            age(millis(library_age_s))
         ));
     }
     Ok(PlaylistReport {
         name,
         server: server.name().to_owned(),
         library: library.id.to_string(),
-        library_age_s,
+        library_age_s: millis(library_age_s),
         is_changing,
         mode: request.mode.word(),
         policy: policy_word(request.policy),

@@ -1,5 +1,6 @@
 //! Status of the scheduled playlist syncs, and pending requests to run one now.
 
+use greenroom_cache::Timestamp;
 use std::collections::{BTreeMap, HashSet};
 
 use parking_lot::Mutex;
@@ -30,7 +31,7 @@ pub struct LastSync {
 
 impl LastSync {
     /// The result of all playlists of a source: the worst state, the sum of the rows, and the first failure.
-    pub(super) fn from_results(at_ms: u64, results: &[Result<RunResult, PlaylistFailure>]) -> Self {
+    pub(super) fn from_results(at_ms: Timestamp, results: &[Result<RunResult, PlaylistFailure>]) -> Self {
         let counts = results.iter().filter_map(|result| match result {
             Ok(RunResult::Done(report)) => Some(report.counts),
             _ => None,
@@ -42,7 +43,13 @@ impl LastSync {
         });
         let is_changing =
             results.iter().any(|result| matches!(result, Ok(RunResult::Done(report)) if report.is_changing));
-        Self { at_ms, state: worst_state(results), is_changing, counts: counts.reduce(RowCounts::plus), error }
+        Self {
+            at_ms: at_ms.as_millis(),
+            state: worst_state(results),
+            is_changing,
+            counts: counts.reduce(RowCounts::plus),
+            error,
+        }
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod verify;
 
+use crate::timestamp::Timestamp;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -61,11 +62,11 @@ pub struct EntrySummary {
     /// Whether it is compressed.
     pub compressed: bool,
     /// When its load began, in milliseconds.
-    pub created_ms: u64,
+    pub created_ms: Timestamp,
     /// When it was stored, in milliseconds.
-    pub stored_ms: u64,
+    pub stored_ms: Timestamp,
     /// Last recorded read, in milliseconds: accurate to the hour.
-    pub used_ms: u64,
+    pub used_ms: Timestamp,
     /// When it stops being fresh, stale and usable.
     pub deadlines: EntryDeadlines,
     /// The newest invalidation known when its load began.
@@ -272,7 +273,11 @@ impl Inspection {
     ///
     /// # Errors
     /// One line that says what is in the way.
-    pub fn remove(&self, now_ms: u64, mut is_chosen: impl FnMut(&EntrySummary) -> bool) -> Result<u64, InspectError> {
+    pub fn remove(
+        &self,
+        now_ms: Timestamp,
+        mut is_chosen: impl FnMut(&EntrySummary) -> bool,
+    ) -> Result<u64, InspectError> {
         let mut rows = Vec::new();
         self.for_each_entry(|summary| {
             if is_chosen(&summary) {
@@ -286,7 +291,7 @@ impl Inspection {
         Ok(rows.len() as u64)
     }
 
-    fn delete_rows(&self, rows: &[CorruptRow], now_ms: u64) -> Result<(), InspectError> {
+    fn delete_rows(&self, rows: &[CorruptRow], now_ms: Timestamp) -> Result<(), InspectError> {
         self.try_to(|| {
             let mut store = DiskStore::open(&self.dir, usize::MAX)?;
             let batch = WriteBatch { corrupt: rows.to_vec(), ..WriteBatch::default() };
@@ -321,14 +326,14 @@ fn read_summary(row: &Row<'_>) -> rusqlite::Result<Option<EntrySummary>> {
         size: number(4)?,
         has_file: row.get(5)?,
         compressed: row.get(6)?,
-        created_ms: number(7)?,
-        stored_ms: number(8)?,
-        used_ms: number(9)?,
+        created_ms: Timestamp::from_millis(number(7)?),
+        stored_ms: Timestamp::from_millis(number(8)?),
+        used_ms: Timestamp::from_millis(number(9)?),
         deadlines: EntryDeadlines {
-            fresh_until_ms: number(10)?,
-            stale_until_ms: number(11)?,
-            error_until_ms: number(12)?,
-            refresh_at_ms: number(13)?,
+            fresh_until_ms: Timestamp::from_millis(number(10)?),
+            stale_until_ms: Timestamp::from_millis(number(11)?),
+            error_until_ms: Timestamp::from_millis(number(12)?),
+            refresh_at_ms: Timestamp::from_millis(number(13)?),
         },
         known_sequence: number(14)?,
         hash: row.get(15)?,

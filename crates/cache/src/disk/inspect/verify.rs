@@ -1,9 +1,10 @@
 //! Verifies a store: every row, every file, and the database as a whole.
 
+use crate::timestamp::Timestamp;
 use rusqlite::{OptionalExtension, Row};
 
 use super::{CHUNK, InspectError, Inspection};
-use crate::disk::eviction::ORPHAN_AFTER_MS;
+use crate::disk::eviction::ORPHAN_AFTER;
 use crate::disk::row::{COLUMNS, CorruptRow, RawRow, hash_in};
 use crate::disk::scope_codec::decode_key;
 
@@ -46,7 +47,7 @@ impl Inspection {
         &self,
         repair: bool,
         is_in_use: bool,
-        now_ms: u64,
+        now_ms: Timestamp,
         mut progress: impl FnMut(u64, u64),
     ) -> Result<VerifyReport, InspectError> {
         let mut report = VerifyReport::default();
@@ -126,11 +127,11 @@ impl Inspection {
         }
     }
 
-    fn orphans(&self, now_ms: u64) -> Result<u64, InspectError> {
+    fn orphans(&self, now_ms: Timestamp) -> Result<u64, InspectError> {
         let mut orphans = 0;
         for folder in 0..=u8::MAX {
             for (name, modified_ms) in self.bodies.list_folder(folder) {
-                if modified_ms.saturating_add(ORPHAN_AFTER_MS) > now_ms {
+                if modified_ms.saturating_add(ORPHAN_AFTER) > now_ms {
                     continue;
                 }
                 let referenced: Option<i64> = self.try_to(|| {

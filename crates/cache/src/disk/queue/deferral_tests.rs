@@ -5,6 +5,7 @@ use crate::disk::DiskSettings;
 use crate::disk::tests::markers::entry_of;
 use crate::key::Partition;
 use crate::older_copy::OlderCopy;
+use std::time::Duration;
 
 const POLL: Duration = Duration::from_secs(5);
 const POLLS_PER_HOUR: u64 = 720;
@@ -28,10 +29,15 @@ impl QueueFixture {
         Self { queue, clock: Clock::system(), transactions: 0, written: Vec::new() }
     }
 
-    fn push(&self, at: u64, version: u64, life_ms: u64, digest: u64) {
-        let entry = entry_of(&key(at), Vec::new(), HybridTimestamp::end_of(version), version.to_string().as_bytes());
+    fn push(&self, at: u64, version: u64, life_ms: Duration, digest: u64) {
+        let entry = entry_of(
+            &key(at),
+            Vec::new(),
+            HybridTimestamp::end_of(Timestamp::from_millis(version)),
+            version.to_string().as_bytes(),
+        );
         let candidate = WriteCandidate { life_ms, digest, older: OlderCopy::Usable };
-        self.queue.push(PendingWrite { key: key(at), entry, known_sequence: 0 }, 0, candidate, self.clock.now_ms());
+        self.queue.push(PendingWrite { key: key(at), entry, known_sequence: 0 }, 0, candidate, self.clock.now());
     }
 
     /// Does what the writer does.
@@ -59,7 +65,7 @@ async fn a_key_polled_every_five_seconds_for_an_hour_is_written_six_times() {
     for version in 1..=POLLS_PER_HOUR {
         for at in 0..4 {
             // Their phases differ, as those of widgets do.
-            fixture.push(at, version, 5_000 * at, version);
+            fixture.push(at, version, Duration::from_millis(5_000 * at), version);
             fixture.write();
             tokio::time::advance(POLL / 4).await;
         }
@@ -75,8 +81,8 @@ async fn a_key_polled_every_five_seconds_for_an_hour_is_written_six_times() {
 async fn a_long_lived_value_is_written_when_it_changes_and_rarely_otherwise() {
     let mut fixture = QueueFixture::new();
     for version in 1..=60 {
-        fixture.push(0, version, 300_000, version);
-        fixture.push(1, version, 300_000, 7);
+        fixture.push(0, version, Duration::from_millis(300_000), version);
+        fixture.push(1, version, Duration::from_millis(300_000), 7);
         fixture.write();
         tokio::time::advance(Duration::from_mins(1)).await;
     }
@@ -87,7 +93,7 @@ async fn a_long_lived_value_is_written_when_it_changes_and_rarely_otherwise() {
 async fn an_idle_hour_is_without_a_transaction() {
     let mut fixture = QueueFixture::new();
     for version in 1..=3 {
-        fixture.push(0, version, 5_000, version);
+        fixture.push(0, version, Duration::from_millis(5_000), version);
         fixture.write();
     }
     tokio::time::advance(Duration::from_mins(11)).await;
@@ -103,18 +109,18 @@ async fn an_idle_hour_is_without_a_transaction() {
 #[tokio::test(start_paused = true)]
 async fn a_failed_write_is_retried_with_the_next_value() {
     let mut fixture = QueueFixture::new();
-    fixture.push(0, 1, 5_000, 1);
+    fixture.push(0, 1, Duration::from_millis(5_000), 1);
     let batch = fixture.queue.next_batch(Duration::ZERO, Duration::ZERO, &fixture.clock).batch;
-    fixture.push(0, 2, 5_000, 2);
+    fixture.push(0, 2, Duration::from_millis(5_000), 2);
     assert_eq!(fixture.write(), 0, "the one before is being written");
     fixture.queue.discard_failed(&batch.writes);
     fixture.queue.complete(&batch);
     assert_eq!(fixture.write(), 1, "it was not, so the next takes its turn");
-    fixture.push(0, 3, 5_000, 3);
+    fixture.push(0, 3, Duration::from_millis(5_000), 3);
     assert_eq!(fixture.write(), 0);
-    fixture.queue.push_removal(&key(0), HybridTimestamp::end_of(3));
+    fixture.queue.push_removal(&key(0), HybridTimestamp::end_of(Timestamp::from_millis(3)));
     fixture.write();
-    fixture.push(0, 4, 5_000, 4);
+    fixture.push(0, 4, Duration::from_millis(5_000), 4);
     assert_eq!(fixture.write(), 1, "nothing lies on disk any more");
 }
 
@@ -123,7 +129,7 @@ async fn deferred_writes_use_at_most_half_of_the_queue_and_are_written_early_rat
     let mut fixture = QueueFixture::new();
     for version in 1..=2 {
         for at in 0..3_000 {
-            fixture.push(at, version, 5_000, version);
+            fixture.push(at, version, Duration::from_millis(5_000), version);
             fixture.write();
         }
     }

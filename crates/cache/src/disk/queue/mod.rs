@@ -6,6 +6,7 @@
 
 mod queue_state;
 
+use crate::timestamp::Timestamp;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -67,11 +68,11 @@ impl WriteQueue {
     #[cfg(test)]
     pub(crate) fn push_test(&self, pending: PendingWrite, era: u64) {
         let candidate = WriteCandidate::new(&pending.entry, crate::older_copy::OlderCopy::Void);
-        self.push(pending, era, candidate, 0);
+        self.push(pending, era, candidate, Timestamp::UNIX_EPOCH);
     }
 
     /// Queues an entry if its known sequence is of this era. Never waits.
-    pub(crate) fn push(&self, pending: PendingWrite, era: u64, candidate: WriteCandidate, now_ms: u64) {
+    pub(crate) fn push(&self, pending: PendingWrite, era: u64, candidate: WriteCandidate, now_ms: Timestamp) {
         let weight = pending.entry.weight();
         let mut state = self.lock_state();
         if state.is_closing || era != state.era || weight > self.max_entry_bytes {
@@ -239,29 +240,29 @@ impl WriteQueue {
 
     /// Waits until there is something to write, and `linger` longer for more; at most `idle` in total.
     pub(crate) fn next_batch(&self, linger: Duration, idle: Duration, clock: &Clock) -> BatchDelivery {
-        let began_ms = clock.now_ms();
+        let began_ms = clock.now();
         let mut state = self.lock_state();
         // A delivery guard that holds a write back may never be dropped.
         let idle = if state.order.is_empty() { idle } else { idle.min(HELD_RECHECK) };
         if !state.has_work(began_ms) && !state.is_closing {
             state.wake_condition = WakeCondition::Anything;
-            let until_due = Duration::from_millis(state.until_due_ms(began_ms));
+            let until_due = state.until_due(began_ms);
             let wait = idle.min(clock.real(until_due));
             state = self.wakeup.wait_timeout(state, wait).unwrap_or_else(PoisonError::into_inner).0;
         }
-        state.wake_due(clock.now_ms());
-        if state.has_work(clock.now_ms()) && !state.is_due(clock.now_ms()) {
+        state.wake_due(clock.now());
+        if state.has_work(clock.now()) && !state.is_due(clock.now()) {
             let is_too_small = |state: &mut QueueState| {
                 state.wake_condition = WakeCondition::Batch;
-                !state.is_due(clock.now_ms())
+                !state.is_due(clock.now())
             };
-            let waited = Duration::from_millis(clock.now_ms().saturating_sub(began_ms));
+            let waited = clock.now().duration_since(began_ms);
             let linger = linger.min(idle.saturating_sub(clock.real(waited)));
             state =
                 self.wakeup.wait_timeout_while(state, linger, is_too_small).unwrap_or_else(PoisonError::into_inner).0;
         }
         state.wake_condition = WakeCondition::Nothing;
-        state.take_batch(clock.now_ms())
+        state.take_batch(clock.now())
     }
 
     /// Returns a batch that may be written later to the queue: all of it, or without `with_writes` its invalidations
@@ -329,7 +330,7 @@ mod tests {
     fn push_all(queue: &WriteQueue, created: u64) {
         for at in 0..1000 {
             let key = Key::new("home", &Partition::new("anna"), &format!("/{at}"));
-            let entry = entry_of(&key, Vec::new(), HybridTimestamp::end_of(created), b"value");
+            let entry = entry_of(&key, Vec::new(), HybridTimestamp::end_of(Timestamp::from_millis(created)), b"value");
             queue.push_test(PendingWrite { key, entry, known_sequence: 0 }, 0);
         }
     }
@@ -369,7 +370,9 @@ mod tests {
         let queue = WriteQueue::new(u64::MAX);
         let key = Key::new("home", &Partition::new("anna"), "/x");
         let invalidation = || {
-            queue.push_invalidation(super::super::recovery::purge_of_all(HybridTimestamp::end_of(1)));
+            queue.push_invalidation(super::super::recovery::purge_of_all(HybridTimestamp::end_of(
+                Timestamp::from_millis(1),
+            )));
         };
         let next = || {
             let batch = queue.next_batch(Duration::ZERO, Duration::ZERO, &Clock::system()).batch;

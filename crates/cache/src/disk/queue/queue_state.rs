@@ -1,7 +1,9 @@
 //! State of the write queue: everything decided under its lock.
 
+use crate::timestamp::Timestamp;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::disk::invalidation_queue::InvalidationQueue;
 use crate::disk::rewrite::{RewriteHistory, WriteCandidate, WriteSchedule};
@@ -15,12 +17,12 @@ use crate::value::Entry;
 pub(super) const BATCH_WRITES: usize = 256;
 const BATCH_BYTES: u64 = 1024 * 1024;
 /// Max time a write is held back, even if its response is still being delivered …
-const MAX_HELD_MS: u64 = 30_000;
+const MAX_HELD: Duration = Duration::from_secs(30);
 /// … and max writes examined to find some that are not held back.
 const MAX_SCANNED: usize = 2 * BATCH_WRITES;
 
 /// Time until due if no value is deferred: longer than any sleep.
-const NEVER_MS: u64 = u32::MAX as u64;
+const NEVER: Duration = Duration::from_millis(u32::MAX as u64);
 
 /// Everything pending, under one lock.
 #[derive(Debug, Default)]
@@ -29,7 +31,7 @@ pub(super) struct QueueState {
     /// Keys in order of arrival, each with its ticket; some may be dropped.
     pub(super) order: VecDeque<(Key, u64)>,
     /// Keys of deferred values, by due time and ticket.
-    pub(super) deferred: BTreeMap<(u64, u64), Key>,
+    pub(super) deferred: BTreeMap<(Timestamp, u64), Key>,
     pub(super) deferred_bytes: u64,
     /// Recent writes.
     pub(super) rewrites: RewriteHistory,
@@ -73,7 +75,7 @@ pub(super) struct QueuedWrite {
     /// It is in a batch being written.
     pub(super) is_in_flight: bool,
     /// Its position among the deferred values: the copy on disk is good enough for a while.
-    pub(super) deferred_key: Option<(u64, u64)>,
+    pub(super) deferred_key: Option<(Timestamp, u64)>,
     /// See [`WriteCandidate::digest`].
     digest: u64,
 }
@@ -85,8 +87,8 @@ impl QueuedWrite {
     }
 
     /// Whether responses with its value are still being delivered.
-    fn is_held(&self, now_ms: u64) -> bool {
-        !self.entry.is_delivered() && now_ms.saturating_sub(self.entry.stored_ms()) < MAX_HELD_MS
+    fn is_held(&self, now_ms: Timestamp) -> bool {
+        !self.entry.is_delivered() && now_ms.duration_since(self.entry.stored_ms()) < MAX_HELD
     }
 }
 
@@ -126,7 +128,7 @@ impl QueueState {
         pending: PendingWrite,
         weight: u64,
         candidate: WriteCandidate,
-        now_ms: u64,
+        now_ms: Timestamp,
     ) -> bool {
         let ticket = self.next_ticket();
         let PendingWrite { key, entry, known_sequence } = pending;
@@ -181,7 +183,7 @@ impl QueueState {
     }
 
     /// Moves the value at this position to the next batch.
-    fn wake(&mut self, deferred_key: (u64, u64)) {
+    fn wake(&mut self, deferred_key: (Timestamp, u64)) {
         let Some(key) = self.deferred.remove(&deferred_key) else { return };
         if let Some(slot) = self.writes.get_mut(&key) {
             slot.deferred_key = None;
@@ -198,7 +200,7 @@ impl QueueState {
     }
 
     /// Moves all deferred values due by then.
-    pub(super) fn wake_due(&mut self, until_ms: u64) {
+    pub(super) fn wake_due(&mut self, until_ms: Timestamp) {
         while self.deferred.first_key_value().is_some_and(|((due_ms, _), _)| *due_ms <= until_ms) {
             self.wake_first();
         }
@@ -210,8 +212,8 @@ impl QueueState {
     }
 
     /// Time until the first deferred value is due.
-    pub(super) fn until_due_ms(&self, now_ms: u64) -> u64 {
-        self.deferred.first_key_value().map_or(NEVER_MS, |((due_ms, _), _)| due_ms.saturating_sub(now_ms))
+    pub(super) fn until_due(&self, now_ms: Timestamp) -> Duration {
+        self.deferred.first_key_value().map_or(NEVER, |((due_ms, _), _)| due_ms.duration_since(now_ms))
     }
 
     pub(super) fn drop_oldest(&mut self) -> bool {
@@ -226,7 +228,7 @@ impl QueueState {
         false
     }
 
-    pub(super) fn has_work(&self, now_ms: u64) -> bool {
+    pub(super) fn has_work(&self, now_ms: Timestamp) -> bool {
         !self.invalidations.is_empty()
             || !self.negative.is_empty()
             || !self.corrupt.is_empty()
@@ -243,7 +245,7 @@ impl QueueState {
     }
 
     /// Whether a batch should be written without waiting for more.
-    pub(super) fn is_due(&self, now_ms: u64) -> bool {
+    pub(super) fn is_due(&self, now_ms: Timestamp) -> bool {
         let (pending_writes, bytes) = self.ready(now_ms);
         self.is_urgent
             || self.is_closing
@@ -253,12 +255,12 @@ impl QueueState {
     }
 
     /// Whether a value may be written now.
-    fn is_ready(&self, slot: &QueuedWrite, now_ms: u64) -> bool {
+    fn is_ready(&self, slot: &QueuedWrite, now_ms: Timestamp) -> bool {
         self.is_urgent || self.is_closing || !slot.is_held(now_ms)
     }
 
     /// Number of values that could be written now, and their bytes, up to a batch.
-    fn ready(&self, now_ms: u64) -> (usize, u64) {
+    fn ready(&self, now_ms: Timestamp) -> (usize, u64) {
         let mut ready = (0, 0);
         for (key, _) in self.order.iter().take(MAX_SCANNED) {
             if let Some(slot) = self.writes.get(key).filter(|slot| slot.is_in_order() && self.is_ready(slot, now_ms)) {
@@ -273,7 +275,7 @@ impl QueueState {
 
     /// Invalidations and removals get a batch of their own, so that nothing large or unwritable delays them. After
     /// that, writes get one turn, so that they are not starved either.
-    pub(super) fn take_batch(&mut self, now_ms: u64) -> BatchDelivery {
+    pub(super) fn take_batch(&mut self, now_ms: Timestamp) -> BatchDelivery {
         let mut batch = WriteBatch::default();
         if self.is_closing {
             self.wake_all();
@@ -313,7 +315,7 @@ impl QueueState {
         BatchDelivery { batch, progress, is_last: self.is_closing && is_empty && !has_records }
     }
 
-    fn take_writes(&mut self, batch: &mut WriteBatch, now_ms: u64) {
+    fn take_writes(&mut self, batch: &mut WriteBatch, now_ms: Timestamp) {
         let (mut bytes, mut undelivered) = (0, Vec::new());
         while batch.writes.len() < BATCH_WRITES
             && bytes < BATCH_BYTES

@@ -69,7 +69,7 @@ async fn damage_is_found_and_removed() {
     cache.close_disk().await;
     let store = inspect(folder.path());
     let mut steps = Vec::new();
-    let well = store.verify(false, false, u64::MAX, |done, of| steps.push((done, of))).expect("it is read");
+    let well = store.verify(false, false, Timestamp::MAX, |done, of| steps.push((done, of))).expect("it is read");
     assert_eq!((well.rows, well.bytes, well.damage.len(), well.orphans), (4, 400_010, 0, 0));
     assert_eq!(steps.last(), Some(&(4, 4)));
 
@@ -81,15 +81,15 @@ async fn damage_is_found_and_removed() {
     let bodies = folder.path().join("bodies");
     std::fs::rename(bodies.join(&file), bodies.join(format!("{}.new", &file))).expect("it was there");
 
-    let found = store.verify(false, false, u64::MAX, |_, _| {}).expect("it is read");
+    let found = store.verify(false, false, Timestamp::MAX, |_, _| {}).expect("it is read");
     let key = |text: &str| key(text).encoded().to_owned();
     let mut damage = found.damage.clone();
     damage.sort_by_key(|damage| format!("{damage:?}"));
     assert_eq!(damage, [StoreDamage::CorruptRow(key("/a")), StoreDamage::MissingBody(key("/d"))]);
     assert_eq!((found.rows, found.orphans, found.repaired), (4, 1, 0));
-    let repaired = store.verify(true, false, u64::MAX, |_, _| {}).expect("it is read");
+    let repaired = store.verify(true, false, Timestamp::MAX, |_, _| {}).expect("it is read");
     assert_eq!(repaired.repaired, 2);
-    let after = store.verify(false, false, u64::MAX, |_, _| {}).expect("it is read");
+    let after = store.verify(false, false, Timestamp::MAX, |_, _| {}).expect("it is read");
     assert_eq!((after.rows, after.damage.len()), (2, 0));
 }
 
@@ -104,7 +104,7 @@ async fn removed_entries_are_gone_and_their_space_is_freed() {
     }
     cache.close_disk().await;
     let store = inspect(folder.path());
-    let removed = store.remove(1, |row| row.key.text() != "/7").expect("they are removed");
+    let removed = store.remove(Timestamp::from_millis(1), |row| row.key.text() != "/7").expect("they are removed");
     assert_eq!((removed, rows(&store).len()), (299, 1));
     let freed = store.vacuum(false).expect("no other connection holds the file");
     assert!(freed.after_bytes * 4 < freed.before_bytes, "{freed:?}");

@@ -132,7 +132,10 @@ impl RandomRun {
                 assert!(self.cache.flush(LONG).await);
                 self.histories.iter_mut().for_each(KeyHistory::flush);
                 let mut store = DiskStore::open(self.dir.path(), 65_536).expect("it opens");
-                while store.evict(Clock::system().now_ms() + 3_600_000, u64::MAX).expect("swept") {}
+                while store
+                    .evict(Timestamp::from_millis(Clock::system().now_ms() + 3_600_000), u64::MAX)
+                    .expect("swept")
+                {}
             }
             Step::Restart => {
                 assert_eq!(self.cache.close_disk().await, 0);

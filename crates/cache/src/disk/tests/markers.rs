@@ -95,18 +95,18 @@ fn step() -> impl Strategy<Value = Step> {
 pub(in crate::disk) fn entry_of(key: &Key, tags: Vec<Tag>, created: HybridTimestamp, body: &[u8]) -> Arc<Entry> {
     let scope_hashes = ScopeHashes::new(key, &tags);
     let never = EntryDeadlines {
-        fresh_until_ms: u64::MAX,
-        stale_until_ms: u64::MAX,
-        error_until_ms: u64::MAX,
-        refresh_at_ms: u64::MAX,
+        fresh_until_ms: Timestamp::MAX,
+        stale_until_ms: Timestamp::MAX,
+        error_until_ms: Timestamp::MAX,
+        refresh_at_ms: Timestamp::MAX,
     };
     Arc::new(Entry::new(EntryParts {
         key,
         value: Value::new(body.to_vec()),
         tags,
         created,
-        created_ms: 0,
-        stored_ms: 0,
+        created_ms: Timestamp::UNIX_EPOCH,
+        stored_ms: Timestamp::UNIX_EPOCH,
         deadlines: never,
         adapted: false,
         load_reason: LoadReason::Absent,
@@ -142,7 +142,7 @@ fn read_state(store: &DiskStore, key: usize) -> Option<(Validity, HybridTimestam
     let markers = InvalidationIndex::new(1000);
     for numbered in store.invalidations_after(0).expect("read") {
         let target = ScopeHash::from_scope(&scope_codec::decode(&numbered.invalidation.scope).expect("it can be read"));
-        markers.insert_stored(target, || numbered.invalidation.stamp, &numbered, 0);
+        markers.insert_stored(target, || numbered.invalidation.stamp, &numbered, Timestamp::UNIX_EPOCH);
     }
     match store.get(&key_at(key)).expect("looked") {
         StoreLookup::Found(found) => {
@@ -165,7 +165,7 @@ fn play(steps: &[Step], max_markers: u64) {
     let (mut store, mut history, mut clock) = (open(), MarkerHistory::default(), 0u64);
     for step in steps {
         clock += 1;
-        let stamp = HybridTimestamp::end_of(clock);
+        let stamp = HybridTimestamp::end_of(Timestamp::from_millis(clock));
         let mut batch = WriteBatch::default();
         match step {
             Step::Mark { scope, purges } => {
@@ -176,8 +176,8 @@ fn play(steps: &[Step], max_markers: u64) {
                     purges: *purges,
                     stamp,
                     hold_until,
-                    grace_until_ms,
-                    grace_fresh_ms,
+                    grace_until_ms: Timestamp::from_millis(grace_until_ms),
+                    grace_fresh_ms: Duration::from_millis(grace_fresh_ms),
                 });
                 history.invalidations.push((*scope, *purges));
             }
@@ -188,10 +188,10 @@ fn play(steps: &[Step], max_markers: u64) {
                 batch.writes.push(PendingWrite { key: key_at(*key), entry, known_sequence });
                 history.entries[*key] = Some((*tags, usize::try_from(known_sequence).expect("small"), stamp));
             }
-            Step::Sweep => drop(store.evict(LATER_MS, u64::MAX).expect("swept")),
+            Step::Sweep => drop(store.evict(Timestamp::from_millis(LATER_MS), u64::MAX).expect("swept")),
             Step::Reopen => store = open(),
         }
-        store.write(&batch, 7, clock).expect("written");
+        store.write(&batch, 7, Timestamp::from_millis(clock)).expect("written");
         assert_eq!(store.newest_sequence().expect("told"), history.invalidations.len() as u64);
         let count = store.invalidations_after(0).expect("read").len() as u64;
         assert!(count <= max_markers.max(2), "{count} markers");
@@ -237,20 +237,20 @@ fn an_invalidation_with_a_hold_or_grace_period_outlives_the_entries_it_covers() 
     let invalidation = |name: &str, hold_until, grace_until_ms| PendingInvalidation {
         scope: scope_codec::encode(&tag(name)),
         purges: false,
-        stamp: HybridTimestamp::end_of(1),
+        stamp: HybridTimestamp::end_of(Timestamp::from_millis(1)),
         hold_until,
         grace_until_ms,
-        grace_fresh_ms: 1000,
+        grace_fresh_ms: Duration::from_millis(1000),
     };
     let invalidations = vec![
-        invalidation("plain", HybridTimestamp::ZERO, 0),
-        invalidation("held", HybridTimestamp::end_of(LATER_MS + 1), 0),
-        invalidation("grace", HybridTimestamp::ZERO, LATER_MS + 1),
+        invalidation("plain", HybridTimestamp::ZERO, Timestamp::UNIX_EPOCH),
+        invalidation("held", HybridTimestamp::end_of(Timestamp::from_millis(LATER_MS + 1)), Timestamp::UNIX_EPOCH),
+        invalidation("grace", HybridTimestamp::ZERO, Timestamp::from_millis(LATER_MS + 1)),
     ];
-    store.write(&WriteBatch { invalidations, ..WriteBatch::default() }, 7, 1).expect("written");
-    store.evict(LATER_MS, u64::MAX).expect("swept");
+    store.write(&WriteBatch { invalidations, ..WriteBatch::default() }, 7, Timestamp::from_millis(1)).expect("written");
+    store.evict(Timestamp::from_millis(LATER_MS), u64::MAX).expect("swept");
     assert_eq!(store.invalidations_after(0).expect("read").len(), 2);
-    store.evict(LATER_MS + 1, u64::MAX).expect("swept");
+    store.evict(Timestamp::from_millis(LATER_MS + 1), u64::MAX).expect("swept");
     assert_eq!(store.invalidations_after(0).expect("read").len(), 0);
 }
 
@@ -262,7 +262,7 @@ async fn loads_after_a_restart_know_invalidations_swept_before_it() {
     assert!(cache.flush_invalidations().await);
     cache.close_disk().await;
     let mut store = DiskStore::open(dir.path(), 65_536).expect("it opens");
-    store.evict(Clock::system().now_ms() + LATER_MS, u64::MAX).expect("swept");
+    store.evict(Timestamp::from_millis(Clock::system().now_ms() + LATER_MS), u64::MAX).expect("swept");
     assert_eq!(store.invalidations_after(0).expect("read").len(), 0);
     drop(store);
     let cache = open(dir.path());
@@ -280,13 +280,17 @@ async fn opening_reads_no_more_invalidations_than_a_store_may_hold() {
     let invalidations = (0..1000u64).map(|at| PendingInvalidation {
         scope: scope_codec::encode(&tag(&format!("t{at}"))),
         purges: false,
-        stamp: HybridTimestamp::end_of(at),
+        stamp: HybridTimestamp::end_of(Timestamp::from_millis(at)),
         hold_until: HybridTimestamp::ZERO,
-        grace_until_ms: 0,
-        grace_fresh_ms: 0,
+        grace_until_ms: Timestamp::UNIX_EPOCH,
+        grace_fresh_ms: Duration::ZERO,
     });
     store
-        .write(&WriteBatch { invalidations: invalidations.collect(), ..WriteBatch::default() }, 7, 1)
+        .write(
+            &WriteBatch { invalidations: invalidations.collect(), ..WriteBatch::default() },
+            7,
+            Timestamp::from_millis(1),
+        )
         .expect("written");
     let numbered = store.invalidations_after(0).expect("read");
     assert!(numbered.len() <= 100, "{}", numbered.len());

@@ -1,6 +1,7 @@
 //! Values that the source no longer has stay removed, even while their rows on disk cannot be deleted.
 
 use super::*;
+use std::time::Duration;
 
 /// A source that no longer has anything.
 struct NotFoundLoader;
@@ -26,8 +27,8 @@ async fn with_rows(dir: &Path) -> Cache {
         served(&cache, text, &CountingLoader::new("old")).await;
     }
     assert_eq!(cache.close_disk().await, 0);
-    let before_ms = cache.clock().now_ms();
-    until(|| cache.clock().now_ms() > before_ms).await;
+    let before_ms = cache.clock().now();
+    until(|| cache.clock().now() > before_ms).await;
     Cache::with_disk(memory, settings(dir), Clock::system(), TaskTracker::new()).expect("it opens")
 }
 

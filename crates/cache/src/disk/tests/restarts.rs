@@ -1,6 +1,7 @@
 //! Negative entries, and the grace periods and holds of invalidations, survive a restart until they expire.
 
 use super::*;
+use std::time::Duration;
 
 /// A source that fails with this kind of error, or without one gives an uncacheable response. Counts its loads.
 struct FailingLoader(Arc<AtomicU64>, Option<LoadErrorKind>);
@@ -93,12 +94,12 @@ async fn negative_entries_live_no_longer_after_a_clock_set_back_and_are_swept_wh
     load(&cache, "/x", &Arc::default(), None).await;
     cache.close_disk().await;
     let mut store = DiskStore::open(dir.path(), 65_536).expect("it opens");
-    let (_, negative) = store.negative_entries(1000).expect("read").pop().expect("it is there");
-    assert_eq!(negative.until_ms(), 61_000);
+    let (_, negative) = store.negative_entries(Timestamp::from_millis(1000)).expect("read").pop().expect("it is there");
+    assert_eq!(negative.until_ms(), Timestamp::from_millis(61_000));
     let now_ms = Clock::system().now_ms() + 120_000;
-    assert!(store.negative_entries(now_ms).expect("read").is_empty());
-    store.evict(now_ms, u64::MAX).expect("swept");
-    assert!(store.negative_entries(0).expect("read").is_empty());
+    assert!(store.negative_entries(Timestamp::from_millis(now_ms)).expect("read").is_empty());
+    store.evict(Timestamp::from_millis(now_ms), u64::MAX).expect("swept");
+    assert!(store.negative_entries(Timestamp::UNIX_EPOCH).expect("read").is_empty());
 }
 
 #[tokio::test]
@@ -118,7 +119,7 @@ async fn grace_periods_and_holds_apply_after_a_restart() {
     let cache = open(dir.path());
     served(&cache, "/grace", &CountingLoader::tagged("value", "grace")).await;
     let entry = cache.peek(&key("/grace")).expect("a cached entry");
-    assert_eq!(entry.deadlines().fresh_until_ms - entry.stored_ms(), 700);
+    assert_eq!(entry.deadlines().fresh_until_ms - entry.stored_ms(), Duration::from_millis(700));
     served(&cache, "/held", &CountingLoader::tagged("value", "held")).await;
     assert!(cache.peek(&key("/held")).is_none());
 }

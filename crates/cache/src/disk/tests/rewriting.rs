@@ -3,6 +3,7 @@
 use super::*;
 use crate::disk::tests::markers::entry_of;
 use crate::disk::write_batch::{PendingWrite, WriteBatch};
+use std::time::Duration;
 
 /// For responses that are loaded at every read.
 const SHORT: Policy = Policy { fresh: Duration::ZERO, ..POLICY };
@@ -134,12 +135,14 @@ async fn a_deferred_value_is_found_when_memory_has_evicted_it() {
 fn an_idle_hour_of_sweeps_writes_nothing() {
     let dir = tempfile::tempdir().expect("a folder");
     let mut store = DiskStore::open(dir.path(), 65_536).expect("it opens");
-    let entry = entry_of(&key("/x"), Vec::new(), HybridTimestamp::end_of(1), b"value");
+    let entry = entry_of(&key("/x"), Vec::new(), HybridTimestamp::end_of(Timestamp::from_millis(1)), b"value");
     let batch_of = vec![PendingWrite { key: key("/x"), entry, known_sequence: 0 }];
-    store.write(&WriteBatch { writes: batch_of, ..WriteBatch::default() }, 7, 1).expect("written");
+    store
+        .write(&WriteBatch { writes: batch_of, ..WriteBatch::default() }, 7, Timestamp::from_millis(1))
+        .expect("written");
     let logged = store.wal_bytes();
     for round in 0..120 {
-        store.evict(round * 30_000, u64::MAX).expect("swept");
+        store.evict(Timestamp::from_millis(round * 30_000), u64::MAX).expect("swept");
     }
     assert_eq!(store.wal_bytes(), logged);
 }

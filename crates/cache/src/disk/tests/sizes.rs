@@ -1,6 +1,7 @@
 //! Size of the store, eviction, and rewriting of unchanged values.
 
 use std::os::unix::fs::MetadataExt;
+use std::time::Duration;
 
 use super::*;
 use crate::disk::write_batch::{PendingWrite, WriteBatch};
@@ -55,7 +56,7 @@ async fn a_store_stays_within_its_size_limit_whatever_it_holds() {
         assert!(read_state <= before && read_state > before - before / 10, "{length}: {read_state} of {before}");
         let max_bytes = read_state / 3;
         let now_ms = Clock::system().now_ms();
-        while store.evict(now_ms, max_bytes).expect("swept") {}
+        while store.evict(Timestamp::from_millis(now_ms), max_bytes).expect("swept") {}
         store.truncate_wal().expect("cut");
         let db = rusqlite::Connection::open(dir.path().join(FILE)).expect("open");
         let number = |sql: &str| -> i64 { db.query_row(sql, [], |row| row.get(0)).expect("told") };
@@ -124,14 +125,14 @@ async fn clearing_frees_the_space_of_its_scope_only() {
     assert_eq!(cache.close_disk().await, 0);
     let mut store = DiskStore::open(dir.path(), 64 * KIB).expect("it opens");
     let now_ms = Clock::system().now_ms();
-    while store.evict(now_ms, u64::MAX).expect("swept") {}
+    while store.evict(Timestamp::from_millis(now_ms), u64::MAX).expect("swept") {}
     assert_eq!(store.count().expect("counted").entries, 2, "the other server's, and what came since");
     store.truncate_wal().expect("cut");
     let remaining = on_disk(dir.path());
     assert!(remaining < 4 << 20, "{remaining} bytes of 12 MiB are left");
     let other = DiskStore::open(dir.path(), 64 * KIB).expect("it opens");
     let before = other.version().expect("told");
-    assert!(!store.evict(now_ms, u64::MAX).expect("swept"));
+    assert!(!store.evict(Timestamp::from_millis(now_ms), u64::MAX).expect("swept"));
     assert_eq!(other.version().expect("told"), before, "what is done is not done again");
 }
 
@@ -158,7 +159,7 @@ async fn cleared_entries_are_searched_for_once_in_short_steps() {
     let before = store.count().expect("counted").entries;
     let now_ms = Clock::system().now_ms();
     let mut rows = vec![store.purge_cursor.row];
-    while store.evict(now_ms, u64::MAX).expect("swept") {
+    while store.evict(Timestamp::from_millis(now_ms), u64::MAX).expect("swept") {
         rows.push(store.purge_cursor.row);
         assert!(rows.is_sorted_by(|row, next| row < next), "it goes on where it stood: {rows:?}");
     }
@@ -171,7 +172,7 @@ async fn a_limit_below_any_size_empties_the_store_and_eviction_ends() {
     let dir = tempfile::tempdir().expect("a folder");
     filled(dir.path(), std::iter::repeat_n(3000, 50)).await;
     let mut store = DiskStore::open(dir.path(), 64 * KIB).expect("it opens");
-    while store.evict(Clock::system().now_ms(), 1).expect("swept") {}
+    while store.evict(Clock::system().now(), 1).expect("swept") {}
     assert_eq!(store.count().expect("counted").entries, 0);
 }
 
@@ -182,7 +183,7 @@ async fn a_sweep_with_nothing_to_do_writes_nothing() {
     let mut store = DiskStore::open(dir.path(), 64 * KIB).expect("it opens");
     let other = DiskStore::open(dir.path(), 64 * KIB).expect("it opens");
     let before = other.version().expect("told");
-    assert!(!store.evict(Clock::system().now_ms(), u64::MAX).expect("swept"));
+    assert!(!store.evict(Clock::system().now(), u64::MAX).expect("swept"));
     assert_eq!(other.version().expect("told"), before);
 }
 
@@ -229,9 +230,10 @@ impl RewriteFixture {
     fn write_with(&mut self, body: &[u8], others: WriteBatch) {
         self.at += 1;
         let name = key("/x");
-        let entry = super::markers::entry_of(&name, Vec::new(), HybridTimestamp::end_of(self.at), body);
+        let entry =
+            super::markers::entry_of(&name, Vec::new(), HybridTimestamp::end_of(Timestamp::from_millis(self.at)), body);
         let batch = WriteBatch { writes: vec![PendingWrite { key: name, entry, known_sequence: 0 }], ..others };
-        assert_eq!(self.store.write(&batch, 7, self.at).expect("written").stored, 1);
+        assert_eq!(self.store.write(&batch, 7, Timestamp::from_millis(self.at)).expect("written").stored, 1);
     }
 }
 
@@ -256,7 +258,11 @@ fn a_large_body_that_did_not_change_is_not_written_again() {
     let used_bytes = without_log(&rewrites.store);
     rewrites.write(&first_body);
     assert_eq!(files(), before);
-    assert_eq!(found(&rewrites.store).created, HybridTimestamp::end_of(2), "the row is the new one");
+    assert_eq!(
+        found(&rewrites.store).created,
+        HybridTimestamp::end_of(Timestamp::from_millis(2)),
+        "the row is the new one"
+    );
     assert_eq!(found(&rewrites.store).value.body, first_body);
     rewrites.write(&second_body);
     assert_ne!(files(), before);
@@ -274,7 +280,7 @@ fn a_large_body_is_written_again_if_its_file_is_being_removed_or_is_missing() {
         _ => false,
     };
     rewrites.write(&body);
-    let removals = vec![(key("/x"), HybridTimestamp::end_of(1))];
+    let removals = vec![(key("/x"), HybridTimestamp::end_of(Timestamp::from_millis(1)))];
     rewrites.write_with(&body, WriteBatch { removals, ..WriteBatch::default() });
     assert!(is_there(&rewrites.store), "purged, and loaded again at once");
     let hash = rewrites.store.hash(&key("/x"));

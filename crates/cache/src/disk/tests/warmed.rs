@@ -26,7 +26,11 @@ async fn an_access_rhythm_outlives_the_process_and_counts_no_read() {
     cache.close_disk().await;
 
     // It was read every 200 s, so the next read is due 200 s after the last one.
-    let rhythm = AccessRhythmSnapshot { average_ms: 200_000, latest_ms: 200_000, ..warm_keys[0].1 };
+    let rhythm = AccessRhythmSnapshot {
+        average_ms: Duration::from_millis(200_000),
+        latest_ms: Duration::from_millis(200_000),
+        ..warm_keys[0].1
+    };
     let cache = open();
     cache.resume_warm(&key("/nothing"), &policy, source.clone(), rhythm).await;
     cache.resume_warm(&key("/a"), &policy, source.clone(), rhythm).await;

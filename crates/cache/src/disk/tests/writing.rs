@@ -1,9 +1,9 @@
 //! Entries that cannot be written, are found damaged, or were written by another version.
 
 use rusqlite::Connection;
+use std::time::Duration;
 
 use super::*;
-use crate::clock::millis;
 use crate::disk::DiskStats;
 use crate::disk::blobs::BlobStore;
 use crate::disk::error::StorageErrorKind;
@@ -29,7 +29,7 @@ fn incompressible(round: u32) -> Vec<u8> {
 fn pending(text: &str, created: u64) -> PendingWrite {
     let key = key(text);
     let body = incompressible(u32::try_from(created).expect("a small number"));
-    let entry = entry_of(&key, Vec::new(), HybridTimestamp::end_of(created), &body);
+    let entry = entry_of(&key, Vec::new(), HybridTimestamp::end_of(Timestamp::from_millis(created)), &body);
     PendingWrite { key, entry, known_sequence: 0 }
 }
 
@@ -72,18 +72,20 @@ fn deleting_a_corrupt_row_spares_a_newer_one() {
     let dir = tempfile::tempdir().expect("a folder");
     let (mut writer, reader) = (open_store(dir.path()), open_store(dir.path()));
     for round in 1..5 {
-        writer.write(&batch_of(vec![pending("/x", round)]), 7, 1).expect("written");
+        writer.write(&batch_of(vec![pending("/x", round)]), 7, Timestamp::from_millis(1)).expect("written");
         let mut snapshot = reader.read_snapshot().expect("a read begins");
         assert!(matches!(snapshot.get(&key("/x")), Ok(StoreLookup::Found(_))));
-        writer.write(&batch_of(vec![pending("/x", round + 10)]), 7, 1).expect("written");
+        writer.write(&batch_of(vec![pending("/x", round + 10)]), 7, Timestamp::from_millis(1)).expect("written");
         let Ok(StoreLookup::Corrupt(torn)) = snapshot.get(&key("/x")) else { panic!("its file is gone") };
         drop(snapshot);
         let batch = WriteBatch { corrupt: vec![torn], ..WriteBatch::default() };
-        writer.write(&batch, 7, 1).expect("written");
+        writer.write(&batch, 7, Timestamp::from_millis(1)).expect("written");
         assert!(matches!(reader.get(&key("/x")), Ok(StoreLookup::Found(_))), "the newer one is whole");
-        let not_after =
-            WriteBatch { removals: vec![(key("/x"), HybridTimestamp::end_of(100))], ..WriteBatch::default() };
-        writer.write(&not_after, 7, 1).expect("removed");
+        let not_after = WriteBatch {
+            removals: vec![(key("/x"), HybridTimestamp::end_of(Timestamp::from_millis(100)))],
+            ..WriteBatch::default()
+        };
+        writer.write(&not_after, 7, Timestamp::from_millis(1)).expect("removed");
     }
     assert_eq!(files(dir.path()), 0);
 }
@@ -98,7 +100,7 @@ fn a_batch_that_fails_leaves_no_files() {
             "CREATE TRIGGER no BEFORE INSERT ON entry WHEN NEW.key LIKE '%/b' BEGIN SELECT RAISE({mode}, 'no'); END"
         ))
         .expect("made");
-        let written = store.write(&batch_of(vec![pending("/a", 1), pending("/b", 1)]), 7, 1);
+        let written = store.write(&batch_of(vec![pending("/a", 1), pending("/b", 1)]), 7, Timestamp::from_millis(1));
         let remaining = usize::from(mode == "ABORT");
         assert_eq!(written.is_ok_and(|written| written.stored == 1), remaining == 1, "{mode}");
         assert_eq!(files(dir.path()), remaining, "{mode}");
@@ -111,15 +113,15 @@ fn a_batch_that_fails_leaves_no_files() {
 fn unfinished_files_are_swept() {
     let dir = tempfile::tempdir().expect("a folder");
     let mut store = open_store(dir.path());
-    store.write(&batch_of(vec![pending("/x", 1)]), 7, 1).expect("written");
+    store.write(&batch_of(vec![pending("/x", 1)]), 7, Timestamp::from_millis(1)).expect("written");
     let name = BlobStore::name(0x0102, HybridTimestamp::from_raw(9));
     let begun = dir.path().join("bodies").join(format!("{name}.new"));
     std::fs::create_dir_all(begun.parent().expect("a folder")).expect("made");
     std::fs::write(&begun, "half").expect("written");
     let sweep = |now_ms| (0..=u8::MAX).map(|folder| store.remove_orphans(folder, now_ms).expect("swept")).sum();
-    let recent: u64 = sweep(Clock::system().now_ms());
+    let recent: u64 = sweep(Clock::system().now());
     assert!(recent == 0 && begun.exists(), "it may be being written");
-    let old: u64 = sweep(u64::MAX);
+    let old: u64 = sweep(Timestamp::MAX);
     assert!(old == 1 && !begun.exists());
     assert_eq!(files(dir.path()), 1, "what a row names stays");
 }
@@ -128,19 +130,19 @@ fn unfinished_files_are_swept() {
 fn truncating_the_log_does_not_wait_for_a_long_reader() {
     let dir = tempfile::tempdir().expect("a folder");
     let (mut writer, reader) = (open_store(dir.path()), open_store(dir.path()));
-    writer.write(&batch_of(vec![pending("/x", 1)]), 7, 1).expect("written");
+    writer.write(&batch_of(vec![pending("/x", 1)]), 7, Timestamp::from_millis(1)).expect("written");
     let mut snapshot = reader.read_snapshot().expect("a read begins");
     assert!(matches!(snapshot.get(&key("/x")), Ok(StoreLookup::Found(_))));
-    writer.write(&batch_of(vec![pending("/y", 1)]), 7, 1).expect("written");
+    writer.write(&batch_of(vec![pending("/y", 1)]), 7, Timestamp::from_millis(1)).expect("written");
     let clock = Clock::system();
     // The database itself waits in real time. A machine may stall for a moment, but not in each of three tries.
     let fastest_ms = (0..3).map(|_| {
-        let began_ms = clock.now_ms();
+        let began_ms = clock.now();
         assert!(!writer.truncate_wal().expect("tried"), "a reader is in the way");
-        clock.now_ms() - began_ms
+        clock.now() - began_ms
     });
     let fastest_ms = fastest_ms.min().expect("three");
-    assert!(fastest_ms < millis(store::BUSY_TIMEOUT), "{fastest_ms} ms");
+    assert!(fastest_ms < store::BUSY_TIMEOUT, "{fastest_ms:?}");
     drop(snapshot);
     assert!(writer.truncate_wal().expect("tried"));
 }
@@ -169,7 +171,7 @@ async fn a_removal_that_cannot_be_written_is_retried() {
     let db = database(dir.path());
     db.execute_batch("CREATE TRIGGER no BEFORE DELETE ON entry BEGIN SELECT RAISE(ABORT, 'no'); END").expect("made");
     let disk = &cache.0.coordinator.disk_tier.as_ref().expect("there is a disk").disk;
-    disk.enqueue_removal(&key("/x"), HybridTimestamp::end_of(Clock::system().now_ms()));
+    disk.enqueue_removal(&key("/x"), HybridTimestamp::end_of(Clock::system().now()));
     until(|| cache.disk_error() == Some(StorageErrorKind::Io)).await;
     db.execute_batch("DROP TRIGGER no").expect("gone");
     assert!(cache.flush(LONG).await);

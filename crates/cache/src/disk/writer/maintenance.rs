@@ -1,6 +1,7 @@
 //! The writer's work between batches: eviction, recording reads, truncating the log, and checking that the file is in
 //! its place.
 
+use crate::timestamp::Timestamp;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -8,35 +9,35 @@ use super::Writer;
 use crate::disk::error::{StorageError, StorageErrorKind};
 
 /// Pause in milliseconds between two eviction steps when there is nothing more to remove.
-const SWEEP_EVERY_MS: u64 = 30_000;
+const SWEEP_EVERY: Duration = Duration::from_secs(30);
 /// Pause in milliseconds between two eviction steps when there is more to remove.
-const SWEEP_AGAIN_MS: u64 = 20;
+const SWEEP_AGAIN: Duration = Duration::from_millis(20);
 /// Pause in milliseconds before the log is truncated again, after another connection prevented it.
-const TRUNCATE_AGAIN_MS: u64 = 1_000;
+const TRUNCATE_AGAIN: Duration = Duration::from_secs(1);
 /// Pause in milliseconds between two checks that the file is in its place.
-const CHECK_EVERY_MS: u64 = 1_000;
+const CHECK_EVERY: Duration = Duration::from_secs(1);
 
 /// Interval in milliseconds at which reads from memory are recorded in the store.
-pub(super) const USES_EVERY_MS: u64 = 3_600_000;
+pub(super) const USES_EVERY: Duration = Duration::from_secs(3600);
 /// Max reads recorded at a time.
 const USES_PER_STEP: usize = 500;
 
 impl Writer {
     /// How long the writer may sleep if nothing is queued.
     pub(super) fn until_due(&self) -> Duration {
-        let now_ms = self.shared.clock.now_ms();
+        let now_ms = self.shared.clock.now();
         let at_ms =
             due_at_ms(self.store.is_some(), !self.used_keys.is_empty(), now_ms, self.sweep_at_ms, self.check_at_ms);
-        self.shared.clock.real(Duration::from_millis(at_ms.saturating_sub(now_ms)))
+        self.shared.clock.real(at_ms.duration_since(now_ms))
     }
 
     /// Regularly checks that the file is in its place; without an open store, tries to open one.
     pub(super) fn check_store(&mut self) {
-        let now_ms = self.shared.clock.now_ms();
+        let now_ms = self.shared.clock.now();
         if now_ms < self.check_at_ms {
             return;
         }
-        self.check_at_ms = now_ms + CHECK_EVERY_MS;
+        self.check_at_ms = now_ms + CHECK_EVERY;
         match &self.store {
             Some(store) if store.is_in_place() => {}
             Some(_) => {
@@ -52,9 +53,9 @@ impl Writer {
 
     /// Regularly records in the store which entries were read from memory. Otherwise an entry that is read from memory
     /// all day would be evicted from disk as unread.
-    fn record_uses(&mut self, now_ms: u64) {
+    fn record_uses(&mut self, now_ms: Timestamp) {
         if self.used_keys.is_empty() && now_ms >= self.record_uses_at_ms {
-            self.record_uses_at_ms = now_ms + USES_EVERY_MS;
+            self.record_uses_at_ms = now_ms + USES_EVERY;
             self.used_keys = self.memory.take_used_keys();
         }
         if self.used_keys.is_empty() || !self.shared.health.may_write(now_ms) {
@@ -69,17 +70,17 @@ impl Writer {
     }
 
     pub(super) fn evict(&mut self) {
-        let now_ms = self.shared.clock.now_ms();
+        let now_ms = self.shared.clock.now();
         self.record_uses(now_ms);
         if now_ms < self.sweep_at_ms {
             return;
         }
-        self.sweep_at_ms = now_ms + SWEEP_EVERY_MS;
+        self.sweep_at_ms = now_ms + SWEEP_EVERY;
         let Some(store) = &mut self.store else { return };
         match store.evict(now_ms, self.shared.settings.data_limit()) {
             Ok(is_more) => {
                 if is_more {
-                    self.sweep_at_ms = now_ms + SWEEP_AGAIN_MS;
+                    self.sweep_at_ms = now_ms + SWEEP_AGAIN;
                 }
                 let _ = store.remove_orphans(self.folder, now_ms); // Tried again when this folder is next.
                 self.folder = self.folder.wrapping_add(1);
@@ -93,7 +94,7 @@ impl Writer {
     }
 
     /// After a batch: publishes the size, and evicts at once if there is too much.
-    pub(super) fn measure(&mut self, now_ms: u64) {
+    pub(super) fn measure(&mut self, now_ms: Timestamp) {
         let Some(store) = &self.store else { return };
         self.shared.counters.bytes.store(store.bytes().unwrap_or(0), Ordering::Relaxed);
         if store.is_above(self.shared.settings.data_limit()).unwrap_or(false) {
@@ -104,12 +105,12 @@ impl Writer {
     /// Truncates the write-ahead log once it is too long: readers in back-to-back transactions would keep it from ever
     /// being reset.
     pub(super) fn truncate_log(&mut self) {
-        let now_ms = self.shared.clock.now_ms();
+        let now_ms = self.shared.clock.now();
         let Some(store) = &self.store else { return };
         if now_ms >= self.truncate_at_ms && store.wal_bytes() > self.shared.settings.wal_limit() {
             self.shared.truncating.store(true, Ordering::Relaxed);
             if !store.truncate_wal().unwrap_or(false) {
-                self.truncate_at_ms = now_ms + TRUNCATE_AGAIN_MS;
+                self.truncate_at_ms = now_ms + TRUNCATE_AGAIN;
             }
             self.shared.truncating.store(false, Ordering::Relaxed);
         }
@@ -117,9 +118,15 @@ impl Writer {
 }
 
 /// Next time the writer has work although nothing is queued: an eviction, reads to record, or a store to open.
-fn due_at_ms(has_store: bool, has_uses: bool, now_ms: u64, sweep_at_ms: u64, check_at_ms: u64) -> u64 {
+fn due_at_ms(
+    has_store: bool,
+    has_uses: bool,
+    now_ms: Timestamp,
+    sweep_at_ms: Timestamp,
+    check_at_ms: Timestamp,
+) -> Timestamp {
     match (has_store, has_uses) {
-        (true, true) => now_ms + SWEEP_AGAIN_MS,
+        (true, true) => now_ms + SWEEP_AGAIN,
         (true, false) => sweep_at_ms,
         (false, _) => check_at_ms,
     }
@@ -131,8 +138,37 @@ mod tests {
 
     #[test]
     fn an_idle_writer_sleeps_until_the_next_sweep() {
-        assert_eq!(due_at_ms(true, false, 1_000, 31_000, 2_000), 31_000);
-        assert_eq!(due_at_ms(true, true, 1_000, 31_000, 2_000), 1_020, "reads are noted some at a time");
-        assert_eq!(due_at_ms(false, false, 1_000, 31_000, 2_000), 2_000, "a store that is gone is tried again");
+        assert_eq!(
+            due_at_ms(
+                true,
+                false,
+                Timestamp::from_millis(1_000),
+                Timestamp::from_millis(31_000),
+                Timestamp::from_millis(2_000)
+            ),
+            Timestamp::from_millis(31_000)
+        );
+        assert_eq!(
+            due_at_ms(
+                true,
+                true,
+                Timestamp::from_millis(1_000),
+                Timestamp::from_millis(31_000),
+                Timestamp::from_millis(2_000)
+            ),
+            Timestamp::from_millis(1_020),
+            "reads are noted some at a time"
+        );
+        assert_eq!(
+            due_at_ms(
+                false,
+                false,
+                Timestamp::from_millis(1_000),
+                Timestamp::from_millis(31_000),
+                Timestamp::from_millis(2_000)
+            ),
+            Timestamp::from_millis(2_000),
+            "a store that is gone is tried again"
+        );
     }
 }

@@ -3,12 +3,14 @@
 
 mod maintenance;
 
+use crate::clock::millis;
+use crate::timestamp::Timestamp;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use self::maintenance::USES_EVERY_MS;
+use self::maintenance::USES_EVERY;
 use super::DiskSharedState;
 use super::error::{StorageError, StorageErrorKind};
 use super::invalidation_replay::InvalidationReplay;
@@ -59,7 +61,7 @@ pub(crate) struct Writer {
     memory: Arc<MemoryTier>,
     /// Reads from memory still to be recorded in the store, and when to collect more.
     used_keys: Vec<Key>,
-    record_uses_at_ms: u64,
+    record_uses_at_ms: Timestamp,
     /// Own invalidations that are committed, but whose numbers are not known yet.
     committed: Vec<PendingInvalidation>,
     /// Identifies this process among all that ever wrote to the store.
@@ -67,13 +69,13 @@ pub(crate) struct Writer {
     /// The store opened last, and the number up to which its invalidations are known.
     seed: Option<u64>,
     known_sequence: u64,
-    sweep_at_ms: u64,
+    sweep_at_ms: Timestamp,
     /// When the log may be truncated again.
-    truncate_at_ms: u64,
+    truncate_at_ms: Timestamp,
     /// When to check that the file is in its place.
-    check_at_ms: u64,
+    check_at_ms: Timestamp,
     /// When the file may be set aside again.
-    pub(super) renew_at_ms: u64,
+    pub(super) renew_at_ms: Timestamp,
     /// Keeps other processes out of the directory.
     pub(super) lock: Option<DirectoryLock>,
     /// The next of 256 folders to search for files that no row references.
@@ -92,19 +94,19 @@ impl Writer {
     ) -> Result<Self, String> {
         let mut writer = Self {
             origin: (i64::from(std::process::id()) << 32)
-                ^ shared.clock.now_ms().cast_signed()
+                ^ shared.clock.now().as_millis().cast_signed()
                 ^ RandomState::new().hash_one(0).cast_signed(),
             used_keys: Vec::new(),
             committed: Vec::new(),
-            record_uses_at_ms: shared.clock.now_ms() + USES_EVERY_MS,
+            record_uses_at_ms: shared.clock.now() + USES_EVERY,
             store: None,
             sequence_file: None,
             seed: None,
             known_sequence: 0,
-            sweep_at_ms: 0,
-            truncate_at_ms: 0,
-            check_at_ms: 0,
-            renew_at_ms: 0,
+            sweep_at_ms: Timestamp::UNIX_EPOCH,
+            truncate_at_ms: Timestamp::UNIX_EPOCH,
+            check_at_ms: Timestamp::UNIX_EPOCH,
+            renew_at_ms: Timestamp::UNIX_EPOCH,
             folder: 0,
             lock: None,
             shared,
@@ -174,7 +176,7 @@ impl Writer {
             }
         }
         if is_start {
-            self.invalidation_replay.restore_negative(store.negative_entries(self.shared.clock.now_ms())?);
+            self.invalidation_replay.restore_negative(store.negative_entries(self.shared.clock.now())?);
         }
         self.shared.counters.bytes.store(store.bytes()?, Ordering::Relaxed);
         let is_behind = recorded > newest;
@@ -189,7 +191,7 @@ impl Writer {
 
     /// Writes one delivery.
     fn deliver(&mut self, mut delivery: BatchDelivery) -> BatchOutcome {
-        let now_ms = self.shared.clock.now_ms();
+        let now_ms = self.shared.clock.now();
         let era = self.invalidation_replay.sequence_map.era();
         if let Some(error) = self.shared.take_pending_error() {
             self.handle_error(&error, now_ms);
@@ -230,7 +232,7 @@ impl Writer {
         });
     }
 
-    fn write(&mut self, batch: &mut WriteBatch, now_ms: u64) -> BatchOutcome {
+    fn write(&mut self, batch: &mut WriteBatch, now_ms: Timestamp) -> BatchOutcome {
         let began_us = self.shared.clock.now_us();
         let counters = &self.shared.counters;
         let mut lost = batch.writes.len() as u64;
@@ -265,7 +267,7 @@ impl Writer {
         };
         match written {
             Ok(written) => {
-                log_write_time(batch, self.shared.clock.since_ms(began_us));
+                log_write_time(batch, Duration::from_millis(self.shared.clock.since_ms(began_us)));
                 let counters = &self.shared.counters;
                 counters.written.fetch_add(written.stored, Ordering::Relaxed);
                 counters.failed.fetch_add(written.failed, Ordering::Relaxed);
@@ -306,7 +308,7 @@ impl Writer {
         }
         match self.read_invalidations() {
             Ok(()) => self.invalidation_replay.committed(&std::mem::take(&mut self.committed)),
-            Err(error) => self.handle_error(&error, self.shared.clock.now_ms()),
+            Err(error) => self.handle_error(&error, self.shared.clock.now()),
         }
     }
 
@@ -314,7 +316,7 @@ impl Writer {
     fn with_evicted(&self, delta: InvalidationDelta) -> Vec<NumberedInvalidation> {
         let InvalidationDelta { invalidations: mut numbered, floor } = delta;
         if floor > self.known_sequence {
-            let purge = recovery::purge_of_all(self.invalidation_replay.sequence.next(self.shared.clock.now_ms()));
+            let purge = recovery::purge_of_all(self.invalidation_replay.sequence.next(self.shared.clock.now()));
             numbered.push(NumberedInvalidation { seq: floor, origin: NO_ORIGIN, invalidation: purge });
             numbered.sort_by_key(|numbered| numbered.seq);
         }
@@ -336,14 +338,14 @@ impl Writer {
 }
 
 /// Logs how long a write took that no response waited for.
-fn log_write_time(batch: &WriteBatch, took_ms: u64) {
+fn log_write_time(batch: &WriteBatch, took_ms: Duration) {
     if !batch.writes.is_empty() {
         let bytes: u64 = batch.writes.iter().map(|pending| pending.entry.weight()).sum();
         tracing::debug!(
             target: "greenroom::timing",
             items = batch.writes.len(),
             bytes,
-            write_ms = took_ms,
+            write_ms = millis(took_ms),
             "written behind"
         );
     }

@@ -1,6 +1,9 @@
 //! `greenroom cache ls|show|stats`: shows the cache's content.
 
+use greenroom_cache::Timestamp;
+use greenroom_cache::clock::millis;
 use std::io::Write;
+use std::time::Duration;
 
 use clap::Args;
 use serde_json::{Value, json};
@@ -65,7 +68,7 @@ pub(super) struct StoredStatsArgs {
     folder: CacheDirArgs,
 }
 
-pub(super) fn ls(options: &ListArgs, now_ms: u64) -> Result<u8, String> {
+pub(super) fn ls(options: &ListArgs, now_ms: Timestamp) -> Result<u8, String> {
     let folders = options.folder.folders()?;
     let FilterArgs { server, class } = options.filter.clone();
     let query = StoredQuery { server, class, expired: options.expired, limit: options.limit };
@@ -78,7 +81,8 @@ pub(super) fn ls(options: &ListArgs, now_ms: u64) -> Result<u8, String> {
     }
     let mut lines = vec![["server", "class", "size", "age", "state", "key"].map(str::to_owned).to_vec()];
     lines.extend(items.into_iter().map(|row| {
-        let (size, age) = (size(row.bytes), duration(now_ms.saturating_sub(row.stored_ms)));
+        let (size, age) =
+            (size(row.bytes), duration(now_ms.saturating_sub(Duration::from_millis(row.stored_ms)).as_millis()));
         vec![row.server, row.class, size, age, row.state, single_line(&row.key)]
     }));
     print!("{}", left_aligned(&lines));
@@ -88,7 +92,7 @@ pub(super) fn ls(options: &ListArgs, now_ms: u64) -> Result<u8, String> {
     Ok(SUCCESS)
 }
 
-pub(super) fn show(options: &ShowArgs, now_ms: u64) -> Result<u8, String> {
+pub(super) fn show(options: &ShowArgs, now_ms: Timestamp) -> Result<u8, String> {
     let folders = options.folder.folders()?;
     let (key, server) = (options.key.clone(), options.server.clone());
     let query = StoredShowQuery { what: key, server, body: options.body && !options.json };
@@ -113,13 +117,13 @@ pub(super) fn show(options: &ShowArgs, now_ms: u64) -> Result<u8, String> {
     Ok(SUCCESS)
 }
 
-fn print_entry(row: &StoredResponse, now_ms: u64) -> Result<(), String> {
-    let left = |until_ms: u64| match until_ms {
-        u64::MAX => "unlimited".to_owned(),
-        until_ms if until_ms > now_ms => format!("for {}", duration(until_ms - now_ms)),
+fn print_entry(row: &StoredResponse, now_ms: Timestamp) -> Result<(), String> {
+    let left = |until_ms: Timestamp| match until_ms {
+        Timestamp::MAX => "unlimited".to_owned(),
+        until_ms if until_ms > now_ms => format!("for {}", duration(millis(until_ms - now_ms))),
         _ => "over".to_owned(),
     };
-    let age = |at_ms: u64| format!("{} ago", duration(now_ms.saturating_sub(at_ms)));
+    let age = |at_ms: Timestamp| format!("{} ago", duration(now_ms.millis_since(at_ms)));
     let storage = match (row.in_file, row.compressed) {
         (true, true) => "in a file, compressed",
         (true, false) => "in a file",
@@ -131,13 +135,17 @@ fn print_entry(row: &StoredResponse, now_ms: u64) -> Result<(), String> {
     println!("class      {}", row.class);
     let kind = row.content_type.as_deref().unwrap_or("unknown type");
     println!("content    {} bytes of {kind}, {storage}", format_thousands(row.length));
-    println!("stored     {}; requested {}", age(row.stored_ms), age(row.created_ms));
-    println!("read       {} (exact to the hour)", age(row.used_ms));
+    println!(
+        "stored     {}; requested {}",
+        age(Timestamp::from_millis(row.stored_ms)),
+        age(Timestamp::from_millis(row.created_ms))
+    );
+    println!("read       {} (exact to the hour)", age(Timestamp::from_millis(row.used_ms)));
     println!(
         "left       fresh {}, stale {}, on error {}",
-        left(row.fresh_until_ms),
-        left(row.stale_until_ms),
-        left(row.stale_on_error_until_ms)
+        left(Timestamp::from_millis(row.fresh_until_ms)),
+        left(Timestamp::from_millis(row.stale_until_ms)),
+        left(Timestamp::from_millis(row.stale_on_error_until_ms))
     );
     println!("tags       {}", row.tags.join(", "));
     match row.markers.iter().flatten().find(|marker| marker.is_newer) {
@@ -161,7 +169,7 @@ fn print_entry(row: &StoredResponse, now_ms: u64) -> Result<(), String> {
     Ok(())
 }
 
-pub(super) fn stats(options: &StoredStatsArgs, now_ms: u64) -> Result<u8, String> {
+pub(super) fn stats(options: &StoredStatsArgs, now_ms: Timestamp) -> Result<u8, String> {
     let folders = options.folder.folders()?;
     let totals: StoredTotals = ask_or_run_offline(&folders, "api/v1/cache/disk/stats", &Value::Null, || {
         stored::totals(&folders.cache, now_ms)

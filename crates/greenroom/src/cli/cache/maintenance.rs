@@ -1,6 +1,7 @@
 //! `greenroom cache verify|vacuum|clear`: cache maintenance.
 
 use clap::Args;
+use greenroom_cache::Timestamp;
 use greenroom_cache::disk::DiskSettings;
 use greenroom_cache::{Cache, CacheSettings, Clock, Invalidation, Scope};
 use http::Method;
@@ -64,7 +65,7 @@ pub(super) struct ClearStoredArgs {
     gateway: GatewayArgs,
 }
 
-pub(super) fn verify(options: &VerifyArgs, now_ms: u64) -> Result<u8, String> {
+pub(super) fn verify(options: &VerifyArgs, now_ms: Timestamp) -> Result<u8, String> {
     let folders = options.folder.folders()?;
     let query = StoredVerifyQuery { repair: options.repair };
     let line = ProgressLine::new();
@@ -128,7 +129,7 @@ pub(super) fn vacuum(options: &VacuumArgs) -> Result<u8, String> {
     Ok(SUCCESS)
 }
 
-pub(super) fn clear(options: &ClearStoredArgs, now_ms: u64) -> Result<u8, String> {
+pub(super) fn clear(options: &ClearStoredArgs, now_ms: Timestamp) -> Result<u8, String> {
     let FilterArgs { server, class } = &options.filter;
     if let Some(class) = class.as_deref().filter(|class| Class::parse(class).is_none()) {
         let known: Vec<&str> = Class::EVERY.iter().map(|class| class.name()).collect();

@@ -4,6 +4,7 @@ mod apps;
 mod list;
 mod maintenance;
 
+use greenroom_cache::Timestamp;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
@@ -91,12 +92,12 @@ struct DataDirs {
 pub(super) fn run(options: &CacheArgs) -> u8 {
     let now_ms = Clock::system().now_ms();
     let result = match &options.command {
-        CacheCommand::Ls(ls) => list::ls(ls, now_ms),
-        CacheCommand::Show(show) => list::show(show, now_ms),
-        CacheCommand::Stats(stats) => list::stats(stats, now_ms),
-        CacheCommand::Verify(verify) => maintenance::verify(verify, now_ms),
+        CacheCommand::Ls(ls) => list::ls(ls, Timestamp::from_millis(now_ms)),
+        CacheCommand::Show(show) => list::show(show, Timestamp::from_millis(now_ms)),
+        CacheCommand::Stats(stats) => list::stats(stats, Timestamp::from_millis(now_ms)),
+        CacheCommand::Verify(verify) => maintenance::verify(verify, Timestamp::from_millis(now_ms)),
         CacheCommand::Vacuum(vacuum) => maintenance::vacuum(vacuum),
-        CacheCommand::Clear(clear) => maintenance::clear(clear, now_ms),
+        CacheCommand::Clear(clear) => maintenance::clear(clear, Timestamp::from_millis(now_ms)),
         CacheCommand::Apps(apps) => return apps::run(apps),
     };
     result.unwrap_or_else(|reason| fail(&reason))

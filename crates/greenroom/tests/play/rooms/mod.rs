@@ -5,6 +5,7 @@
 
 mod cycle;
 mod documents;
+mod milliseconds;
 mod names;
 mod source;
 

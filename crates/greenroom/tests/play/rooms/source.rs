@@ -206,7 +206,7 @@ fn is_visible(before: &[TokenTree]) -> bool {
 }
 
 /// Whether an attribute is `cfg(test)` or `cfg(all(test, …))`.
-fn is_for_tests(attribute: &Group) -> bool {
+pub fn is_for_tests(attribute: &Group) -> bool {
     let [TokenTree::Ident(cfg), TokenTree::Group(condition)] = &trees(attribute.stream())[..] else {
         return false;
     };
@@ -221,7 +221,7 @@ fn is_for_tests(attribute: &Group) -> bool {
 }
 
 /// Last token of the item, field or statement that begins at `begin`.
-fn end_of_item(tokens: &[TokenTree], begin: usize) -> usize {
+pub fn end_of_item(tokens: &[TokenTree], begin: usize) -> usize {
     let words = tokens[begin..].iter().map_while(|token| match token {
         TokenTree::Ident(word) => Some(word.to_string()),
         TokenTree::Group(scope) if scope.delimiter() == Delimiter::Parenthesis => Some(String::new()),

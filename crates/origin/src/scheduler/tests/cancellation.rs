@@ -113,11 +113,11 @@ async fn an_acquire_that_is_never_polled_takes_no_slot() {
 async fn a_waiter_that_times_out_is_counted() {
     let (queue, app) = (queue(2, 100), Arc::new(ClientApp::default()));
     let permit = queue.acquire(request(&app)).await.expect("it is free");
-    let before_ms = queue.clock.now_ms();
+    let before_ms = queue.clock.now();
     assert_eq!(queue.acquire(request(&app)).await.err(), Some(QueueError::TimedOut));
-    assert_eq!(Duration::from_millis(queue.clock.now_ms() - before_ms), TIMEOUT);
+    assert_eq!(queue.clock.now() - before_ms, TIMEOUT);
     let counters = queue.snapshot().priorities[Priority::Interactive as usize];
-    assert_eq!((counters.waiting, counters.timed_out, counters.waited_ms), (0, 1, 30_000));
+    assert_eq!((counters.waiting, counters.timed_out, counters.wait_time), (0, 1, Duration::from_secs(30)));
     assert_eq!(app.waited_ms.load(Ordering::SeqCst), 30_000);
     drop(permit);
     assert_eq!(busy(&queue), (0, 0));

@@ -6,6 +6,7 @@ mod promises;
 mod sparing;
 
 use greenroom_dialect::class::Class;
+use std::time::Duration;
 
 use crate::scheduler::priority::Priority;
 use crate::scheduler::slots::{Admission, HeldSlot, SlotKind, SlotLimits, SlotRequest, Slots, WaiterId};
@@ -19,14 +20,14 @@ fn write(app: usize) -> SlotRequest {
 }
 
 fn granted(slots: &mut Slots, request: SlotRequest) -> HeldSlot {
-    match slots.request(request, 0) {
+    match slots.request(request, Duration::ZERO) {
         Admission::Granted(slot) => slot,
         other => panic!("no place for {request:?}: {other:?}"),
     }
 }
 
 fn waits(slots: &mut Slots, request: SlotRequest) -> WaiterId {
-    match slots.request(request, 0) {
+    match slots.request(request, Duration::ZERO) {
         Admission::Waits { waiter_id, displaced: None } => waiter_id,
         other => panic!("{request:?} does not wait: {other:?}"),
     }

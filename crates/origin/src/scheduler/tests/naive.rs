@@ -1,6 +1,7 @@
 //! The rules once more, as simply as possible: one list, always searched from the front.
 
 use proptest::prelude::*;
+use std::time::Duration;
 
 use crate::scheduler::priority::Priority;
 use crate::scheduler::slots::{
@@ -118,7 +119,7 @@ impl ModelComparison {
 
     fn enter(&mut self, request: SlotRequest) {
         let model = &mut self.model;
-        match self.slots.request(request, 0) {
+        match self.slots.request(request, Duration::ZERO) {
             Admission::Granted(slot) => {
                 assert!(model.fits(request), "{request:?} had to wait");
                 model.grant(ModelRequest { request, waiter_id: None });
@@ -145,7 +146,7 @@ impl ModelComparison {
             return;
         }
         let cancelled = self.model.waiting.remove(which % self.model.waiting.len());
-        self.slots.cancel(cancelled.waiter_id.expect("he waited"), CancelReason::Dropped, 0);
+        self.slots.cancel(cancelled.waiter_id.expect("he waited"), CancelReason::Dropped, Duration::ZERO);
     }
 
     fn release(&mut self, which: usize) {
@@ -154,7 +155,7 @@ impl ModelComparison {
         }
         let at = which % self.held.len();
         self.model.in_progress.remove(at);
-        let mut next = self.slots.release(self.held.remove(at), 0);
+        let mut next = self.slots.release(self.held.remove(at), Duration::ZERO);
         loop {
             let expected = self.model.next().map(|at| self.model.waiting.remove(at));
             assert_eq!(next.as_ref().map(|(waiter_id, _)| *waiter_id), expected.as_ref().and_then(|one| one.waiter_id));
@@ -162,7 +163,7 @@ impl ModelComparison {
             self.model.called += 1;
             self.held.push(slot);
             self.model.grant(request_state);
-            next = self.slots.grant_next(0);
+            next = self.slots.grant_next(Duration::ZERO);
         }
     }
 

@@ -1,6 +1,7 @@
 //! The guarantees of the rules, one by one.
 
 use greenroom_dialect::class::Class;
+use std::time::Duration;
 
 use super::{granted, limits, read, waits, write};
 use crate::scheduler::priority::Priority;
@@ -24,7 +25,7 @@ fn busy_with_reads(count: usize) -> (Slots, Vec<HeldSlot>) {
 fn served(slots: &mut Slots, mut held: Vec<HeldSlot>, grants: usize) -> Vec<WaiterId> {
     let mut order = Vec::new();
     for _ in 0..grants {
-        let (waiter_id, next) = slots.release(held.remove(0), 0).expect("a request waits");
+        let (waiter_id, next) = slots.release(held.remove(0), Duration::ZERO).expect("a request waits");
         order.push(waiter_id);
         held.push(next);
     }
@@ -70,7 +71,7 @@ fn a_hanging_class_leaves_slots_to_every_other() {
         waits(&mut slots, read(Priority::Interactive, Class::Images, 1));
         for _ in 0..100 {
             let slot = granted(&mut slots, read(Priority::Bulk, Class::Item, 1));
-            assert_eq!(slots.release(slot, 0), None, "a place of items is no place for images");
+            assert_eq!(slots.release(slot, Duration::ZERO), None, "a place of items is no place for images");
         }
     }
 }
@@ -85,7 +86,7 @@ fn a_waiter_that_fits_no_slot_does_not_block_others() {
     let item = waits(&mut slots, read(Priority::Interactive, Class::Item, 1));
     let own_queue = waits(&mut slots, read(Priority::Own, Class::Search, 1));
     assert_eq!(served(&mut slots, lists, 1), [own_queue], "of items there are as many as there may be");
-    let next = slots.release(items.remove(0), 0).map(|(waiter_id, _)| waiter_id);
+    let next = slots.release(items.remove(0), Duration::ZERO).map(|(waiter_id, _)| waiter_id);
     assert_eq!(next, Some(item));
 }
 
@@ -109,7 +110,7 @@ fn an_app_with_single_requests_does_not_overtake_one_with_many() {
     let mut of_interactive = 0;
     for _ in 0..40 {
         waits(&mut slots, read(Priority::Interactive, Class::History, 2));
-        let (waiter_id, next) = slots.release(held.remove(0), 0).expect("a request waits");
+        let (waiter_id, next) = slots.release(held.remove(0), Duration::ZERO).expect("a request waits");
         held.push(next);
         of_interactive += usize::from(interactive_waiters.contains(&waiter_id));
         interactive_waiters.retain(|other| *other != waiter_id);
@@ -128,7 +129,7 @@ fn no_priority_starves() {
     for turn in 0..SHARE * ranks {
         let class = if turn % 2 == 0 { Class::History } else { Class::Recent };
         waits(&mut slots, read(Priority::Interactive, class, 1));
-        let (waiter_id, next) = slots.release(held.remove(0), 0).expect("a request waits");
+        let (waiter_id, next) = slots.release(held.remove(0), Duration::ZERO).expect("a request waits");
         held.push(next);
         served.push(waiter_id);
     }
@@ -146,9 +147,13 @@ fn the_newest_of_the_least_urgent_waiters_is_displaced() {
     let first = waits(&mut slots, read(Priority::Own, Class::Item, 1));
     let second = waits(&mut slots, read(Priority::Own, Class::Item, 1));
     waits(&mut slots, read(Priority::Bulk, Class::Item, 1));
-    assert_eq!(slots.request(read(Priority::Own, Class::Item, 1), 0), Admission::Refused, "it is the newest");
+    assert_eq!(
+        slots.request(read(Priority::Own, Class::Item, 1), Duration::ZERO),
+        Admission::Refused,
+        "it is the newest"
+    );
     for cancelled in [second, first] {
-        let admission = slots.request(read(Priority::Interactive, Class::Item, 1), 0);
+        let admission = slots.request(read(Priority::Interactive, Class::Item, 1), Duration::ZERO);
         assert!(
             matches!(admission, Admission::Waits { displaced: Some(waiter_id), .. } if waiter_id == cancelled),
             "{admission:?}"
@@ -163,7 +168,7 @@ fn a_flood_that_fills_the_queue_does_not_shut_out_another_app() {
     let mut slots = Slots::new(SlotLimits::new(2, 10));
     let _held = granted(&mut slots, read(Priority::Bulk, Class::Item, 1));
     let flood: Vec<WaiterId> = (0..10).map(|_| waits(&mut slots, read(Priority::Bulk, Class::Item, 1))).collect();
-    let admission = slots.request(read(Priority::Bulk, Class::Item, 2), 0);
+    let admission = slots.request(read(Priority::Bulk, Class::Item, 2), Duration::ZERO);
     assert!(
         matches!(admission, Admission::Waits { displaced: Some(waiter_id), .. } if waiter_id == flood[9]),
         "{admission:?}"
@@ -175,15 +180,15 @@ fn waiting_is_counted_however_it_ends() {
     let mut slots = Slots::new(limits(2));
     let slot = granted(&mut slots, read(Priority::Bulk, Class::Item, 1));
     let waiter_ids: Vec<WaiterId> = (0..3).map(|_| waits(&mut slots, read(Priority::Bulk, Class::Item, 1))).collect();
-    slots.cancel(waiter_ids[2], CancelReason::TimedOut, 50);
-    slots.cancel(waiter_ids[1], CancelReason::Dropped, 30);
-    let (_, slot) = slots.release(slot, 20).expect("one waits");
+    slots.cancel(waiter_ids[2], CancelReason::TimedOut, Duration::from_millis(50));
+    slots.cancel(waiter_ids[1], CancelReason::Dropped, Duration::from_millis(30));
+    let (_, slot) = slots.release(slot, Duration::from_millis(20)).expect("one waits");
     let counters = slots.counters()[Priority::Bulk as usize];
-    assert_eq!((counters.waited, counters.waited_ms, counters.timed_out), (3, 100, 1));
+    assert_eq!((counters.waited, counters.wait_time, counters.timed_out), (3, Duration::from_millis(100), 1));
     assert_eq!((counters.waiting, counters.in_flight), (0, 1));
-    slots.cancel(waiter_ids[0], CancelReason::TimedOut, 90);
+    slots.cancel(waiter_ids[0], CancelReason::TimedOut, Duration::from_millis(90));
     assert_eq!(slots.counters()[Priority::Bulk as usize], counters, "he has a place: he does not wait");
-    assert_eq!(slots.release(slot, 90), None);
+    assert_eq!(slots.release(slot, Duration::from_millis(90)), None);
 }
 
 fn uncached(priority: Priority) -> SlotRequest {
@@ -207,7 +212,7 @@ fn strangers_that_hang_leave_slots_to_everyone_else() {
         let of_strangers = classes.into_iter().cycle().map(|class| read(Priority::Stranger, class, 1));
         let _hung: Vec<HeldSlot> = of_strangers
             .take(3 * count)
-            .filter_map(|request| match slots.request(request, 0) {
+            .filter_map(|request| match slots.request(request, Duration::ZERO) {
                 Admission::Granted(slot) => Some(slot),
                 _ => None,
             })
@@ -224,7 +229,7 @@ fn strangers_that_hang_leave_a_slot_of_their_type_to_everyone_else() {
     for count in 4..20 {
         let mut slots = Slots::new(limits(count));
         let _hung: Vec<HeldSlot> = (0..2 * count)
-            .filter_map(|_| match slots.request(read(Priority::Stranger, Class::Item, 1), 0) {
+            .filter_map(|_| match slots.request(read(Priority::Stranger, Class::Item, 1), Duration::ZERO) {
                 Admission::Granted(slot) => Some(slot),
                 _ => None,
             })
@@ -242,7 +247,7 @@ fn strangers_are_served_after_everyone_else_and_refused_first() {
         .collect();
     let strangers = [1, 2].map(|app| waits(&mut slots, read(Priority::Stranger, Class::Recent, app)));
     let own = [1, 2].map(|app| waits(&mut slots, read(Priority::Own, Class::Search, app)));
-    let admission = slots.request(read(Priority::Own, Class::Search, 3), 0);
+    let admission = slots.request(read(Priority::Own, Class::Search, 3), Duration::ZERO);
     let Admission::Waits { waiter_id, displaced: Some(displaced) } = admission else { panic!("{admission:?}") };
     assert_eq!(displaced, strangers[1]);
     assert_eq!(served(&mut slots, held, 4), [own[0], own[1], waiter_id, strangers[0]]);
@@ -257,10 +262,10 @@ fn the_slot_of_a_stranger_goes_to_everyone_else_first() {
     let _lists = [1, 2].map(|app| granted(&mut slots, read(Priority::Stranger, Class::Lists, app)));
     let stranger = waits(&mut slots, read(Priority::Stranger, Class::Lists, 1));
     let item = waits(&mut slots, read(Priority::Interactive, Class::Item, 2));
-    let (first, _held) = slots.release(items.remove(0), 0).expect("there is room for an item");
+    let (first, _held) = slots.release(items.remove(0), Duration::ZERO).expect("there is room for an item");
     assert_eq!(first, item);
-    assert!(slots.grant_next(0).is_none());
-    let (second, _held) = slots.release(items.remove(0), 0).expect("there is room for a stranger");
+    assert!(slots.grant_next(Duration::ZERO).is_none());
+    let (second, _held) = slots.release(items.remove(0), Duration::ZERO).expect("there is room for a stranger");
     assert_eq!(second, stranger);
 }
 
@@ -270,8 +275,8 @@ fn one_slot_of_a_stranger_may_make_room_for_two() {
     let held = granted(&mut slots, read(Priority::Stranger, Class::Item, 1));
     let stranger = waits(&mut slots, read(Priority::Stranger, Class::Lists, 1));
     let item = waits(&mut slots, read(Priority::Interactive, Class::Item, 2));
-    let first = slots.release(held, 0).expect("there is room for an item");
-    let second = slots.grant_next(0).expect("there is room for a stranger");
+    let first = slots.release(held, Duration::ZERO).expect("there is room for an item");
+    let second = slots.grant_next(Duration::ZERO).expect("there is room for a stranger");
     assert_eq!((first.0, second.0), (item, stranger));
-    assert!(slots.grant_next(0).is_none());
+    assert!(slots.grant_next(Duration::ZERO).is_none());
 }

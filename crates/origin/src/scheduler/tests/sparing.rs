@@ -1,6 +1,7 @@
 //! A spare slot is one that no other request needs.
 
 use greenroom_dialect::class::Class;
+use std::time::Duration;
 
 use crate::scheduler::priority::Priority;
 use crate::scheduler::slots::{Admission, HeldSlot, SlotKind, SlotLimits, SlotRequest, Slots};
@@ -20,7 +21,7 @@ fn a_spare_slot_leaves_one_for_the_next_request_of_the_same_class() {
     assert_eq!(held.len(), 3, "a class may hold four");
     held.extend(std::iter::from_fn(|| spared(&mut slots, Class::Lists)));
     assert_eq!(held.len(), 5, "reads may hold six");
-    let admission = slots.request(request(Priority::Interactive, Class::Item), 1);
+    let admission = slots.request(request(Priority::Interactive, Class::Item), Duration::from_millis(1));
     assert!(matches!(admission, Admission::Granted(_)), "{admission:?}");
 }
 
@@ -28,10 +29,13 @@ fn a_spare_slot_leaves_one_for_the_next_request_of_the_same_class() {
 fn no_slot_is_spare_while_requests_wait() {
     let mut slots = Slots::new(SlotLimits::new(8, 100));
     for _ in 0..4 {
-        assert!(matches!(slots.request(request(Priority::Widget, Class::Sessions), 1), Admission::Granted(_)));
+        assert!(matches!(
+            slots.request(request(Priority::Widget, Class::Sessions), Duration::from_millis(1)),
+            Admission::Granted(_)
+        ));
     }
     assert!(spared(&mut slots, Class::Item).is_some());
-    let waits = slots.request(request(Priority::Widget, Class::Sessions), 1);
+    let waits = slots.request(request(Priority::Widget, Class::Sessions), Duration::from_millis(1));
     assert!(matches!(waits, Admission::Waits { .. }), "{waits:?}");
     assert!(spared(&mut slots, Class::Item).is_none());
 }

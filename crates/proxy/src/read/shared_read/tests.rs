@@ -48,7 +48,7 @@ impl Loader for Answer {
             identity.deny_path(PathHash::of(&self.read));
             return Err(LoadError::new(LoadErrorKind::Denied, "no"));
         }
-        identity.accept(self.read.class, server.origin.clock.now_ms(), identity.generation());
+        identity.accept(self.read.class, server.origin.clock.now(), identity.generation());
         Ok(LoadResult::Store(LoadedValue::new(Value::new("films"))))
     }
 }
@@ -60,7 +60,7 @@ impl Caller {
         let text = format!("MediaBrowser Client=\"Kodi\", DeviceId=\"d\", Token=\"{token}\"");
         headers.insert(http::header::AUTHORIZATION, text.parse().expect("a header"));
         let view = RequestView { method: &Method::GET, target: TARGET, headers: &headers, body: &[] };
-        let classified = classify::classify(server, &view, server.origin.clock.now_ms());
+        let classified = classify::classify(server, &view, server.origin.clock.now());
         let Classification::Read(read) = &classified.classification else { panic!("no read") };
         let read = Arc::clone(read);
         let client = IpAddr::V4(Ipv4Addr::LOCALHOST);

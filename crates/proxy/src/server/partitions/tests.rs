@@ -131,7 +131,7 @@ impl World {
             }
             Event::Replace(other) => {
                 self.truth[at][token] = *other;
-                server.origin.breaker.record_restart_sign(server.origin.clock.now_ms());
+                server.origin.breaker.record_restart_sign(server.origin.clock.now());
             }
         }
         Ok(())

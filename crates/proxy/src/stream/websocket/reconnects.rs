@@ -5,7 +5,7 @@ use std::time::Duration;
 /// First and longest pause between attempts while the server does not count as down.
 pub(super) const RETRY_PAUSE: (Duration, Duration) = (Duration::from_secs(3), Duration::from_secs(60));
 /// A socket that the server drops sooner counts as rejected: the next one has to wait.
-const STABLE_AFTER_MS: u64 = 30_000;
+const STABLE_AFTER: Duration = Duration::from_secs(30);
 
 /// History of earlier upstream sockets.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -18,8 +18,8 @@ pub(super) struct ReconnectHistory {
 
 impl ReconnectHistory {
     /// The server dropped a socket after this time.
-    pub(super) fn record(&mut self, lived_ms: u64, has_resubscribed: bool) {
-        let is_short_lived = lived_ms < STABLE_AFTER_MS;
+    pub(super) fn record(&mut self, lived_ms: Duration, has_resubscribed: bool) {
+        let is_short_lived = lived_ms < STABLE_AFTER;
         self.short_lived = if is_short_lived { self.short_lived.saturating_add(1) } else { 0 };
         self.failed_after_resubscribe = is_short_lived && has_resubscribed;
     }
@@ -45,12 +45,12 @@ mod tests {
         let mut history = ReconnectHistory::default();
         let mut pauses = Vec::new();
         for _ in 0..7 {
-            history.record(10, false);
+            history.record(Duration::from_millis(10), false);
             pauses.push(history.retry_delay().map_or(0, |pause| pause.as_secs()));
         }
         assert_eq!(pauses, [3, 6, 12, 24, 48, 60, 60]);
         assert!(!history.suggests_outage());
-        history.record(STABLE_AFTER_MS, false);
+        history.record(STABLE_AFTER, false);
         assert_eq!(history.retry_delay(), None, "a long-lived socket is reconnected at once");
         assert!(history.suggests_outage());
     }
@@ -58,11 +58,11 @@ mod tests {
     #[test]
     fn subscriptions_that_may_have_closed_the_socket_are_not_repeated() {
         let mut history = ReconnectHistory::default();
-        history.record(10, false);
+        history.record(Duration::from_millis(10), false);
         assert!(!history.failed_after_resubscribe, "the client sent its own messages");
-        history.record(10, true);
+        history.record(Duration::from_millis(10), true);
         assert!(history.failed_after_resubscribe);
-        history.record(STABLE_AFTER_MS, true);
+        history.record(STABLE_AFTER, true);
         assert!(!history.failed_after_resubscribe);
     }
 }

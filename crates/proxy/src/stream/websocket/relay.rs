@@ -1,6 +1,7 @@
 //! Relays messages between a client's socket and an upstream socket until one closes, and reconnects a lost upstream
 //! socket.
 
+use greenroom_cache::Timestamp;
 use std::time::Duration;
 
 use futures_util::stream::{SplitSink, SplitStream};
@@ -88,7 +89,10 @@ impl Relay {
                 if self.relay_connected(client, server).await == RelayEnd::Done {
                     return;
                 }
-                history.record(self.request.server.origin.clock.since_ms(opened_us), has_resubscribed);
+                history.record(
+                    Duration::from_millis(self.request.server.origin.clock.since_ms(opened_us)),
+                    has_resubscribed,
+                );
             }
             if history.suggests_outage() {
                 self.request.server.origin.breaker.record_restart_sign(self.now_ms());
@@ -268,8 +272,8 @@ impl Relay {
         }
     }
 
-    fn now_ms(&self) -> u64 {
-        self.request.server.origin.clock.now_ms()
+    fn now_ms(&self) -> Timestamp {
+        self.request.server.origin.clock.now()
     }
 }
 

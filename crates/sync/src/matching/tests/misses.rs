@@ -1,6 +1,7 @@
 //! Missing tracks: cached until an item is added, searched live within a budget.
 
 use super::*;
+use greenroom_cache::Timestamp;
 
 #[tokio::test]
 async fn an_item_missing_on_the_server_is_not_offered_before_the_next_snapshot() {
@@ -25,7 +26,7 @@ async fn a_track_missed_only_because_its_item_was_missing_is_found_in_the_next_s
         for item in three_tracks() {
             builder.push(item);
         }
-        fixture.library.publish_changed(builder.build(), 2_000, changed);
+        fixture.library.publish_changed(builder.build(), Timestamp::from_millis(2_000), changed);
     };
     publish(&[]);
     let query = track_query("Radiohead", "Creep");
@@ -94,7 +95,7 @@ async fn a_miss_is_matched_against_added_items_only() {
         for item in items {
             builder.push(item.clone());
         }
-        fixture.library.publish_changed(builder.build(), 2_000, changed);
+        fixture.library.publish_changed(builder.build(), Timestamp::from_millis(2_000), changed);
     };
     let mut more = three_tracks();
     more.push(track("104", "Autechre", "Gantz Graf"));

@@ -6,6 +6,7 @@ mod overrides;
 mod path_lookup;
 mod persistence;
 
+use greenroom_cache::Timestamp;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -73,7 +74,7 @@ impl MatchingFixture {
         for item in items {
             builder.push(item.clone());
         }
-        self.library.publish(builder.build(), 1_000);
+        self.library.publish(builder.build(), Timestamp::from_millis(1_000));
     }
 
     /// Publishes items of which these were added or changed; that is forgotten unless `knows_changes`.
@@ -85,7 +86,7 @@ impl MatchingFixture {
         for item in items {
             builder.push(item.clone());
         }
-        self.library.publish_changed(builder.build(), 1_000, changed);
+        self.library.publish_changed(builder.build(), Timestamp::from_millis(1_000), changed);
     }
 
     async fn resolve(&self, query: &TrackQuery) -> super::TrackResolution {

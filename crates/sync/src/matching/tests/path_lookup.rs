@@ -1,6 +1,7 @@
 //! Paths and ids with their overrides.
 
 use super::*;
+use greenroom_cache::Timestamp;
 
 /// Two films whose file names are alike.
 fn films() -> Vec<Item> {
@@ -128,7 +129,7 @@ async fn paths_and_ids_are_looked_up_in_all_given_libraries() {
     film.files = vec![MediaFile { path: "/films/The Matrix (1999)/matrix.mkv".into(), size_bytes: Some(9) }];
     let mut builder = SnapshotBuilder::default();
     builder.push(film);
-    films.publish(builder.build(), 1);
+    films.publish(builder.build(), Timestamp::from_millis(1));
     let unbuilt = Arc::new(Library::new(
         "home:2".parse().expect("parse the library id"),
         "Shows",

@@ -1,6 +1,7 @@
 //! Overrides on disk: restarts, backups, the limit.
 
 use super::*;
+use greenroom_cache::Timestamp;
 
 #[tokio::test]
 async fn overrides_survive_a_restart_and_contain_no_token() {
@@ -23,9 +24,9 @@ async fn overrides_are_restored_from_a_backup() {
     let query = track_query("Radiohead", "Creep");
     fixture.set_override(MatchOverrideKind::Pin, &query, "103").await.expect("store the override");
     let saved = fixture.folder.path().join("saved.backup");
-    backup::save(fixture.folder.path(), &saved, 1).expect("save the backup");
+    backup::save(fixture.folder.path(), &saved, Timestamp::from_millis(1)).expect("save the backup");
     let other = tempfile::tempdir().expect("create a temporary folder");
-    backup::restore(other.path(), &saved, 2).expect("restore the backup");
+    backup::restore(other.path(), &saved, Timestamp::from_millis(2)).expect("restore the backup");
     let current = open(other.path());
     let resolved = current.resolve(&fixture.library, std::slice::from_ref(&query), MatchPolicy::Strict).await;
     assert_eq!(resolved[0].source, MatchSource::Pin);
