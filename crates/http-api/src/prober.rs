@@ -61,7 +61,7 @@ async fn is_up(server: &ApiServer) -> bool {
     let is_up = response.is_ok_and(|response| response.status() < StatusCode::INTERNAL_SERVER_ERROR);
     if is_up {
         // Else it would be shown as down until an app's next read.
-        server.counters.last_success_ms.store(server.clock.now_ms(), Ordering::Relaxed);
+        server.counters.last_success_ms.store(server.clock.now(), Ordering::Relaxed);
     }
     is_up
 }

@@ -43,7 +43,7 @@ impl StoreFile {
                 let aside = self.set_aside(now_ms)?;
                 let db = self.try_open()?;
                 // Numbers go on above those of the file in whose place this one is: callers may still hold some.
-                db.execute("UPDATE store SET sequence = ?1, floor = ?1", [to_sql(now_ms)])?;
+                db.execute("UPDATE store SET sequence = ?1, floor = ?1", [to_sql(now_ms.as_millis())])?;
                 Ok((db, Some(aside)))
             }
             opened => Ok((opened?, None)),

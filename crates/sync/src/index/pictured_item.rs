@@ -64,6 +64,7 @@ fn spread(length: usize, max: usize) -> Vec<usize> {
 
 #[cfg(test)]
 mod tests {
+    use greenroom_cache::Timestamp;
     use greenroom_library::snapshot::SnapshotBuilder;
 
     use super::*;
@@ -80,7 +81,7 @@ mod tests {
         for item in items {
             builder.push(item);
         }
-        Generation { number: 1, taken_at_ms: 0, snapshot: builder.build() }
+        Generation { number: 1, taken_at_ms: Timestamp::UNIX_EPOCH, snapshot: builder.build() }
     }
 
     #[test]
