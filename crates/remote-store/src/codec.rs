@@ -8,8 +8,8 @@ use greenroom_cache::Timestamp;
 use greenroom_cache::remote::{EncodedBody, RemoteEntry, RemoteSequence, RemoteWrite, decode_body, encode_body};
 use greenroom_cache::{EntryDeadlines, Key, Tag, Value};
 
-/// Begins every entry; the last byte is the version of the format.
-const MAGIC: [u8; 4] = *b"GRE\x01";
+/// Begins every entry; the last byte is the version of the format, and of what tags mean.
+const MAGIC: [u8; 4] = *b"GRE\x02";
 /// Length of the head.
 pub(crate) const HEAD_BYTES: usize = 120;
 const DIGEST_BYTES: usize = 16;

@@ -8,9 +8,9 @@ use super::negative;
 
 /// SQLite's `application_id` of a file that Greenroom created: "Grnr".
 pub(super) const APPLICATION: i64 = 0x4772_6e72;
-/// Version of the schema below, stored as SQLite's `user_version`. At the start a file with another one, newer or
+/// Version of the schema below and of what tags mean, stored as SQLite's `user_version`. At the start a file with another one, newer or
 /// older, is set aside; one that appears while this process runs is left alone.
-pub(super) const FORMAT: i64 = 2;
+pub(super) const FORMAT: i64 = 3;
 
 const SCHEMA: &str = "
     CREATE TABLE about (name TEXT PRIMARY KEY, value INTEGER NOT NULL);

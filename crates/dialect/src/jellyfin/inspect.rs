@@ -317,7 +317,8 @@ fn counted_groups(read: &Read, rows: &JellyfinRows) -> Vec<TagGroup> {
 fn untagged(rows: &JellyfinRows, for_edits: &Tag) -> Vec<Tag> {
     let groups = groups_of(rows, rows.rows.iter());
     let mut tags = groups::narrowed(for_edits, &groups);
-    if rows.count > rows.rows.len() || rows.rows.iter().any(|row| row.has_user_data) {
+    let shows_state = rows.count > rows.rows.len() || rows.rows.iter().any(|row| row.has_user_data);
+    if shows_state && !is_disabled("states") {
         tags.extend(groups::narrowed(&Tag::many_states(), &groups));
     }
     tags
@@ -428,6 +429,14 @@ mod tests {
             "it shows all that it can lose"
         );
         assert!(follows("/UserItems/Resume?limit=2") && follows("/UserItems/Resume?limit=9&startIndex=1"));
+    }
+
+    #[test]
+    fn rows_with_unknown_ancestors_follow_every_mark_if_one_shows_user_state() {
+        let tags_of = |body: &str| containing_folders(&rows::read(body.as_bytes()).unwrap());
+        let (hint, row) = (r#"[{"Id":"e","Type":"Episode"}]"#, r#"[{"Id":"e","Type":"Episode","UserData":{}}]"#);
+        assert!(tags_of(hint).contains(&Tag::unplaced()) && !tags_of(hint).contains(&Tag::many_states()));
+        assert!(tags_of(row).contains(&Tag::unplaced()) && tags_of(row).contains(&Tag::many_states()));
     }
 
     #[test]

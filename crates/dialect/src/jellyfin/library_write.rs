@@ -5,6 +5,7 @@ use super::write::{ParsedWrite, all, for_everyone, write};
 use super::{groups, guid, list_fields};
 use crate::classification::{SCAN, Write};
 use crate::response_facts::MAX_TAGGED_ROWS;
+use crate::sabotage::is_disabled;
 use crate::tag::{Tag, TagInvalidation, UserState};
 
 /// Finds the write if it changes the library.
@@ -60,7 +61,9 @@ fn edited(ids: &[&str]) -> Vec<TagInvalidation> {
     for id in ids {
         let id = guid::normalize(id);
         stale.extend(shown(&id));
-        stale.push(TagInvalidation::everyone(Tag::belonging(&id)));
+        if !is_disabled("belonging") {
+            stale.push(TagInvalidation::everyone(Tag::belonging(&id)));
+        }
         stale.push(TagInvalidation::everyone(Tag::listings()).of(&id));
     }
     stale
@@ -159,4 +162,25 @@ fn folders() -> Vec<TagInvalidation> {
 /// Results of a scan arrive later as events; they are unknown now, so lists are invalidated.
 fn scanned() -> Vec<TagInvalidation> {
     for_everyone([Tag::activities(), Tag::libraries(), Tag::many_items()])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_edit_of_unknown_fields_reaches_what_belongs_to_the_item_and_one_of_its_images_does_not() {
+        let belonging = TagInvalidation::everyone(Tag::belonging("7"));
+        assert!(edited(&["7"]).contains(&belonging) && deleted(&["7"]).contains(&belonging));
+        assert!(!images_changed("7").contains(&belonging));
+    }
+
+    #[test]
+    fn a_scan_that_was_only_started_reaches_the_activities_alone_where_its_results_are_told() {
+        let scan = write(SCAN, scanned());
+        assert_eq!(scan.at_once(), [TagInvalidation::everyone(Tag::activities())]);
+        assert!(scan.invalidations.contains(&TagInvalidation::everyone(Tag::libraries())));
+        let edit = write("edit", edited(&["7"]));
+        assert_eq!(edit.at_once(), edit.invalidations);
+    }
 }

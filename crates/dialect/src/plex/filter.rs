@@ -142,8 +142,7 @@ pub(super) fn states(route: &ReadRoute, pairs: &[PlexQueryPair], is_composed: bo
         return Vec::new();
     }
     if is_composed {
-        let is_continued_only = route.class == Class::Resume && !is_disabled("continued");
-        return if is_continued_only { vec![UserState::Continued] } else { EITHER.to_vec() };
+        return if route.class == Class::Resume { vec![UserState::Continued] } else { EITHER.to_vec() };
     }
     let order = order(pairs);
     let fields = order.iter().map(|key| key.field.as_str());
@@ -153,7 +152,7 @@ pub(super) fn states(route: &ReadRoute, pairs: &[PlexQueryPair], is_composed: bo
     if personal.iter().all(|field| is(field, &PLAYED_FIELDS)) {
         Vec::new()
     } else if personal.iter().all(|field| is(field, &RATING_FIELDS)) {
-        vec![UserState::Rating]
+        if is_disabled("ratings") { Vec::new() } else { vec![UserState::Rating] }
     } else {
         EITHER.to_vec()
     }
@@ -217,4 +216,39 @@ fn order(pairs: &[PlexQueryPair]) -> Vec<SortKey> {
     };
     let sorts = pairs.iter().filter(|pair| pair.is("sort"));
     sorts.flat_map(|pair| pair.text().split(',').map(key).collect::<Vec<_>>()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderMap, Method};
+
+    use super::*;
+    use crate::classification::Classification;
+    use crate::request::{RequestView, ServerKind};
+
+    #[test]
+    fn a_list_by_ratings_follows_ratings_and_one_by_plays_does_not() {
+        let follows = |target: &str, state| {
+            let (method, headers) = (Method::GET, HeaderMap::new());
+            let request = RequestView { method: &method, target, headers: &headers, body: &[] };
+            match ServerKind::Plex.classify(&request, None) {
+                Classification::Read(read) => read.tags.contains(&Tag::selected_by(state)),
+                other => panic!("{target} is {other:?}"),
+            }
+        };
+        for (query, rating, continued) in [
+            ("sort=userRating:desc", true, false),
+            ("userRating%3E%3E=5", true, false),
+            ("unwatched=1&sort=viewCount", false, false),
+            ("unwatched=1&sort=lastRatedAt", true, true),
+            ("unheardOf=1", true, true),
+            ("sort=titleSort", false, false),
+        ] {
+            let target = format!("/library/sections/2/all?{query}");
+            assert_eq!(follows(&target, UserState::Rating), rating, "{target}");
+            assert_eq!(follows(&target, UserState::Continued), continued, "{target}");
+        }
+        assert!(follows("/library/onDeck", UserState::Continued) && !follows("/library/onDeck", UserState::Rating));
+        assert!(follows("/hubs", UserState::Continued) && follows("/hubs", UserState::Rating));
+    }
 }

@@ -7,6 +7,7 @@ use greenroom_cache::Clock;
 use greenroom_simulator::catalogue::{ItemId, MediaKind, SortKey};
 use greenroom_simulator::jellyfin::{Jellyfin, item_id, user_id};
 use greenroom_simulator::options::SimulatorOptions;
+use greenroom_simulator::plex::Plex;
 use greenroom_simulator::simulated_server::SimulatedServer;
 use greenroom_simulator::users::UserId;
 use http::Method;
@@ -170,4 +171,66 @@ async fn the_full_sync_of_a_second_and_a_third_media_centre_costs_at_most_three_
         assert!(cost <= 3, "{cost} of 41");
     }
     house.close().await;
+}
+
+/// The reads by which a metadata manager without caches of its own matches files of a Plex: two searches by title for
+/// each, the whole list for every fifth, and the item that was found.
+fn matching_pass(films: &[(String, String)]) -> Vec<String> {
+    let mut targets = Vec::new();
+    for (number, (key, title)) in films.iter().enumerate() {
+        let title = title.replace(' ', "%20");
+        let search = |title: &str| format!("/library/sections/1/all?includeGuids=1&type=1&title={title}");
+        targets.extend([search(&format!("{title}%201080p")), search(&title)]);
+        targets.push(if number % 5 == 4 {
+            "/library/sections/1/all?includeGuids=1&type=1".to_owned()
+        } else {
+            format!("/library/metadata/{key}")
+        });
+    }
+    targets
+}
+
+/// Requests for these reads that the server got, all but Greenroom's own.
+async fn cost_of(server: &SimulatedServer, stage: &GatewayFixture, client: &TestClient, targets: &[String]) -> u64 {
+    let reached = || server.request_log().total() - gateway(stage, 0).origin.counters.own.load(Ordering::Relaxed);
+    let before = reached();
+    for target in targets {
+        assert_eq!(client.get(target).await.status, 200, "{target}");
+    }
+    reached() - before
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_pass_of_matching_after_edits_asks_again_for_what_an_edit_may_have_changed() {
+    let options = SimulatorOptions { now: None, ..SimulatorOptions::quick() };
+    let server = Plex::new(options).start("127.0.0.1:0".parse().expect("an address"), &TaskTracker::new()).await;
+    let server = server.expect("it starts");
+    let owner = server.tokens().owner_a().to_owned();
+    let more = format!("token = \"{owner}\"\nload_timeout_s = 600\n");
+    let stage = GatewayConfigBuilder::new().server("home", "plex", &server.url(), &more);
+    let stage = stage.start_at(Clock::system()).await;
+    let heard = gateway(&stage, 0);
+    until(|| heard.feed.is_whole()).await;
+    let client = stage.client().with("x-plex-token", &owner).with("accept", "application/json");
+    let listed = client.get("/library/sections/1/all?type=1").await.json();
+    let rows = listed["MediaContainer"]["Metadata"].as_array().expect("films").clone();
+    let text = |row: &Value, name: &str| row[name].as_str().expect("a text").to_owned();
+    let films: Vec<_> = rows.iter().take(25).map(|row| (text(row, "ratingKey"), text(row, "title"))).collect();
+    let targets = matching_pass(&films);
+    pass(SETTLED).await;
+    let first = cost_of(&server, &stage, &client, &targets).await;
+    let undisturbed = cost_of(&server, &stage, &client, &targets).await;
+    assert_eq!(undisturbed, 0, "nothing changed");
+    for (key, _) in films.iter().take(5) {
+        let edit = format!("/library/metadata/{key}?summary.value=Told%20anew&summary.locked=1");
+        assert!(client.send(Method::PUT, &edit, "").await.status.is_success());
+    }
+    pass(Duration::from_secs(60)).await;
+    let second = cost_of(&server, &stage, &client, &targets).await;
+    println!("matching: {} reads; first pass {first}, second after five edits {second}", targets.len());
+    let shown = client.get(&format!("/library/metadata/{}", films[0].0)).await.json();
+    assert_eq!(shown["MediaContainer"]["Metadata"][0]["summary"], "Told anew");
+    assert!(second <= first, "{second} of {first}");
+    stage.stop().await;
+    server.stop().await;
 }
