@@ -48,6 +48,7 @@ pub struct GraphqlSettings {
 
 /// Settings of one route.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub struct HttpRouteSettings {
     /// Its name in statistics; its path if none is given.
     pub name: String,

@@ -59,7 +59,8 @@ fn repeats_operation(rule: &PrefetchRule, operation: &str) -> bool {
 /// Loads what a client is likely to read after this response.
 pub(crate) fn load_next(server: &Arc<ApiServer>, request: &Arc<ApiRequest>, response: &Response<Body>) {
     let Some(route) = request.route.settings().filter(|route| !route.prefetch.is_empty()) else { return };
-    if response.status() != StatusCode::OK {
+    // While it is observed, the server should get what clients ask, and nothing more.
+    if response.status() != StatusCode::OK || server.running_observation().is_some() {
         return;
     }
     let Body::Whole(Some(body)) = response.body() else { return };

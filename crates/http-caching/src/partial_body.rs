@@ -2,7 +2,7 @@
 //! entity tag vouches for parts of one version; a date does not, because a body may change twice in its second.
 
 use bytes::{Bytes, BytesMut};
-use http::header::{CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderMap, RANGE};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderMap, HeaderName, RANGE};
 use http::{HeaderValue, StatusCode};
 
 use crate::byte_range::PartRange;
@@ -56,9 +56,11 @@ impl MissingBytes {
     }
 }
 
-/// Whether two responses are certainly of one version.
+/// Whether two responses are certainly of one version. There are servers that give an encoded body the tag of the plain
+/// one.
 pub fn is_same_version(one: &HeaderMap, other: &HeaderMap) -> bool {
-    has_strong_validator(one) && one.get(ETAG) == other.get(ETAG)
+    let is_same = |name: HeaderName| one.get_all(&name).iter().eq(other.get_all(&name).iter());
+    has_strong_validator(one) && is_same(ETAG) && is_same(CONTENT_ENCODING)
 }
 
 /// Two parts as one, with the fields of the newer one, or as the whole response if nothing is missing; `None` if they may
@@ -155,6 +157,9 @@ mod tests {
         let (one, mut other) = (part("\"a\"", 0, 4), part("\"a\"", 5, 9));
         other.0.part = Some(PartRange { complete: 11, ..range(5, 9) });
         assert!(combine((&one.0, &one.1), (&other.0, &other.1)).is_none(), "the body has grown");
+        let (one, mut other) = (part("\"a\"", 0, 4), part("\"a\"", 5, 9));
+        other.0.headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        assert!(combine((&one.0, &one.1), (&other.0, &other.1)).is_none(), "one of them is encoded");
     }
 
     #[test]

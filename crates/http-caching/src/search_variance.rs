@@ -49,10 +49,9 @@ impl SearchVariance {
             Some(entry) => boolean(entry)?,
         };
         let ignored = match (members.get("params"), members.get("except")) {
-            (None, None) => IgnoredParams::Only(Vec::new()),
             (Some(ListEntry::InnerList(names)), None) => IgnoredParams::Only(param_names(names)?),
             (Some(entry), None) if boolean(entry)? => IgnoredParams::AllBut(Vec::new()),
-            (Some(_), None) => IgnoredParams::Only(Vec::new()),
+            (_, None) => IgnoredParams::Only(Vec::new()),
             (Some(entry), Some(ListEntry::InnerList(names))) if boolean(entry)? => {
                 IgnoredParams::AllBut(param_names(names)?)
             }

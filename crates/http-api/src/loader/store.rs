@@ -37,10 +37,10 @@ impl ApiLoader {
             Some(refusal) if !is_configured => Err(refusal),
             _ => self.evaluate(parts.status, &parts.headers, times),
         };
-        let evaluated = evaluated.and_then(|evaluated| match is_configured {
-            true => Ok(evaluated),
-            false => redirects.apply(evaluated).ok_or(StorageRefusal::VaryStar),
-        });
+        let evaluated = match evaluated {
+            Ok(evaluated) if !is_configured => redirects.apply(evaluated).ok_or(StorageRefusal::VaryStar),
+            evaluated => evaluated,
+        };
         let kept = match evaluated {
             Ok((head, fields)) if is_worth_storing(&head) => self.kept_head(head, &fields).await,
             Ok(_) => Err(StorageRefusal::NotCacheable),

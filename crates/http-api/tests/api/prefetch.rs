@@ -57,6 +57,19 @@ async fn a_client_that_never_asked_for_details_gets_none_and_no_other_identitys(
 }
 
 #[tokio::test]
+async fn nothing_is_loaded_in_advance_while_the_server_is_observed() {
+    let api = Fixture::new(GRAPHQL, menu_of_five).await;
+    ask(&api, "a", &project("s9")).await;
+    assert!(api.server.set_mode(greenroom_config::CacheMode::Observe));
+    ask(&api, "a", MENU).await;
+    for number in 0..5 {
+        // A load in advance would have been sent meanwhile.
+        ask(&api, "b", &project(&number.to_string())).await;
+    }
+    assert_eq!((api.seen().len(), api.server.prefetch_counters().snapshot().started), (7, 0));
+}
+
+#[tokio::test]
 async fn a_minute_has_only_so_many_loads_and_the_rest_is_counted() {
     let lines = format!("prefetch_per_minute = 2\n{GRAPHQL}");
     let api = Fixture::new(&lines, menu_of_five).await;
