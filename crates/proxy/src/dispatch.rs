@@ -14,6 +14,7 @@ use hyper::body::Incoming;
 
 use crate::account_request;
 pub use crate::proxy_request::{ProxyRequest, classify};
+use crate::read::fast_path;
 use crate::request::base_path::target_from_uri;
 use crate::request::classified_request::category_name;
 use crate::server::Server;
@@ -60,6 +61,7 @@ pub async fn handle(server: Arc<Server>, peer: SocketAddr, request: Request<Inco
     let request = ProxyRequest { server, classified: Arc::clone(&classified), client, is_encrypted, origin };
     let server = Arc::clone(&request.server);
     let start = crate::access_log::RequestStart { started_us, parent: server.recorders.otlp.parent(&parts.headers) };
+    let unknown_head = fast_path::unknown_head(&server, &classified, connection.as_ref(), &parts.uri);
     let in_flight = crate::access_log::InFlightRequest::new(&server, &classified, start);
     let (mut response, outcome) = if has_two_lengths {
         let mut rejected =
@@ -78,6 +80,7 @@ pub async fn handle(server: Arc<Server>, peer: SocketAddr, request: Request<Inco
     let status = response.status();
     crate::access_log::record_auth_status(&server, &classified, status);
     in_flight.finish(&mut response, outcome);
+    fast_path::learn(&server, &classified, unknown_head, outcome);
     if has_two_lengths {
         return response;
     }

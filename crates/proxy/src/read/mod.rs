@@ -2,6 +2,7 @@
 
 pub mod bypass_read;
 mod cacheability;
+pub(crate) mod fast_path;
 mod identity_snapshot;
 pub mod image;
 pub mod internal;
@@ -37,6 +38,7 @@ use crate::read::image::{FailedLoader, ImageLoader};
 use crate::read::miss_reason::MissReason;
 use crate::read::origin_loader::{ReadLoader, absence_tags};
 use crate::read::shared_read::SharedRead;
+use crate::request::classified_request::ClassifiedRequest;
 use crate::response;
 use crate::response::base_url;
 use crate::response::server_timing::ReadStopwatch;
@@ -108,8 +110,14 @@ pub async fn answer(
 
 /// Records a served page of the listing of a whole library.
 fn record_listing(request: &ProxyRequest, read: &Read, value: &Value, (method, status): (&Method, StatusCode)) {
-    if *method == Method::GET && matches!(status, StatusCode::OK | StatusCode::NOT_MODIFIED) {
-        let (server, partition) = (&request.server, request.classified.identity.partition());
+    if *method == Method::GET {
+        record_listing_of(&request.server, &request.classified, read, value, status);
+    }
+}
+
+fn record_listing_of(server: &Server, classified: &ClassifiedRequest, read: &Read, value: &Value, status: StatusCode) {
+    if matches!(status, StatusCode::OK | StatusCode::NOT_MODIFIED) {
+        let partition = classified.identity.partition();
         let now_ms = || server.origin.clock.now_ms();
         server.listing_watch.record(server.origin.settings.kind, read, partition, &value.body, now_ms);
     }
