@@ -13,7 +13,7 @@ use crate::coordinator::Coordinator;
 use crate::counters::CacheCounters;
 use crate::diagnosis::Diagnosis;
 use crate::engine::CacheEngine;
-use crate::freshness::evaluate_freshness;
+use crate::freshness::{evaluate_freshness, fresh_left_ms};
 use crate::hybrid_timestamp::HybridTimestamp;
 use crate::key::{Key, Partition};
 use crate::load::{LoadError, Loader};
@@ -152,12 +152,12 @@ impl Cache {
         if !matches!(directive, CacheDirective::Any | CacheDirective::OnlyIfCached) {
             return None;
         }
-        let entry = self.fresh_entry(key, policy, now_ms, |_| true)?;
+        let (entry, _) = self.fresh_entry(key, policy, now_ms, |_| true)?;
         Some(CacheResponse::cached(entry, CacheStatus::Hit, Tier::Memory, (policy, now_ms), None))
     }
 
-    /// What [`Self::get_or_load`] would serve at once as a hit in memory: a fresh entry that needs no refresh. It counts as
-    /// a hit if `accept` agrees once it is found; `None` leaves everything as it was. No allocation, no lock but the
+    /// What [`Self::get_or_load`] would serve at once as a hit in memory: a fresh entry that needs no refresh, with its
+    /// fresh time left in milliseconds. It counts as a hit if `accept` agrees once it is found; `None` leaves everything as it was. No allocation, no lock but the
     /// map's own.
     #[inline]
     pub fn fresh_entry(
@@ -166,7 +166,7 @@ impl Cache {
         policy: &Policy,
         now_ms: u64,
         accept: impl FnOnce(&Entry) -> bool,
-    ) -> Option<Arc<Entry>> {
+    ) -> Option<(Arc<Entry>, i64)> {
         if !self.0.coordinator.trust.holds(&self.0.clock, now_ms) {
             return None;
         }
@@ -175,7 +175,8 @@ impl Cache {
             Freshness::Fresh { refresh_due } if (!refresh_due || !entry.may_refresh(now_ms)) && accept(&entry) => {
                 entry.counters.hits.one();
                 entry.record_read(now_ms);
-                Some(entry)
+                let left_ms = fresh_left_ms(&entry, policy, now_ms);
+                Some((entry, left_ms))
             }
             _ => None,
         }

@@ -11,7 +11,7 @@ use crate::counters::ClassCounters;
 use crate::hybrid_timestamp::HybridTimestamp;
 use crate::key::{Key, Tag};
 use crate::load_reason::LoadReason;
-use crate::policy::{EntryDeadlines, Policy};
+use crate::policy::EntryDeadlines;
 use crate::quota::Quota;
 use crate::scope_hash::ScopeHashes;
 use crate::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
@@ -197,12 +197,6 @@ impl Entry {
     pub fn fresh_left_ms(&self, now_ms: u64) -> i64 {
         let until = i64::try_from(self.deadlines.fresh_until_ms).unwrap_or(i64::MAX);
         until.saturating_sub(i64::try_from(now_ms).unwrap_or(i64::MAX))
-    }
-
-    /// Fresh time left under a policy that may differ from the one it was stored under, in milliseconds; negative once it
-    /// is over.
-    pub fn fresh_left_under_ms(&self, policy: &Policy, now_ms: u64) -> i64 {
-        crate::freshness::fresh_left_ms(self, policy, now_ms)
     }
 
     pub(crate) fn begin_delivery(&self) {

@@ -71,7 +71,7 @@ fn answer(server: &Arc<Server>, request: FastRequest<'_>, out: &mut Vec<u8>) -> 
     }
     let policy = server.policy(read, &classified.identity);
     let mut status = None;
-    let entry = server.cache.fresh_entry(classified.key.as_ref()?, &policy, now_ms, |entry| {
+    let (entry, left_ms) = server.cache.fresh_entry(classified.key.as_ref()?, &policy, now_ms, |entry| {
         // Asked after the lookup: a token revoked until now gets nothing.
         if check_authorization(server, &classified.identity, read, now_ms) != AuthorizationStatus::Valid
             || prefetch_trigger::is_wanted(server, classified, read, entry, now_ms)
@@ -85,7 +85,7 @@ fn answer(server: &Arc<Server>, request: FastRequest<'_>, out: &mut Vec<u8>) -> 
     let status = status?;
     let body = body_of(&entry, status)?;
     let length = (status == StatusCode::OK).then_some(body.len());
-    write_hit_headers(out, entry.age(now_ms), entry.fresh_left_under_ms(&policy, now_ms), length);
+    write_hit_headers(out, entry.age(now_ms), left_ms, length);
     let served = ServedHit { entry: &entry, status, bytes: body.len() as u64, started_us: request.now_us, now_ms };
     record(server, classified, read, served);
     Some(body)

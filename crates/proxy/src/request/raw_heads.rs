@@ -71,3 +71,104 @@ impl ClassificationCache {
         None
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderMap;
+
+    use super::*;
+    use crate::proxy_request::classify;
+    use crate::server::Server;
+    use crate::server::fixture::jellyfins;
+
+    const RAW: &[u8] = b"GET /UserViews HTTP/1.1\r\nHost: x\r\nX-Emby-Token: anna\r\n\r\n";
+
+    fn classified(
+        server: &Server,
+        method: &Method,
+        target: &str,
+        more: &[(&'static str, &str)],
+    ) -> Arc<ClassifiedRequest> {
+        let lines = [("host", "x"), ("x-emby-token", "anna")].iter().chain(more);
+        let value = |text: &str| HeaderValue::from_str(text).expect("a header value");
+        let mut headers = HeaderMap::new();
+        for (name, text) in lines {
+            headers.append(HeaderName::from_static(name), value(text));
+        }
+        classify::classify(server, &RequestView { method, target, headers: &headers, body: &[] }, 1)
+    }
+
+    fn uri(text: &str) -> Uri {
+        text.parse().expect("a URI")
+    }
+
+    #[test]
+    fn only_reads_that_ask_for_nothing_but_their_response_are_plain() {
+        let [server] = jellyfins(["den"]);
+        let is_plain = |more: &[(&'static str, &str)]| classified(&server, &Method::GET, "/UserViews", more).is_plain;
+        assert!(
+            is_plain(&[]) && is_plain(&[("connection", "Keep-Alive"), ("accept", "*/*"), ("if-none-match", "\"a\"")])
+        );
+        for (name, value) in [
+            ("connection", "close"),
+            ("connection", "keep-alive, x-emby-token"),
+            ("cache-control", "no-cache"),
+            ("content-length", "0"),
+            ("content-encoding", "gzip"),
+            ("expect", "100-continue"),
+            ("host", "y"),
+            ("if-range", "\"a\""),
+            ("range", "bytes=0-1"),
+            ("te", "trailers"),
+            ("transfer-encoding", "chunked"),
+            ("upgrade", "h2c"),
+        ] {
+            assert!(!is_plain(&[(name, value)]), "{name}: {value}");
+        }
+        assert!(!classified(&server, &Method::HEAD, "/UserViews", &[]).is_plain);
+        assert!(
+            !classified(&server, &Method::GET, "/Items/1/Images/Primary", &[]).is_plain,
+            "its grant is the image's"
+        );
+        assert!(!classified(&server, &Method::POST, "/UserItems/1/UserData", &[]).is_plain);
+    }
+
+    #[test]
+    fn bytes_that_are_not_the_head_of_this_request_are_not_learned() {
+        assert!(is_head_of(RAW, &uri("/UserViews")));
+        assert!(!is_head_of(RAW, &uri("/UserViews?a=b")) && !is_head_of(RAW, &uri("/User")));
+        for raw in [
+            &b"GET /UserViews HTTP/1.0\r\nHost: x\r\n\r\n"[..],
+            b"\r\nGET /UserViews HTTP/1.1\r\nHost: x\r\n\r\n",
+            b"GET /UserViews HTTP/1.1\r\nHost: x\n\n",
+            b"GET  /UserViews HTTP/1.1\r\n\r\n",
+            b"",
+        ] {
+            assert!(!is_head_of(raw, &uri("/UserViews")), "{raw:?}");
+        }
+        let long = [b"GET /UserViews HTTP/1.1\r\nx: ", &[b'x'; MAX_HEAD_BYTES][..], b"\r\n\r\n"].concat();
+        assert!(!is_head_of(&long, &uri("/UserViews")));
+    }
+
+    #[test]
+    fn a_request_is_recognised_by_exactly_its_bytes_until_its_token_or_account_changes() {
+        let [server] = jellyfins(["den"]);
+        let learn = || {
+            let classified = classified(&server, &Method::GET, "/UserViews", &[]);
+            let raw = server.classifications.unknown_raw_head(RAW, &uri("/UserViews"), &classified).expect("unknown");
+            server.classifications.learn_raw_head(raw, &classified, 1);
+            assert!(server.classifications.unknown_raw_head(RAW, &uri("/UserViews"), &classified).is_none());
+            classified
+        };
+        let is_known = |raw: &[u8]| server.classifications.recognise(raw, 2).is_some();
+        let first = learn();
+        assert!(is_known(RAW) && !is_known(&RAW[..RAW.len() - 1]) && !is_known(&RAW.to_ascii_lowercase()));
+        server.classifications.forget(&first.identity);
+        assert!(!is_known(RAW), "forgotten with its token");
+        learn().identity.set_account("1");
+        assert!(!is_known(RAW), "another account");
+        learn().identity.refuse();
+        assert!(!is_known(RAW), "revoked");
+        assert!(!format!("{:?}", server.classifications).contains("anna"));
+    }
+}
