@@ -87,7 +87,7 @@ fn answer(server: &Arc<Server>, request: FastRequest<'_>, out: &mut Vec<u8>) -> 
     let length = (status == StatusCode::OK).then_some(body.len());
     write_hit_headers(out, entry.age(now_ms), left_ms, length);
     let served = ServedHit { entry: &entry, status, bytes: body.len() as u64, started_us: request.now_us, now_ms };
-    record(server, classified, read, served);
+    record(server, classified, read, &served);
     Some(body)
 }
 
@@ -120,6 +120,7 @@ fn age_ms(entry: &Entry, now_ms: u64) -> u64 {
 }
 
 /// A response of the fast path.
+#[derive(Clone, Copy)]
 struct ServedHit<'a> {
     entry: &'a Entry,
     status: StatusCode,
@@ -129,8 +130,8 @@ struct ServedHit<'a> {
 }
 
 /// Records what the parser's path would have recorded.
-fn record(server: &Server, classified: &ClassifiedRequest, read: &Read, hit: ServedHit<'_>) {
-    let ServedHit { entry, status, bytes, started_us, now_ms } = hit;
+fn record(server: &Server, classified: &ClassifiedRequest, read: &Read, hit: &ServedHit<'_>) {
+    let ServedHit { entry, status, bytes, started_us, now_ms } = *hit;
     server.counters.last_request_ms.store(now_ms, Ordering::Relaxed);
     if !server.is_own_app(&classified.app) {
         server.counters.requests.fetch_add(1, Ordering::Relaxed);

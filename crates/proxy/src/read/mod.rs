@@ -56,9 +56,11 @@ pub async fn answer(
     parts: &request::Parts,
 ) -> (Response<Body>, DecisionOutcome) {
     if let Some(outage) = request.server.origin.breaker.outage() {
-        return offline::read(&request, &read, parts, &outage).await;
+        return Box::pin(offline::read(&request, &read, parts, &outage)).await;
     }
-    if let Some(answer) = sessions::answer(&request, &read, parts).await {
+    if read.class == Class::Sessions
+        && let Some(answer) = Box::pin(sessions::answer(&request, &read, parts)).await
+    {
         return answer;
     }
     let stopwatch = ReadStopwatch::start(&request);
@@ -180,7 +182,7 @@ pub(crate) async fn consult<L: Loader + Clone>(
     };
     let authorization = authorize();
     if matches!(read.sharing, SharingScope::Image(_)) {
-        confirmation_check::confirm_images(&request.server).await;
+        Box::pin(confirmation_check::confirm_images(&request.server)).await;
     }
     let mut policy = request.server.policy(read, &request.classified.identity);
     if authorization != AuthorizationStatus::Valid {
@@ -188,7 +190,7 @@ pub(crate) async fn consult<L: Loader + Clone>(
         policy.soft_timeout = policy.hard_timeout;
     }
     let outcome = if let SharingScope::Image(_) = read.sharing {
-        image(cache, request, read, &policy, authorization, headers, loader).await
+        Box::pin(image(cache, request, read, &policy, authorization, headers, loader)).await
     } else {
         let directive = if authorization == AuthorizationStatus::Valid {
             requested_freshness(headers)
