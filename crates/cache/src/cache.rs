@@ -14,7 +14,7 @@ use crate::coordinator::Coordinator;
 use crate::counters::CacheCounters;
 use crate::diagnosis::Diagnosis;
 use crate::engine::CacheEngine;
-use crate::freshness::evaluate_freshness;
+use crate::freshness::{evaluate_freshness, fresh_left_ms};
 use crate::hybrid_timestamp::HybridTimestamp;
 use crate::key::{Key, Partition};
 use crate::load::{LoadError, Loader};
@@ -147,25 +147,37 @@ impl Cache {
         Box::pin(CacheRead::new(&self.0, key, policy, directive, loader, now_ms).run()).await
     }
 
-    /// The common case: a fresh entry in memory that needs no refresh. No allocation, no lock but the map's own.
+    /// The common case: a fresh entry in memory that needs no refresh.
     #[inline]
-    fn hit<P>(
+    fn hit<P>(&self, key: &Key, policy: &Policy, directive: CacheDirective, now_ms: Timestamp) -> Option<CacheResponse<P>> {
+        if !matches!(directive, CacheDirective::Any | CacheDirective::OnlyIfCached) {
+            return None;
+        }
+        let (entry, _) = self.fresh_entry(key, policy, now_ms, |_| true)?;
+        Some(CacheResponse::cached(entry, CacheStatus::Hit, Tier::Memory, (policy, now_ms), None))
+    }
+
+    /// What [`Self::get_or_load`] would serve at once as a hit in memory: a fresh entry that needs no refresh, with its
+    /// fresh time left in milliseconds. It counts as a hit if `accept` agrees once it is found; `None` leaves everything
+    /// as it was. No allocation, no lock but the map's own.
+    #[inline]
+    pub fn fresh_entry(
         &self,
         key: &Key,
         policy: &Policy,
-        directive: CacheDirective,
         now_ms: Timestamp,
-    ) -> Option<CacheResponse<P>> {
-        let is_trusted = self.0.coordinator.trust.holds(&self.0.clock, now_ms);
-        if !is_trusted || !matches!(directive, CacheDirective::Any | CacheDirective::OnlyIfCached) {
+        accept: impl FnOnce(&Entry) -> bool,
+    ) -> Option<(Arc<Entry>, i64)> {
+        if !self.0.coordinator.trust.holds(&self.0.clock, now_ms) {
             return None;
         }
         let (entry, validity) = self.0.coordinator.get(key)?;
         match evaluate_freshness(&entry, policy, now_ms, validity) {
-            Freshness::Fresh { refresh_due } if !refresh_due || !entry.may_refresh(now_ms) => {
+            Freshness::Fresh { refresh_due } if (!refresh_due || !entry.may_refresh(now_ms)) && accept(&entry) => {
                 entry.counters.hits.one();
                 entry.record_read(now_ms);
-                Some(CacheResponse::cached(entry, CacheStatus::Hit, Tier::Memory, (policy, now_ms), None))
+                let left_ms = fresh_left_ms(&entry, policy, now_ms);
+                Some((entry, left_ms))
             }
             _ => None,
         }

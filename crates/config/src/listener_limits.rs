@@ -32,6 +32,8 @@ pub struct ListenerLimits {
     pub known_proxy: bool,
     /// Jellyfin: cached images are served without a token, as the server itself does.
     pub public_images: bool,
+    /// Whether a repeated request with a fresh response in memory is answered before it is parsed.
+    pub fast_path: bool,
 }
 
 /// Reads the trusted proxies, which are the same for all servers.
@@ -56,6 +58,7 @@ impl ListenerLimits {
             bodies: BodyLimits::read(&mut own),
             known_proxy: own.flag("known_proxy", false),
             public_images: own.flag("public_images", false),
+            fast_path: own.flag("fast_path", true),
         }
     }
 }
@@ -78,7 +81,7 @@ mod tests {
         let settings = read(HOME, &[]).expect("it is valid");
         let hygiene = &settings.servers[0].listener_limits;
         assert!(!hygiene.trusted_proxies.contain("127.0.0.1".parse().expect("an address")));
-        assert!(!hygiene.known_proxy && !hygiene.public_images);
+        assert!(!hygiene.known_proxy && !hygiene.public_images && hygiene.fast_path);
         assert_eq!((hygiene.max_connections, hygiene.max_connections_per_peer), (1024, 256));
         assert_eq!((hygiene.max_sockets, hygiene.max_sockets_per_identity), (256, 32));
         assert_eq!((hygiene.max_streams, hygiene.max_streams_unproven), (256, 64));

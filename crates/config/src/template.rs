@@ -159,6 +159,7 @@ listen = "0.0.0.0:32500"               # point your apps here
 # max_uploads_unproven = 8
 # known_proxy = false                  # Jellyfin: its KnownProxies names this machine
 # public_images = false                # Jellyfin: serve cached images without a token, as the server itself does
+# fast_path = true                     # answer a repeated request from memory before it is parsed; false: parse all
 
 # Which certificates to accept where url begins with https://. Without this: those that this machine trusts.
 # [server.tls]

@@ -32,6 +32,7 @@ pub async fn serve(
         limits: Arc::clone(&server.limits),
         trusted_proxies: server.settings.listener_limits.trusted_proxies.clone(),
         certificate,
+        fast_path: None,
     };
     accept::serve(owner, listener, move |_, request, connection| {
         let server = Arc::clone(&server);

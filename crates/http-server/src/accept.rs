@@ -9,8 +9,8 @@ use std::time::Duration;
 use greenroom_cache::Clock;
 use greenroom_config::Networks;
 use greenroom_origin::body::Body;
-use http::header::{CONNECTION, HeaderValue};
-use http::{Request, Response, StatusCode};
+use http::header::{CONNECTION, EXPECT, HeaderValue, UPGRADE};
+use http::{Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -22,13 +22,15 @@ use tokio_util::task::TaskTracker;
 use crate::client_limits::ClientLimits;
 use crate::client_network::client_network;
 use crate::concurrency_limit::{ConcurrencyLimitError, ConcurrencyPermit};
-use crate::connection::{ClientConnection, ClientStream};
+use crate::connection::{BodyFraming, ClientConnection, ClientStream, FastPath, PARSER_TURN_US};
 use crate::limits::LimitKind;
 use crate::server_certificate::ServerCertificate;
 
 /// Timeout for a request head and for an idle connection before it. Longer than a Jellyfin's 130 s, so that no client
 /// meets a connection that is being closed earlier than the server itself would.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(135);
+///
+/// It runs since the parser read its last request, so it is as much longer as that may be before the last response.
+const HEAD_TIMEOUT: Duration = Duration::from_micros(135_000_000 + PARSER_TURN_US);
 /// Longest request head; a longer one gets 414 or 431.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
 /// Pause after a failed `accept` (no file descriptors left).
@@ -56,6 +58,8 @@ pub struct ListenerOwner {
     pub trusted_proxies: Networks,
     /// Certificate, if connections are encrypted.
     pub certificate: Option<Arc<ServerCertificate>>,
+    /// Answers requests before they are parsed, if any are.
+    pub fast_path: Option<FastPath>,
 }
 
 /// Accepts connections until stopped or draining, and answers their requests with `handle`, whose task is the
@@ -140,15 +144,23 @@ async fn serve_connection<H, F>(
     F: Future<Output = Response<Body>> + Send + 'static,
 {
     let client_connection = Arc::new(ClientConnection::new());
-    let stream = ClientStream::new(stream, owner.clock.clone(), Arc::clone(&client_connection));
+    let endings = [owner.draining.clone(), owner.stop.clone()];
+    let stream = ClientStream::new(stream, owner.clock.clone(), Arc::clone(&client_connection)).with_fast_path(
+        owner.fast_path.clone(),
+        owner.clock.clone(),
+        endings,
+    );
     let (view, draining) = (Arc::clone(&client_connection), owner.draining.clone());
     let service = service_fn(move |request| {
+        let keeps_connection = keeps_connection(&request);
         let response = handle(peer, request, Arc::clone(&client_connection));
-        let draining = draining.clone();
+        let (draining, connection) = (draining.clone(), Arc::clone(&client_connection));
         async move {
             let mut response = response.await;
             if draining.is_cancelled() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            } else if keeps_connection && is_whole(&response) {
+                connection.record_whole_response();
             }
             Ok::<_, Infallible>(response)
         }
@@ -169,11 +181,33 @@ async fn serve_connection<H, F>(
         }
     };
     match result {
-        Err(_) if view.has_write_timed_out() => owner.limits.counters.record(LimitKind::SlowReader),
+        // The parser takes a failed response of the fast path for the end of the connection.
+        _ if view.has_write_timed_out() => owner.limits.counters.record(LimitKind::SlowReader),
         Err(error) if error.is_timeout() && view.is_reading_head() => owner.limits.counters.record(LimitKind::SlowHead),
         _ => {}
     }
 }
+
+/// Whether nothing of the request follows its head, and the next request may follow its response.
+fn keeps_connection<B>(request: &Request<B>) -> bool {
+    let headers = request.headers();
+    let is_keep_alive = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"keep-alive");
+    request.version() == Version::HTTP_11
+        && BodyFraming::from_headers(headers) == BodyFraming::Nothing
+        && headers.get_all(CONNECTION).iter().all(is_keep_alive)
+        && !headers.contains_key(UPGRADE)
+        && !headers.contains_key(EXPECT)
+}
+
+/// Whether all of the response is there, and the connection stays open after it.
+fn is_whole(response: &Response<Body>) -> bool {
+    matches!(response.body(), Body::Whole(_))
+        && !response.headers().contains_key(CONNECTION)
+        && response.status() != StatusCode::SWITCHING_PROTOCOLS
+}
+
+#[cfg(test)]
+mod fast_path_tests;
 
 #[cfg(test)]
 mod tests {
@@ -181,7 +215,7 @@ mod tests {
 
     use super::*;
 
-    fn owner(lines: &str) -> ListenerOwner {
+    pub(super) fn owner(lines: &str) -> ListenerOwner {
         let mut source = ConfigSource::default();
         let (first, lines) = lines.split_once('\n').unwrap_or_default();
         let server = "[[server]]\nname = \"api\"\nkind = \"http\"\nurl = \"http://127.0.0.1:1\"\n";
@@ -196,12 +230,13 @@ mod tests {
             limits: Arc::new(ClientLimits::new(&settings)),
             trusted_proxies: settings.trusted_proxies,
             certificate: None,
+            fast_path: None,
         }
     }
 
     #[test]
     fn an_idle_connection_is_kept_for_longer_than_a_jellyfin_keeps_it() {
-        assert!(HEAD_TIMEOUT > Duration::from_secs(130));
+        assert!(HEAD_TIMEOUT > Duration::from_secs(130) + Duration::from_micros(PARSER_TURN_US));
     }
 
     #[test]

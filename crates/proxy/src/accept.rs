@@ -6,6 +6,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::dispatch;
+use crate::read::fast_path;
 use crate::server::Server;
 use greenroom_http_server::accept::{self, ListenerOwner};
 use greenroom_http_server::server_certificate::ServerCertificate;
@@ -27,6 +28,7 @@ pub async fn serve(
         limits: Arc::clone(&server.limits),
         trusted_proxies: server.origin.settings.listener_limits.trusted_proxies.clone(),
         certificate,
+        fast_path: fast_path::of(&server),
     };
     accept::serve(owner, listener, move |peer, mut request, connection| {
         let server = Arc::clone(&server);

@@ -185,15 +185,23 @@ fn is_followed(classification: &Classification) -> bool {
 
 /// Counts responses that were served without asking the server.
 pub(crate) fn record_saved(request: &ProxyRequest, served: CacheStatus, reason: Option<CacheStatusReason>) {
-    if is_saved(served, reason) && !request.server.is_own_app(&request.classified.app) {
-        request.server.counters.saved.fetch_add(1, Ordering::Relaxed);
-        request.classified.app.saved.fetch_add(1, Ordering::Relaxed);
-        if request.classified.needs_token {
-            request.classified.app.authorized_saved.fetch_add(1, Ordering::Relaxed);
-        }
-        if is_followed(&request.classified.classification) {
-            request.server.feed.pulse.record_read(&request.classified.credential, &request.classified.identity);
-        }
+    if is_saved(served, reason) {
+        record_saved_by(&request.server, &request.classified);
+    }
+}
+
+/// Counts a response that was served without asking the server.
+pub(crate) fn record_saved_by(server: &Server, classified: &ClassifiedRequest) {
+    if server.is_own_app(&classified.app) {
+        return;
+    }
+    server.counters.saved.fetch_add(1, Ordering::Relaxed);
+    classified.app.saved.fetch_add(1, Ordering::Relaxed);
+    if classified.needs_token {
+        classified.app.authorized_saved.fetch_add(1, Ordering::Relaxed);
+    }
+    if is_followed(&classified.classification) {
+        server.feed.pulse.record_read(&classified.credential, &classified.identity);
     }
 }
 

@@ -15,6 +15,7 @@ use hyper::body::Incoming;
 
 use crate::account_request;
 pub use crate::proxy_request::{ProxyRequest, classify};
+use crate::read::fast_path;
 use crate::request::base_path::target_from_uri;
 use crate::request::classified_request::category_name;
 use crate::server::Server;
@@ -36,7 +37,7 @@ pub async fn handle(server: Arc<Server>, peer: SocketAddr, request: Request<Inco
         && target.starts_with(crate::stream::webhook::PREFIX)
         && server.origin.settings.kind == ServerKind::Plex
     {
-        return crate::stream::webhook::receive(server, peer.ip(), &target, parts, body).await;
+        return Box::pin(crate::stream::webhook::receive(server, peer.ip(), &target, parts, body)).await;
     }
     let started_us = server.origin.clock.now_us();
     let now_ms = server.origin.clock.wall_us(started_us) / 1000;
@@ -61,6 +62,7 @@ pub async fn handle(server: Arc<Server>, peer: SocketAddr, request: Request<Inco
     let request = ProxyRequest { server, classified: Arc::clone(&classified), client, is_encrypted, origin };
     let server = Arc::clone(&request.server);
     let start = crate::access_log::RequestStart { started_us, parent: server.recorders.otlp.parent(&parts.headers) };
+    let unknown_head = fast_path::unknown_head(&server, &classified, connection.as_ref(), &parts.uri);
     let in_flight = crate::access_log::InFlightRequest::new(&server, &classified, start);
     let (mut response, outcome) = if has_two_lengths {
         let mut rejected =
@@ -79,6 +81,7 @@ pub async fn handle(server: Arc<Server>, peer: SocketAddr, request: Request<Inco
     let status = response.status();
     crate::access_log::record_auth_status(&server, &classified, status);
     in_flight.finish(&mut response, outcome);
+    fast_path::learn(&server, &classified, unknown_head, outcome);
     if has_two_lengths {
         return response;
     }
@@ -97,7 +100,8 @@ pub async fn handle(server: Arc<Server>, peer: SocketAddr, request: Request<Inco
     on_sent::bind(response, connection.as_ref())
 }
 
-/// Answers a request that [`rejection`] allows. Returns the response and the result to record.
+/// Answers a request that [`rejection`] allows. Returns the response and the result to record. What is no hit is boxed,
+/// because this future is moved as a whole for each request.
 async fn respond(
     request: ProxyRequest,
     target: &str,
@@ -125,32 +129,32 @@ async fn respond(
         }
         (_, Classification::Stream(reason @ (StreamReason::Socket | StreamReason::Upgrade))) => {
             let reason = *reason;
-            let response = crate::stream::websocket::pass(request, reason, target, parts, body).await;
+            let response = Box::pin(crate::stream::websocket::pass(request, reason, target, parts, body)).await;
             (response, pass_through(PassReason::Events))
         }
         (_, Classification::Stream(reason)) => (
-            crate::stream::pass(&request, *reason, target, parts, body).await,
+            Box::pin(crate::stream::pass(&request, *reason, target, parts, body)).await,
             pass_through(PassReason::from_stream_reason(*reason)),
         ),
         (AnonymousAccess::PassThrough, Classification::Read(_)) => {
-            let response = crate::stream::pass(&request, StreamReason::Account, target, parts, body).await;
+            let response = Box::pin(crate::stream::pass(&request, StreamReason::Account, target, parts, body)).await;
             (response, pass_through(PassReason::NoToken))
         }
         (AnonymousAccess::Cacheable, Classification::Read(_)) if request.classified.credential.ambiguous => {
-            let response = crate::stream::pass(&request, StreamReason::Odd, target, parts, body).await;
+            let response = Box::pin(crate::stream::pass(&request, StreamReason::Odd, target, parts, body)).await;
             (response, pass_through(PassReason::TwoTokens))
         }
         (AnonymousAccess::Cacheable, Classification::Read(read)) => {
             let shadow_run = request.server.modes.switch.shadow_run();
             match (request.server.read_mode(read.class, &request.classified.app), shadow_run) {
                 (CacheMode::Bypass, _) => {
-                    let response = crate::read::bypass_read::pass(&request, read, target, parts, body).await;
+                    let response = Box::pin(crate::read::bypass_read::pass(&request, read, target, parts, body)).await;
                     (response, pass_through(PassReason::Bypassed))
                 }
                 (CacheMode::Observe, Some(shadow_run)) => {
                     let read = Arc::clone(read);
-                    let response =
-                        crate::read::shadow_read::answer(request, read, shadow_run, target, parts, body).await;
+                    let observed = crate::read::shadow_read::answer(request, read, shadow_run, target, parts, body);
+                    let response = Box::pin(observed).await;
                     (response, pass_through(PassReason::Bypassed))
                 }
                 _ => crate::read::answer(request, Arc::clone(read), &parts).await,
@@ -158,7 +162,7 @@ async fn respond(
         }
         (_, Classification::Write(_)) => {
             let outcome = DecisionOutcome::new(CacheResult::Write, DecisionReason::Passed(PassReason::Write));
-            (crate::write::pass(request, target, parts, body).await, outcome)
+            (Box::pin(crate::write::pass(request, target, parts, body)).await, outcome)
         }
     }
 }

@@ -113,6 +113,12 @@ impl Clock {
         (self.base_ms * 1000).saturating_add(elapsed_us)
     }
 
+    /// The system's time, for what other machines read; this clock may differ from it.
+    #[expect(clippy::disallowed_methods, reason = "the one module that reads system clocks")]
+    pub fn system_time(&self) -> SystemTime {
+        SystemTime::now()
+    }
+
     /// Duration since [`Clock::now_us`] returned `began_us`.
     pub fn since(&self, began_us: u64) -> Duration {
         Duration::from_micros(self.now_us().saturating_sub(began_us))

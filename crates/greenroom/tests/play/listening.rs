@@ -9,6 +9,7 @@ use greenroom_simulator::simulated_server::SimulatedServer;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_util::task::TaskTracker;
 
@@ -24,19 +25,24 @@ async fn jellyfin(options: jellyfin::JellyfinOptions) -> SimulatedServer {
 }
 
 /// The files of a certificate as lines of a table.
-fn lines(table: &str, folder: &std::path::Path) -> String {
+pub fn lines(table: &str, folder: &std::path::Path) -> String {
     let file = |name: &str| folder.join(name).display().to_string();
     format!("[{table}]\ncert_file = \"{}\"\nkey_file = \"{}\"\n", file("certificate.pem"), file("key.pem"))
 }
 
-/// Sends a request over TLS; returns the whole response as text, if the certificate is `made`.
-async fn ask(address: std::net::SocketAddr, made: &TestCertificate, head: &str) -> Result<String, String> {
+/// A connection over TLS, if the certificate is `made`.
+pub async fn connect(address: std::net::SocketAddr, made: &TestCertificate) -> Result<TlsStream<TcpStream>, String> {
     let pin = made.fingerprint().parse().expect("a fingerprint");
     let config = client_config(&CertificateTrust::Pin(pin)).expect("it can be had");
     let stream = TcpStream::connect(address).await.expect("it listens");
     let name = ServerName::try_from("localhost").expect("a name");
     let shaken = TlsConnector::from(Arc::new(config)).connect(name, stream).await;
-    let mut stream = shaken.map_err(|error| error.to_string())?;
+    shaken.map_err(|error| error.to_string())
+}
+
+/// Sends a request over TLS; returns the whole response as text, if the certificate is `made`.
+async fn ask(address: std::net::SocketAddr, made: &TestCertificate, head: &str) -> Result<String, String> {
+    let mut stream = connect(address, made).await?;
     stream.write_all(head.as_bytes()).await.expect("it is sent");
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).await.map_err(|error| error.to_string())?;

@@ -21,6 +21,7 @@ mod doctor;
 mod doctor_switches;
 mod encryption;
 mod failures;
+mod fast_path;
 mod feed;
 mod fixture;
 mod gaps;

@@ -6,6 +6,8 @@
 //! counted or their chunks followed, and the rest are heads, even if fragmented or pipelined.
 
 mod body_framing;
+mod fast_path;
+mod parser_state;
 mod request_head;
 mod stream;
 
@@ -17,6 +19,8 @@ use parking_lot::Mutex;
 
 use crate::passing::{PassThroughCount, PassThroughGuard};
 pub use body_framing::BodyFraming;
+pub use fast_path::{FastPath, FastRequest, PARSER_TURN_US};
+use parser_state::ParserState;
 use request_head::HeadSniffer;
 pub use stream::ClientStream;
 
@@ -33,6 +37,7 @@ const WRITE_TIMEOUT_FOR_PLAYERS: Duration = Duration::from_secs(60 * 60);
 #[derive(Default)]
 pub struct ClientConnection {
     head_sniffer: Mutex<HeadSniffer>,
+    parser: ParserState,
     /// Bytes arrived since the last request was parsed or the last response began.
     is_reading_head: AtomicBool,
     streams_media: AtomicBool,
@@ -72,13 +77,34 @@ impl ClientConnection {
     /// Records a parsed request; `body` is the framing its head declares. Returns whether the body is chunked although
     /// the head has a length too, or had a head that was not seen.
     pub fn has_conflicting_length(&self, body: BodyFraming) -> bool {
+        self.begin_response();
+        self.parser.record_request();
+        self.head_sniffer.lock().take_head(body)
+    }
+
+    /// A request was read: what concerned the last one is over.
+    fn begin_response(&self) {
         self.is_reading_head.store(false, Ordering::Relaxed);
         self.streams_media.store(false, Ordering::Relaxed);
         if self.is_passing.load(Ordering::Relaxed) {
             self.is_passing.store(false, Ordering::Relaxed);
             self.last.lock().counted = None;
         }
-        self.head_sniffer.lock().take_head(body)
+    }
+
+    /// The head of the request that the HTTP parser read last, as it arrived, until its response is sent.
+    pub fn read_raw_head<T>(&self, read: impl FnOnce(&[u8]) -> T) -> T {
+        read(&self.head_sniffer.lock().last_head)
+    }
+
+    /// The HTTP parser got a whole response to a request without a body, and keeps the connection after it.
+    pub(crate) fn record_whole_response(&self) {
+        self.parser.record_whole_response();
+    }
+
+    /// Whether the HTTP parser owes no response.
+    fn owes_nothing(&self) -> bool {
+        self.parser.is_idle()
     }
 
     /// Stops looking for heads: the connection was upgraded.
@@ -146,6 +172,13 @@ impl ClientConnection {
     }
 
     /// Everything written so far is sent.
+    fn record_flush(&self) {
+        if self.parser.record_flush(|| self.head_sniffer.lock().is_between_requests()) {
+            self.head_sniffer.lock().last_head.clear();
+        }
+        self.run_sent_tasks();
+    }
+
     fn run_sent_tasks(&self) {
         if self.has_on_sent_tasks.swap(false, Ordering::AcqRel) {
             let tasks = std::mem::take(&mut *self.on_sent_tasks.lock());
@@ -157,12 +190,14 @@ impl ClientConnection {
 
     fn record_read(&self, bytes: &[u8]) {
         self.is_reading_head.store(true, Ordering::Relaxed);
+        self.parser.record_request();
         self.head_sniffer.lock().feed(bytes);
     }
 
     /// Records a write to the client: what it sends next may be a head.
     fn record_write(&self) {
         self.is_reading_head.store(false, Ordering::Relaxed);
+        self.parser.record_write();
     }
 
     fn write_timeout(&self) -> Duration {

@@ -14,6 +14,8 @@ const RETAINED_CAPACITY: usize = 8 * 1024;
 pub(super) struct HeadSniffer {
     body: BodyFraming,
     pub(super) heads: Vec<u8>,
+    /// The head that was removed last.
+    pub(super) last_head: Vec<u8>,
     /// The position in the stream is unknown, or not needed any more.
     is_stopped: bool,
 }
@@ -38,6 +40,11 @@ impl HeadSniffer {
         *self = Self { is_stopped: true, ..Self::default() };
     }
 
+    /// Whether no byte is left that belongs to no removed head or its body.
+    pub(super) fn is_between_requests(&self) -> bool {
+        !self.is_stopped && self.heads.is_empty() && matches!(self.body, BodyFraming::Nothing | BodyFraming::Bytes(0))
+    }
+
     /// Removes the first head and the received part of its body. Returns whether the body is chunked and the head has a
     /// length too, or was not seen.
     pub(super) fn take_head(&mut self, body: BodyFraming) -> bool {
@@ -48,8 +55,9 @@ impl HeadSniffer {
         };
         let has_two = has_chunks && has_content_length_line(&self.heads[..end]);
         let rest = self.heads.split_off(end);
-        if self.heads.capacity() > RETAINED_CAPACITY {
-            self.heads = Vec::new();
+        std::mem::swap(&mut self.heads, &mut self.last_head);
+        if self.last_head.capacity() > RETAINED_CAPACITY {
+            self.last_head = Vec::new();
         }
         self.heads.clear();
         self.body = body;

@@ -8,8 +8,10 @@ use std::task::{Context, Poll, ready};
 
 use greenroom_cache::Clock;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_util::sync::CancellationToken;
 
 use super::ClientConnection;
+use super::fast_path::{FastConnection, FastPath};
 use crate::write_timeout::WriteTimeoutStream;
 
 /// A client's stream with a write timeout.
@@ -18,6 +20,7 @@ pub struct ClientStream<S> {
     connection: Arc<ClientConnection>,
     /// The part of interim responses that is not written yet.
     interim: Vec<u8>,
+    fast: Option<FastConnection>,
 }
 
 impl<S> ClientStream<S> {
@@ -27,7 +30,14 @@ impl<S> ClientStream<S> {
             stream: WriteTimeoutStream::new(stream, clock, connection.write_timeout()),
             connection,
             interim: Vec::new(),
+            fast: None,
         }
+    }
+
+    /// The same, with this fast path. While any of `endings` is cancelled, it answers nothing.
+    #[must_use]
+    pub fn with_fast_path(self, fast_path: Option<FastPath>, clock: Clock, endings: [CancellationToken; 2]) -> Self {
+        Self { fast: fast_path.map(|fast_path| FastConnection::new(fast_path, clock, endings)), ..self }
     }
 
     /// Sets the timeout anew, because the response may or may not be for a player.
@@ -55,6 +65,28 @@ impl<S> ClientStream<S> {
         Poll::Ready(Ok(()))
     }
 
+    /// Writes the response of the fast path, if there is one, before anything else.
+    fn poll_fast_response(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>>
+    where
+        S: AsyncWrite + Unpin,
+    {
+        let Some(fast) = &mut self.fast else { return Poll::Ready(Ok(())) };
+        let result = fast.poll_write(Pin::new(&mut self.stream), context);
+        self.record_timeout();
+        result
+    }
+
+    /// Whether these bytes are a request that the fast path answers.
+    fn respond(&mut self, received: &[u8]) -> bool {
+        let Some(fast) = &mut self.fast else { return false };
+        let is_answered = self.connection.owes_nothing() && fast.respond(received);
+        if is_answered {
+            self.connection.begin_response();
+            self.stream.set_timeout(self.connection.write_timeout());
+        }
+        is_answered
+    }
+
     fn record_timeout(&self) {
         if self.stream.has_timed_out() {
             self.connection.has_write_timed_out.store(true, Ordering::Relaxed);
@@ -62,24 +94,32 @@ impl<S> ClientStream<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for ClientStream<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for ClientStream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        let result = Pin::new(&mut self.stream).poll_read(context, buffer);
-        let received = &buffer.filled()[before..];
-        if !received.is_empty() {
-            self.connection.record_read(received);
+        loop {
+            ready!(self.poll_fast_response(context))?;
+            let before = buffer.filled().len();
+            let result = Pin::new(&mut self.stream).poll_read(context, buffer);
+            let received = &buffer.filled()[before..];
+            if received.is_empty() {
+                return result;
+            }
+            if !self.respond(received) {
+                self.connection.record_read(received);
+                return result;
+            }
+            buffer.set_filled(before);
         }
-        result
     }
 }
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for ClientStream<S> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        ready!(self.poll_fast_response(context))?;
         ready!(self.poll_interim(context))?;
         self.connection.record_write();
         let result = self.with_current_timeout().poll_write(context, bytes);
@@ -88,16 +128,18 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for ClientStream<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_fast_response(context))?;
         ready!(self.poll_interim(context))?;
         let result = self.with_current_timeout().poll_flush(context);
         if matches!(result, Poll::Ready(Ok(()))) {
-            self.connection.run_sent_tasks();
+            self.connection.record_flush();
         }
         self.record_timeout();
         result
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_fast_response(context))?;
         let result = self.with_current_timeout().poll_shutdown(context);
         self.record_timeout();
         result
@@ -108,6 +150,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for ClientStream<S> {
         context: &mut Context<'_>,
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        ready!(self.poll_fast_response(context))?;
         ready!(self.poll_interim(context))?;
         self.connection.record_write();
         let result = self.with_current_timeout().poll_write_vectored(context, parts);

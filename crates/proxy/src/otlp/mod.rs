@@ -74,6 +74,11 @@ impl OtlpExporter {
         self.0.as_ref().and_then(|_| TraceParent::from_headers(headers))
     }
 
+    /// Whether spans are exported.
+    pub fn is_enabled(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// Records the span of a finished request.
     #[inline]
     pub fn record(&self, origin: &Origin, decision: &Decision, parent: Option<TraceParent>) {

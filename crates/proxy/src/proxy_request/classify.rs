@@ -16,6 +16,7 @@ use crate::identity::Identity;
 use crate::request::cached_headers::CachedHeaders;
 use crate::request::classified_request::ClassifiedRequest;
 use crate::request::last_seen_response::LastSeenResponse;
+use crate::request::raw_heads;
 use crate::server::Server;
 use greenroom_origin::client_apps::ClientApp;
 use greenroom_origin::client_name::client_name;
@@ -82,6 +83,7 @@ fn build(
     (app, client_name): (Arc<ClientApp>, Option<String>),
 ) -> ClassifiedRequest {
     let kind = server.origin.settings.kind;
+    let generation = identity.generation();
     let (account_state, classification, key) = loop {
         let account_state = identity.account_state();
         let classification = classification_of(server, view, identity.account().as_deref());
@@ -100,6 +102,8 @@ fn build(
     let anonymous_access = kind.anonymous_access(view);
     let has_token = credential.token.is_some();
     ClassifiedRequest {
+        generation,
+        is_plain: raw_heads::is_plain(kind, view, &classification, key.as_ref()),
         key,
         user: server.identities.user_of(&identity),
         request_hash,

@@ -2,6 +2,7 @@
 
 pub mod bypass_read;
 mod cacheability;
+pub(crate) mod fast_path;
 mod identity_snapshot;
 pub mod image;
 pub mod internal;
@@ -40,6 +41,7 @@ use crate::read::image::{FailedLoader, ImageLoader};
 use crate::read::miss_reason::MissReason;
 use crate::read::origin_loader::{ReadLoader, absence_tags};
 use crate::read::shared_read::SharedRead;
+use crate::request::classified_request::ClassifiedRequest;
 use crate::response;
 use crate::response::base_url;
 use crate::response::server_timing::ReadStopwatch;
@@ -57,9 +59,11 @@ pub async fn answer(
     parts: &request::Parts,
 ) -> (Response<Body>, DecisionOutcome) {
     if let Some(outage) = request.server.origin.breaker.outage() {
-        return offline::read(&request, &read, parts, &outage).await;
+        return Box::pin(offline::read(&request, &read, parts, &outage)).await;
     }
-    if let Some(answer) = sessions::answer(&request, &read, parts).await {
+    if read.class == Class::Sessions
+        && let Some(answer) = Box::pin(sessions::answer(&request, &read, parts)).await
+    {
         return answer;
     }
     let stopwatch = ReadStopwatch::start(&request);
@@ -117,8 +121,14 @@ pub async fn answer(
 
 /// Records a served page of the listing of a whole library.
 fn record_listing(request: &ProxyRequest, read: &Read, value: &Value, (method, status): (&Method, StatusCode)) {
-    if *method == Method::GET && matches!(status, StatusCode::OK | StatusCode::NOT_MODIFIED) {
-        let (server, partition) = (&request.server, request.classified.identity.partition());
+    if *method == Method::GET {
+        record_listing_of(&request.server, &request.classified, read, value, status);
+    }
+}
+
+fn record_listing_of(server: &Server, classified: &ClassifiedRequest, read: &Read, value: &Value, status: StatusCode) {
+    if matches!(status, StatusCode::OK | StatusCode::NOT_MODIFIED) {
+        let partition = classified.identity.partition();
         let now_ms = || server.origin.clock.now().as_millis();
         server.listing_watch.record(server.origin.settings.kind, read, partition, &value.body, now_ms);
     }
@@ -180,7 +190,7 @@ pub(crate) async fn consult<L: Loader + Clone>(
         || check_authorization(&request.server, &request.classified.identity, read, request.server.origin.clock.now());
     let authorization = authorize();
     if matches!(read.sharing, SharingScope::Image(_)) {
-        confirmation_check::confirm_images(&request.server).await;
+        Box::pin(confirmation_check::confirm_images(&request.server)).await;
     }
     let mut policy = request.server.policy(read, &request.classified.identity);
     if authorization != AuthorizationStatus::Valid {
@@ -188,7 +198,7 @@ pub(crate) async fn consult<L: Loader + Clone>(
         policy.soft_timeout = policy.hard_timeout;
     }
     let outcome = if let SharingScope::Image(_) = read.sharing {
-        image(cache, request, read, &policy, authorization, headers, loader).await
+        Box::pin(image(cache, request, read, &policy, authorization, headers, loader)).await
     } else {
         let directive = if authorization == AuthorizationStatus::Valid {
             requested_freshness(headers)

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use greenroom_cache::{HybridTimestamp, Value};
+use greenroom_cache::{Entry, HybridTimestamp, Timestamp, Value};
 use greenroom_dialect::classification::Read;
 use greenroom_prefetch::prediction::{self, MAX_BODY_BYTES};
 use http::{Method, Response, StatusCode};
@@ -40,6 +40,19 @@ pub fn watch(
         });
     }
     response
+}
+
+/// Whether prefetch would read this response, cached under this request's key.
+pub(super) fn is_wanted(
+    server: &Server,
+    classified: &ClassifiedRequest,
+    read: &Read,
+    entry: &Entry,
+    now_ms: Timestamp,
+) -> bool {
+    is_prefetch_input(server, classified, read)
+        && entry.body().len() <= MAX_BODY_BYTES
+        && classified.last_seen_response.is_new(entry.created(), now_ms)
 }
 
 /// Whether prefetch reads responses to this read.

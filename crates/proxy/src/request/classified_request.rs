@@ -30,7 +30,7 @@ use greenroom_request_log::UserHash;
 /// Max heads per server.
 const MAX_HEADS: usize = 2048;
 /// Longer heads are not memoised. With its classification a head takes some four times its length.
-const MAX_HEAD_BYTES: usize = 2048;
+pub(super) const MAX_HEAD_BYTES: usize = 2048;
 /// Initial capacity: enough for most heads, and within the allocator's fast size classes.
 const INITIAL_HEAD_BYTES: usize = 1000;
 
@@ -45,6 +45,10 @@ pub struct ClassifiedRequest {
     pub identity: Arc<Identity>,
     /// Number of the identity's account and partition at the time of classification.
     pub account_state: u8,
+    /// The identity's generation at the time of classification.
+    pub generation: u64,
+    /// Whether it asks for nothing but its response: see [`is_plain`](super::raw_heads::is_plain).
+    pub is_plain: bool,
     /// User in statistics.
     pub user: Option<UserHash>,
     /// Hash of the request, if its response is cacheable.
@@ -80,19 +84,20 @@ impl fmt::Debug for ClassifiedRequest {
 /// Classifications of recent heads. `Debug` shows nothing of them, because they hold tokens.
 pub struct ClassificationCache {
     heads: Cache<Box<[u8]>, Arc<CachedClassification>>,
+    /// The same by heads as they arrived, for the fast path.
+    pub(super) raw_heads: Cache<Box<[u8]>, Arc<CachedClassification>>,
     swept_ms: AtomicTimestamp,
 }
 
-struct CachedClassification {
-    classified: Arc<ClassifiedRequest>,
-    /// The identity's generation at the time of classification.
-    generation: u64,
+/// A classification, and when it was last used.
+pub(crate) struct CachedClassification {
+    pub(crate) classified: Arc<ClassifiedRequest>,
     seen_ms: AtomicTimestamp,
 }
 
 impl Default for ClassificationCache {
     fn default() -> Self {
-        Self { heads: Cache::new(MAX_HEADS), swept_ms: AtomicTimestamp::new(Timestamp::UNIX_EPOCH) }
+        Self { heads: Cache::new(MAX_HEADS), raw_heads: Cache::new(MAX_HEADS), swept_ms: AtomicTimestamp::new(Timestamp::UNIX_EPOCH) }
     }
 }
 
@@ -125,12 +130,7 @@ impl ClassificationCache {
             && !classified.identity.is_refused()
             && !classified.app.needs_lookup()
         {
-            let generation = classified.identity.generation();
-            let cached = CachedClassification {
-                classified: Arc::clone(&classified),
-                generation,
-                seen_ms: AtomicTimestamp::new(now_ms),
-            };
+            let cached = CachedClassification::new(Arc::clone(&classified), now_ms);
             self.heads.insert(head.into(), Arc::new(cached));
         }
         classified
@@ -138,22 +138,30 @@ impl ClassificationCache {
 
     /// Drops the heads of an identity.
     pub fn forget(&self, identity: &Identity) {
-        self.heads.retain(|_, cached| !std::ptr::eq(Arc::as_ptr(&cached.classified.identity), identity));
+        for heads in [&self.heads, &self.raw_heads] {
+            heads.retain(|_, cached| !std::ptr::eq(Arc::as_ptr(&cached.classified.identity), identity));
+        }
     }
 
-    fn sweep(&self, now_ms: Timestamp) {
+    pub(super) fn sweep(&self, now_ms: Timestamp) {
         let swept_ms = self.swept_ms.load(Ordering::Relaxed);
         let is_due = now_ms.duration_since(swept_ms) >= SWEEP;
         let (set, load) = (Ordering::Relaxed, Ordering::Relaxed);
         if is_due && self.swept_ms.compare_exchange(swept_ms, now_ms, set, load).is_ok() {
-            self.heads.retain(|_, cached| cached.is_valid(now_ms));
+            for heads in [&self.heads, &self.raw_heads] {
+                heads.retain(|_, cached| cached.is_valid(now_ms));
+            }
         }
     }
 }
 
 impl CachedClassification {
+    pub(super) fn new(classified: Arc<ClassifiedRequest>, now_ms: Timestamp) -> Self {
+        Self { classified, seen_ms: AtomicTimestamp::new(now_ms) }
+    }
+
     /// Records a use. `false`: classify the head again.
-    fn mark_seen(&self, now_ms: Timestamp) -> bool {
+    pub(super) fn mark_seen(&self, now_ms: Timestamp) -> bool {
         if !self.is_valid(now_ms) || !self.classified.identity.mark_seen(now_ms) {
             return false;
         }
@@ -166,7 +174,7 @@ impl CachedClassification {
     fn is_valid(&self, now_ms: Timestamp) -> bool {
         let identity = &self.classified.identity;
         now_ms.duration_since(self.seen_ms.load(Ordering::Relaxed)) < IDLE
-            && self.generation == identity.generation()
+            && self.classified.generation == identity.generation()
             && !identity.is_forgotten()
             && !self.classified.app.needs_lookup()
             && self.classified.account_state == identity.account_state()

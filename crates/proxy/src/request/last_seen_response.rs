@@ -13,15 +13,24 @@ const REPEAT_AFTER: Duration = Duration::from_secs(30);
 pub struct LastSeenResponse(Mutex<(HybridTimestamp, Timestamp)>);
 
 impl LastSeenResponse {
-    /// Whether prefetch should read this response; records that it does.
+    /// Whether prefetch should read this response.
+    pub(crate) fn is_new(&self, created: HybridTimestamp, now_ms: Timestamp) -> bool {
+        is_new(*self.0.lock(), created, now_ms)
+    }
+
+    /// The same; records that it does.
     pub(crate) fn mark_if_new(&self, created: HybridTimestamp, now_ms: Timestamp) -> bool {
         let mut last = self.0.lock();
-        let is_new = last.0 != created || now_ms.duration_since(last.1) >= REPEAT_AFTER;
+        let is_new = is_new(*last, created, now_ms);
         if is_new {
             *last = (created, now_ms);
         }
         is_new
     }
+}
+
+fn is_new(last: (HybridTimestamp, Timestamp), created: HybridTimestamp, now_ms: Timestamp) -> bool {
+    last.0 != created || now_ms.duration_since(last.1) >= REPEAT_AFTER
 }
 
 #[cfg(test)]
@@ -32,10 +41,12 @@ mod tests {
     fn the_same_response_is_new_again_only_after_a_while() {
         let last_seen = LastSeenResponse::default();
         let (first, second) = (HybridTimestamp::from_raw(1 << 20), HybridTimestamp::from_raw(2 << 20));
-        assert!(last_seen.mark_if_new(first, Timestamp::from_millis(1_000)));
-        assert!(!last_seen.mark_if_new(first, Timestamp::from_millis(999) + REPEAT_AFTER));
-        assert!(last_seen.mark_if_new(second, Timestamp::from_millis(2_000)));
-        assert!(!last_seen.mark_if_new(second, Timestamp::from_millis(3_000)));
-        assert!(last_seen.mark_if_new(second, Timestamp::from_millis(2_000) + REPEAT_AFTER));
+        let at = Timestamp::from_millis;
+        assert!(last_seen.is_new(first, at(1_000)), "asking records nothing");
+        assert!(last_seen.mark_if_new(first, at(1_000)) && !last_seen.is_new(first, at(1_000)));
+        assert!(!last_seen.mark_if_new(first, at(999) + REPEAT_AFTER));
+        assert!(last_seen.mark_if_new(second, at(2_000)));
+        assert!(!last_seen.mark_if_new(second, at(3_000)));
+        assert!(last_seen.mark_if_new(second, at(2_000) + REPEAT_AFTER));
     }
 }

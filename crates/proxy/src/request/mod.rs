@@ -6,3 +6,4 @@ pub mod classified_request;
 pub mod client_ip;
 pub mod headers;
 pub mod last_seen_response;
+pub mod raw_heads;

@@ -21,12 +21,17 @@ const MAX_HOST: usize = 255;
 /// The value with the client's base URL in place of the server's; `None` if it holds none.
 pub fn rewrite(request: &ProxyRequest, read: &Read, headers: &HeaderMap, value: &Value) -> Option<Value> {
     let settings = &request.server.origin.settings;
-    if settings.kind != ServerKind::Jellyfin || !is_system_info(&read.target) {
+    if !is_rewritten(settings, read) {
         return None;
     }
     let address = address(settings, headers, request.is_encrypted)?;
     let body = public_info_address(&value.body, &address)?;
     Some(response::with_body(value, body.into()))
+}
+
+/// Whether responses to this read may hold the server's base URL.
+pub fn is_rewritten(settings: &greenroom_config::ServerSettings, read: &Read) -> bool {
+    settings.kind == ServerKind::Jellyfin && is_system_info(&read.target)
 }
 
 /// Base URL for clients: as configured, else the one this client used.

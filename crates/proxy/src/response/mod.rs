@@ -7,6 +7,7 @@ pub mod base_url;
 pub mod server_timing;
 pub mod uncached;
 
+use std::io::Write as _;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -240,6 +241,16 @@ fn cache_status(hit: CacheHitDetails) -> HeaderValue {
     HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("Greenroom"))
 }
 
+/// Appends the headers that each hit in memory has of its own, `length` that of its body, in the order of [`cached`].
+pub(crate) fn write_hit_headers(out: &mut Vec<u8>, age: Duration, left_ms: i64, length: Option<usize>) {
+    let (age_s, ttl, tier) = (age.as_secs(), left_ms.div_euclid(1000), Tier::Memory.name());
+    // Writing to a vector cannot fail.
+    let _ = write!(out, "age: {age_s}\r\ncache-status: Greenroom; hit; ttl={ttl}; detail={tier}\r\n");
+    if let Some(length) = length {
+        let _ = write!(out, "content-length: {length}\r\n");
+    }
+}
+
 /// Response to a failed read.
 pub fn failed(request: &ProxyRequest, error: &LoadError, options: ResponseOptions<'_>) -> Response<Body> {
     if let Some(value) = error.response.as_ref().filter(|value| prefers_server_body(error.kind, value)) {
@@ -317,6 +328,24 @@ mod tests {
         assert_eq!(status, StatusCode::NOT_FOUND);
         assert_eq!(headers.len(), 1);
         assert_eq!(headers[CONTENT_TYPE], "application/json");
+    }
+
+    #[test]
+    fn a_hit_before_the_parser_says_the_same_of_the_cache_as_one_behind_it() {
+        for left_ms in [3_599_999, 0, -1] {
+            let hit = CacheHitDetails {
+                served: CacheStatus::Hit,
+                tier: Tier::Memory,
+                age: Duration::from_millis(61_999),
+                left_ms,
+                reason: None,
+            };
+            let (mut out, status) = (Vec::new(), cache_status(hit));
+            write_hit_headers(&mut out, hit.age, left_ms, Some(7));
+            let status = status.to_str().expect("a text");
+            let expected = format!("age: 61\r\ncache-status: {status}\r\ncontent-length: 7\r\n");
+            assert_eq!(String::from_utf8(out).expect("a text"), expected);
+        }
     }
 
     #[test]

@@ -27,10 +27,15 @@ pub struct FetchTiming {
     fetched_us: u64,
 }
 
+/// Whether the target is enabled.
+pub fn is_enabled() -> bool {
+    tracing::enabled!(target: TARGET, tracing::Level::DEBUG)
+}
+
 impl ReadStopwatch {
     /// Starts, if the target is enabled.
     pub fn start(request: &ProxyRequest) -> Option<Self> {
-        tracing::enabled!(target: TARGET, tracing::Level::DEBUG).then(|| {
+        is_enabled().then(|| {
             let clock = request.server.origin.clock.clone();
             Self { started_us: clock.now_us(), clock }
         })

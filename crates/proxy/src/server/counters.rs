@@ -8,6 +8,8 @@ use std::sync::atomic::AtomicU64;
 pub struct ServerCounters {
     /// Requests of clients.
     pub requests: AtomicU64,
+    /// Of them, those answered before they were parsed.
+    pub fast_path: AtomicU64,
     /// Requests served without asking the server.
     pub saved: AtomicU64,
     /// Forwarded writes.

@@ -140,12 +140,11 @@ impl SpotChecker {
 
     /// Whether to check this hit. A positive decision spends budget.
     pub fn decide(&self, class: Class, age_ms: Duration, now_ms: Timestamp) -> SpotCheckDecision {
-        if !self.is_enabled() || age_ms < LEAST_AGE || matches!(class, Class::Images | Class::Assets) {
+        if self.checks_none(class, age_ms) {
             return SpotCheckDecision::No;
         }
-        // Scattered, so that an app with a cycle of requests is not always checked at the same one.
         let number = self.hits.fetch_add(1, Ordering::Relaxed);
-        if !xxh3_64(&number.to_le_bytes()).is_multiple_of(self.one_in) {
+        if !self.is_chosen(number) {
             return SpotCheckDecision::No;
         }
         let mut spent = self.spent.lock();
@@ -158,6 +157,25 @@ impl SpotChecker {
         }
         spent.1 += 1;
         SpotCheckDecision::Now
+    }
+
+    /// Counts a hit that is not to be checked. `false`: this one is, and [`Self::decide`] will say so.
+    pub fn count_unchecked(&self, class: Class, age_ms: Duration) -> bool {
+        if self.checks_none(class, age_ms) {
+            return true;
+        }
+        let next = |number| (!self.is_chosen(number)).then_some(number.wrapping_add(1));
+        self.hits.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next).is_ok()
+    }
+
+    fn checks_none(&self, class: Class, age_ms: Duration) -> bool {
+        !self.is_enabled() || age_ms < LEAST_AGE || matches!(class, Class::Images | Class::Assets)
+    }
+
+    /// Whether the hit of this number is checked. Scattered, so that an app with a cycle of requests is not always checked
+    /// at the same one.
+    fn is_chosen(&self, number: u64) -> bool {
+        xxh3_64(&number.to_le_bytes()).is_multiple_of(self.one_in)
     }
 
     /// Counts a result.

@@ -1,0 +1,174 @@
+//! Request heads as they arrived, by which the fast path recognises a request without parsing it.
+//!
+//! A head gets in only if the HTTP parser read it, and as one that [`is_plain`]. The parser depends on nothing but the
+//! bytes, so it would read the same again.
+
+use std::sync::Arc;
+
+use greenroom_cache::{Key, Timestamp};
+use greenroom_dialect::classification::{Classification, SharingScope};
+use greenroom_dialect::request::{RequestView, ServerKind};
+use http::header::{
+    CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, EXPECT, HOST, HeaderName, HeaderValue, IF_RANGE,
+    RANGE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+};
+use http::{Method, Uri};
+
+use super::classified_request::{CachedClassification, ClassificationCache, ClassifiedRequest, MAX_HEAD_BYTES};
+
+/// Headers by which a request asks for more than its response, or for another one than that of the cache.
+const DEMANDS: [HeaderName; 10] =
+    [CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, EXPECT, IF_RANGE, RANGE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE];
+
+/// Whether a request asks for nothing but its response, whoever sends it over whichever connection: a read of its
+/// identity's or everyone's data with one key, without a body, conditions on the cache, or anything for the connection.
+pub fn is_plain(kind: ServerKind, view: &RequestView<'_>, classification: &Classification, key: Option<&Key>) -> bool {
+    let Classification::Read(read) = classification else { return false };
+    let is_keep_alive = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"keep-alive");
+    key.is_some()
+        && *view.method == Method::GET
+        && view.body.is_empty()
+        && matches!(read.sharing, SharingScope::Identity | SharingScope::Public)
+        && !DEMANDS.iter().any(|name| view.headers.contains_key(name))
+        && view.headers.get_all(HOST).iter().count() == 1
+        && view.headers.get_all(CONNECTION).iter().all(is_keep_alive)
+        && !kind.is_local_network_only(view)
+}
+
+/// Whether these bytes are the head of a request for `uri` that the connection outlives. The first line is compared, so
+/// that bytes that were taken for another request are none.
+fn is_head_of(raw: &[u8], uri: &Uri) -> bool {
+    let path = uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str).as_bytes();
+    let line = |raw: &[u8]| {
+        let rest = raw.strip_prefix(b"GET ")?.strip_prefix(path)?.strip_prefix(b" HTTP/1.1\r\n")?;
+        Some(rest.ends_with(b"\r\n\r\n"))
+    };
+    raw.len() <= MAX_HEAD_BYTES && line(raw).unwrap_or(false)
+}
+
+impl ClassificationCache {
+    /// A copy of this raw head of a request for `uri`, if it may be recognised by it and is not yet.
+    pub fn unknown_raw_head(&self, raw: &[u8], uri: &Uri, classified: &Arc<ClassifiedRequest>) -> Option<Box<[u8]>> {
+        let is_known = || self.raw_heads.peek(raw).is_some_and(|known| Arc::ptr_eq(&known.classified, classified));
+        (classified.is_plain && is_head_of(raw, uri) && !is_known()).then(|| raw.into())
+    }
+
+    /// Recognises requests with this raw head from now on.
+    pub fn learn_raw_head(&self, raw: Box<[u8]>, classified: &Arc<ClassifiedRequest>, now_ms: Timestamp) {
+        if !classified.identity.is_refused() && !classified.app.needs_lookup() {
+            self.raw_heads.insert(raw, Arc::new(CachedClassification::new(Arc::clone(classified), now_ms)));
+        }
+    }
+
+    /// Classification of a request with exactly this head, if it is known and as valid as any other.
+    pub(crate) fn recognise(&self, raw: &[u8], now_ms: Timestamp) -> Option<Arc<CachedClassification>> {
+        self.sweep(now_ms);
+        let known = self.raw_heads.get(raw)?;
+        if known.mark_seen(now_ms) {
+            return Some(known);
+        }
+        self.raw_heads.remove(raw);
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderMap;
+
+    use super::*;
+    use crate::proxy_request::classify;
+    use crate::server::Server;
+    use crate::server::fixture::jellyfins;
+
+    const RAW: &[u8] = b"GET /UserViews HTTP/1.1\r\nHost: x\r\nX-Emby-Token: anna\r\n\r\n";
+
+    fn classified(
+        server: &Server,
+        method: &Method,
+        target: &str,
+        more: &[(&'static str, &str)],
+    ) -> Arc<ClassifiedRequest> {
+        let lines = [("host", "x"), ("x-emby-token", "anna")].iter().chain(more);
+        let value = |text: &str| HeaderValue::from_str(text).expect("a header value");
+        let mut headers = HeaderMap::new();
+        for (name, text) in lines {
+            headers.append(HeaderName::from_static(name), value(text));
+        }
+        classify::classify(server, &RequestView { method, target, headers: &headers, body: &[] }, Timestamp::from_millis(1))
+    }
+
+    fn uri(text: &str) -> Uri {
+        text.parse().expect("a URI")
+    }
+
+    #[test]
+    fn only_reads_that_ask_for_nothing_but_their_response_are_plain() {
+        let [server] = jellyfins(["den"]);
+        let is_plain = |more: &[(&'static str, &str)]| classified(&server, &Method::GET, "/UserViews", more).is_plain;
+        assert!(
+            is_plain(&[]) && is_plain(&[("connection", "Keep-Alive"), ("accept", "*/*"), ("if-none-match", "\"a\"")])
+        );
+        for (name, value) in [
+            ("connection", "close"),
+            ("connection", "keep-alive, x-emby-token"),
+            ("cache-control", "no-cache"),
+            ("content-length", "0"),
+            ("content-encoding", "gzip"),
+            ("expect", "100-continue"),
+            ("host", "y"),
+            ("if-range", "\"a\""),
+            ("range", "bytes=0-1"),
+            ("te", "trailers"),
+            ("transfer-encoding", "chunked"),
+            ("upgrade", "h2c"),
+        ] {
+            assert!(!is_plain(&[(name, value)]), "{name}: {value}");
+        }
+        assert!(!classified(&server, &Method::HEAD, "/UserViews", &[]).is_plain);
+        assert!(
+            !classified(&server, &Method::GET, "/Items/1/Images/Primary", &[]).is_plain,
+            "its grant is the image's"
+        );
+        assert!(!classified(&server, &Method::POST, "/UserItems/1/UserData", &[]).is_plain);
+    }
+
+    #[test]
+    fn bytes_that_are_not_the_head_of_this_request_are_not_learned() {
+        assert!(is_head_of(RAW, &uri("/UserViews")));
+        assert!(!is_head_of(RAW, &uri("/UserViews?a=b")) && !is_head_of(RAW, &uri("/User")));
+        for raw in [
+            &b"GET /UserViews HTTP/1.0\r\nHost: x\r\n\r\n"[..],
+            b"\r\nGET /UserViews HTTP/1.1\r\nHost: x\r\n\r\n",
+            b"GET /UserViews HTTP/1.1\r\nHost: x\n\n",
+            b"GET  /UserViews HTTP/1.1\r\n\r\n",
+            b"",
+        ] {
+            assert!(!is_head_of(raw, &uri("/UserViews")), "{raw:?}");
+        }
+        let long = [b"GET /UserViews HTTP/1.1\r\nx: ", &[b'x'; MAX_HEAD_BYTES][..], b"\r\n\r\n"].concat();
+        assert!(!is_head_of(&long, &uri("/UserViews")));
+    }
+
+    #[test]
+    fn a_request_is_recognised_by_exactly_its_bytes_until_its_token_or_account_changes() {
+        let [server] = jellyfins(["den"]);
+        let learn = || {
+            let classified = classified(&server, &Method::GET, "/UserViews", &[]);
+            let raw = server.classifications.unknown_raw_head(RAW, &uri("/UserViews"), &classified).expect("unknown");
+            server.classifications.learn_raw_head(raw, &classified, 1);
+            assert!(server.classifications.unknown_raw_head(RAW, &uri("/UserViews"), &classified).is_none());
+            classified
+        };
+        let is_known = |raw: &[u8]| server.classifications.recognise(raw, 2).is_some();
+        let first = learn();
+        assert!(is_known(RAW) && !is_known(&RAW[..RAW.len() - 1]) && !is_known(&RAW.to_ascii_lowercase()));
+        server.classifications.forget(&first.identity);
+        assert!(!is_known(RAW), "forgotten with its token");
+        learn().identity.set_account("1");
+        assert!(!is_known(RAW), "another account");
+        learn().identity.refuse();
+        assert!(!is_known(RAW), "revoked");
+        assert!(!format!("{:?}", server.classifications).contains("anna"));
+    }
+}
