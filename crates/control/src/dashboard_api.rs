@@ -1,7 +1,7 @@
 //! `GET dashboard` and `GET summary`: precomputed statistics.
 
+use greenroom_cache::Timestamp;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
@@ -61,7 +61,7 @@ pub(super) struct SummaryResponse {
     responses((status = 200, description = "The statistics of the last minute", body = DashboardResponse)))]
 pub(super) async fn figures(State(state): State<Arc<ApiState>>) -> Json<DashboardResponse> {
     let stats = state.control.dashboard.stats();
-    let age_s = state.control.clock.now().saturating_sub(Duration::from_millis(stats.as_of_ms)).as_secs();
+    let age_s = state.control.clock.now().duration_since(Timestamp::from_millis(stats.as_of_ms)).as_secs();
     let age_s = if stats.as_of_ms == 0 { 0 } else { age_s };
     let mut figures = (*stats).clone();
     for playing in &mut figures.sessions.list {

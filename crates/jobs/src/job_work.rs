@@ -2,7 +2,6 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::context::JobContext;
 use crate::report::ExternalJobStatus;

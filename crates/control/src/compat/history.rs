@@ -2,7 +2,6 @@
 
 use greenroom_cache::Timestamp;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{Query, State};
@@ -99,7 +98,7 @@ pub(crate) async fn list(
     })?;
     let rows: Vec<CompatHistoryRow> =
         page.playbacks.into_iter().map(|playback| state.compat_history_row(playback)).collect();
-    let age_s = synced_ms.map(|at_ms| control.clock.now().saturating_sub(Duration::from_millis(at_ms)).as_secs());
+    let age_s = synced_ms.map(|at_ms| control.clock.now().duration_since(Timestamp::from_millis(at_ms)).as_secs());
     let age = age_s.map(|age_s| [(AGE, age_s.to_string())]);
     Ok(match age {
         Some(age) => (AppendHeaders(age), Json(rows)).into_response(),

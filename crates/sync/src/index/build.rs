@@ -356,9 +356,7 @@ impl LibraryWorker {
     fn set_progress(&self, phase: BuildPhase, crawl: &Crawl, started_us: u64, before: u64) {
         let clock = &self.library.server.origin.clock;
         let (items, expected) = (crawl.len() as u64, crawl.expected());
-        let elapsed_ms = clock.since_ms(started_us);
-        let left_ms =
-            left_ms(items - before.min(items), expected.saturating_sub(before), Duration::from_millis(elapsed_ms));
+        let elapsed = clock.since(started_us);
         let requests = crawl.requests + self.source.request_count() - crawl.requests_before;
         self.library.update_progress(|progress| {
             progress.phase = phase;
@@ -366,7 +364,7 @@ impl LibraryWorker {
             progress.expected = expected;
             progress.requests = requests;
             progress.elapsed_ms = clock.since_ms(crawl.started_us);
-            progress.left_ms = left_ms.map(millis);
+            progress.left_ms = left_ms(items - before.min(items), expected.saturating_sub(before), elapsed).map(millis);
         });
     }
 

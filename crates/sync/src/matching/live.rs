@@ -41,8 +41,7 @@ impl LiveSearchBudget {
         let mut used = self.used.lock();
         let count = used.entry(server.to_owned()).or_default();
         count.retain(|at_ms| {
-            now_ms.saturating_sub(Duration::from_millis(*at_ms)) < Timestamp::from_millis(MINUTE_MS)
-                && *at_ms <= now_ms.as_millis()
+            now_ms.millis_since(Timestamp::from_millis(*at_ms)) < MINUTE_MS && *at_ms <= now_ms.as_millis()
         });
         if count.len() >= per_minute {
             return false;

@@ -3,7 +3,6 @@
 use greenroom_cache::Timestamp;
 use greenroom_cache::clock::millis;
 use std::io::Write;
-use std::time::Duration;
 
 use clap::Args;
 use serde_json::{Value, json};
@@ -81,8 +80,7 @@ pub(super) fn ls(options: &ListArgs, now_ms: Timestamp) -> Result<u8, String> {
     }
     let mut lines = vec![["server", "class", "size", "age", "state", "key"].map(str::to_owned).to_vec()];
     lines.extend(items.into_iter().map(|row| {
-        let (size, age) =
-            (size(row.bytes), duration(now_ms.saturating_sub(Duration::from_millis(row.stored_ms)).as_millis()));
+        let (size, age) = (size(row.bytes), duration(now_ms.millis_since(Timestamp::from_millis(row.stored_ms))));
         vec![row.server, row.class, size, age, row.state, single_line(&row.key)]
     }));
     print!("{}", left_aligned(&lines));
