@@ -336,15 +336,6 @@ impl ServerKind {
         }
     }
 
-    /// Path of the poster or cover of the item with this key; `None` if it is no key.
-    pub fn poster_path(self, key: &str) -> Option<String> {
-        let path = match self {
-            Self::Plex => format!("/library/metadata/{key}/thumb"),
-            Self::Jellyfin => format!("/Items/{key}/Images/Primary"),
-        };
-        self.is_item_picture(&path).then_some(path)
-    }
-
     /// Whether a path is the picture of one item. Anything outside this grammar is never linked to.
     pub fn is_item_picture(self, path: &str) -> bool {
         match self {

@@ -114,16 +114,6 @@ fn only_the_image_of_an_item_is_linked() {
 }
 
 #[test]
-fn the_poster_of_a_key_is_a_picture_and_of_anything_else_there_is_none() {
-    assert_eq!(ServerKind::Plex.poster_path("7").as_deref(), Some("/library/metadata/7/thumb"));
-    let id = "0123456789abcdef0123456789abcdef";
-    assert_eq!(ServerKind::Jellyfin.poster_path(id), Some(format!("/Items/{id}/Images/Primary")));
-    for key in ["", "7/thumb/1?x=", "../7", "7?url=http://evil", "plex://track/7"] {
-        assert_eq!((ServerKind::Plex.poster_path(key), ServerKind::Jellyfin.poster_path(key)), (None, None), "{key}");
-    }
-}
-
-#[test]
 fn counts_are_requested_without_rows() {
     let target = ServerKind::Plex.item_count_target(&shelf(), ItemCountKind::Albums);
     assert_eq!(target, "/library/sections/3/all?type=9&X-Plex-Container-Start=0&X-Plex-Container-Size=0");

@@ -197,7 +197,7 @@ async fn the_doctors_advice_fixes_an_untrusted_certificate() {
     std::fs::write(&file, text).expect("written");
     let (code, shown, errors) = run(&folder, &["doctor", "--config", &file.display().to_string()], &[]).await;
     assert_eq!(code, 0, "{shown}{errors}");
-    assert!(shown.contains("encryption: the server's certificate is believed"), "{shown}");
+    assert!(shown.contains("encryption: the server's certificate is trusted"), "{shown}");
     terminator.stop();
     server.stop().await;
 }
@@ -312,7 +312,7 @@ async fn an_old_control_token_does_not_shut_the_doctor_out_of_what_needs_none() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn following_the_remedy_for_a_certificate_makes_it_believed() {
+async fn following_the_remedy_for_a_certificate_makes_it_trusted() {
     let tasks = TaskTracker::new();
     let server = plex(&tasks, |_| ()).await;
     let inner = server.url().trim_start_matches("http://").parse().expect("an address");
@@ -340,7 +340,7 @@ async fn following_the_remedy_for_a_certificate_makes_it_believed() {
     assert!(said.contains(&line), "{said}");
     let (code, report) = looked(&line).await;
     assert_eq!(code, 0, "{report}");
-    assert_found(&report, "encryption", &["\"ok\"", "is believed"]);
+    assert_found(&report, "encryption", &["\"ok\"", "is trusted"]);
     assert_found(&report, "token", &["owner's rights"]);
     let stage = GatewayConfigBuilder::new().server("home", "plex", &url, &line).start().await;
     let through = format!("http://{}", stage.address(0));

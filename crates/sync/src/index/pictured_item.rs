@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use greenroom_dialect::request::ServerKind;
 use greenroom_library::item::{Item, ItemKind};
 
 use super::Generation;
@@ -30,6 +31,16 @@ impl PicturedItem {
             (Some(key), title) => Self { key, title: title.unwrap_or(item.title) },
             (None, _) => Self { key: item.key, title: item.title },
         }
+    }
+
+    /// Path of its poster or cover on a server of this kind; `None` if its key is none of such a server.
+    pub fn poster_path(&self, kind: ServerKind) -> Option<String> {
+        let key = &self.key;
+        let path = match kind {
+            ServerKind::Plex => format!("/library/metadata/{key}/thumb"),
+            ServerKind::Jellyfin => format!("/Items/{key}/Images/Primary"),
+        };
+        kind.is_item_picture(&path).then_some(path)
     }
 }
 
@@ -108,6 +119,17 @@ mod tests {
         assert_eq!(samples, all.sample_pictures(6), "they stay the same");
         assert_eq!(generation([track(1, 1), track(1, 2)]).sample_pictures(6).len(), 1);
         assert_eq!(generation([]).sample_pictures(6), []);
+    }
+
+    #[test]
+    fn the_poster_of_a_key_is_a_picture_and_of_anything_else_there_is_none() {
+        let path = |key: &str, kind| PicturedItem { key: key.into(), title: "a title".into() }.poster_path(kind);
+        assert_eq!(path("7", ServerKind::Plex).as_deref(), Some("/library/metadata/7/thumb"));
+        let id = "0123456789abcdef0123456789abcdef";
+        assert_eq!(path(id, ServerKind::Jellyfin), Some(format!("/Items/{id}/Images/Primary")));
+        for key in ["", "7/thumb/1?x=", "../7", "7?url=http://evil", "plex://track/7"] {
+            assert_eq!((path(key, ServerKind::Plex), path(key, ServerKind::Jellyfin)), (None, None), "{key}");
+        }
     }
 
     #[test]
