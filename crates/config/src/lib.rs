@@ -5,7 +5,7 @@
 //! file. All errors are found in one pass and reported together, each with its place; an unknown key is an error too.
 //!
 //! Modules: [`source`] (where values come from), [`settings`] (what they mean), [`server`] (one media server),
-//! [`address`], `section` and `token` (shared parsers), [`control`] (access to the control plane), [`disk`] (disk
+//! [`address`], `section`, `token` and `toml_text` (shared parsers), [`control`] (access to the control plane), [`disk`] (disk
 //! tier), [`folder`] (folders of files), [`app_caches`] (caches for apps), [`remote_store`] (Redis or Valkey),
 //! [`http_api`], [`http_route`] and [`http_prefetch`] (servers of any HTTP API),
 //! [`listener_limits`], [`body_limits`] and [`networks`] (limits on clients), [`prefetch`], [`library`] (library
@@ -54,6 +54,7 @@ pub mod template;
 pub mod tls;
 mod token;
 mod token_setup;
+mod toml_text;
 pub mod tracing;
 pub mod trust;
 

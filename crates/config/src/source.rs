@@ -9,6 +9,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::removed;
+use super::toml_text::{TomlText, position_of};
 
 /// Prefix of every environment variable that belongs to Greenroom.
 const PREFIX: &str = "GREENROOM_";
@@ -381,25 +382,6 @@ fn is_route_list(path: &str) -> bool {
     let is_route = |rest: &str| rest.strip_suffix(".route").is_some_and(|name| !name.contains('.'));
     let rules = || rest.strip_suffix(".prefetch").and_then(|rest| rest.rsplit_once('.'));
     is_route(rest) || rules().is_some_and(|(route, _)| is_route(route))
-}
-
-struct TomlText<'a> {
-    name: &'a str,
-    text: &'a str,
-}
-
-impl TomlText<'_> {
-    fn place<T>(&self, value: &Spanned<T>) -> String {
-        let (line, column) = position_of(self.text, value.span().start);
-        format!("{}:{line}:{column}", self.name)
-    }
-}
-
-/// Line and column of a byte, both from 1; a column is a character.
-fn position_of(text: &str, offset: usize) -> (usize, usize) {
-    let before = text.get(..offset.min(text.len())).unwrap_or(text);
-    let line_start = before.rfind('\n').map_or(0, |end| end + 1);
-    (1 + before.bytes().filter(|byte| *byte == b'\n').count(), 1 + before[line_start..].chars().count())
 }
 
 fn join(prefix: &str, key: &str) -> String {
