@@ -11,7 +11,7 @@ use greenroom_app_cache::entry::{NewEntry, StoredEntry};
 use greenroom_app_cache::lookup::EntryLookup;
 use greenroom_app_cache::put::{Put, PutCondition};
 use greenroom_app_cache::{AppCaches, CacheName, EntryKey, EntryTags};
-use greenroom_cache::{Cache, CacheSettings, Clock};
+use greenroom_cache::{Cache, CacheSettings, Clock, Timestamp};
 use greenroom_config::{AppCachesSettings, ControlSettings, Networks};
 use greenroom_control::{ControlPlane, ControlPlaneDeps};
 use greenroom_dialect::credential::Secret;
@@ -60,7 +60,10 @@ impl KnownTokens {
         StateDb::open(folder.path()).expect("the state");
         let add = |name: &str, cache: &str, is_read_only| {
             let access = AppAccess { folders: Vec::new(), caches: vec![cache.to_owned()], is_read_only };
-            app_tokens::add(folder.path(), name, &access, 1).expect("a token").expose().to_owned()
+            app_tokens::add(folder.path(), name, &access, Timestamp::from_millis(1))
+                .expect("a token")
+                .expose()
+                .to_owned()
         };
         let (own, reading, other) =
             (add("own", "mine", false), add("reading", "mine", true), add("other", "theirs", false));

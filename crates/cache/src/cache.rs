@@ -149,7 +149,13 @@ impl Cache {
 
     /// The common case: a fresh entry in memory that needs no refresh.
     #[inline]
-    fn hit<P>(&self, key: &Key, policy: &Policy, directive: CacheDirective, now_ms: Timestamp) -> Option<CacheResponse<P>> {
+    fn hit<P>(
+        &self,
+        key: &Key,
+        policy: &Policy,
+        directive: CacheDirective,
+        now_ms: Timestamp,
+    ) -> Option<CacheResponse<P>> {
         if !matches!(directive, CacheDirective::Any | CacheDirective::OnlyIfCached) {
             return None;
         }

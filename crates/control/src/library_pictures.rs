@@ -93,6 +93,6 @@ fn split(keys: &str) -> Vec<String> {
 
 fn link(control: &ControlPlane, server: &Server, key: String, item: &PicturedItem) -> Option<PictureLink> {
     let path = item.poster_path(server.origin.settings.kind)?;
-    let picture = control.image_url_signer.sign_own_page_url(server, &path, control.clock.now_ms())?;
+    let picture = control.image_url_signer.sign_own_page_url(server, &path, control.clock.now())?;
     Some(PictureLink { key, title: item.title.to_string(), picture })
 }

@@ -63,7 +63,11 @@ async fn the_size_of_a_cache_is_that_of_its_entries_whatever_was_done_with_them(
     stage.caches.add_integer(&c, key("n"), (1, None), (None, None)).await.expect("it works");
     stage.caches.put_later(&c, key("later"), tagged("x", &["a"], "1").entry).await.expect("accepted");
     assert_counted(&stage, folder.path(), "c").await;
-    let dead = NewEntry { expires_ms: Some(Timestamp::UNIX_EPOCH), dies_ms: Some(Timestamp::UNIX_EPOCH), ..tagged("x", &[&long], "").entry };
+    let dead = NewEntry {
+        expires_ms: Some(Timestamp::UNIX_EPOCH),
+        dies_ms: Some(Timestamp::UNIX_EPOCH),
+        ..tagged("x", &[&long], "").entry
+    };
     stage.caches.put(&c, Put { entry: dead, ..put("dead", "") }).await.expect("stored");
     stage.sweep().await;
     assert_counted(&stage, folder.path(), "c").await;

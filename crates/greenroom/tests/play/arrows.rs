@@ -1,7 +1,5 @@
 //! Dependencies between crates follow the allowed arrows only.
 
-use greenroom_cache::AtomicTimestamp;
-use greenroom_cache::Timestamp;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;

@@ -97,7 +97,11 @@ pub(crate) struct CachedClassification {
 
 impl Default for ClassificationCache {
     fn default() -> Self {
-        Self { heads: Cache::new(MAX_HEADS), raw_heads: Cache::new(MAX_HEADS), swept_ms: AtomicTimestamp::new(Timestamp::UNIX_EPOCH) }
+        Self {
+            heads: Cache::new(MAX_HEADS),
+            raw_heads: Cache::new(MAX_HEADS),
+            swept_ms: AtomicTimestamp::new(Timestamp::UNIX_EPOCH),
+        }
     }
 }
 

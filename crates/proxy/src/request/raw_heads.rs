@@ -95,7 +95,11 @@ mod tests {
         for (name, text) in lines {
             headers.append(HeaderName::from_static(name), value(text));
         }
-        classify::classify(server, &RequestView { method, target, headers: &headers, body: &[] }, Timestamp::from_millis(1))
+        classify::classify(
+            server,
+            &RequestView { method, target, headers: &headers, body: &[] },
+            Timestamp::from_millis(1),
+        )
     }
 
     fn uri(text: &str) -> Uri {
@@ -156,11 +160,11 @@ mod tests {
         let learn = || {
             let classified = classified(&server, &Method::GET, "/UserViews", &[]);
             let raw = server.classifications.unknown_raw_head(RAW, &uri("/UserViews"), &classified).expect("unknown");
-            server.classifications.learn_raw_head(raw, &classified, 1);
+            server.classifications.learn_raw_head(raw, &classified, Timestamp::from_millis(1));
             assert!(server.classifications.unknown_raw_head(RAW, &uri("/UserViews"), &classified).is_none());
             classified
         };
-        let is_known = |raw: &[u8]| server.classifications.recognise(raw, 2).is_some();
+        let is_known = |raw: &[u8]| server.classifications.recognise(raw, Timestamp::from_millis(2)).is_some();
         let first = learn();
         assert!(is_known(RAW) && !is_known(&RAW[..RAW.len() - 1]) && !is_known(&RAW.to_ascii_lowercase()));
         server.classifications.forget(&first.identity);

@@ -4,7 +4,6 @@
 //! A field of a type that derives `Serialize` or `Deserialize` is a key on the wire, which names its unit.
 
 use std::path::Path;
-use std::time::Duration;
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
