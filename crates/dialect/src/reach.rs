@@ -188,7 +188,7 @@ impl Expansion<'_> {
                 self.add(&TagInvalidation { tag: Tag::counted(member), ..like.clone() }.with_ancestors());
                 self.push(Tag::under(member), &like);
                 self.push_narrowed(Tag::counts(), Some(member), &like);
-                for state in [UserState::Played, UserState::Cleared] {
+                for state in [UserState::Played, UserState::Position] {
                     self.push_narrowed(Tag::selected_by(state), Some(member), &like);
                 }
             }
@@ -228,7 +228,7 @@ mod tests {
         assert_eq!(tags(&lineage, mark("collection@anna")), ["user-state"], "the show may be another collection");
         lineage.record_parent("show", None);
         let reached = tags(&lineage, mark("collection@anna"));
-        for tag in ["item:film", "counted:folder", "item:show", "under:show", "by-played", "by-cleared", "counts"] {
+        for tag in ["item:film", "counted:folder", "item:show", "under:show", "by-played", "by-position", "counts"] {
             assert!(reached.iter().any(|reached| reached == tag), "{tag} is not among {reached:?}");
         }
         assert!(!reached.contains(&"user-state".to_owned()));

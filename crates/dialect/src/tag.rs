@@ -95,7 +95,6 @@ impl Tag {
         let field = match state {
             UserState::Played => "played",
             UserState::Position => "position",
-            UserState::Cleared => "cleared",
             UserState::Favorite => "favorite",
             UserState::Rating => "rating",
             UserState::Continued => "continued",

@@ -7,8 +7,6 @@ pub enum UserState {
     Played,
     /// The position at which playback resumes.
     Position,
-    /// That position, set back to the beginning: a list that resumes by it can only lose the item.
-    Cleared,
     /// Whether it is a favourite.
     Favorite,
     /// The user's rating, likes and dislikes.

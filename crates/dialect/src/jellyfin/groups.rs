@@ -101,10 +101,10 @@ pub(super) fn usual(path: &str) -> Option<&'static str> {
     }
 }
 
-/// Whether this is the path of one genre, studio, person or artist. It shows how many films, shows and songs have it;
-/// playlists and collections are not counted.
+/// Whether this is the path of one person or artist. It shows how many films, shows and songs have it; playlists and
+/// collections are not counted, as Jellyfin before 10.11 does for genres and studios.
 pub(super) fn is_one_name(path: &str) -> bool {
-    const FAMILIES: [&str; 5] = ["Artists", "Genres", "MusicGenres", "Persons", "Studios"];
+    const FAMILIES: [&str; 2] = ["Artists", "Persons"];
     let segments: Vec<&str> = path.split('/').skip(1).collect();
     matches!(segments[..], [family, name] if FAMILIES.contains(&family) && name != "AlbumArtists")
 }

@@ -19,7 +19,7 @@ use crate::response_facts::{
     ItemFacts, MAX_TAGGED_ROWS, ResponseFacts, SetMembers, UnsharedReason, has_meaningful_total,
 };
 use crate::sabotage::is_disabled;
-use crate::tag::{Tag, TagGroup, UserState};
+use crate::tag::{Tag, TagGroup};
 
 /// Max fresh time of a response about tasks while one runs, in seconds.
 const RUNNING_TASK_FRESH_S: u32 = 5;
@@ -270,9 +270,6 @@ fn tags(read: &Read, rows: &JellyfinRows) -> Vec<Tag> {
     if has(&FOLDERS) {
         tags.extend([Tag::playlist_names(), Tag::collections()]);
     }
-    if !shows_all_it_can_lose(read, rows) {
-        tags.push(Tag::selected_by(UserState::Cleared));
-    }
     if rows.count > MAX_TAGGED_ROWS {
         tags.extend(untagged(rows, &Tag::many_items()));
     } else {
@@ -282,14 +279,6 @@ fn tags(read: &Read, rows: &JellyfinRows) -> Vec<Tag> {
     tags.sort_unstable();
     tags.dedup();
     tags
-}
-
-/// Whether no item can leave the list of what is resumed that this response does not show: it is not a page of more.
-fn shows_all_it_can_lose(read: &Read, rows: &JellyfinRows) -> bool {
-    // A limit that is no number cuts off anything.
-    let limit = parameter(read, "limit").map(|limit| limit.parse::<usize>().unwrap_or_default());
-    let is_last = parameter(read, "startIndex").is_none() && limit.is_none_or(|limit| rows.count < limit);
-    read.class != Class::Resume || is_last || is_disabled("whole")
 }
 
 fn counts_others(row: &JellyfinRow) -> bool {
@@ -410,25 +399,6 @@ mod tests {
         );
         assert_eq!(links(r#"{"Id":"s","Type":"Season","SeriesId":"t"}"#), [link("s", Some("t")), link("t", None)]);
         assert_eq!(links(r#"{"Id":"a","Type":"Audio","AlbumId":"b"}"#), [link("a", Some("b")), link("b", None)]);
-    }
-
-    #[test]
-    fn a_page_of_what_is_resumed_follows_positions_that_are_cleared() {
-        let follows = |target: &str| {
-            let (method, headers) = (http::Method::GET, HeaderMap::new());
-            let request = crate::request::RequestView { method: &method, target, headers: &headers, body: &[] };
-            let crate::classification::Classification::Read(read) = crate::jellyfin::classify(&request, Some("u"))
-            else {
-                panic!("{target} is a read");
-            };
-            let rows = rows::read(br#"{"Items":[{"Id":"a","Type":"Movie"},{"Id":"b","Type":"Movie"}]}"#).unwrap();
-            tags(&read, &rows).contains(&Tag::selected_by(UserState::Cleared))
-        };
-        assert!(
-            !follows("/UserItems/Resume") && !follows("/UserItems/Resume?limit=3"),
-            "it shows all that it can lose"
-        );
-        assert!(follows("/UserItems/Resume?limit=2") && follows("/UserItems/Resume?limit=9&startIndex=1"));
     }
 
     #[test]

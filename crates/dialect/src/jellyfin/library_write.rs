@@ -86,7 +86,8 @@ fn images_changed(id: &str) -> Vec<TagInvalidation> {
     let id = guid::normalize(id);
     let mut stale = shown(&id).to_vec();
     stale.push(TagInvalidation::everyone(Tag::listed_by(list_fields::IMAGES)).of(&id));
-    stale.extend(for_everyone([Tag::image(&id), Tag::images_by_name()]));
+    // Extras show the images of the item that they belong to.
+    stale.extend(for_everyone([Tag::image(&id), Tag::images_by_name(), Tag::belonging(&id)]));
     stale
 }
 
@@ -169,10 +170,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_edit_of_unknown_fields_reaches_what_belongs_to_the_item_and_one_of_its_images_does_not() {
+    fn an_edit_of_unknown_fields_or_of_an_image_reaches_what_belongs_to_the_item() {
         let belonging = TagInvalidation::everyone(Tag::belonging("7"));
         assert!(edited(&["7"]).contains(&belonging) && deleted(&["7"]).contains(&belonging));
-        assert!(!images_changed("7").contains(&belonging));
+        assert!(images_changed("7").contains(&belonging));
     }
 
     #[test]

@@ -13,11 +13,8 @@ use crate::tag::{Tag, TagInvalidation, UserState};
 /// Name of the report of a start.
 const STARTED: &str = "playback-start";
 
-/// User state that playback changes.
+/// User state that playback changes, and a mark as played or unplayed: it sets the position back.
 const PLAYBACK: [UserState; 2] = [UserState::Played, UserState::Position];
-
-/// User state that a mark as played or unplayed changes: it sets the position back.
-const MARKED: [UserState; 2] = [UserState::Played, UserState::Cleared];
 
 /// Invalidations for a player's change to `state` on `item`. The player's user is unknown.
 pub(crate) fn playback_invalidations(item: &str, state: PlaybackState) -> Vec<TagInvalidation> {
@@ -42,7 +39,7 @@ pub(super) fn find(change: &ParsedWrite<'_>) -> Option<Write> {
     Some(match change.lowercase {
         ["userplayeditems", id] => {
             let id = guid::normalize(id);
-            let mut stale = marks_below(&id, &MARKED);
+            let mut stale = marks_below(&id, &PLAYBACK);
             // Only the user's own view of a set tells which members the mark concerns.
             let set = change.subject.user().map_or_else(|| id.to_string(), |user| format!("{id}@{user}"));
             stale.push(TagInvalidation::account(Tag::members(&set)));

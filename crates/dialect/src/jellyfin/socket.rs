@@ -178,8 +178,6 @@ struct UserDatum {
     /// Folders only: what is left to play in it.
     #[serde(default)]
     unplayed_item_count: Option<i64>,
-    #[serde(default)]
-    playback_position_ticks: Option<i64>,
 }
 
 fn user_data_changed(changed: &UserData) -> Vec<TagInvalidation> {
@@ -203,11 +201,7 @@ fn user_data_changed(changed: &UserData) -> Vec<TagInvalidation> {
             stale.extend(playback::lists(&item, &[UserState::Favorite, UserState::Rating], for_user));
             continue;
         }
-        // A list that resumes by a position can only lose an item that has none.
-        let is_cleared = datum.playback_position_ticks == Some(0);
-        let position = if is_cleared { UserState::Cleared } else { UserState::Position };
-        let states = [UserState::Played, position, UserState::Favorite, UserState::Rating];
-        stale.extend(playback::lists(&item, &states, for_user));
+        stale.extend(playback::lists(&item, &UserState::EVERY, for_user));
         stale.push(TagInvalidation::user(Tag::under(&item), &user));
     }
     stale

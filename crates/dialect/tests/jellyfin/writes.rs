@@ -85,7 +85,7 @@ fn lists_of_user_marks() {
     let favorite = "by-favorite item:{item} states";
     let rating = "by-rating item:{item} states";
     let played =
-        "by-cleared by-played counted:{item}^ counts history item:{item} members:{item}@{me} states under:{item}";
+        "by-played by-position counted:{item}^ counts history item:{item} members:{item}@{me} states under:{item}";
     let changed = "by-favorite by-played by-position by-rating counted:{item}^ counts item:{item} states under:{item}";
     let changed_both = "by-favorite by-favorite={other} by-played by-played={other} by-position by-position={other} \
         by-rating by-rating={other} counted:{item}^ counted:{item}^={other} counts counts={other} item:{item} \

@@ -265,7 +265,9 @@ async fn every_error_of_a_configuration_is_reported_and_nothing_starts() {
     for arguments in [["config", "check", &file].as_slice(), &["serve", "--config", &file]] {
         let (code, _, errors) = run(&folder, arguments, &[("GREENROOM_COLOUR", "red")]).await;
         assert_eq!(code, 2, "{errors}");
-        for part in [":1: unknown key colour", ":4: kind must be", ":5: url must", "GREENROOM_COLOUR: no such key"] {
+        for part in
+            [":1:10: unknown key colour", ":4:8: kind must be", ":5:7: url must", "GREENROOM_COLOUR: no such key"]
+        {
             assert!(errors.contains(part), "{part} is missing in {errors}");
         }
     }

@@ -250,7 +250,7 @@ fn apply_invalidations(request: &ProxyRequest, write: &Write, source: Invalidati
         let lineage = server.invalidation.lineage.lock();
         edit.narrowed(lineage.document(&edit.document.key())?)
     });
-    let is_asked = !server.origin.settings.pulse_interval.is_zero();
+    let is_asked = !server.origin.settings.pulse_interval.is_zero() && server.feed.is_whole();
     let stale = narrowed.unwrap_or_else(|| if is_asked { write.at_once() } else { write.invalidations.clone() });
     invalidate::apply(server, &stale, source);
     if let Some(throttled) = &write.throttled
