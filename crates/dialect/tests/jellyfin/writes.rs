@@ -229,7 +229,7 @@ fn edited_or_deleted_items() {
     let edited = "about:{item}! belonging:{item}! item:{item}^! items! listings! playlist:{item}! under:{item}!";
     let pictured = "about:{item}! belonging:{item}! image:{item}! images-by-name! item:{item}^! items! listings! playlist:{item}! \
          under:{item}!";
-    let images = "about:{item}! image:{item}! images-by-name! item:{item}^! items! listed-by-images! playlist:{item}! \
+    let images = "about:{item}! belonging:{item}! image:{item}! images-by-name! item:{item}^! items! listed-by-images! playlist:{item}! \
         under:{item}!";
     let deleted = "about:{item}! belonging:{item}! by-favorite! by-played! by-position! by-rating! collections! counts! image:{item}! \
         images-by-name! item:{item}^! items! libraries! listings! playlist-names! playlist:{item}! playlists! \
