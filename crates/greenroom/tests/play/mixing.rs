@@ -70,18 +70,22 @@ const ITEMS: usize = 7;
 struct ConfirmedWrites {
     confirmed: AtomicU64,
     at_least: [AtomicU64; ITEMS],
+    /// The least number of the last write that says how far an item was played.
+    played: AtomicU64,
 }
 
 /// Subject of a request.
 #[derive(Clone, Copy, PartialEq)]
 enum RequestSubject {
-    /// A write to one item.
+    /// A write to one item that says how far it was played.
     Write(usize),
+    /// A rating of one item.
+    Rating(usize),
     /// A read of one item.
     Item(usize),
     /// A page of a library: it has to show every write to the items on it.
     Page(usize),
-    /// A list that depends on the user's state: it has to show every write.
+    /// A list of what was played or not: it has to show every write that says so, and every one to the items on it.
     StateList,
     /// A list that depends on how far items were played: it has to show every write to the items on it.
     PlayedList,
@@ -102,10 +106,14 @@ async fn make(play: &UserRequest, known: &[ConfirmedWrites], items: &[String]) {
     let mine = &known[play.user];
     let confirmed_before = mine.confirmed.load(Ordering::SeqCst);
     let before: Vec<u64> = mine.at_least.iter().map(|writes| writes.load(Ordering::SeqCst)).collect();
+    let played_before = mine.played.load(Ordering::SeqCst);
     let answer = play.client.send(play.method.clone(), &play.target, "").await;
     assert!(answer.status.is_success(), "{} {}: {} {}", play.method, play.target, answer.status, answer.text());
-    if let RequestSubject::Write(item) = play.about {
+    if let RequestSubject::Write(item) | RequestSubject::Rating(item) = play.about {
         mine.confirmed.fetch_add(1, Ordering::SeqCst);
+        if matches!(play.about, RequestSubject::Write(_)) {
+            mine.played.fetch_max(confirmed_before + 1, Ordering::SeqCst);
+        }
         mine.at_least[item].fetch_max(confirmed_before + 1, Ordering::SeqCst);
         return;
     }
@@ -116,12 +124,11 @@ async fn make(play: &UserRequest, known: &[ConfirmedWrites], items: &[String]) {
         let forms = ["ratingKey=\"", "\"ratingKey\":\"", "\"Id\":\"", "\"id\":\""];
         forms.iter().any(|form| text.contains(&format!("{form}{}\"", items[item])))
     };
+    let of_shown = || (0..ITEMS).filter(|item| shows(*item)).map(|item| before[item]).max().unwrap_or(0);
     let expected = match play.about {
-        RequestSubject::Item(item) | RequestSubject::Write(item) => before[item],
-        RequestSubject::Page(_) | RequestSubject::PlayedList => {
-            (0..ITEMS).filter(|item| shows(*item)).map(|item| before[item]).max().unwrap_or(0)
-        }
-        RequestSubject::StateList => before.iter().copied().max().unwrap_or(0),
+        RequestSubject::Item(item) | RequestSubject::Write(item) | RequestSubject::Rating(item) => before[item],
+        RequestSubject::Page(_) | RequestSubject::PlayedList => of_shown(),
+        RequestSubject::StateList => of_shown().max(played_before),
     };
     assert!(writes >= expected, "{}: {writes} writes seen, {expected} were confirmed", play.target);
     if let (RequestSubject::Page(asked), Some(start)) = (play.about, start) {
@@ -236,7 +243,7 @@ fn plex_move(dice: &mut XorShiftRng, client: &TestClient, user: usize, items: &[
     match dice.throw(24) {
         0 => simple(Method::GET, format!("/:/scrobble?{identifier}&key={key}"), RequestSubject::Write(item)),
         1 => simple(Method::PUT, format!("/:/unscrobble?{identifier}&key={key}"), RequestSubject::Write(item)),
-        2 => simple(Method::PUT, format!("/:/rate?{identifier}&key={key}&rating=7"), RequestSubject::Write(item)),
+        2 => simple(Method::PUT, format!("/:/rate?{identifier}&key={key}&rating=7"), RequestSubject::Rating(item)),
         3..=10 => simple(Method::GET, format!("/library/metadata/{key}"), RequestSubject::Item(item)),
         11..=18 => {
             let start = dice.throw(3) * 2;
