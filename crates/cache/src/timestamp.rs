@@ -4,7 +4,11 @@ use std::ops::{Add, Sub};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::clock::millis;
+/// Whole milliseconds, saturating.
+#[inline]
+pub fn millis(duration: Duration) -> u64 {
+    duration.as_secs().saturating_mul(1000).saturating_add(u64::from(duration.subsec_millis()))
+}
 
 /// A moment in wall time, in whole milliseconds since the Unix epoch. Arithmetic saturates, so a wrong setting or a
 /// clock that was set back can neither overflow a deadline nor make a negative age.

@@ -94,10 +94,17 @@ impl HttpRouteSettings {
             tree.problem(tree.place(&table), format!("a server may have at most {MAX_ROUTES} routes"));
             return Vec::new();
         }
-        let routes: Vec<Self> =
-            numbers.iter().filter_map(|number| Self::read(tree, &format!("{table}.{number}"))).collect();
-        if let Some(problem) = routes.iter().find_map(|route| route.prefetch_problem(&routes)) {
-            tree.problem(tree.place(&table), problem);
+        let (places, routes): (Vec<_>, Vec<Self>) = numbers
+            .iter()
+            .filter_map(|number| {
+                let place = tree.place(&format!("{table}.{number}.path"));
+                Some((place, Self::read(tree, &format!("{table}.{number}"))?))
+            })
+            .unzip();
+        let problem =
+            routes.iter().zip(places).find_map(|(route, place)| Some((place, route.prefetch_problem(&routes)?)));
+        if let Some((place, problem)) = problem {
+            tree.problem(place, problem);
         }
         routes
     }

@@ -69,7 +69,7 @@ pub(crate) fn load_next(server: &Arc<ApiServer>, request: &Arc<ApiRequest>, resp
         // A client that never asked for details gets none.
         return;
     }
-    if !server.prefetches.acts_on(&request.resource, server.clock.now_ms()) {
+    if !server.prefetches.acts_on(&request.resource, server.clock.now()) {
         return;
     }
     let (owner, request, body) = (Arc::clone(server), Arc::clone(request), body.clone());
@@ -126,7 +126,7 @@ async fn load_one(server: &Arc<ApiServer>, next: ApiRequest) -> Option<SkipReaso
     if !server.breaker().allows_requests() {
         return Some(SkipReason::Down);
     }
-    if !server.prefetches.try_spend(server.clock.now_ms()) {
+    if !server.prefetches.try_spend(server.clock.now()) {
         return Some(SkipReason::Budget);
     }
     server.prefetches.counters.record_started();

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
-use greenroom_cache::{Key, Partition};
+use greenroom_cache::{Key, Partition, Timestamp};
 use greenroom_prefetch::budget::PrefetchBudget;
 use greenroom_prefetch::counters::PrefetchCounters;
 use http::{HeaderMap, Method};
@@ -18,7 +19,7 @@ const MAX_RESOURCES: usize = 4096;
 /// Max batches that wait while one is loaded; the rules of further responses do not act.
 const MAX_WAITING: usize = 16;
 /// Rules act on a response at most once in this time, because most of what they would load is still cached then.
-const MIN_PAUSE_MS: u64 = 60_000;
+const MIN_PAUSE: Duration = Duration::from_mins(1);
 
 /// A request that is repeated with another value in it. It holds no credentials: those are of the request after which it
 /// is repeated.
@@ -37,7 +38,7 @@ pub(crate) struct RequestTemplate {
 #[derive(Debug)]
 pub(crate) struct PrefetchQueue {
     templates: quick_cache::sync::Cache<String, Arc<RequestTemplate>>,
-    acted_ms: quick_cache::sync::Cache<String, u64>,
+    acted: quick_cache::sync::Cache<String, Timestamp>,
     budget: Mutex<PrefetchBudget>,
     place: Semaphore,
     waiting: AtomicUsize,
@@ -49,7 +50,7 @@ impl PrefetchQueue {
     pub(crate) fn new(per_minute: usize) -> Self {
         Self {
             templates: quick_cache::sync::Cache::new(MAX_TEMPLATES),
-            acted_ms: quick_cache::sync::Cache::new(MAX_RESOURCES),
+            acted: quick_cache::sync::Cache::new(MAX_RESOURCES),
             budget: Mutex::new(PrefetchBudget::new(per_minute)),
             place: Semaphore::new(1),
             waiting: AtomicUsize::new(0),
@@ -68,12 +69,12 @@ impl PrefetchQueue {
     }
 
     /// Whether rules act on a response to this resource now.
-    pub(crate) fn acts_on(&self, resource: &Key, now_ms: u64) -> bool {
-        let is_recent = |acted_ms: u64| now_ms.saturating_sub(acted_ms) < MIN_PAUSE_MS;
-        if self.acted_ms.get(resource.encoded()).is_some_and(is_recent) {
+    pub(crate) fn acts_on(&self, resource: &Key, now: Timestamp) -> bool {
+        let is_recent = |acted: Timestamp| now.duration_since(acted) < MIN_PAUSE;
+        if self.acted.get(resource.encoded()).is_some_and(is_recent) {
             return false;
         }
-        self.acted_ms.insert(resource.encoded().to_owned(), now_ms);
+        self.acted.insert(resource.encoded().to_owned(), now);
         true
     }
 
@@ -89,8 +90,8 @@ impl PrefetchQueue {
     }
 
     /// Takes one load of the minute's budget.
-    pub(crate) fn try_spend(&self, now_ms: u64) -> bool {
-        self.budget.lock().try_acquire(now_ms)
+    pub(crate) fn try_spend(&self, now: Timestamp) -> bool {
+        self.budget.lock().try_acquire(now.as_millis())
     }
 }
 

@@ -29,6 +29,7 @@ pub use suspend_detector::SuspendDetector;
 use suspend_detector::{SkewSamples, SuspendSource};
 
 use crate::timestamp::Timestamp;
+pub use crate::timestamp::millis;
 
 /// Interval at which the suspend detector is read.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
@@ -253,12 +254,6 @@ impl Clock {
 #[expect(clippy::disallowed_methods, reason = "the one module that reads system clocks")]
 fn system_ms() -> u64 {
     millis(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
-}
-
-/// Whole milliseconds, saturating.
-#[inline]
-pub fn millis(duration: Duration) -> u64 {
-    duration.as_secs().saturating_mul(1000).saturating_add(u64::from(duration.subsec_millis()))
 }
 
 #[cfg(test)]

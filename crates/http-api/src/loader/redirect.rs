@@ -1,7 +1,7 @@
 //! Redirects within the server that are followed, if that is configured. What they lead to is stored for the address that
 //! was asked, under the terms of every response on the way.
 
-use greenroom_cache::Tag;
+use greenroom_cache::{Tag, Timestamp};
 use greenroom_http_caching::freshness::ExchangeTimes;
 use greenroom_http_caching::invalidation::resolve;
 use greenroom_http_caching::storage::StorageRefusal;
@@ -26,7 +26,7 @@ pub(super) struct RedirectTerms {
     pub(super) tags: Vec<Tag>,
     stored: Vec<(StoredHead, SelectingFields)>,
     count: usize,
-    response_ms: u64,
+    response_time: Timestamp,
 }
 
 impl RedirectTerms {
@@ -44,7 +44,7 @@ impl RedirectTerms {
         times: ExchangeTimes,
     ) {
         self.count += 1;
-        self.response_ms = times.response_ms;
+        self.response_time = Timestamp::from_millis(times.response_ms);
         let path = next.split('?').next().unwrap_or_default();
         self.tags.push(resource_tag(&resource_name(&server.settings, &server.routes().find(&Method::GET, path), next)));
         match evaluated {
@@ -56,7 +56,7 @@ impl RedirectTerms {
     /// Shortens the lifetimes of the response that they led to.
     pub(super) fn apply(&self, (head, fields): (StoredHead, SelectingFields)) -> Option<(StoredHead, SelectingFields)> {
         self.stored.iter().try_fold((head, fields), |(mut head, fields), (redirect, others)| {
-            let left_ms = u64::try_from(redirect.fresh_left_ms(self.response_ms)).unwrap_or_default();
+            let left_ms = u64::try_from(redirect.fresh_left_ms(self.response_time.as_millis())).unwrap_or_default();
             head.lifetime_ms = head.lifetime_ms.min(left_ms.saturating_add(head.initial_age_ms));
             head.stale_while_revalidate_ms = head.stale_while_revalidate_ms.min(redirect.stale_while_revalidate_ms);
             head.needs_validation |= redirect.needs_validation;

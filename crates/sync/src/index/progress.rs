@@ -65,7 +65,7 @@ pub(super) fn left_ms(items: u64, expected: u64, elapsed_ms: Duration) -> Option
     let left = expected.saturating_sub(items);
     (items > 0 && expected > 0)
         .then(|| {
-            let left_ms = elapsed_ms.as_millis() * u128::from(left) / u128::from(items);
+            let left_ms = elapsed_ms.as_millis().saturating_mul(u128::from(left)) / u128::from(items);
             u64::try_from(left_ms).unwrap_or(u64::MAX)
         })
         .map(Duration::from_millis)

@@ -24,7 +24,8 @@ const CRATES: [(&str, &str); 6] = [
 ];
 
 /// Files that may count milliseconds, with the reason.
-const FILES: [(&str, &str); 6] = [
+const FILES: [(&str, &str); 7] = [
+    ("greenroom-app-cache-api: parameters.rs", "parameters of queries, which name their unit"),
     ("greenroom-cache: clock/mod.rs", "the clock makes moments of what it reads"),
     ("greenroom-cache: clock/suspend_detector.rs", "differences between the machine's clocks, none of which is ours"),
     ("greenroom-doctor: facts.rs", "times of one probe, as its findings print them"),
