@@ -17,6 +17,7 @@ use crate::coordinator::{Coordinator, LoadContext};
 use crate::counters::ClassCounters;
 use crate::flight::{FlightLeader, JoinOutcome, LoadOutcome};
 use crate::scope_hash::ScopeHashes;
+use crate::timestamp::Timestamp;
 use crate::{
     CacheSettings, Invalidation, InvalidationMode, Key, LoadError, LoadErrorKind, LoadReason, LoadedValue, Partition,
     Policy, Scope, Tag, Validity, Value,
@@ -26,7 +27,7 @@ use crate::{
 const SCHEDULES: usize = 10_000;
 /// Preemptions the priority-based scheduler places.
 const DEPTH: usize = 3;
-const NOW_MS: u64 = 1_000;
+const NOW_MS: Timestamp = Timestamp::from_millis(1_000);
 const POLICY: Policy = Policy {
     class: "model",
     fresh: Duration::from_secs(100),

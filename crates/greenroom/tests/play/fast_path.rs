@@ -118,7 +118,7 @@ fn mix() -> Vec<Step> {
 fn timeless(response: Option<RawResponse>) -> String {
     let Some(response) = response else { return "closed".into() };
     let line = |line: &str| match line.split_once(": ") {
-        Some(("date" | "age", _)) => String::new(),
+        Some(("date" | "age" | "x-response-time-ms", _)) => String::new(),
         Some(("cache-status", status)) => status
             .split("; ")
             .map(|part| if part.starts_with("ttl=") { "ttl" } else { part })
