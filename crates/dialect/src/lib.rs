@@ -72,7 +72,6 @@ pub mod session_list;
 pub mod supported_versions;
 pub mod tag;
 mod tag_group;
-mod tag_invalidation;
 pub mod token_shape;
 pub mod user_list;
 pub mod video_listing;

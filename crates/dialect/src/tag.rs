@@ -2,10 +2,12 @@
 //!
 //! Tags are short texts; both dialects use the same vocabulary, so the gateway needs no `match` on them.
 
-use std::fmt;
+mod tag_invalidation;
 
+pub use self::tag_invalidation::{Audience, TagInvalidation};
 pub use crate::tag_group::{TagGroup, UserState};
-pub use crate::tag_invalidation::{Audience, TagInvalidation};
+
+use std::fmt;
 
 /// Begins the tag of an item's members.
 const MEMBERS: &str = "members:";
