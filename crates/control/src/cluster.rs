@@ -39,6 +39,10 @@ struct StoreReport {
     gateway: String,
     /// The other gateways, and whether each is live.
     peers: Vec<PeerReport>,
+    /// Name of the gateway that leads: it syncs scheduled playlists and sends notifications about servers.
+    leader: Option<String>,
+    /// leader, follower or unknown
+    role: &'static str,
     /// Whether the cache is served: everything that the others invalidated was heard.
     trusted: bool,
     epoch: u64,
@@ -91,6 +95,8 @@ impl From<StoreStatus> for StoreReport {
             peers: peers
                 .map(|peer| PeerReport { name: peer.name, heard: peer.heard, live: !peer.lease_ms.is_zero() })
                 .collect(),
+            leader: status.leader,
+            role: status.role.name(),
             trusted: status.trusted,
             epoch: status.epoch,
             heard: status.heard,

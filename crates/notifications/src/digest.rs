@@ -56,6 +56,16 @@ pub struct Digest {
     pub omitted: u64,
 }
 
+impl Digest {
+    /// What only this gateway can tell, if anything: events about servers are told by the gateway that leads.
+    #[must_use]
+    pub fn for_follower(mut self) -> Option<Self> {
+        self.lines.retain(|line| line.event.server().is_none());
+        self.omitted = 0;
+        (!self.lines.is_empty()).then_some(self)
+    }
+}
+
 /// State of one subject, and what was reported of it.
 #[derive(Debug, Default)]
 struct SubjectHistory {

@@ -9,6 +9,7 @@
 //! than before (its run id) may have lost leases: it acknowledges no write before every lease that it gave has ended.
 
 use greenroom_cache::Timestamp;
+use greenroom_cache::remote::ClusterRole;
 use std::time::Duration;
 
 use crate::sabotage;
@@ -79,6 +80,8 @@ pub struct HeartbeatReply {
     pub entries: Vec<LogEntry>,
     /// The longest lease that any gateway asked for.
     pub longest_lease_ms: Duration,
+    /// Id of the gateway that leads; empty if none does.
+    pub leader: String,
 }
 
 /// How a gateway catches up.
@@ -131,6 +134,16 @@ pub fn trust_end_ms(sent_ms: Timestamp, heartbeat: &HeartbeatReply, heard: u64, 
     (heartbeat.renewed && heard >= heartbeat.seq).then(|| sent_ms.saturating_add(certain))
 }
 
+/// The role of the gateway with this id, until the end of its trust. Another one only leads once the lease of the leader
+/// has ended by the store's clock, and trust ends before that: so there are never two.
+pub fn cluster_role(heartbeat: &HeartbeatReply, id: &str) -> ClusterRole {
+    match heartbeat.leader.as_str() {
+        "" => ClusterRole::Unknown,
+        leader if leader == id => ClusterRole::Leader,
+        _ => ClusterRole::Follower,
+    }
+}
+
 /// Until when, at the latest, a write waits that began at `began_ms`, by our clock. While the session is live, another
 /// gateway may renew its lease once more before it must have heard, so two leases end every wait. Once it has ended, the
 /// store answered no one after that as far as is known here, so one lease from then on.
@@ -168,6 +181,7 @@ mod tests {
             peers: Vec::new(),
             entries: Vec::new(),
             longest_lease_ms: Duration::from_millis(3_000),
+            leader: String::new(),
         }
     }
 

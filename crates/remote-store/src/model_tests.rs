@@ -5,7 +5,11 @@ use greenroom_cache::Timestamp;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::agreement::{CatchUp, HeartbeatReply, LogEntry, SequencePosition, plan_catch_up, trust_end_ms};
+use greenroom_cache::remote::{ClusterRole, Leadership};
+
+use crate::agreement::{
+    CatchUp, HeartbeatReply, LogEntry, SequencePosition, cluster_role, plan_catch_up, trust_end_ms,
+};
 use crate::announcements::{AnnouncementResult, Announcements};
 
 const GATEWAYS: usize = 3;
@@ -42,6 +46,8 @@ struct Store {
     known_run: u64,
     log: Vec<String>,
     leases: BTreeMap<usize, Lease>,
+    /// The gateway that leads, or led last.
+    leader: Option<usize>,
 }
 
 impl Store {
@@ -67,6 +73,13 @@ impl Store {
         let mine = self.leases.get(&id).cloned();
         let renewed = mine.as_ref().is_none_or(|mine| heard >= mine.seen) || standing.epoch != self.epoch;
         let until_ms = if renewed { now_ms + LEASE_MS } else { mine.map_or(0, |mine| mine.until_ms) };
+        let is_live = |of: usize| self.leases.get(&of).is_some_and(|lease| lease.until_ms > now_ms);
+        let may_take_over = self.leader.is_none_or(|leader| leader != id && !is_live(leader));
+        let is_settled = now_ms >= self.born_ms + LEASE_MS;
+        if is_settled && may_take_over {
+            self.leader = renewed.then_some(id);
+        }
+        let leader = self.leader.filter(|_| is_settled).map(|leader| leader.to_string());
         self.leases.insert(id, Lease { until_ms, heard, seen: self.seq() });
         let entry = |(at, token): (usize, &String)| LogEntry {
             seq: at as u64 + 1,
@@ -87,6 +100,7 @@ impl Store {
             peers: Vec::new(),
             entries: if is_same { self.log.iter().enumerate().map(entry).skip(known).collect() } else { Vec::new() },
             longest_lease_ms: Duration::from_millis(LEASE_MS),
+            leader: leader.unwrap_or_default(),
         }
     }
 
@@ -109,8 +123,8 @@ struct Answer {
     heartbeat: HeartbeatReply,
 }
 
-#[derive(Default)]
 struct Gateway {
+    leadership: Leadership,
     standing: SequencePosition,
     trusted_until_ms: u64,
     /// Version of what it has cached; `None` if that was invalidated.
@@ -127,6 +141,27 @@ struct Gateway {
 }
 
 impl Gateway {
+    /// `drift` is per mille that its clock is fast or slow.
+    fn new(drift: u64) -> Self {
+        Self {
+            leadership: Leadership::among_peers(),
+            standing: SequencePosition::default(),
+            trusted_until_ms: 0,
+            cached: None,
+            answer: None,
+            write: None,
+            announcements: Announcements::default(),
+            has_joined: false,
+            paused_until_ms: 0,
+            is_cut_off: false,
+            drift,
+        }
+    }
+
+    fn leads(&self, now_ms: u64) -> bool {
+        self.leadership.role(Timestamp::from_millis(self.clock_ms(now_ms))) == ClusterRole::Leader
+    }
+
     /// Its own clock.
     fn clock_ms(&self, now_ms: u64) -> u64 {
         now_ms * self.drift / 1_000
@@ -160,6 +195,7 @@ impl Gateway {
             trust_end_ms(Timestamp::from_millis(answer.sent_ms), heartbeat, self.standing.heard, lease)
         {
             self.trusted_until_ms = until_ms.as_millis();
+            self.leadership.set(cluster_role(heartbeat, &id.to_string()), until_ms);
         }
         let answered = match self.announcements.conclude(heartbeat, &self.standing) {
             Some(AnnouncementResult::Acknowledged(written)) => Some(written),
@@ -186,18 +222,28 @@ impl Gateway {
     }
 }
 
-/// One history. The error is what a client saw.
-fn play(seed: u64) -> Result<usize, String> {
+/// What a history held, so that none is empty by mistake.
+#[derive(Default)]
+struct HistoryCounts {
+    hits: usize,
+    /// Steps in which a gateway led.
+    led: usize,
+}
+
+/// One history. The error is what a client saw, or two leaders.
+fn play(seed: u64) -> Result<HistoryCounts, String> {
     let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
-    let mut gateways: Vec<Gateway> = (0..GATEWAYS).map(|_| Gateway::default()).collect();
-    for gateway in &mut gateways {
-        // Within the margin by which trust ends before a lease does.
-        gateway.drift = 960 + random.below(80);
-    }
+    // The clocks differ within the margin by which trust ends before a lease does.
+    let mut gateways: Vec<Gateway> = (0..GATEWAYS).map(|_| Gateway::new(960 + random.below(80))).collect();
     let (mut store, mut replica, mut epochs) = (Store::default(), Store::default(), 0);
-    let (mut now_ms, mut version, mut answered, mut hits) = (10_000, 0, 0, 0);
+    let (mut now_ms, mut version, mut answered, mut seen) = (10_000, 0, 0, HistoryCounts::default());
     for step in 0..STEPS {
         now_ms += random.below(120);
+        let leaders = gateways.iter().filter(|gateway| gateway.leads(now_ms)).count();
+        if leaders > 1 {
+            return Err(format!("step {step}: {leaders} gateways lead"));
+        }
+        seen.led += leaders;
         let id = usize::try_from(random.below(GATEWAYS as u64)).expect("it is small");
         let gateway = &mut gateways[id];
         let is_awake = now_ms >= gateway.paused_until_ms;
@@ -220,7 +266,7 @@ fn play(seed: u64) -> Result<usize, String> {
                             "step {step}: gateway {id} served v{cached} after v{answered} was answered"
                         ));
                     }
-                    Some(_) => hits += 1,
+                    Some(_) => seen.hits += 1,
                     None => gateway.cached = Some(version),
                 }
             }
@@ -245,7 +291,7 @@ fn play(seed: u64) -> Result<usize, String> {
             _ => {}
         }
     }
-    heal(&mut gateways, &mut store, now_ms, &mut epochs).map(|()| hits)
+    heal(&mut gateways, &mut store, now_ms, &mut epochs).map(|()| seen)
 }
 
 /// Nothing is paused or cut off any more: every write must be answered within a few leases.
@@ -259,17 +305,23 @@ fn heal(gateways: &mut [Gateway], store: &mut Store, mut now_ms: u64, epochs: &m
         }
     }
     let waiting = gateways.iter().position(Gateway::has_write);
-    waiting.map_or(Ok(()), |id| Err(format!("gateway {id} waits for ever")))
+    let leaders = gateways.iter().filter(|gateway| gateway.leads(now_ms)).count();
+    match (waiting, leaders) {
+        (Some(id), _) => Err(format!("gateway {id} waits for ever")),
+        (None, 1) => Ok(()),
+        (None, leaders) => Err(format!("{leaders} gateways lead once all is well")),
+    }
 }
 
 #[test]
-fn no_history_of_gateways_serves_what_an_answered_write_made_wrong() {
-    let mut hits = 0;
+fn no_history_of_gateways_serves_what_an_answered_write_made_wrong_or_has_two_leaders() {
+    let mut all = HistoryCounts::default();
     for seed in 1..=HISTORIES {
         match play(seed) {
-            Ok(more) => hits += more,
+            Ok(seen) => (all.hits, all.led) = (all.hits + seen.hits, all.led + seen.led),
             Err(seen) => panic!("history {seed}: {seen}"),
         }
     }
-    assert!(hits > 1_000, "the histories must serve something: {hits} hits");
+    assert!(all.hits > 1_000, "the histories must serve something: {} hits", all.hits);
+    assert!(all.led > 1_000, "gateways must lead: in {} steps", all.led);
 }

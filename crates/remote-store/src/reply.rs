@@ -124,6 +124,7 @@ pub(crate) fn read_hear(value: &Value) -> Result<HearReply, String> {
         peers: list(8)?.iter().map(peer).collect::<Result<_, _>>()?,
         entries: list(9)?.iter().map(log_entry).collect::<Result<_, _>>()?,
         longest_lease_ms: Duration::from_millis(number(parts.get(10))?),
+        leader: text(parts.get(11))?,
     })))
 }
 

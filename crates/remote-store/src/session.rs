@@ -7,11 +7,12 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use greenroom_cache::Cache;
+use greenroom_cache::remote::ClusterRole;
 use greenroom_cache::remote::SharedInvalidation;
 use redis::Value;
 use tokio_util::sync::CancellationToken;
 
-use crate::agreement::{HeartbeatReply, SequencePosition, trust_end_ms};
+use crate::agreement::{HeartbeatReply, SequencePosition, cluster_role, trust_end_ms};
 use crate::announcements::{AnnouncementResult, Announcements};
 use crate::connection::explain;
 use crate::handshake::{connect, read_info};
@@ -199,6 +200,9 @@ impl Session<'_> {
         self.cache.raise_remote_floor(heartbeat.floor);
         if let Some(until_ms) = trust_end_ms(sent_ms, &heartbeat, self.standing.heard, self.store.settings.peer_timeout)
         {
+            if self.store.settings.shared {
+                self.store.leadership.set(cluster_role(&heartbeat, &self.store.id), until_ms);
+            }
             let until_ms = if self.store.settings.shared { until_ms } else { Timestamp::MAX };
             self.cache.trust_until(until_ms, self.store.settings.when_away.max_age());
         }
@@ -335,6 +339,7 @@ impl Session<'_> {
         let before = {
             let mut published = self.store.published.lock();
             published.peers.clone_from(&heartbeat.peers);
+            published.leader.clone_from(&heartbeat.leader);
             if let Some(info) = info {
                 published.info = info;
             }
@@ -350,6 +355,9 @@ impl Session<'_> {
     async fn leave(&mut self) {
         let _ = self.beat().await; // The last invalidations.
         self.cache.trust_until(Timestamp::UNIX_EPOCH, Duration::ZERO);
+        if self.store.settings.shared {
+            self.store.leadership.set(ClusterRole::Unknown, Timestamp::UNIX_EPOCH);
+        }
         let keys = [self.store.agreement_key("meta")];
         let id = [&self.store.id];
         let _ = scripts::run::<u64>(&self.open.scripts.leave, &mut self.open.connection, &keys, &id).await;

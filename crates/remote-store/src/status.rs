@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use greenroom_cache::remote::ClusterRole;
+
 use crate::agreement::Peer;
 
 /// State of the connection.
@@ -74,6 +76,10 @@ pub struct StoreStatus {
     pub gateway: String,
     /// The other gateways on the store's list.
     pub peers: Vec<Peer>,
+    /// Name of the gateway that leads, if one was known to at the last heartbeat.
+    pub leader: Option<String>,
+    /// The role of this gateway.
+    pub role: ClusterRole,
     /// Whether everything others invalidated was heard, so that the cache is served.
     pub trusted: bool,
     /// Epoch of the sequence.

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use greenroom_cache::remote::Leadership;
 use greenroom_cache::remote::RemoteEntry;
 use greenroom_cache::{Clock, Key};
 use greenroom_config::RemoteStoreSettings;
@@ -42,6 +43,8 @@ pub(crate) struct PublishedState {
     pub(crate) state: StoreState,
     pub(crate) standing: SequencePosition,
     pub(crate) peers: Vec<Peer>,
+    /// Id of the gateway that leads; empty if none does.
+    pub(crate) leader: String,
     pub(crate) info: StoreInfo,
     pub(crate) kind: &'static str,
     pub(crate) latency_us: u64,
@@ -85,6 +88,8 @@ pub struct RedisStore {
     /// Leases on loads to be released: name and nonce.
     pub(crate) releases: Mutex<Vec<(String, String)>>,
     pub(crate) news: NewsDesk,
+    /// Whether this gateway does what is done once for all that share.
+    pub leadership: Leadership,
 }
 
 impl RedisStore {
@@ -133,6 +138,7 @@ impl RedisStore {
             counters: StoreCounters::default(),
             releases: Mutex::default(),
             news: NewsDesk::default(),
+            leadership: if settings.shared { Leadership::among_peers() } else { Leadership::without_peers() },
             settings,
         }))
     }
@@ -261,6 +267,12 @@ impl RedisStore {
         }
     }
 
+    /// Name of the gateway with this id, if it is known.
+    fn name_of(&self, published: &PublishedState, id: &str) -> Option<String> {
+        let peer = published.peers.iter().find(|peer| peer.id == id).map(|peer| peer.name.clone());
+        peer.or_else(|| (id == self.id).then(|| self.name.clone()))
+    }
+
     /// Figures at this moment. `trusted` is the cache's.
     pub fn status(&self, trusted: bool) -> StoreStatus {
         let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
@@ -275,6 +287,8 @@ impl RedisStore {
             shared: self.settings.shared,
             gateway: self.name.clone(),
             peers: published.peers.clone(),
+            leader: self.name_of(&published, &published.leader),
+            role: self.leadership.role(self.clock.now()),
             trusted,
             epoch: published.standing.epoch,
             heard: published.standing.heard,

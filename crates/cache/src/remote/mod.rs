@@ -3,6 +3,7 @@
 //!
 //! | module | content |
 //! |---|---|
+//! | `leadership` | which of several gateways does what is done once for all of them |
 //! | `marks` | numbers that the store assigned to invalidations, and own invalidations that have none yet |
 //! | `sharing` | invalidations as they travel between caches |
 //!
@@ -11,6 +12,7 @@
 //! served only if its epoch is the current one, its number is at least the floor, no invalidation with a higher number
 //! covers it, and none of ours that covers it still waits for its number.
 
+mod leadership;
 mod marks;
 mod sharing;
 
@@ -25,6 +27,7 @@ use crate::key::{Key, Tag};
 use crate::policy::EntryDeadlines;
 use crate::value::{Entry, Value};
 
+pub use self::leadership::{ClusterRole, Leadership};
 pub(crate) use self::marks::RemoteMarks;
 pub(crate) use self::sharing::decode_scope;
 pub use self::sharing::{RemoteSequence, SharedInvalidation};

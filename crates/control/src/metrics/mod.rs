@@ -31,6 +31,7 @@ use crate::metrics::format::MetricsFormat;
 use crate::stats_baseline::CumulativeStats;
 use encoder::MetricsEncoder;
 use greenroom_app_cache::AppCacheReport;
+use greenroom_cache::remote::ClusterRole;
 use greenroom_folder::folder_status::FolderReport;
 use greenroom_jobs as jobs;
 use greenroom_notifications::NotificationStats;
@@ -122,6 +123,8 @@ impl MetricsSnapshot {
         let help = "1 while the cache is served, 0 while other gateways cannot be heard";
         out.gauge("remote_trusted", help, u64::from(status.trusted))?;
         out.gauge("remote_gateways", "Other live gateways that share the remote store", live as u64)?;
+        let leads = u64::from(status.role == ClusterRole::Leader);
+        out.gauge("remote_leader", "1 while this gateway leads: it syncs scheduled playlists", leads)?;
         out.gauge("remote_queued", "Responses waiting to be written to the remote store", status.queued)?;
         out.gauge("remote_keys", "Keys in the remote store", status.total_keys.unwrap_or(0))?;
         out.gauge("remote_latency_us", "Last round trip to the remote store", status.latency_us)?;

@@ -244,10 +244,11 @@ impl ProcessContext {
         let memory = engine_settings(&settings.memory);
         let disk = settings.disk.clone();
         let has_store = disk.as_ref().is_some_and(|disk| cache_setup::has_data(&disk.dir));
-        let notifier = Arc::new(Notifier::new(settings.notification_targets.clone(), &clock, &warnings));
         let traces = Arc::new(OtlpExporter::new(settings.tracing.clone(), &clock));
         let cache = cache_setup::open(&memory, disk, &clock, &tasks, &warnings);
         let remote_store = RemoteStoreService::open(settings, &own_key, (data_dir.path(), has_store), &clock, &cache)?;
+        let notifier = Notifier::new(settings.notification_targets.clone(), &clock, &warnings);
+        let notifier = Arc::new(notifier.with_leadership(remote_store.leadership()));
         Ok(Self {
             data_dir,
             clock,

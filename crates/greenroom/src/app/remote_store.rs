@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use greenroom_cache::remote::Leadership;
 use greenroom_cache::{Cache, Clock};
 use greenroom_config::Settings;
 use greenroom_control::ControlPlane;
@@ -55,6 +56,11 @@ impl RemoteStoreService {
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         tasks.spawn(Arc::clone(&store).run(cache.clone(), stop.clone()));
         Ok(Self { store: Some(store), news, tasks, stop })
+    }
+
+    /// Whether this gateway does what is done once for all that share a store.
+    pub(super) fn leadership(&self) -> Leadership {
+        self.store.as_ref().map(|store| store.leadership.clone()).unwrap_or_default()
     }
 
     /// Follows what other gateways announce beside invalidations, until `stop`.

@@ -55,7 +55,7 @@ impl ProcessContext {
             tasks.clone(),
             stop.clone(),
         );
-        let playlists = Arc::new(playlists.with_data_dir(dir));
+        let playlists = Arc::new(playlists.with_data_dir(dir).with_leadership(self.remote_store.leadership()));
         if !settings.playlists.is_empty() {
             let scheduled = settings.playlists.clone();
             tasks.spawn(playlists::scheduled::run_scheduler(Arc::clone(&playlists), scheduled, stop.clone()));

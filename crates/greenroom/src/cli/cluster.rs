@@ -68,6 +68,8 @@ fn describe(status: &Value) -> String {
     if status["shared"] == true {
         let trusted = if status["trusted"] == true { "serves its cache" } else { "asks the server for everything" };
         rows.push(vec!["its cache".to_owned(), trusted.to_owned()]);
+        let leader = status["leader"].as_str().unwrap_or("none");
+        rows.push(vec!["leader".to_owned(), format!("{leader} (scheduled playlists, notifications about servers)")]);
     }
     for peer in status["peers"].as_array().into_iter().flatten() {
         let state = if peer["live"] == true { "live" } else { "gone" };
@@ -92,11 +94,12 @@ mod tests {
     fn every_gateway_is_shown() {
         let status = serde_json::json!({
             "state": "connected", "kind": "single", "version": "7.0.15", "shared": true,
-            "trusted": true, "gateway": "den:8710", "heard": 3, "latency_us": 90, "total_keys": 5,
+            "trusted": true, "gateway": "den:8710", "heard": 3, "leader": "attic:8710", "latency_us": 90, "total_keys": 5,
             "peers": [{"name": "attic:8710", "heard": 3, "live": true}, {"name": "old:8710", "heard": 1, "live": false}],
         });
         let shown = describe(&serde_json::json!({ "enabled": true, "store": status }));
         assert!(shown.contains("den:8710, heard 3") && shown.contains("attic:8710, live"), "{shown}");
+        assert!(shown.contains("attic:8710 (scheduled playlists"), "{shown}");
         assert!(shown.contains("old:8710, gone") && shown.contains("serves its cache"), "{shown}");
     }
 }

@@ -25,7 +25,12 @@ async fn receiver(statuses: &'static [&'static str]) -> ScriptedServer {
     ScriptedServer::start(&TaskTracker::new(), script).await
 }
 
-fn row(receiver: &ScriptedServer, more: &str) -> String {
+/// A receiver that accepts everything.
+pub(crate) async fn phone() -> ScriptedServer {
+    receiver(&["204 No Content"]).await
+}
+
+pub(crate) fn row(receiver: &ScriptedServer, more: &str) -> String {
     format!("[[notice]]\nname = \"phone\"\nurl = \"http://{}{PATH}\"\ngroup_s = 1\n{more}", receiver.address)
 }
 
@@ -35,7 +40,7 @@ async fn stage(plex: &SwitchableServer, table: &str) -> GatewayFixture {
     script.start_at(Clock::system()).await
 }
 
-async fn until_arrived(receiver: &ScriptedServer, count: usize) -> Vec<ReceivedRequest> {
+pub(crate) async fn until_arrived(receiver: &ScriptedServer, count: usize) -> Vec<ReceivedRequest> {
     let arriving = async {
         loop {
             let news = receiver.changed.notified();

@@ -12,6 +12,8 @@ use crate::fixture::redis::RedisServer;
 use crate::fixture::scripted::{ReceivedRequest, ScriptedReply, ScriptedServer, answer, container};
 use crate::fixture::waiting::until_async;
 use crate::fixture::{GatewayConfigBuilder, GatewayFixture, TestClient};
+use crate::notices;
+use crate::outages::{ServerBehavior, SwitchableServer, until_down};
 
 const ITEM: &str = "/library/metadata/5";
 const COLD: &str = "/library/metadata/6";
@@ -221,4 +223,33 @@ async fn what_is_set_through_one_gateway_holds_on_every_other_once_it_is_answere
     for gateway in gateways.into_iter().chain([joined]) {
         gateway.stop().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outage_is_notified_by_one_of_two_gateways() {
+    let (plex, store, phone) = (SwitchableServer::start().await, RedisServer::start().await, notices::phone().await);
+    let url = format!("http://{}", plex.server.address);
+    let tables = format!("{}{}", store.table(SHARED), notices::row(&phone, ""));
+    let start = || GatewayConfigBuilder::new().table(&tables).server("home", "plex", &url, "").start();
+    let mut gateways = [start().await, start().await];
+    for gateway in &gateways {
+        until_async(async || {
+            ["leader", "follower"].contains(&cluster(gateway).await["role"].as_str().unwrap_or_default())
+        })
+        .await;
+    }
+    assert_ne!(cluster(&gateways[0]).await["role"], cluster(&gateways[1]).await["role"]);
+    if cluster(&gateways[0]).await["role"] == "leader" {
+        gateways.swap(0, 1);
+    }
+    plex.set(ServerBehavior::HangsUp);
+    for gateway in &gateways {
+        until_down(gateway, 0, &client(gateway)).await;
+    }
+    notices::until_arrived(&phone, 1).await;
+    // What waits is sent before a gateway ends: the follower ends first, while the other leads.
+    for gateway in gateways {
+        gateway.stop().await;
+    }
+    assert_eq!(phone.received().len(), 1);
 }

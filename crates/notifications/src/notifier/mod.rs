@@ -5,7 +5,8 @@ mod target;
 use std::sync::Arc;
 
 use futures_util::future::join_all;
-use greenroom_cache::{Cache, Clock};
+use greenroom_cache::remote::{ClusterRole, Leadership};
+use greenroom_cache::{Cache, Clock, Timestamp};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -15,6 +16,7 @@ use greenroom_state::warnings::{Warning, WarningAction, Warnings};
 use target::NotificationSender;
 
 use crate::delivery::DeliveryError;
+use crate::digest::Digest;
 
 /// Code of the warning for an unreachable target.
 const UNDELIVERED: &str = "notice-undelivered";
@@ -24,6 +26,7 @@ const UNDELIVERED: &str = "notice-undelivered";
 pub struct Notifier {
     targets: Vec<Arc<NotificationSender>>,
     warnings: Arc<Warnings>,
+    leadership: Leadership,
 }
 
 /// Delivery statistics of one target since start.
@@ -47,7 +50,22 @@ impl Notifier {
         warnings: &Arc<Warnings>,
     ) -> Self {
         let targets = targets.into_iter().map(|settings| Arc::new(NotificationSender::new(settings, clock.clone())));
-        Self { targets: targets.collect(), warnings: Arc::clone(warnings) }
+        let (targets, warnings) = (targets.collect(), Arc::clone(warnings));
+        Self { targets, warnings, leadership: Leadership::without_peers() }
+    }
+
+    /// Of several gateways, only the leader tells about servers. While none is known to lead, each does.
+    #[must_use]
+    pub fn with_leadership(self, leadership: Leadership) -> Self {
+        Self { leadership, ..self }
+    }
+
+    /// What this gateway sends of a digest.
+    fn share_of(&self, digest: Digest, now: Timestamp) -> Option<Digest> {
+        match self.leadership.role(now) {
+            ClusterRole::Leader | ClusterRole::Unknown => Some(digest),
+            ClusterRole::Follower => digest.for_follower(),
+        }
     }
 
     /// Reports an event. Never waits; a target with a full queue misses it, which is counted.

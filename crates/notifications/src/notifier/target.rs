@@ -92,7 +92,7 @@ impl NotificationSender {
                 () = stop.cancelled() => break,
                 Some(event) = receiver.recv() => digest.record(event, self.clock.now()),
                 () = self.wait_until(digest.due_ms()) => {
-                    if let Some(due) = digest.drain(self.clock.now()) {
+                    if let Some(due) = digest.drain(self.clock.now()).and_then(|due| notifier.share_of(due, self.clock.now())) {
                         let message = NotificationMessage::from_digest(due);
                         tokio::select! {
                             () = stop.cancelled() => unsent = Some(message),
@@ -105,8 +105,8 @@ impl NotificationSender {
         while let Ok(event) = receiver.try_recv() {
             digest.record(event, self.clock.now());
         }
-        let pending =
-            unsent.into_iter().chain(digest.drain_all(self.clock.now()).map(NotificationMessage::from_digest));
+        let last = digest.drain_all(self.clock.now()).and_then(|due| notifier.share_of(due, self.clock.now()));
+        let pending = unsent.into_iter().chain(last.map(NotificationMessage::from_digest));
         let send_pending = async {
             for message in pending {
                 let is_delivered = self.attempt(&message).await.is_ok();

@@ -32,7 +32,7 @@ if run ~= head[6] or lost then
   redis.call('HSET', meta, 'run', run, 'born', now)
 end
 if epoch ~= my_epoch then heard = 0 end
-local acked, peers, mine, taken = seq, {}, nil, nil
+local acked, peers, mine, taken, live = seq, {}, nil, nil, {}
 local fields = redis.call('HGETALL', meta)
 for at = 1, #fields, 2 do
   if string.sub(fields[at], 1, 2) == 'p:' then
@@ -44,6 +44,7 @@ for at = 1, #fields, 2 do
     elseif deadline > now then
       if exclusive == '1' or alone == '1' then taken = its_name end
       acked = math.min(acked, its_heard)
+      live[peer] = true
       peers[#peers + 1] = { peer, its_name, its_heard, deadline - now }
     elseif deadline + 3600000 < now then
       redis.call('HDEL', meta, fields[at], 'o:' .. peer)
@@ -63,9 +64,17 @@ local state = string.format('%d;%d;%d;%s;%s', deadline, heard, seq, exclusive, n
 redis.call('HSET', meta, 'p:' .. id, state, 'o:' .. id, origin, 'lease', longest)
 -- Gateways whose leases were lost may serve until those would have ended.
 if exclusive ~= '1' and now < born + longest then acked = 0 end
+-- One gateway leads. Another takes over once its lease has ended, and none while leases that were lost may hold.
+local leader = redis.call('HGET', meta, 'leader') or ''
+if now < born + longest then
+  leader = ''
+elseif leader ~= id and not live[leader] then
+  leader = renewed and id or ''
+  redis.call('HSET', meta, 'leader', leader)
+end
 local entries, gap = {}, 0
 if epoch == my_epoch and heard < seq then
   entries = redis.call('XRANGE', log, (heard + 1) .. '-1', '+', 'COUNT', most)
   if not entries[1] or entries[1][1] ~= (heard + 1) .. '-1' then entries, gap = {}, 1 end
 end
-return { 'ok', now, epoch, seq, floor, renewed and 1 or 0, gap, acked, peers, entries, longest }
+return { 'ok', now, epoch, seq, floor, renewed and 1 or 0, gap, acked, peers, entries, longest, leader }

@@ -42,6 +42,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use greenroom_cache::Clock;
+use greenroom_cache::remote::Leadership;
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -128,6 +129,8 @@ pub struct PlaylistService {
     waiting_for_scan: AtomicU64,
     /// The scheduled syncs.
     pub scheduled: ScheduledSyncs,
+    /// Whether this gateway runs them.
+    leadership: Leadership,
 }
 
 impl Default for PlaylistService {
@@ -167,7 +170,14 @@ impl PlaylistService {
             locks: PlaylistLocks::default(),
             waiting_for_scan: AtomicU64::new(0),
             scheduled: ScheduledSyncs::default(),
+            leadership: Leadership::without_peers(),
         }
+    }
+
+    /// Syncs on schedule only while this gateway leads.
+    #[must_use]
+    pub fn with_leadership(self, leadership: Leadership) -> Self {
+        Self { leadership, ..self }
     }
 
     /// Stores the list of playlists that Greenroom created in this directory.

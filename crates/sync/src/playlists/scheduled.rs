@@ -2,7 +2,8 @@
 //!
 //! Network drives report no changes, so folders are polled. A file is synced once two polls in a row find it the same,
 //! because then its writer has finished. The report is written beside it or into the configured folder, under a name
-//! that is never read as a playlist. Only the process that owns the data directory runs the scheduler.
+//! that is never read as a playlist. Of several gateways that share a store, only the leader syncs on schedule; a sync that
+//! was requested runs where it was requested.
 
 use greenroom_cache::Timestamp;
 use std::collections::{HashMap, HashSet};
@@ -177,9 +178,8 @@ impl ScheduledSyncRunner {
         // Also after a scan a file is read only if it is the same as at the last poll.
         let awaits_scan = known.is_some_and(|known| known.awaits_scan && known.seen == stat);
         let is_after_scan = awaits_scan && !self.is_changing(one);
-        let is_due = is_requested
-            || is_after_scan
-            || is_due(known, stat, playlists.clock.now(), Duration::from_millis(every_ms));
+        let is_due = is_after_scan || is_due(known, stat, playlists.clock.now(), Duration::from_millis(every_ms));
+        let is_due = is_requested || (is_due && playlists.leadership.is_leader(playlists.clock.now()));
         let awaits_library = is_due && self.awaits_library(one);
         let existing = self.known.entry(key.clone()).or_default();
         existing.seen = stat;
@@ -376,15 +376,25 @@ async fn read_sources(
 }
 
 async fn run_to_end(playlists: &Arc<PlaylistService>, request: SyncRequest) -> Result<RunResult, PlaylistFailure> {
+    let (clock, leadership) = (&playlists.clock, &playlists.leadership);
+    // A run that was requested where another gateway leads goes on in any case.
+    let was_leader = leadership.is_leader(clock.now());
     let run = playlists.start(request)?;
-    let result = playlists.clock.timeout(RUN_TIMEOUT, run.wait()).await;
-    result.map_err(|_| {
-        run.cancel.cancel();
-        PlaylistFailure::new(
-            "too-slow",
-            "the run took longer than an hour and was cancelled; the next run continues from there",
-        )
-    })
+    let failure = tokio::select! {
+        result = clock.timeout(RUN_TIMEOUT, run.wait()) => match result {
+            Ok(result) => return Ok(result),
+            Err(_) => PlaylistFailure::new(
+                "too-slow",
+                "the run took longer than an hour and was cancelled; the next run continues from there",
+            ),
+        },
+        () = leadership.lost(clock), if was_leader => PlaylistFailure::new(
+            "leadership-lost",
+            "the remote store could not be heard, so another gateway may sync the playlist now; the run was cancelled",
+        ),
+    };
+    run.cancel.cancel();
+    Err(failure)
 }
 
 #[cfg(test)]
@@ -393,6 +403,7 @@ mod tests {
     use crate::index::tests::{known, server};
     use crate::index::{Libraries, Library};
     use greenroom_cache::Clock;
+    use greenroom_cache::remote::{ClusterRole, Leadership};
     use greenroom_config::playlist_mode::PlaylistMode;
     use greenroom_library::matching::MatchPolicy;
     use tokio_util::task::TaskTracker;
@@ -475,6 +486,22 @@ mod tests {
         }
         assert!(fixture.poll().await && !fixture.is_requested(), "it responds again");
         assert!(!fixture.poll().await, "the request is served once");
+    }
+
+    #[tokio::test]
+    async fn only_the_leader_of_several_gateways_syncs_on_schedule_and_any_on_request() {
+        let mut fixture = RunnerFixture::new().await;
+        let leadership = Leadership::among_peers();
+        let playlists = Arc::get_mut(&mut fixture.runner.playlists).expect("no run has begun");
+        playlists.leadership = leadership.clone();
+        assert!(!fixture.poll().await && !fixture.poll().await, "it is not known which gateway leads");
+        leadership.set(ClusterRole::Follower, Timestamp::MAX);
+        assert!(!fixture.poll().await, "another gateway leads");
+        fixture.request();
+        assert!(fixture.poll().await, "it is requested here");
+        fixture.runner.known.clear();
+        leadership.set(ClusterRole::Leader, Timestamp::MAX);
+        assert!(!fixture.poll().await && fixture.poll().await, "it leads now");
     }
 
     #[tokio::test]

@@ -22,7 +22,7 @@ export function sharedStore(context) {
   const gateways = makeTable(
     "Gateways that share the store",
     [
-      { name: "Gateway", kind: "name", value: (one) => [one.name, one.isThis ? "this one" : ""] },
+      { name: "Gateway", kind: "name", value: (one) => [one.name, [one.isThis ? "this one" : "", one.leads ? "leader" : ""].filter(Boolean).join(", ")] },
       { name: "State", isWords: true, value: (one) => one.words },
       { name: "Heard", kind: "count", value: (one) => one.heard, about: "number of the newest invalidation it has heard" },
     ],
@@ -50,7 +50,7 @@ export function sharedStore(context) {
     if (store.max_bytes) showShare(share, store.used_bytes / store.max_bytes);
     setText(used, usedOf(store));
     gateways.element.hidden = !store.shared;
-    gateways.show([thisOne(store), ...store.peers.map(peerOf)]);
+    gateways.show([thisOne(store), ...store.peers.map((peer) => ({ ...peerOf(peer), leads: peer.name === store.leader }))]);
   });
   return element;
 }
@@ -67,8 +67,8 @@ const usedOf = ({ used_bytes: used, max_bytes: max, total_keys: keys, hits, miss
   [bytes(used) + (max ? " of " + bytes(max) : " in use, no limit"), keys === null ? "" : count(keys) + " keys", count(hits) + " hits",
     count(misses) + " misses", count(written) + " written"].filter(Boolean).join(" · ") + ".";
 
-const thisOne = ({ gateway, heard, trusted }) => ({
-  name: gateway, heard, isThis: true, words: trusted ? "up, serves its cache" : "up, sends every request to the server",
+const thisOne = ({ gateway, heard, trusted, leader }) => ({
+  name: gateway, heard, isThis: true, leads: gateway === leader, words: trusted ? "up, serves its cache" : "up, sends every request to the server",
 });
 
 const peerOf = ({ name, heard, live }) => ({ name, heard, words: live ? "up" : "down" });
