@@ -194,8 +194,24 @@ fn read_mode(tree: &mut ConfigSource, path: &str) -> CacheMode {
     })
 }
 
+/// Fresh times that variables of another dashboard gateway name, in seconds. The configuration wins.
+fn read_foreign_lifetimes(tree: &mut ConfigSource) -> BTreeMap<Class, u32> {
+    const VARIABLES: [(&str, &[Class]); 3] = [
+        ("CACHE_ACTIVITIES_TTL", &[Class::Activities, Class::Sessions]),
+        ("CACHE_WATCH_HISTORY_TTL", &[Class::History]),
+        ("CACHE_LIBRARY_TTL", &[Class::Sections, Class::Counts]),
+    ];
+    let mut lifetimes = BTreeMap::new();
+    for (variable, classes) in VARIABLES {
+        let seconds = tree.foreign_number(variable, (0, YEAR_S)).and_then(|seconds| u32::try_from(seconds).ok());
+        lifetimes.extend(classes.iter().filter_map(|class| Some((*class, seconds?))));
+    }
+    lifetimes
+}
+
 fn read_lifetimes(tree: &mut ConfigSource, server: &str) -> BTreeMap<Class, LifetimeOverride> {
     let mut lifetimes = BTreeMap::new();
+    let foreign = read_foreign_lifetimes(tree);
     for class in Class::EVERY {
         let mut number = |key: &str| {
             let path = format!("server.{server}.lifetimes.{}.{key}", class.name());
@@ -204,7 +220,7 @@ fn read_lifetimes(tree: &mut ConfigSource, server: &str) -> BTreeMap<Class, Life
             u32::try_from(number).ok().filter(|_| is_set)
         };
         let changed = LifetimeOverride {
-            fresh_s: number("fresh_s"),
+            fresh_s: number("fresh_s").or_else(|| foreign.get(&class).copied()),
             stale_s: number("stale_s"),
             stale_on_error_s: number("stale_on_error_s"),
         };
@@ -225,6 +241,22 @@ mod tests {
         let smallest = "[[server]]\nname = \"home\"\nkind = \"plex\"\nurl = \"http://192.168.1.10:32400\"\n";
         tree.add_toml("g.toml", &format!("{smallest}{more}"));
         crate::Settings::read(tree).map(|settings| settings.servers[0].clone())
+    }
+
+    #[test]
+    fn variables_of_another_gateway_set_fresh_times_and_the_configuration_wins() {
+        let read = |more: &str, value: &str| {
+            let mut tree = ConfigSource::default();
+            let smallest = "[[server]]\nname = \"home\"\nkind = \"plex\"\nurl = \"http://192.168.1.10:32400\"\n";
+            tree.add_toml("g.toml", &format!("{smallest}{more}"));
+            tree.add_environment([("CACHE_ACTIVITIES_TTL".to_owned(), value.to_owned())].into_iter());
+            crate::Settings::read(tree).map(|settings| settings.servers[0].lifetimes.clone())
+        };
+        let lifetimes = read("[server.lifetimes.sessions]\nfresh_s = 15\n", "7").expect("it is valid");
+        assert_eq!((lifetimes[&Class::Activities].fresh_s, lifetimes[&Class::Sessions].fresh_s), (Some(7), Some(15)));
+        assert_eq!(lifetimes.get(&Class::History), None);
+        let problems = read("", "soon").expect_err("it is no number");
+        assert!(problems[0].to_string().starts_with("CACHE_ACTIVITIES_TTL: must be a whole number"), "{}", problems[0]);
     }
 
     #[test]

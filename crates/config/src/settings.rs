@@ -27,6 +27,8 @@ const MIB: u64 = 1024 * 1024;
 const USUAL_HISTORY_ROWS: u64 = 1_000_000;
 const MAX_HISTORY_ROWS: u64 = 100_000_000;
 
+/// Default of `dashboard.refresh_s`.
+const DASHBOARD_INTERVAL: Duration = Duration::from_secs(60);
 /// Default of `state.settle_ms`: max wait until a response that takes rights away is durable.
 pub const SETTLE: Duration = Duration::from_millis(50);
 /// Default of `jobs.at_once`: max concurrent jobs.
@@ -57,6 +59,8 @@ pub struct Settings {
     pub takeover: TakeoverSettings,
     /// Max playbacks in the history mirror; 0 turns it off.
     pub history_max_rows: u64,
+    /// Interval at which the statistics of dashboards are recomputed.
+    pub dashboard_interval: Duration,
     /// Settings of statistics.
     pub statistics: StatisticsSettings,
     /// The media servers, in the order of the file.
@@ -110,6 +114,7 @@ impl Settings {
             jobs_at_once: Section::new(&mut tree, "jobs").count("at_once", 1..=32, JOBS_AT_ONCE),
             takeover: TakeoverSettings::read(&mut tree),
             history_max_rows: tree.number("history.max_rows", 0, MAX_HISTORY_ROWS, USUAL_HISTORY_ROWS),
+            dashboard_interval: read_dashboard_interval(&mut tree),
             statistics: StatisticsSettings::read(&mut tree),
             data_dir,
             library_memory_bytes: 0,
@@ -147,6 +152,12 @@ impl Settings {
         tree.reject_unknown();
         if tree.errors.is_empty() { Ok(Self { remarks: tree.remarks, ..settings }) } else { Err(tree.errors) }
     }
+}
+
+/// The setting wins over the variable of another dashboard gateway.
+fn read_dashboard_interval(tree: &mut ConfigSource) -> Duration {
+    let foreign = tree.foreign_number("STATS_REFRESH_INTERVAL", (5, 3600)).map(Duration::from_secs);
+    Section::new(tree, "dashboard").seconds("refresh_s", 5..=3600, foreign.unwrap_or(DASHBOARD_INTERVAL))
 }
 
 fn read_memory(tree: &mut ConfigSource) -> MemorySettings {

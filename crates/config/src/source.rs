@@ -36,7 +36,7 @@ impl fmt::Display for ConfigError {
 }
 
 /// Variables of other tools that are read as well.
-const FOREIGN: [&str; 13] = [
+const FOREIGN: [&str; 17] = [
     "AUTO_ENABLE_LIBRARY_CACHE",
     "IMMEDIATE_CACHE_BUILD",
     "CACHE_BUILD_TIMEOUT_MINUTES",
@@ -50,6 +50,10 @@ const FOREIGN: [&str; 13] = [
     "REDIS_PORT",
     "REDIS_DB",
     "REDIS_PASSWORD",
+    "CACHE_ACTIVITIES_TTL",
+    "CACHE_WATCH_HISTORY_TTL",
+    "CACHE_LIBRARY_TTL",
+    "STATS_REFRESH_INTERVAL",
 ];
 
 /// A value and its place.

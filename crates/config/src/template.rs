@@ -109,6 +109,10 @@ listen = "127.0.0.1:8710"
 [history]
 # max_rows = 1000000               # the oldest go first; 0: nothing is mirrored
 
+# Figures that dashboards ask for are computed in advance while they do.
+[dashboard]
+# refresh_s = 60                   # or STATS_REFRESH_INTERVAL, a variable of another tool
+
 # What was asked and how it was answered is counted by minute (48 hours), hour (35 days) and day (two years).
 [statistics]
 # max_bytes = 67108864             # in state.db; beyond, the oldest minutes go first
@@ -198,7 +202,8 @@ listen = "0.0.0.0:32500"               # point your apps here
 # from = '^/data/(.*)$'                      # example
 # to = '/mnt/media/$1'                       # example
 
-# Lifetimes of a class of answers, in seconds. The three windows add up.
+# Lifetimes of a class of answers, in seconds. The three windows add up. Variables of another tool count where nothing is said:
+# CACHE_ACTIVITIES_TTL (activities, sessions), CACHE_WATCH_HISTORY_TTL (history), CACHE_LIBRARY_TTL (sections, counts).
 # [server.lifetimes.sessions]
 # fresh_s = 10                               # example; default: what `greenroom policies` shows
 # stale_s = 10                               # example

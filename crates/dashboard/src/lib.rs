@@ -37,7 +37,7 @@ use stats::{
 pub use totals::COUNTS_FRESH;
 use totals::{COUNTS_INTERVAL, LibraryCounts};
 
-/// How often the statistics are recomputed.
+/// How often the statistics are recomputed, unless a setting says otherwise.
 pub const INTERVAL: Duration = Duration::from_mins(1);
 /// After this many milliseconds without a view (a request for the statistics), servers are no longer asked; the last
 /// values stay and age.
@@ -68,6 +68,8 @@ pub struct Dashboard {
     statistics: Arc<Statistics>,
     /// Persistent store; `None` in tests, and if it could not be read.
     store: Option<DashboardStore>,
+    /// Interval at which the statistics are recomputed.
+    interval: Duration,
 }
 
 #[derive(Debug, Default)]
@@ -112,7 +114,19 @@ impl Dashboard {
             statistics: Arc::new(Statistics::new(Vec::new(), clock.clone())),
             store: None,
             clock,
+            interval: INTERVAL,
         }
+    }
+
+    /// Recomputes the statistics at this interval.
+    #[must_use]
+    pub fn with_interval(self, interval: Duration) -> Self {
+        Self { interval, ..self }
+    }
+
+    /// Interval at which the statistics are recomputed.
+    pub fn interval(&self) -> Duration {
+        self.interval
     }
 
     /// Adds the traffic statistics of apps.

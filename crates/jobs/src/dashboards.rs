@@ -27,7 +27,7 @@ const HISTORY: JobDefinition = JobDefinition {
 /// Adds both jobs.
 pub fn add(jobs: &Jobs, dashboard: &Arc<Dashboard>, history: &Arc<PlaybackHistory>) {
     let dashboard = Arc::clone(dashboard);
-    jobs.add(DASHBOARD, move |_| {
+    jobs.add(JobDefinition { every: Some(dashboard.interval()), ..DASHBOARD }, move |_| {
         let dashboard = Arc::clone(&dashboard);
         async move { dashboard.recompute().await }
     });

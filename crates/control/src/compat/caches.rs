@@ -219,7 +219,7 @@ impl ApiState {
             Background {
                 enabled: true,
                 last_update: (as_of_ms > 0).then(|| iso(Timestamp::from_millis(as_of_ms))),
-                update_interval: greenroom_dashboard::INTERVAL.as_secs(),
+                update_interval: self.control.dashboard.interval().as_secs(),
             }
         });
         Row {
@@ -268,7 +268,7 @@ impl ApiState {
             }
             (CompatCache::History, ..) => 900,
             (CompatCache::Stats | CompatCache::LiveStats, ..) => greenroom_dashboard::COUNTS_FRESH.as_secs(),
-            _ => greenroom_dashboard::INTERVAL.as_secs(),
+            _ => self.control.dashboard.interval().as_secs(),
         }
     }
 }

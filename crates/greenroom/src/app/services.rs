@@ -71,6 +71,7 @@ impl ProcessContext {
         jobs::statistics::add(&jobs, &statistics);
         let internal_client = Arc::new(InternalClient::new(without_addresses(servers)));
         let dashboard = Dashboard::new(Arc::clone(&internal_client), Arc::clone(&libraries), self.clock.clone());
+        let dashboard = dashboard.with_interval(settings.dashboard_interval);
         let dashboard = Arc::new(dashboard.with_statistics(Arc::clone(&statistics)).with_data_dir(dir));
         let kept = (self.clock.clone(), tasks.clone());
         let history =
