@@ -1,4 +1,4 @@
-"""One server of each kind with a gateway in front of it, for clients nobody here wrote."""
+"""One server of each kind with a gateway in front of it, for clients of other projects."""
 
 import pytest
 import requests

@@ -17,7 +17,7 @@ def scraped(gateway, accept):
 
 
 def samples(families):
-    """Every sample that does not move while nobody asks, by name and labels."""
+    """Every sample that does not move without requests, by name and labels."""
     still = {"greenroom_client_requests", "greenroom_app_requests", "greenroom_cache_answers"}
     return {
         (sample.name, tuple(sorted(sample.labels.items()))): sample.value

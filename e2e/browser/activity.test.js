@@ -14,7 +14,7 @@ const scene = setScene(import.meta.url, {
     await until(async () => (await gateway.api("libraries/home:3")).state === "current", "the music is built");
     for (let turn = 0; turn < 3; turn += 1) await gateway.app("home", "/hubs", { product: "Television" });
     await play(servers.home, gateway, "playing");
-    await until(async () => (await gateway.api("dashboard")).sessions.active === 1, "somebody plays");
+    await until(async () => (await gateway.api("dashboard")).sessions.active === 1, "a session plays");
     // A sync may be under way.
     await until(async () => (await gateway.api("history")).total > 0, "something was played");
   },

@@ -9,7 +9,7 @@ import { freePort } from "./stage/program.js";
 import { setScene } from "./stage/scene.js";
 import { until } from "./stage/waiting.js";
 
-// Somebody who is told of things.
+// A target of notifications.
 const noticed = [];
 const listener = http.createServer((request, response) => {
   let body = "";

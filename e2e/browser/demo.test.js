@@ -106,13 +106,13 @@ test("the plug takes both sides down in the middle of the race, and its time is 
 test("the race ends with an outage of its own, a result, and then the evening's", async () => {
   const page = await open();
   await page.locator("#phase", { hasText: "The media servers are down" }).waitFor({ timeout: RACE_ENDS_WITHIN_MS });
-  assert.ok(await plug(page).isDisabled(), "nobody ends it earlier");
+  assert.ok(await plug(page).isDisabled(), "no viewer ends it earlier");
   await raceEnds();
   await page.locator("#result", { hasText: /% fewer.*left out of the other figures/ }).waitFor();
   await bothGoOn(page);
   const { direct, through, percent_fewer: fewer } = await board();
   assert.ok(through.reached < direct.reached && fewer > 0);
-  assert.equal(through.playlist.tracks > 0, true, "the playlist is there, whoever pulled the plug");
+  assert.equal(through.playlist.tracks > 0, true, "the playlist is there, whichever viewer pulled the plug");
   assert.equal(await page.locator("#apps tr").count(), 9);
   await page.locator("#evening", { hasText: /In the evening .* % fewer/ }).waitFor({ timeout: EVENING_ENDS_WITHIN_MS });
   await picture(page, "demo-result");
@@ -144,7 +144,7 @@ test("when the plug is pulled one side fails and the other answers; put back, bo
   await page.watched.close();
 });
 
-test("whoever comes late or comes again sees the same", async () => {
+test("a viewer that connects late or again sees the same", async () => {
   const early = await open();
   await raceEnds();
   await pull(early);

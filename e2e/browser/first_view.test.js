@@ -16,7 +16,7 @@ const scene = setScene(import.meta.url);
 test("the first view is at most 150 KB in total", async (t) => {
   const page = await scene.open({ at: "blank" });
   await page.goto("about:blank");
-  // As somebody who was never here: what is kept would not be sent again.
+  // As on a first visit: files in the browser's cache would not be sent again.
   const client = await page.context().newCDPSession(page);
   await client.send("Network.enable");
   await client.send("Network.setCacheDisabled", { cacheDisabled: true });

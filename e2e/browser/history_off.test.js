@@ -1,4 +1,4 @@
-// A history that nobody wants kept.
+// The history is switched off.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

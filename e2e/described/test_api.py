@@ -41,7 +41,7 @@ def index(gateway):
 
 
 def log_in(gateway):
-    """The cookie of somebody who has logged in. Wrong tokens do not end it, and many will be shown."""
+    """The cookie of a logged-in user. Wrong tokens do not end it, and many will be shown."""
     login = {"token": gateway.control_token()}
     answer = requests.post(f"{gateway.control}/api/v1/session", json=login, timeout=10)
     name, value = answer.cookies.items()[0]

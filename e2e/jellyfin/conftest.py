@@ -24,7 +24,7 @@ def gateway(server, request):
 
 @contextlib.contextmanager
 def present(*arguments, **named):
-    """Somebody who leaves at the end."""
+    """A user who is removed at the end."""
     person = Person(*arguments, **named)
     try:
         yield person
@@ -48,14 +48,14 @@ def olga_too(gateway):
 
 @pytest.fixture
 def sam(gateway):
-    """Somebody who sees everything and has a state of his own."""
+    """A user who sees everything, with a state of their own."""
     with present("sam", gateway) as person:
         yield person
 
 
 @pytest.fixture
 def kim(gateway):
-    """Somebody who may not see the shows."""
+    """A user who may not see the shows."""
     with present("kim", gateway) as person:
         yield person
 

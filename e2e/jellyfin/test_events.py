@@ -1,4 +1,4 @@
-"""The client's own socket through the gateway: who reads again on an event reads the new state, whoever changed it."""
+"""The client's own socket through the gateway: a read after an event gets the new state, whichever client changed it."""
 
 import queue
 
@@ -14,7 +14,7 @@ ANNOUNCED_WITHIN_S = 30 + PATIENCE_S
 
 @pytest.fixture
 def hear(gateway):
-    """Listens as somebody; what `read` gives on the first event of a kind that is about `item` comes out."""
+    """Listens as a user; what `read` gives on the first event of a kind that is about `item` comes out."""
     listeners = []
 
     def listen(name, kind, item, read):

@@ -17,7 +17,7 @@ class CacheFile:
 
     @contextlib.contextmanager
     def locked(self):
-        """Holds the file so that nobody else can write. Reading goes on."""
+        """Holds the file so that no other process can write. Reading goes on."""
         with contextlib.closing(sqlite3.connect(self.path, isolation_level=None)) as connection:
             connection.execute("BEGIN IMMEDIATE")
             yield
@@ -25,7 +25,7 @@ class CacheFile:
 
     @contextlib.contextmanager
     def with_log(self):
-        """Keeps the log of transactions, which whoever closes the file last would remove."""
+        """Keeps the log of transactions, which the last process to close the file would remove."""
         with contextlib.closing(sqlite3.connect(self.path)) as connection:
             connection.execute("SELECT count(*) FROM entries").fetchone()
             yield

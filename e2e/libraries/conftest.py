@@ -38,7 +38,7 @@ def jellyfin_gateway(jellyfin, request):
 
 @pytest.fixture
 def jellyfin_token(jellyfin, jellyfin_gateway):
-    """Logs somebody in on a device of a library."""
+    """Logs a user in on a device of a library."""
 
     def log_in(name, library):
         named = f'MediaBrowser Client="A walk", Device="A walk", DeviceId="{name}-{library}", Version="1.0"'

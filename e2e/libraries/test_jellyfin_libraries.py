@@ -12,7 +12,7 @@ LIBRARIES = {
 }
 # These only read.
 READERS = {"aiojellyfin"}
-# The owner, and somebody who is no administrator.
+# The owner, and a user without administrator rights.
 PEOPLE = ["olga", "sam"]
 
 

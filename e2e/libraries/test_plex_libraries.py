@@ -10,7 +10,7 @@ LIBRARIES = {
     "plex-api": ["plex_api.js"],
     "@lukehagar/plexjs": ["plexjs.js"],
 }
-# The owner, and somebody who was given a share.
+# The owner, and a user with a share.
 PEOPLE = ["olga", "sam"]
 
 

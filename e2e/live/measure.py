@@ -322,7 +322,7 @@ def act_restart(rig):
         rig.write(dict(WRITES)["unplayed film"], device)
         rig.write([("POST", "/Items/{movie}", lambda item: item | {"Name": "As it was"})], device)
         # The server tells of an edit as late as it is set to. An edit within a minute before the end is taken for one
-        # that nobody heard, because clocks may differ.
+        # that no client heard, because clocks may differ.
         time.sleep(8 if steps else 75)
         for _ in range(2):
             through(device, targets)

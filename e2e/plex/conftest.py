@@ -34,13 +34,13 @@ def olga_too(gateway):
 
 @pytest.fixture
 def sam(gateway):
-    """Somebody who sees everything and has a state of his own."""
+    """A user who sees everything, with a state of their own."""
     return Person("sam", gateway)
 
 
 @pytest.fixture
 def kim(gateway):
-    """Somebody who may not see the shows."""
+    """A user who may not see the shows."""
     return Person("kim", gateway)
 
 
@@ -69,5 +69,5 @@ def music(olga):
 
 
 def library(person, kind):
-    """The first library of this kind that somebody sees."""
+    """The first library of this kind that a user sees."""
     return next(section for section in person.plex.library.sections() if section.type == kind)

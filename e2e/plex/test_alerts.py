@@ -1,4 +1,4 @@
-"""PlexAPI's AlertListener through the gateway: who reads again on a frame reads the new state, whoever changed it."""
+"""PlexAPI's AlertListener through the gateway: a read after a frame gets the new state, whichever client changed it."""
 
 import queue
 

@@ -1,4 +1,4 @@
-"""What Greenroom is for: the server is asked once, whatever and whoever asks."""
+"""What Greenroom is for: the server is asked once for all clients."""
 
 from stage.crowd import all_at_once
 from stage.plex_people import Person

@@ -1,4 +1,4 @@
-"""A client that reloads by itself: whoever looks at a missing attribute of every item of a list causes a storm."""
+"""A client that reloads by itself: reading a missing attribute of every item of a list causes a storm."""
 
 import pytest
 

@@ -62,7 +62,7 @@ def olga(nginx, gateway):
 
 
 def seen(url, **named):
-    """Asks as somebody who calls the host by its name."""
+    """Requests as a client that calls the host by its name."""
     return requests.get(url, headers={"Host": HOST}, timeout=20, **named)
 
 

@@ -14,7 +14,7 @@ logging.getLogger("JELLYFIN").setLevel(logging.CRITICAL)
 
 
 class Person:
-    """Somebody who has logged in at the server or at a gateway in front of it."""
+    """A user who has logged in at the server or at a gateway in front of it."""
 
     def __init__(self, name, at, device="sofa", listens=False):
         self.client = JellyfinClient(allow_multiple_clients=True)
@@ -42,7 +42,7 @@ class Person:
         return self.answers.kept(read)
 
     def views(self):
-        """The libraries somebody sees, by kind."""
+        """The libraries a user sees, by kind."""
         return {view.get("CollectionType"): view for view in self.api.get_views()["Items"]}
 
     def listed(self, kind, **wanted):

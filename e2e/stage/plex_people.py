@@ -15,7 +15,7 @@ TIMEOUT_S = 20
 
 
 class Person:
-    """Somebody at the server or at a gateway in front of it."""
+    """A user at the server or at a gateway in front of it."""
 
     def __init__(self, name, at):
         self.token = TOKENS[name]

@@ -17,7 +17,7 @@ STOPS_WITHIN_S = 15
 
 
 def free_port():
-    """A port of the loopback address that nobody listens on."""
+    """A port of the loopback address that no process listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]

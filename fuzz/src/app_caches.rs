@@ -181,7 +181,7 @@ fn shows(request: &FuzzRequest, token: &str) -> bool {
     values.any(|value| String::from_utf8_lossy(value.as_bytes()).contains(token))
 }
 
-/// Whether a request says a secret where it may be stored: not only to prove who it is.
+/// Whether a request says a secret where it may be stored: not only to authenticate.
 fn stores(request: &FuzzRequest, secret: &str) -> bool {
     let says = |bytes: &[u8]| String::from_utf8_lossy(bytes).contains(secret);
     let mut headers = request.headers.iter().filter(|(name, _)| **name != AUTHORIZATION);

@@ -1,6 +1,6 @@
 //! What must hold where two answers are compared: the same is no difference, and only places are told.
 
-use greenroom_dialect::response_comparison::{ComparedResponse, ComparisonDepth, ResponseComparison, compare};
+use greenroom_response_comparison::{ComparedResponse, ComparisonDepth, ResponseComparison, compare};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue};
 

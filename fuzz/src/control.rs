@@ -26,7 +26,7 @@ const MAX_ANSWER_BYTES: usize = 1 << 20;
 static RUNTIME: LazyLock<Runtime> =
     LazyLock::new(|| Builder::new_current_thread().enable_time().build().expect("a runtime can be had"));
 
-/// Where a control plane listens and who asks it.
+/// Address of a control plane, and the credential of its client.
 #[derive(Debug, Clone, Copy)]
 struct ControlEndpoint {
     listen: &'static str,

@@ -1,8 +1,8 @@
 //! What must hold of a survey of a server, whatever that server answers: it only reads, and it ends.
 
 use greenroom_dialect::classification::Classification;
-use greenroom_dialect::probe_set::{ProbeFormat, ProbeSet};
 use greenroom_dialect::request::ServerKind;
+use greenroom_doctor::probe_set::{ProbeFormat, ProbeSet};
 
 use super::request::{FuzzRequest, chance, split_once};
 use super::requests;

@@ -123,7 +123,7 @@ pub fn greetings(bytes: &[u8]) {
     greetings::check(bytes);
 }
 
-/// Who asks a Jellyfin.
+/// The credential of a request to a Jellyfin.
 pub fn jellyfin_credentials(bytes: &[u8]) {
     credentials::check(Jellyfin, bytes);
 }
@@ -164,7 +164,7 @@ pub fn playlists(bytes: &[u8]) {
     playlists::check(bytes);
 }
 
-/// Who asks a Plex.
+/// The credential of a request to a Plex.
 pub fn plex_credentials(bytes: &[u8]) {
     credentials::check(Plex, bytes);
 }

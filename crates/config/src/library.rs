@@ -1,6 +1,6 @@
 //! Settings of the library indexes.
 //!
-//! Some variables of other tools are also read, for users who come from there; our own key wins.
+//! Some variables of other tools are also read, for users of those tools; our own key wins.
 
 use std::time::Duration;
 

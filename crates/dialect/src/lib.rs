@@ -23,7 +23,6 @@
 //! - [`crawl`]: reads a whole library, and reads change hints out of notifications.
 //! - [`dashboard`]: the data dashboards show of a server.
 //! - [`response_facts`]: facts from a response body: whether it is cacheable, its rows, its further tags.
-//! - [`response_comparison`]: compares two responses to the same request.
 //! - [`server_identity`]: identifies the server at an address, including unsupported ones;
 //!   [`supported_versions`].
 //! - [`changed_since`]: what changed since a moment, and counters that move when something does.
@@ -32,7 +31,6 @@
 //! - [`session_list`]: Jellyfin's sessions as its socket tells them. [`user_list`]: its users, and which changed.
 //! - [`login`]: gets a token by a code or a password.
 //! - [`permissions`]: the permissions of a token.
-//! - [`probe_set`]: reads that match what a server really has, built from its own responses.
 //! - [`video_listing`]: recognises the listing of a whole video library.
 //! - [`server_event`]: events parsed from the frames of a notification socket.
 //! - [`playback_stage`]: what a position makes of an item.
@@ -59,11 +57,9 @@ pub mod permissions;
 pub mod playback_stage;
 pub mod playlists;
 pub mod plex;
-pub mod probe_set;
 pub mod reach;
 pub mod redact;
 pub mod request;
-pub mod response_comparison;
 pub mod response_facts;
 mod sabotage;
 pub mod server_event;

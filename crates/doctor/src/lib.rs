@@ -11,7 +11,8 @@
 //! - [`checks`]: the checks, one file per subject.
 //! - [`finding`]: result of a check. [`report`]: all findings, as text and JSON.
 //! - [`wait_for`]: waits for an app's first request. [`control`]: client of the running process.
-//! - [`compare`]: compares the server's responses with those of the gateway.
+//! - [`compare`]: compares the server's responses with those of the gateway, for the reads of [`probe_set`]: such as
+//!   match what the server really has, built from its own responses.
 
 pub mod advice;
 pub mod app_caches;
@@ -22,6 +23,7 @@ pub mod facts;
 pub mod finding;
 pub mod http_api;
 pub mod machine;
+pub mod probe_set;
 pub mod report;
 pub mod server;
 pub mod socket;

@@ -1,4 +1,4 @@
-//! The server: who asks, which operations, and what each is answered.
+//! The server: checks the token, parses the operations, and answers each.
 
 use std::io;
 use std::net::SocketAddr;

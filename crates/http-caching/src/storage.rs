@@ -12,7 +12,7 @@ use crate::stored_head::{StaleOnErrorRule, StoredHead};
 use crate::variant::SelectingFields;
 use crate::{hop_by_hop, http_date};
 
-/// Who may get the stored response.
+/// Audience of a stored response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CacheKind {
     /// Everybody: the request had no credentials.
@@ -47,7 +47,7 @@ pub struct Exchange<'a> {
     pub response: &'a HeaderMap,
     /// When it was asked and answered.
     pub times: ExchangeTimes,
-    /// Who may get it.
+    /// Its audience.
     pub audience: CacheKind,
     /// What is configured for it.
     pub configured: ConfiguredLifetimes,

@@ -33,7 +33,7 @@ pub struct SequencePosition {
 pub struct LogEntry {
     /// The number.
     pub seq: u64,
-    /// Who made it, and that gateway's ticket.
+    /// The gateway that made it, and that gateway's ticket.
     pub token: String,
     /// The scope, encoded.
     pub scope: String,

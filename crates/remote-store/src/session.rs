@@ -159,7 +159,7 @@ impl Session<'_> {
                 self.store.published.lock().state = StoreState::Connected;
                 self.store.session_ended_ms.send_replace(None);
                 if self.store.settings.shared {
-                    // No other gateway waits for this one to take the settings over.
+                    // The receipt says when the settings are taken over; no other gateway waits for that.
                     drop(self.store.news.tell(vec![PeerNews::Joined]));
                 }
                 tracing::info!(kind = self.open.connection.kind(), "connected to the remote store");
@@ -314,6 +314,7 @@ impl Session<'_> {
             let was_behind = self.store.is_behind.swap(false, Ordering::AcqRel);
             self.store.lacks_purges.store(false, Ordering::Release);
             if self.store.is_behind_recorded.swap(false, Ordering::AcqRel) || was_behind {
+                // Not waited for: a crash before it is written only makes the next process purge once more.
                 drop(self.store.journal.write(self.store.record_now()));
             }
             self.store.is_ready.store(true, Ordering::Release);

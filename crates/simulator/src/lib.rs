@@ -1,6 +1,6 @@
-//! A simulated Plex, a simulated Jellyfin, and simulated HTTP APIs of metadata services.
+//! A simulated Jellyfin, and beside it the simulated Plex of `greenroom-plex-simulator` as [`plex`].
 //!
-//! All implement enough of their API for real clients to work unmodified. They share one backend, whose modules are
+//! Both implement enough of their API for real clients to work unmodified. They share one backend, whose modules are
 //! re-exported here for callers that set up a server: a library computed from a seed ([`catalogue`]), the state of its
 //! users ([`state`]), fault injection ([`faults`]), response latency ([`latency`]) and a log of every request
 //! ([`request_log`]). A dialect only maps requests to views and writes of that state, and those to its own shapes.
@@ -23,13 +23,13 @@
 //!
 //! Under `/__simulator/` each server shows its request log and accepts faults; these requests are not counted.
 //!
-//! Deliberately absent: any other crate of this project, storage, media worth watching, and the parts of the protocols
+//! Deliberately absent: any crate of the gateway, storage, media worth watching, and the parts of the protocols
 //! that only players use.
 
 pub mod jellyfin;
-pub mod plex;
 pub mod switch_names;
 
+pub use greenroom_plex_simulator as plex;
 pub use greenroom_simulator_backend::{
     catalogue, class, clock, faults, latency, media, options, picture, request_log, rng, serve, simulated_server,
     startup_text, state, timestamp, users,

@@ -93,7 +93,10 @@ impl FileWorkQueue {
     /// The queue is full, the work times out or panics.
     pub async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, FileWorkError> {
         let (result, told) = oneshot::channel();
-        let work = move || drop(result.send(work()));
+        // The caller may have stopped waiting; the work was done all the same.
+        let work = move || {
+            let _ = result.send(work());
+        };
         if !self.push(Box::new(work), self.shared.limit) {
             self.shared.refused.fetch_add(1, Ordering::Relaxed);
             return Err(FileWorkError::Refused);
@@ -148,7 +151,7 @@ impl FileWorkState {
             };
             drop(queue);
             // The panic message was printed; the caller receives the error.
-            drop(std::panic::catch_unwind(AssertUnwindSafe(work)));
+            let _ = std::panic::catch_unwind(AssertUnwindSafe(work));
         }
     }
 }

@@ -41,7 +41,8 @@ pub struct RevokedPartitions {
 impl Revocations {
     /// Connects the writer that this signal wakes. Callers wait for it at most `settle`.
     pub fn connect_writer(&self, bell: &Arc<FlushSignal>, cache: &Cache, settle: Duration) {
-        drop(self.attended.set(RevocationWriter { bell: Arc::clone(bell), cache: cache.clone(), settle }));
+        // The first writer stays: there is one per process.
+        let _ = self.attended.set(RevocationWriter { bell: Arc::clone(bell), cache: cache.clone(), settle });
     }
 
     /// Revokes a token's grants.

@@ -1,4 +1,4 @@
-// How much a page computes, whoever else uses this machine.
+// CPU time of a page, whatever else runs on this machine.
 
 /** What the page's thread spends on `action`, in milliseconds of its own. */
 export async function computedMs(page, action) {

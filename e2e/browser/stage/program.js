@@ -14,7 +14,7 @@ export const LOGS = path.join(process.env.GREENROOM_E2E_LOGS ?? path.join(FOLDER
 // A program that is told to stop has this long.
 const STOPS_WITHIN_MS = 15_000;
 
-/** A port of the loopback address that nobody listens on. */
+/** A port of the loopback address that no process listens on. */
 export function freePort() {
   return new Promise((resolve, reject) => {
     const probe = net.createServer();

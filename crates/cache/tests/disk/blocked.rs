@@ -138,7 +138,10 @@ async fn hanging_disk_reads_delay_three_requests_by_a_timeout_and_no_others() {
     }
     drop(ends);
     tokio::time::resume();
+    let resumed = fixture.cache.clock().now();
     while fixture.stats().reads_off {
+        let waited = fixture.cache.clock().now().duration_since(resumed);
+        assert!(waited < std::time::Duration::from_mins(1), "the disk is not read again");
         fixture.cache.clock().sleep(std::time::Duration::from_millis(1)).await;
         fixture.read("/none", 0, 10).await;
         let scope = Scope::Key(crate::fixture::key("/none"));

@@ -10,7 +10,7 @@ use greenroom_dialect::classification::{Classification, Read, Representation, Sh
 use greenroom_dialect::credential::{Credential, Secret, TokenForm};
 use greenroom_dialect::redact;
 use greenroom_dialect::request::{RequestView, ServerKind};
-use greenroom_dialect::response_comparison::{ComparedResponse, ComparisonDepth, ResponseComparison, compare};
+use greenroom_response_comparison::{ComparedResponse, ComparisonDepth, ResponseComparison, compare};
 use http::header::ACCEPT;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 

@@ -230,7 +230,7 @@ impl AppResponse {
         self.status.is_some_and(|status| status.is_success())
     }
 
-    /// Whether nobody answered, or only that the server is down.
+    /// Whether no response came, or only one that says that the server is down.
     fn is_unavailable(&self) -> bool {
         self.status.is_none_or(|status| status.is_server_error())
     }

@@ -11,15 +11,15 @@ pub mod report;
 
 use std::time::Duration;
 
+use crate::probe_set::{ProbeSet, ReadProbe};
 use bytes::Bytes;
 use greenroom_cache::Clock;
 use greenroom_dialect::classification::{self as classified, SharingScope};
 use greenroom_dialect::credential::Secret;
 use greenroom_dialect::login::authenticated_get;
 use greenroom_dialect::permissions::Permissions;
-use greenroom_dialect::probe_set::{ProbeSet, ReadProbe};
 use greenroom_dialect::request::{RequestView, ServerKind};
-use greenroom_dialect::response_comparison::{ComparisonDepth, compare};
+use greenroom_response_comparison::{ComparisonDepth, compare};
 use http::header::{ACCEPT, AGE, CACHE_CONTROL, HeaderValue};
 use http::{Method, Request, StatusCode};
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use greenroom_dialect::redact;
-use greenroom_dialect::response_comparison::ResponseComparison;
+use greenroom_response_comparison::ResponseComparison;
 use serde::Serialize;
 
 /// Max reads that are listed with their differences.

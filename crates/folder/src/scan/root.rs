@@ -72,7 +72,7 @@ impl Root {
     /// # Errors
     /// It is not there, no regular file, behind a link, or may not be read.
     pub fn open_file(&self, relative: &str) -> io::Result<File> {
-        // Without NONBLOCK, a pipe would block until somebody writes to it.
+        // Without NONBLOCK, opening a pipe would block until another process writes to it.
         let file = File::from(self.open_beneath(relative, OFlags::RDONLY | OFlags::NONBLOCK)?);
         if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("it is no regular file")) }
     }

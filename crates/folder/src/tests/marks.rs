@@ -16,7 +16,7 @@ async fn marks_follow_renames_replacements_and_restarts() {
     running.holds(&["2.cbz", "3.cbz", "x/one.cbz"]).await;
     assert_eq!(running.processed(), ["2.cbz", "x/one.cbz"]);
     running.stop().await;
-    // Renamed while nobody looks; and the saved list is lost as well.
+    // Renamed while no process watches the folder; and the saved list is lost as well.
     tree.rename("x/one.cbz", "uno.cbz");
     std::fs::remove_dir_all(tree.data().join("folders")).expect("removed");
     let running = tree.open();

@@ -40,7 +40,7 @@ pub(super) struct ManArgs {
 pub(super) fn print_completions(options: &CompletionsArgs) -> u8 {
     let mut script = Vec::new();
     clap_complete::generate(options.shell, &mut Cli::command(), PROGRAM, &mut script);
-    // Whoever closed the pipe does not want the rest.
+    // An error means that the reader closed the pipe and does not want the rest.
     let _ = std::io::stdout().write_all(&script);
     SUCCESS
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 /// Allowed dependencies: the program may use everything, each other crate only the crates below it. A crate that is not
 /// named here may not exist.
-const ALLOWED: [(&str, &[&str]); 30] = [
+const ALLOWED: [(&str, &[&str]); 32] = [
     (
         "greenroom",
         &[
@@ -34,6 +34,7 @@ const ALLOWED: [(&str, &[&str]); 30] = [
             "greenroom-proxy",
             "greenroom-remote-store",
             "greenroom-request-log",
+            "greenroom-response-comparison",
             "greenroom-simulator",
             "greenroom-state",
             "greenroom-statistics",
@@ -65,6 +66,7 @@ const ALLOWED: [(&str, &[&str]); 30] = [
             "greenroom-proxy",
             "greenroom-remote-store",
             "greenroom-request-log",
+            "greenroom-response-comparison",
             "greenroom-state",
             "greenroom-statistics",
             "greenroom-sync",
@@ -105,6 +107,7 @@ const ALLOWED: [(&str, &[&str]); 30] = [
             "greenroom-folder",
             "greenroom-origin",
             "greenroom-proxy",
+            "greenroom-response-comparison",
             "greenroom-state",
         ],
     ),
@@ -136,7 +139,17 @@ const ALLOWED: [(&str, &[&str]); 30] = [
         "greenroom-notifications",
         &["greenroom-cache", "greenroom-config", "greenroom-dialect", "greenroom-origin", "greenroom-state"],
     ),
-    ("greenroom-origin", &["greenroom-cache", "greenroom-config", "greenroom-dialect", "greenroom-state"]),
+    (
+        "greenroom-origin",
+        &[
+            "greenroom-cache",
+            "greenroom-config",
+            "greenroom-dialect",
+            "greenroom-response-comparison",
+            "greenroom-state",
+        ],
+    ),
+    ("greenroom-plex-simulator", &["greenroom-simulator-backend"]),
     ("greenroom-prefetch", &["greenroom-config", "greenroom-dialect"]),
     (
         "greenroom-proxy",
@@ -150,13 +163,15 @@ const ALLOWED: [(&str, &[&str]); 30] = [
             "greenroom-origin",
             "greenroom-prefetch",
             "greenroom-request-log",
+            "greenroom-response-comparison",
             "greenroom-state",
         ],
     ),
     ("greenroom-remote-store", &["greenroom-cache", "greenroom-config", "greenroom-dialect"]),
     ("greenroom-request-log", &["greenroom-cache", "greenroom-dialect", "greenroom-origin"]),
-    ("greenroom-simulator", &["greenroom-simulator-backend"]),
+    ("greenroom-simulator", &["greenroom-plex-simulator", "greenroom-simulator-backend"]),
     ("greenroom-simulator-backend", &[]),
+    ("greenroom-response-comparison", &["greenroom-dialect"]),
     ("greenroom-state", &["greenroom-cache", "greenroom-config", "greenroom-dialect"]),
     (
         "greenroom-statistics",
@@ -197,7 +212,7 @@ const OF_THE_ENGINE: [(&str, &[&str]); 3] = [
 const BANNED: [&str; 6] = ["common", "core", "utils", "types", "helpers", "prelude"];
 
 /// Crates that may never become a dependency, with the reason.
-const FORBIDDEN: [(&str, &[&str]); 24] = [
+const FORBIDDEN: [(&str, &[&str]); 26] = [
     ("greenroom-app-cache", &["greenroom-dialect", "greenroom-state", "http", "hyper", "axum"]),
     ("greenroom-app-cache-api", &["hyper", "rusqlite"]),
     ("greenroom-cache", &["http", "hyper", "axum", "redis"]),
@@ -213,10 +228,12 @@ const FORBIDDEN: [(&str, &[&str]); 24] = [
     ("greenroom-library", &["tokio", "http", "hyper", "axum", "rusqlite"]),
     ("greenroom-notifications", &["axum", "rusqlite"]),
     ("greenroom-origin", &["axum", "rusqlite"]),
+    ("greenroom-plex-simulator", &["axum"]),
     ("greenroom-prefetch", &["hyper", "axum", "rusqlite"]),
     ("greenroom-proxy", &["axum"]),
     ("greenroom-remote-store", &["http", "hyper", "axum", "rusqlite"]),
     ("greenroom-request-log", &["http", "hyper", "axum", "rusqlite"]),
+    ("greenroom-response-comparison", &["axum", "hyper", "tokio", "rusqlite"]),
     ("greenroom-simulator", &["axum"]),
     ("greenroom-simulator-backend", &["axum"]),
     ("greenroom-state", &["http", "hyper", "axum"]),

@@ -124,7 +124,7 @@ async fn a_server_that_reads_one_form_ends_every_listing() {
                     list_unread(&client, form, &what).await;
                 }
             }
-            // Now the pages are there, whoever asks, and in whatever form.
+            // Now the pages are cached for every client, in every form.
             for form in order {
                 let what = format!("{form:?} again, {read:?} is read");
                 assert_eq!(list(&client, form, &what).await, PAGES, "{what}");

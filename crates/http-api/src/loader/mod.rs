@@ -107,7 +107,7 @@ impl ApiLoader {
         caller: Option<&Caller>,
     ) -> Result<LoadResult<Response<Body>>, LoadError> {
         let mut stored = self.stored_state(reason == LoadReason::Invalidated, old).await;
-        // What nobody waits for leaves the budget to the requests of clients.
+        // A load that no client waits for leaves the budget to the requests of clients.
         let is_patient = !stored.has_fallback && reason != LoadReason::Prefetch;
         let patience = if is_patient { BudgetPatience::Wait } else { BudgetPatience::None };
         let mut answer = self.ask(stored.condition(), patience, caller).await?;

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use greenroom_cache::Clock;
-use greenroom_dialect::response_comparison::ComparedResponse;
+use greenroom_response_comparison::ComparedResponse;
 use http::header::{CONNECTION, HOST, HeaderMap, HeaderValue, USER_AGENT};
 use http::{Request, Uri};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};

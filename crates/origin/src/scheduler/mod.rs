@@ -1,6 +1,6 @@
 //! Request queue of one media server: limits concurrent requests, and grants permits by priority and fairly by app.
 //!
-//! Modules: [`mod@priority`] (priority of a read), [`slots`] (the rules of who is next, without waiting). This module
+//! Modules: [`mod@priority`] (priority of a read), [`slots`] (the order of waiters, without waiting). This module
 //! only waits: a request without a permit sleeps until it alone is woken with one. Media and sockets need no permit.
 
 pub mod priority;

@@ -1,4 +1,4 @@
-//! Holders of slots, waiters, and who is next. Nothing here waits or has a clock; time is an argument.
+//! Holders of slots, waiters, and their order. Nothing here waits or has a clock; time is an argument.
 //!
 //! The rules, in order:
 //!

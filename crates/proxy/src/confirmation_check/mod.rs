@@ -101,11 +101,11 @@ fn may_be_vouched_for(load: ConfirmableLoad<'_>, reason: LoadReason, old: &Entry
     }
 }
 
-/// Whether the response shows the state of another user than the one that asks: neither his fingerprint nor his events
-/// tell of it.
+/// Whether the response shows the state of another user than the token's: the fingerprint and the events of the token's
+/// user do not cover it.
 fn is_of_another_user(read: &Read, identity: &Identity) -> bool {
     let query = read.key.split(' ').next().and_then(|key| key.split_once('?')).map_or("", |(_, query)| query);
-    // The key names the asking user so, whoever it is.
+    // `~` in a key stands for the user of the token.
     let mut users = query.split('&').filter_map(|pair| pair.strip_prefix("userid=")).filter(|user| *user != "~");
     users.any(|user| identity.account().as_deref() != Some(user))
 }

@@ -10,7 +10,7 @@ use greenroom_cache::{
     LoadedValue, Loader, evaluate_freshness,
 };
 use greenroom_dialect::classification::Read;
-use greenroom_dialect::response_comparison::ComparedResponse;
+use greenroom_response_comparison::ComparedResponse;
 use http::header::{ETAG, IF_NONE_MATCH};
 use http::{HeaderMap, Method, Response, StatusCode, request};
 use hyper::body::Incoming;

@@ -20,8 +20,8 @@ use super::classified_request::{CachedClassification, ClassificationCache, Class
 const DEMANDS: [HeaderName; 10] =
     [CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, EXPECT, IF_RANGE, RANGE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE];
 
-/// Whether a request asks for nothing but its response, whoever sends it over whichever connection: a read of its
-/// identity's or everyone's data with one key, without a body, conditions on the cache, or anything for the connection.
+/// Whether the response depends on the request's head alone, not on the connection: a read with one key, without a body,
+/// without conditions on the cache, and without headers for the connection.
 pub fn is_plain(kind: ServerKind, view: &RequestView<'_>, classification: &Classification, key: Option<&Key>) -> bool {
     let Classification::Read(read) = classification else { return false };
     let is_keep_alive = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"keep-alive");

@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use greenroom_dialect::class::Class;
-use greenroom_dialect::response_comparison::volatile::changes_by_itself;
-use greenroom_dialect::response_comparison::{ComparedResponse, ComparisonDepth, ResponseComparison, compare};
+use greenroom_response_comparison::volatile::changes_by_itself;
+use greenroom_response_comparison::{ComparedResponse, ComparisonDepth, ResponseComparison, compare};
 
 /// Bodies of at most this are parsed to explain a difference: views of libraries are short.
 const MAX_PARSED_BYTES: usize = 64 * 1024;

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use greenroom_dialect::class::Class;
-use greenroom_dialect::response_comparison::ComparedResponse;
+use greenroom_response_comparison::ComparedResponse;
 use http::StatusCode;
 use parking_lot::Mutex;
 use xxhash_rust::xxh3::xxh3_64;

@@ -1,4 +1,4 @@
-//! The socket: who is told what.
+//! The socket: which user receives which events.
 
 use std::time::Duration;
 

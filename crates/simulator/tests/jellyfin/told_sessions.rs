@@ -6,7 +6,7 @@ use greenroom_simulator::catalogue::MediaKind;
 use serde_json::{Value, json};
 
 use crate::frames::FrameClient;
-use crate::server::{JellyfinFixture, plain};
+use crate::server::{JellyfinFixture, patiently, plain};
 
 fn report(film: &str, position_s: u64, paused: bool) -> Value {
     json!({"ItemId": film, "PositionTicks": position_s * 10_000_000, "IsPaused": paused})
@@ -62,9 +62,12 @@ async fn of_several_sockets_of_one_session_the_last_active_one_is_told_alone() {
     assert_eq!(first.next().await["MessageType"], "UserDataChanged");
     drop(first);
     // The server notices the end of a connection by reading from it.
-    while server.running().request_log().sockets_open() > 1 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    let closing = async {
+        while server.running().request_log().sockets_open() > 1 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    patiently("the end of the first connection", closing).await;
     server.post(&format!("/UserFavoriteItems/{film}")).by("sam").expect(200).await;
     assert_eq!(second.next().await["MessageType"], "UserDataChanged");
     server.leave().await;

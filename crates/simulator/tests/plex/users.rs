@@ -1,4 +1,4 @@
-//! Who may ask, and what each is told.
+//! Which users may send requests, and what each sees.
 
 use crate::harness::{PlexFixture, keys, rows};
 

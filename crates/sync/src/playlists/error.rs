@@ -41,7 +41,7 @@ pub enum PlaylistError {
     Unsteady,
     /// It is unknown whether the playlist was created.
     Unknown,
-    /// The server does not tell who owns the playlist of this name.
+    /// The server does not tell the owner of the playlist of this name.
     NotOurs,
 }
 

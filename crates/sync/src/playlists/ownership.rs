@@ -41,7 +41,7 @@ impl PlaylistClient {
         if own.is_empty() && has_unknown_owner { Err(PlaylistError::NotOurs) } else { Ok(own) }
     }
 
-    /// Finds out who owns a playlist. The list contains public playlists of other users too (Jellyfin); they must not
+    /// Finds out which account owns a playlist. The list contains public playlists of other users too (Jellyfin); they must not
     /// be written.
     async fn owner_of(
         &self,

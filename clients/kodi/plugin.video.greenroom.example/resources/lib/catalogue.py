@@ -228,7 +228,7 @@ class Catalogue:
     def _tried(self, load: Callable[[float], Any], has_older: bool) -> Any:
         """Load a value; None if that failed and there is an older one to show. Raises ApiError otherwise."""
         if has_older and self.failure is not None:
-            # The service failed a moment ago: nobody waits for it again.
+            # The service failed a moment ago: no menu waits for it again.
             self.origins.append(Origin.STALE)
             return None
         try:

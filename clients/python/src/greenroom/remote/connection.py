@@ -130,7 +130,7 @@ class Connections:
         with self._lock:
             while self._idle:
                 connection, since = self._idle.pop()
-                # What cannot be sent again is not sent where nobody listens any more.
+                # What cannot be sent again is not sent on a connection that the server has closed.
                 if 0 <= self._clock() - since < IDLE_S_MAX and (repeatable or not _has_ended(connection)):
                     return connection
                 connection.close()

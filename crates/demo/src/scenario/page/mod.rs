@@ -100,8 +100,8 @@ async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
 }
 
 async fn converse(stream: TcpStream, router: Router, stop: CancellationToken) {
-    // Without this a small response waits for the client's delayed acknowledgement.
-    drop(stream.set_nodelay(true));
+    // Without this a small response waits for the client's delayed acknowledgement: slower, not wrong.
+    let _ = stream.set_nodelay(true);
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)

@@ -11,13 +11,14 @@ use super::source;
 use crate::arrows::packages;
 
 /// Crates that may count milliseconds, with the reason.
-const CRATES: [(&str, &str); 6] = [
+const CRATES: [(&str, &str); 7] = [
     ("greenroom-dialect", "positions and offsets as media servers write them, and no dependency on the engine's clock"),
     (
         "greenroom-http-caching",
         "the arithmetic of RFC 9111 on numbers, and no dependency on any crate of the workspace",
     ),
     ("greenroom-http-simulator", "settings of simulated servers, which know nothing of the gateway"),
+    ("greenroom-plex-simulator", "fields of simulated servers, which know nothing of the gateway"),
     ("greenroom-prefetch", "pure rules that are given numbers, and no dependency on the engine's clock"),
     ("greenroom-simulator", "fields of simulated servers, which know nothing of the gateway"),
     ("greenroom-simulator-backend", "fields of simulated servers, which know nothing of the gateway"),

@@ -1,4 +1,4 @@
-//! Who finds what: tokens, accounts and servers in any order of proofs, loads, revocations and replaced servers.
+//! Which token finds which response: tokens, accounts and servers in any order of proofs, loads, revocations and replaced servers.
 
 use std::time::Duration;
 

@@ -1,9 +1,9 @@
-//! Pongs: a ping is answered by Greenroom's own end of the socket, and passed on so that the other end sees it. The other
-//! end's pong must not follow as a second answer.
+//! Drops duplicate pongs. Greenroom's own end of a socket answers a ping, and passes it on so that the other end sees it;
+//! the pong of the other end would be a second answer.
 
 use tokio_tungstenite::tungstenite::Message;
 
-/// Pings of one side that were passed on, and whose pongs are not.
+/// Pings of one side that were passed on and are not answered yet.
 #[derive(Debug, Default)]
 pub(super) struct PongFilter {
     passed_on: u32,

@@ -39,7 +39,7 @@ impl StateWrite<'_> {
 
     /// Sets the members of a collection.
     pub fn set_members(&mut self, collection: ItemId, members: Vec<ItemId>) {
-        // Who is in a collection is no change of the collection itself.
+        // A change of its members is no change of the collection itself.
         let saved_ms = self.view().saved_ms(collection);
         self.inner.overlay.members.insert(collection, members);
         if self.edit(collection, |_| {}) {

@@ -5,7 +5,7 @@ use crate::catalogue::ItemId;
 use crate::state::{PlaylistAudience, PlaylistChangeCause, PlaylistEntryRecord, PlaylistRecord, StateChange};
 
 impl StateWrite<'_> {
-    /// Creates a playlist of this write's user, which nobody else sees. `medium` is `audio` or `video`.
+    /// Creates a playlist that only this write's user sees. `medium` is `audio` or `video`.
     pub fn create_playlist(&mut self, title: &str, medium: &'static str, items: &[ItemId]) -> ItemId {
         self.create_shared_playlist(title, medium, items, PlaylistAudience::Users(Vec::new()))
     }

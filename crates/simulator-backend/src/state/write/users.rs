@@ -1,4 +1,4 @@
-//! Changes to the users: their rights, and who there is.
+//! Adds and removes users, and changes their rights.
 
 use std::sync::Arc;
 

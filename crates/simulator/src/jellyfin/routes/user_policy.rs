@@ -1,4 +1,4 @@
-//! Users made, limited and removed by the administrator: nobody is told.
+//! Creates, limits and removes users for the administrator. No client is sent an event about it.
 
 use serde_json::Value;
 
