@@ -56,17 +56,20 @@ fn main() -> ExitCode {
     }
 }
 
-/// Runs everything, or only the named parts: `hits`, `misses`, `crowd`. `--beside=PROGRAM` is another build of
+/// How other builds of Greenroom are called.
+const OTHER_BUILDS: [&str; 3] = ["beside", "beside-2", "beside-3"];
+
+/// Runs everything, or only the named parts: `hits`, `misses`, `crowd`. `--beside=PROGRAM,PROGRAM` are other builds of
 /// Greenroom to measure in the same rounds, `--length=BYTES` the only length of hits.
 async fn bench(effort: &BenchScale, parts: &[&str], other: Option<&str>, length: Option<usize>) -> Result<(), String> {
     let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
     let folder = folder.path();
     let origin = server::start_role("origin").await?;
     let greenroom = server::greenroom("Greenroom", None, origin.port, folder).await?;
-    let beside = match other {
-        Some(program) => Some(server::greenroom("beside", Some(program), origin.port, folder).await?),
-        None => None,
-    };
+    let mut beside = Vec::new();
+    for (name, program) in OTHER_BUILDS.into_iter().zip(other.iter().flat_map(|programs| programs.split(','))) {
+        beside.push(server::greenroom(name, Some(program), origin.port, folder).await?);
+    }
     let (nginx, nginx_locked) = server::nginx("nginx", origin.port, folder, "").await?;
     let open_files = "open_file_cache max=1000 inactive=60s;";
     let (nginx_open, _) = server::nginx("nginx + open_file_cache", origin.port, folder, open_files).await?;

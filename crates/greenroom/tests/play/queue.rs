@@ -682,3 +682,37 @@ async fn a_long_answer_of_an_unknown_path_becomes_a_stream_and_a_short_one_holds
     server.stop();
     stage.stop().await;
 }
+
+/// What the server sends of a body in chunks, before the last chunk.
+fn in_chunks(length: usize) -> Vec<u8> {
+    let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nCache-Control: no-store\r\n";
+    format!("{head}Transfer-Encoding: chunked\r\n\r\n{length:x}\r\n{}\r\n", "x".repeat(length)).into_bytes()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_uncached_read_of_unknown_length_is_a_stream_only_once_it_is_long() {
+    let server = ScriptedServer::start(&TaskTracker::new(), |request| match request.target.as_str() {
+        "/library/sections" => ScriptedReply::Bytes(container(1)),
+        "/library/sections/1/all" => ScriptedReply::Bytes(in_chunks(65_537)),
+        "/library/sections/3/all" => ScriptedReply::Last(in_chunks(50_000)),
+        _ => ScriptedReply::Bytes([in_chunks(65_536), b"0\r\n\r\n".to_vec()].concat()),
+    })
+    .await;
+    let url = format!("http://{}", server.address);
+    let stage = GatewayConfigBuilder::new().server("home", "plex", &url, "max_streams = 1").start().await;
+    let limits = &stage.process.servers[0].0.limits;
+    let client = app_called(&stage, "Remote");
+    assert_eq!(client.get("/library/sections").await.status, 200);
+    let mut raw = stage.raw().await;
+    raw.send("GET /library/sections/1/all HTTP/1.1\r\nHost: x\r\nX-Plex-Token: token\r\n\r\n").await;
+    assert!(raw.some(1).await > 0, "it begins");
+    until(|| limits.streams.in_use() == 1).await;
+    let short = client.get("/library/sections/2/all").await;
+    assert_eq!((short.status.as_u16(), short.body.len()), (200, 65_536), "it needs no place, and there is none");
+    assert_eq!(client.get("/library/sections/3/all").await.status, 502, "one that is cut off is none");
+    assert!(limits.counters.counts().contains(&("streams", 0)));
+    drop(raw);
+    until(|| limits.streams.in_use() == 0).await;
+    server.stop();
+    stage.stop().await;
+}

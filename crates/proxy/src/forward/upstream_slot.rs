@@ -17,6 +17,7 @@ use greenroom_dialect::classification::StreamReason;
 use http::{Method, Response, StatusCode};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::combinators::UnsyncBoxBody;
+use hyper::body::Incoming;
 use parking_lot::Mutex;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -27,7 +28,7 @@ use crate::server::Server;
 use greenroom_http_server::client_network::client_network;
 use greenroom_http_server::concurrency_limit::{ConcurrencyLimitError, ConcurrencyPermit};
 use greenroom_http_server::limits::LimitKind;
-use greenroom_origin::body::{Body, BodyError};
+use greenroom_origin::body::{Body, BodyError, CollectedBody, collect};
 use greenroom_origin::scheduler::{DetachedPermit, QueuePermit, QueueRequest};
 
 /// Longer responses become streams. A connection takes this much from the server however slow its client is.
@@ -287,6 +288,19 @@ fn acquire_unproven(server: &Server, unproven: Option<IpAddr>) -> Result<Option<
 /// The address of a client whose token the server has not accepted.
 fn unproven_address(request: &ProxyRequest) -> Option<IpAddr> {
     (!request.classified.identity.was_authorized()).then(|| client_network(request.client))
+}
+
+/// The body of a response to a read that cannot be cached. One of unknown length is read while the load holds its permit
+/// of the queue, until it ends or proves to be long, so that a short one takes no place among the streams.
+pub async fn begin_uncached_body(body: Incoming) -> Result<Body, hyper::Error> {
+    if body.size_hint().exact().is_some() {
+        return Ok(Body::Stream(body));
+    }
+    match collect(body, MAX_QUEUED_BYTES).await {
+        CollectedBody::Whole(bytes) => Ok(bytes.into()),
+        CollectedBody::TooLong(read, rest) => Ok(Body::Resumed { read, rest }),
+        CollectedBody::Broken(error) => Err(error),
+    }
 }
 
 /// A response to a read that is too long to be cached, with a place among the streams: the read's permit of the queue

@@ -23,6 +23,7 @@ use http::{HeaderMap, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 
 use crate::confirmation_check::ConfirmableLoad;
+use crate::forward::upstream_slot::begin_uncached_body;
 use crate::identity::{Identity, PathHash};
 use crate::read::cacheability::{failure_of, is_cacheable, is_plain};
 use crate::read::identity_snapshot::IdentitySnapshot;
@@ -176,21 +177,25 @@ impl ReadLoader {
                 };
                 return self.handle_error_status(parts.status, &parts.headers, body, old.is_some());
             }
-            return match failure_of(parts.status, &parts.headers) {
-                Some(kind) if self.has_usable(old.as_deref()) => Err(self.fail_to_answer(kind, &parts, body).await),
-                _ => Ok(LoadResult::Pass(Response::from_parts(parts, Body::Stream(body)))),
-            };
+            let failure = failure_of(parts.status, &parts.headers);
+            if let Some(kind) = failure.filter(|_| self.has_usable(old.as_deref())) {
+                return Err(self.fail_to_answer(kind, &parts, body).await);
+            }
+            let body = begin_uncached_body(body).await.map_err(|_| self.fail_to_end())?;
+            return Ok(LoadResult::Pass(Response::from_parts(parts, body)));
         }
         match collect(body, self.server.origin.settings.max_body_bytes).await {
             CollectedBody::Whole(bytes) => self.store(&parts.headers, bytes, &sent_by, old.as_deref()),
             CollectedBody::TooLong(read, rest) => {
                 Ok(LoadResult::Pass(Response::from_parts(parts, Body::Resumed { read, rest })))
             }
-            CollectedBody::Broken(_) => {
-                self.server.origin.record_failure();
-                Err(LoadError::new(LoadErrorKind::Malformed, "the server's response ended early"))
-            }
+            CollectedBody::Broken(_) => Err(self.fail_to_end()),
         }
+    }
+
+    fn fail_to_end(&self) -> LoadError {
+        self.server.origin.record_failure();
+        LoadError::new(LoadErrorKind::Malformed, "the server's response ended early")
     }
 
     /// Whether the cached response may still replace a failed load.
@@ -391,7 +396,5 @@ fn offline() -> LoadError {
 }
 
 fn error_with_response(kind: LoadErrorKind, message: &str, value: Value) -> LoadError {
-    let mut failure = LoadError::new(kind, message);
-    failure.response = Some(value);
-    failure
+    LoadError { response: Some(value), ..LoadError::new(kind, message) }
 }
