@@ -109,6 +109,7 @@ async fn each_token_gets_what_was_loaded_for_it_and_nothing_once_it_is_revoked()
     anna.classified.identity.refuse();
     assert_eq!((anna.ask(), bert.ask().as_deref()), (None, Some("bert")));
     anna.grant(Duration::ZERO);
+    server.prove_owner(&anna.classified.identity, &user("anna"));
     assert_eq!(anna.ask(), None, "accepted again, it is classified anew");
 }
 
