@@ -154,4 +154,6 @@ fn record(server: &Server, classified: &ClassifiedRequest, read: &Read, hit: &Se
 }
 
 #[cfg(test)]
+mod allocation_tests;
+#[cfg(test)]
 mod tests;

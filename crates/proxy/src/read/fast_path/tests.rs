@@ -18,9 +18,9 @@ use crate::server::fixture::{identity, jellyfins, user};
 const TARGET: &str = "/UserViews";
 
 /// A request of one token that the fast path has learned, and what the server answers to it.
-struct LearnedRequest {
+pub(super) struct LearnedRequest {
     server: Arc<Server>,
-    head: Vec<u8>,
+    pub(super) head: Vec<u8>,
     classified: Arc<ClassifiedRequest>,
     read: Arc<Read>,
 }
@@ -38,7 +38,7 @@ impl Loader for Answer {
 
 impl LearnedRequest {
     /// The request of this token, whose account is proven, with a response in memory that names the token.
-    async fn of(server: &Arc<Server>, token: &str) -> Self {
+    pub(super) async fn of(server: &Arc<Server>, token: &str) -> Self {
         Self::granted(server, token, Duration::ZERO).await
     }
 
