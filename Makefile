@@ -1,5 +1,5 @@
 # Everything a person or a machine runs. Each target alone does all of its own set-up.
-.PHONY: demo test check formatting lints tests documentation bench match-score e2e pictures sabotage model fuzz fuzz-brief package static image try-image sbom checksums release kodi prepare prepare-bench prepare-e2e prepare-fuzz
+.PHONY: demo test check formatting lints tests without-fast-path documentation bench match-score e2e pictures sabotage model fuzz fuzz-brief package static image try-image sbom checksums release kodi prepare prepare-bench prepare-e2e prepare-fuzz
 
 CARGO ?= cargo
 NEXTEST := $(shell $(CARGO) nextest --version >/dev/null 2>&1 && echo yes)
@@ -15,7 +15,7 @@ demo: prepare
 
 # All tests: the checks, the model checks, the sabotage run, a brief run of the fuzz targets, and real clients against
 # the real binary. What is missing is said before anything is built, and the last line says which part failed.
-PARTS = prepare prepare-fuzz prepare-e2e formatting lints tests documentation model sabotage fuzz-brief e2e
+PARTS = prepare prepare-fuzz prepare-e2e formatting lints tests without-fast-path documentation model sabotage fuzz-brief e2e
 test:
 	@for part in $(PARTS); do \
 	  began=$$(date +%s); \
@@ -35,6 +35,11 @@ lints: prepare
 
 tests: prepare
 	$(RUN_TESTS) --workspace
+
+# Every request parsed: what must hold for every client holds on that way as well. `tests` played all of it on the fast path.
+SERVED_ALIKE = mixing:: undone:: regressions:: one_account:: cache_status:: statistics:: outages:: deferred:: fast_path::
+without-fast-path: prepare
+	GREENROOM_PLAY_WITHOUT_FAST_PATH=1 $(RUN_TESTS) -p greenroom --test play -- $(SERVED_ALIKE)
 
 documentation: prepare
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --quiet

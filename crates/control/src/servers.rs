@@ -46,6 +46,8 @@ pub(super) struct ServerStats {
     pub(super) last_failure_ms: Option<u64>,
     pub(super) last_asked_ms: Option<u64>,
     pub(super) asked: u64,
+    /// Of them, those answered before they were parsed.
+    pub(super) fast_path: u64,
     pub(super) saved: u64,
     pub(super) requests_to_server: u64,
     pub(super) own: u64,
@@ -144,6 +146,7 @@ impl ServerStats {
             last_failure_ms: time_ms(&server.origin.counters.last_failure_ms),
             last_asked_ms: time_ms(&counters.last_request_ms),
             asked: read(&counters.requests),
+            fast_path: read(&counters.fast_path),
             saved: read(&counters.saved),
             requests_to_server: server.origin.client.requests(),
             own: read(&server.origin.counters.own),
@@ -170,8 +173,8 @@ impl ServerStats {
     pub(super) fn since(&self, before: &Self) -> Self {
         let stats = since!(
             self, before;
-            asked saved requests_to_server own writes streams bypassed unauthorised refused offline outages probes
-            unattached doubted
+            asked fast_path saved requests_to_server own writes streams bypassed unauthorised refused offline outages
+            probes unattached doubted
         );
         let (queue, prefetch) = (self.queue.since(&before.queue), self.prefetch.since(&before.prefetch));
         Self { queue, prefetch, ..stats }

@@ -62,7 +62,7 @@ pub async fn handle(server: Arc<Server>, peer: SocketAddr, request: Request<Inco
     let request = ProxyRequest { server, classified: Arc::clone(&classified), client, is_encrypted, origin };
     let server = Arc::clone(&request.server);
     let start = crate::access_log::RequestStart { started_us, parent: server.recorders.otlp.parent(&parts.headers) };
-    let unknown_head = fast_path::unknown_head(&server, &classified, connection.as_ref(), &parts.uri);
+    let unknown_head = fast_path::unknown_head(&server, &classified, connection.as_ref(), (&parts.uri, &parts.headers));
     let in_flight = crate::access_log::InFlightRequest::new(&server, &classified, start);
     let (mut response, outcome) = if has_two_lengths {
         let mut rejected =

@@ -9,6 +9,7 @@
 //! | [`recorder`] | records the requests of one server |
 //! | [`minute_bucket`] | the rows of one minute |
 //! | [`time_series`] | sums by minute, hour and day |
+//! | `pending_decisions` | decisions that are not counted yet, by thread |
 //! | [`recent_decisions`] | the last decisions |
 //! | [`route_name`] | names of the routes of HTTP APIs |
 //! | [`reuse_sample`] | times of repeated requests, for replay |
@@ -24,6 +25,7 @@ mod encoding;
 pub mod histogram;
 pub mod minute_bucket;
 pub mod pass_reason;
+mod pending_decisions;
 pub mod recent_decisions;
 pub mod recorder;
 pub mod reuse_sample;

@@ -33,17 +33,22 @@ fn next_number(numbered: &AtomicU64, at_ms: Timestamp) -> u64 {
     numbered.fetch_add(1, Ordering::Relaxed) + 1
 }
 
+/// The next number, for a decision at this moment.
+pub(super) fn next_number_at(at_ms: Timestamp) -> u64 {
+    next_number(&NUMBERED, at_ms)
+}
+
 /// The last decisions of one server.
 #[derive(Debug, Default)]
 pub(super) struct RecentDecisions(VecDeque<NumberedDecision>);
 
 impl RecentDecisions {
-    pub(super) fn push(&mut self, decision: Decision) {
+    /// Appends a decision with a greater number than all before it.
+    pub(super) fn push(&mut self, numbered: NumberedDecision) {
         if self.0.len() >= MAX_DECISIONS {
             self.0.pop_front();
         }
-        let number = next_number(&NUMBERED, decision.at_ms);
-        self.0.push_back(NumberedDecision { number, decision });
+        self.0.push_back(numbered);
     }
 
     /// Decisions with a greater number, newest first.

@@ -1,6 +1,7 @@
-//! Records the requests to one server as they happen. Recording one takes a single short lock, and allocates only if
-//! the current minute has no row yet for its category, app or user. Everything else happens later in the background,
-//! where no request waits for it.
+//! Records the requests to one server as they happen. Recording one takes the lock of a list that the thread has for
+//! itself. They are counted together, once a list is full or somebody asks for the counts; that allocates only if the
+//! current minute has no row yet for a category, app or user. Everything else happens later in the background, where no
+//! request waits for it.
 
 use greenroom_cache::Timestamp;
 use std::collections::{HashMap, VecDeque};
@@ -9,11 +10,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use greenroom_dialect::class::Class;
-use parking_lot::{Mutex, RwLock};
+use parking_lot::{Mutex, MutexGuard, RwLock};
 
 use super::counts::RequestCounter;
 use super::decision::{CacheResult, Decision, RequestCategory, UserHash};
 use crate::minute_bucket::{MinuteBucket, RequestSource};
+use crate::pending_decisions::{PendingDecision, PendingDecisions};
 use crate::recent_decisions::{NumberedDecision, RecentDecisions};
 use crate::reuse_sample::{RecordedTrace, ReuseSample};
 use crate::route_name::RouteName;
@@ -27,6 +29,9 @@ const LOAD_SHARE: u64 = 8;
 /// Counts, time series, decisions and samples of the requests to one server.
 #[derive(Debug)]
 pub struct RequestRecorder {
+    /// Decisions that are not in the counts yet.
+    pending: PendingDecisions,
+    /// The counts. Locked through [`Self::lock_counted`], so that no decision is missing.
     open: Mutex<RecorderState>,
     /// Locked by the readers and the writer of statistics for as long as they need, but never while recording.
     unwritten: Mutex<UnwrittenBuckets>,
@@ -46,6 +51,8 @@ struct RecorderState {
     samples: [ReuseSample; Class::EVERY.len()],
     /// How many times two buckets were merged because too many waited.
     merged: u64,
+    /// Empty; its room is used again.
+    counted: Vec<PendingDecision>,
 }
 
 /// Closed buckets waiting to be written, oldest first. Readers get shared references to them, so that recording never
@@ -60,6 +67,7 @@ struct UnwrittenBuckets {
 impl Default for RequestRecorder {
     fn default() -> Self {
         Self {
+            pending: PendingDecisions::default(),
             open: Mutex::default(),
             unwritten: Mutex::default(),
             load_us: [const { AtomicU64::new(0) }; RequestCategory::COUNT],
@@ -73,18 +81,26 @@ impl RequestRecorder {
     pub fn record(&self, decision: Decision) {
         let load_us = self.mean_load(decision.category, |mean| mean.load(Ordering::Relaxed));
         let load_ms = (load_us + 500) / 1000;
+        if self.pending.push(decision, Duration::from_millis(load_ms)) {
+            drop(self.lock_counted());
+        }
+    }
+
+    /// The counts, with every decision that was recorded until now.
+    fn lock_counted(&self) -> MutexGuard<'_, RecorderState> {
         let mut open = self.open.lock();
-        let source = RequestSource { category: decision.category, app: &decision.app, user: decision.user };
-        let bucket = open.bucket_at(decision.at_ms);
-        bucket.update(source, |counts| counts.record(&decision, Duration::from_millis(load_ms)));
-        open.point(decision.at_ms, &point_of(&decision, Duration::from_millis(load_ms)));
-        open.sample(&decision);
-        open.recent.push(decision);
+        let mut decisions = std::mem::take(&mut open.counted);
+        self.pending.drain(&mut decisions);
+        for pending in decisions.drain(..) {
+            open.count(pending);
+        }
+        open.counted = decisions;
+        open
     }
 
     /// Records an upstream request that a client's request caused.
     pub fn record_reached(&self, source: RequestSource<'_>, now_ms: Timestamp) {
-        let mut open = self.open.lock();
+        let mut open = self.lock_counted();
         open.bucket_at(now_ms).update(source, |counts| counts.add(RequestCounter::Reached, 1));
         open.point(now_ms, &SeriesPoint { reached: 1, ..SeriesPoint::default() });
     }
@@ -92,14 +108,14 @@ impl RequestRecorder {
     /// Adds upstream requests to a user. They were recorded already, before the user was known.
     pub fn attribute_reached(&self, user: UserHash, count: u64, now_ms: Timestamp) {
         if count > 0 {
-            self.open.lock().bucket_at(now_ms).user(user).add(RequestCounter::Reached, count);
+            self.lock_counted().bucket_at(now_ms).user(user).add(RequestCounter::Reached, count);
         }
     }
 
     /// Records upstream requests of Greenroom itself.
     pub fn record_own(&self, count: u64, now_ms: Timestamp) {
         if count > 0 {
-            let mut open = self.open.lock();
+            let mut open = self.lock_counted();
             open.bucket_at(now_ms).add_own(count);
             open.point(now_ms, &SeriesPoint { own: count, ..SeriesPoint::default() });
         }
@@ -108,7 +124,7 @@ impl RequestRecorder {
     /// Adds to one counter of a category. Spot checks also count in the time series.
     pub fn record_count(&self, category: RequestCategory, counter: RequestCounter, count: u64, now_ms: Timestamp) {
         if count > 0 {
-            let mut open = self.open.lock();
+            let mut open = self.lock_counted();
             open.bucket_at(now_ms).category(category).add(counter, count);
             let is_spot = matches!(
                 counter,
@@ -147,23 +163,23 @@ impl RequestRecorder {
 
     /// The newest decisions with a number above `after` for which `filter` is true: at most `limit`, newest first.
     pub fn decisions(&self, after: u64, limit: usize, filter: impl Fn(&Decision) -> bool) -> Vec<NumberedDecision> {
-        let open = self.open.lock();
+        let open = self.lock_counted();
         open.recent.after(after).filter(|numbered| filter(&numbered.decision)).take(limit).cloned().collect()
     }
 
     /// Sum of the time series since a point in time.
     pub fn sum(&self, since_ms: Timestamp) -> SeriesPoint {
-        self.open.lock().series.sum(since_ms)
+        self.lock_counted().series.sum(since_ms)
     }
 
     /// The sampled requests of a class in the last day.
     pub fn trace(&self, class: Class, now_ms: Timestamp) -> RecordedTrace {
-        self.open.lock().samples[class as usize].trace(now_ms)
+        self.lock_counted().samples[class as usize].trace(now_ms)
     }
 
     /// Points of the time series since a point in time, one for each step.
     pub fn points(&self, step: TimeStep, since_ms: Timestamp) -> Vec<SeriesPoint> {
-        self.open.lock().series.since(step, since_ms).copied().collect()
+        self.lock_counted().series.since(step, since_ms).copied().collect()
     }
 
     /// Closes the current bucket and removes all buckets, oldest first, in order to write them.
@@ -192,7 +208,7 @@ impl RequestRecorder {
     /// Moves the current bucket and the closed ones to those waiting to be written. Recording waits only for the swap.
     fn close_bucket(&self, waiting: &mut UnwrittenBuckets) {
         let (closed, bucket) = {
-            let mut open = self.open.lock();
+            let mut open = self.lock_counted();
             let minute_ms = open.bucket.minute_ms;
             let bucket = std::mem::replace(&mut open.bucket, MinuteBucket::new(minute_ms));
             (std::mem::take(&mut open.closed), bucket)
@@ -205,13 +221,13 @@ impl RequestRecorder {
 
     /// How many times two buckets were merged because too many waited.
     pub fn merged(&self) -> u64 {
-        let merged = self.open.lock().merged;
+        let merged = self.lock_counted().merged;
         merged + self.unwritten.lock().merged
     }
 
     /// Restores the time series of earlier processes and adds the points recorded since this one started.
     pub fn restore(&self, mut stored: TimeSeries) {
-        let mut open = self.open.lock();
+        let mut open = self.lock_counted();
         for step in TimeStep::EVERY {
             for point in open.series.since(step, Timestamp::UNIX_EPOCH) {
                 stored.add_to(step, point.at_ms, point);
@@ -222,6 +238,18 @@ impl RequestRecorder {
 }
 
 impl RecorderState {
+    /// Counts a decision.
+    fn count(&mut self, pending: PendingDecision) {
+        let PendingDecision { numbered, load_ms } = pending;
+        let decision = &numbered.decision;
+        let source = RequestSource { category: decision.category, app: &decision.app, user: decision.user };
+        let bucket = self.bucket_at(decision.at_ms);
+        bucket.update(source, |counts| counts.record(decision, load_ms));
+        self.point(decision.at_ms, &point_of(decision, load_ms));
+        self.sample(decision);
+        self.recent.push(numbered);
+    }
+
     /// The bucket for a point in time. Buckets never go back: a late request counts in the newest one.
     fn bucket_at(&mut self, at_ms: Timestamp) -> &mut MinuteBucket {
         let minute_ms = TimeStep::Minute.floor(at_ms);

@@ -165,7 +165,10 @@ impl Outcome {
         for (_, app) in server.apps.counters() {
             self.counters.extend([app.requests, app.upstream_requests, app.saved, app.failed, app.unauthorised]);
         }
-        self.fast += counters.fast_path.load(Ordering::Relaxed);
+        let fast = counters.fast_path.load(Ordering::Relaxed);
+        let told = stage.control().get("/api/v1/servers").await.json();
+        assert_eq!(told[0]["fast_path"].as_u64(), Some(fast), "{told}");
+        self.fast += fast;
     }
 }
 

@@ -12,9 +12,10 @@ use http::header::{
     CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, EXPECT, HOST, HeaderName, HeaderValue, IF_RANGE,
     RANGE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
-use http::{Method, Uri};
+use http::{HeaderMap, Method, Uri};
 
 use super::classified_request::{CachedClassification, ClassificationCache, ClassifiedRequest, MAX_HEAD_BYTES};
+use crate::sabotage;
 
 /// Headers by which a request asks for more than its response, or for another one than that of the cache.
 const DEMANDS: [HeaderName; 10] =
@@ -46,11 +47,35 @@ fn is_head_of(raw: &[u8], uri: &Uri) -> bool {
     raw.len() <= MAX_HEAD_BYTES && line(raw).unwrap_or(false)
 }
 
+/// Whether the lines of this raw head are exactly these headers, which the parser read. Different code found the end of
+/// the head among the bytes, so what it found is compared: a head with another token must never mean this request.
+fn has_lines_of(raw: &[u8], headers: &HeaderMap) -> bool {
+    let lines = raw.split(|byte| *byte == b'\n').skip(1).map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
+    let fields: Vec<_> = lines.map(|line| split_field(line).unwrap_or_default()).collect();
+    let are_values_of = |name: &HeaderName| {
+        let named = fields.iter().filter(|(other, _)| other.eq_ignore_ascii_case(name.as_str().as_bytes()));
+        named.map(|(_, value)| *value).eq(headers.get_all(name).iter().map(HeaderValue::as_bytes))
+    };
+    fields.len() == headers.len() && headers.keys().all(are_values_of)
+}
+
+/// Name and value of a header line.
+fn split_field(line: &[u8]) -> Option<(&[u8], &[u8])> {
+    let colon = line.iter().position(|byte| *byte == b':')?;
+    Some((&line[..colon], line[colon + 1..].trim_ascii()))
+}
+
 impl ClassificationCache {
-    /// A copy of this raw head of a request for `uri`, if it may be recognised by it and is not yet.
-    pub fn unknown_raw_head(&self, raw: &[u8], uri: &Uri, classified: &Arc<ClassifiedRequest>) -> Option<Box<[u8]>> {
+    /// A copy of this raw head of a request for `uri` with these headers, if it may be recognised by it and is not yet.
+    pub fn unknown_raw_head(
+        &self,
+        raw: &[u8],
+        (uri, headers): (&Uri, &HeaderMap),
+        classified: &Arc<ClassifiedRequest>,
+    ) -> Option<Box<[u8]>> {
         let is_known = || self.raw_heads.peek(raw).is_some_and(|known| Arc::ptr_eq(&known.classified, classified));
-        (classified.is_plain && is_head_of(raw, uri) && !is_known()).then(|| raw.into())
+        let is_its_head = || has_lines_of(raw, headers) || sabotage::is_disabled("lines");
+        (classified.is_plain && is_head_of(raw, uri) && !is_known() && is_its_head()).then(|| raw.into())
     }
 
     /// Recognises requests with this raw head from now on.
@@ -74,8 +99,6 @@ impl ClassificationCache {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderMap;
-
     use super::*;
     use crate::proxy_request::classify;
     use crate::server::Server;
@@ -104,6 +127,13 @@ mod tests {
 
     fn uri(text: &str) -> Uri {
         text.parse().expect("a URI")
+    }
+
+    fn headers(lines: &[(&'static str, &str)]) -> HeaderMap {
+        let line = |(name, text): &(&'static str, &str)| {
+            (HeaderName::from_static(name), HeaderValue::from_str(text).expect("a header value"))
+        };
+        lines.iter().map(line).collect()
     }
 
     #[test]
@@ -155,13 +185,39 @@ mod tests {
     }
 
     #[test]
+    fn bytes_with_other_header_lines_than_the_request_are_not_learned() {
+        let read = headers(&[("host", "x"), ("x-emby-token", "anna")]);
+        assert!(has_lines_of(RAW, &read));
+        assert!(has_lines_of(b"GET / HTTP/1.1\r\nHOST:x\r\nX-Emby-Token: \tanna \r\n\r\n", &read));
+        for raw in [
+            &b"GET /UserViews HTTP/1.1\r\nHost: x\r\nX-Emby-Token: bert\r\n\r\n"[..],
+            b"GET /UserViews HTTP/1.1\r\nHost: x\r\n\r\n",
+            b"GET /UserViews HTTP/1.1\r\nHost: x\r\nX-Emby-Token: anna\r\nX-Emby-Token: anna\r\n\r\n",
+            b"GET /UserViews HTTP/1.1\r\nHost: x\r\nX-Emby-Token: anna\r\nRange: bytes=0-1\r\n\r\n",
+            b"GET /UserViews HTTP/1.1\r\nHost: x\r\nX-Emby-Token anna\r\n\r\n",
+        ] {
+            assert!(!has_lines_of(raw, &read), "{:?}", String::from_utf8_lossy(raw));
+        }
+        let two = headers(&[("host", "x"), ("accept", "a"), ("accept", "b")]);
+        assert!(has_lines_of(b"GET / HTTP/1.1\r\nAccept: a\r\nHost: x\r\nAccept: b\r\n\r\n", &two));
+        assert!(!has_lines_of(b"GET / HTTP/1.1\r\nAccept: b\r\nHost: x\r\nAccept: a\r\n\r\n", &two));
+        let [server] = jellyfins(["den"]);
+        let of_bert = b"GET /UserViews HTTP/1.1\r\nHost: x\r\nX-Emby-Token: bert\r\n\r\n";
+        let classified = classified(&server, &Method::GET, "/UserViews", &[]);
+        let request = (&uri("/UserViews"), &read);
+        assert!(server.classifications.unknown_raw_head(RAW, request, &classified).is_some());
+        assert!(server.classifications.unknown_raw_head(of_bert, request, &classified).is_none());
+    }
+
+    #[test]
     fn a_request_is_recognised_by_exactly_its_bytes_until_its_token_or_account_changes() {
         let [server] = jellyfins(["den"]);
         let learn = || {
             let classified = classified(&server, &Method::GET, "/UserViews", &[]);
-            let raw = server.classifications.unknown_raw_head(RAW, &uri("/UserViews"), &classified).expect("unknown");
-            server.classifications.learn_raw_head(raw, &classified, Timestamp::from_millis(1));
-            assert!(server.classifications.unknown_raw_head(RAW, &uri("/UserViews"), &classified).is_none());
+            let (uri, headers) = (uri("/UserViews"), headers(&[("host", "x"), ("x-emby-token", "anna")]));
+            let unknown = || server.classifications.unknown_raw_head(RAW, (&uri, &headers), &classified);
+            server.classifications.learn_raw_head(unknown().expect("unknown"), &classified, Timestamp::from_millis(1));
+            assert!(unknown().is_none());
             classified
         };
         let is_known = |raw: &[u8]| server.classifications.recognise(raw, Timestamp::from_millis(2)).is_some();

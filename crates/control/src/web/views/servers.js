@@ -28,6 +28,7 @@ const COUNTS = [
   ["in_flight", "In flight", "unanswered now"],
 ];
 const MORE_COUNTS = [
+  ["fast_path", "Served unparsed", "repeated requests, recognised by their bytes"],
   ["writes", "Writes", "changes, forwarded"],
   ["streams", "Passed through", "media, sockets, unknown paths"],
   ["unauthorised", "No token", "requests without one where it is needed"],
