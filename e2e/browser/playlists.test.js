@@ -75,7 +75,7 @@ test("a row that is not certain is decided by hand, and that can be undone", asy
   await doubtful.getByText("Accepted").waitFor();
   const pins = async () => (await scene.gateway.api("match/pins")).decisions;
   assert.equal((await pins()).filter(({ kind }) => kind === "pin").length, 1);
-  await doubtful.getByRole("button", { name: "Undo: the decision about row 2" }).click();
+  await doubtful.getByRole("button", { name: "Undo: the decision about line 2" }).click();
   await doubtful.getByText("Review").waitFor();
   assert.deepEqual((await pins()).filter(({ kind }) => kind === "pin"), []);
   await take.click();
@@ -125,8 +125,8 @@ test("a missing row is found under another name", async () => {
   await choose(page, csvFile("Other.csv", [["Quite Another Name", "Nobody At All", ""]]));
   await lookUp(page);
   await row(page, 2).getByText("Search by another name").click();
-  await row(page, 2).getByLabel("Title to search for instead, row 2").fill(track.title);
-  await row(page, 2).getByLabel("Artist to search for instead, row 2").fill(track.grandparentTitle);
+  await row(page, 2).getByLabel("Title to search for instead, line 2").fill(track.title);
+  await row(page, 2).getByLabel("Artist to search for instead, line 2").fill(track.grandparentTitle);
   await row(page, 2).getByRole("button", { name: "Search", exact: true }).click();
   await row(page, 2).getByRole("button", { name: `Accept: ${track.title} by` }).first().click();
   await row(page, 2).getByText("Accepted").waitFor();
@@ -225,6 +225,7 @@ test("a file that is dropped is taken, also beside the place for it", async () =
     transfer.items.add(new File([text], name, { type: "text/csv" }));
     return transfer;
   }, { name, text: buffer.toString() });
+  await page.locator(".drop").waitFor();
   await page.locator("footer").dispatchEvent("drop", { dataTransfer: data });
   await page.locator(".drop").getByText("Dropped.csv").waitFor();
   await lookUp(page);

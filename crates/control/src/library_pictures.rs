@@ -1,6 +1,7 @@
 //! Signed links to the posters and covers of a library's items, for the page.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
@@ -15,9 +16,10 @@ use crate::error::Problem;
 use greenroom_proxy::server::Server;
 use greenroom_sync::index::{LibraryId, PicturedItem};
 
-/// Max keys of one request.
+/// Max keys of one request. It is no setting, because clients know it from the API's description, and the page asks in
+/// parts of this size. Requests for more are counted.
 const MAX_KEYS: usize = 100;
-/// Pictures that stand for a library.
+/// Pictures that stand for a library: one row of the page's layout, and no limit for clients, who may name keys.
 const SAMPLES: usize = 6;
 
 const BAD_KEYS: Problem = Problem {
@@ -70,6 +72,7 @@ pub(super) async fn links(
     let Query(params) = params.map_err(|_| BAD_KEYS)?;
     let keys = params.keys.as_deref().map(split);
     if keys.as_ref().is_some_and(|keys| keys.len() > MAX_KEYS) {
+        state.control.picture_refusals.fetch_add(1, Ordering::Relaxed);
         return Err(BAD_KEYS);
     }
     let id: LibraryId = id.parse().map_err(|()| Problem::UNKNOWN_LIBRARY)?;

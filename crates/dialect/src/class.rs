@@ -72,27 +72,33 @@ pub struct Lifetime {
     pub user_state: bool,
     /// Fresh time, in seconds, if the body has no user state or a live signal for its user is proven.
     pub fresh_with_signal_s: u32,
-    /// Age in seconds at which the response is not served any more, whatever the settings say about its type.
-    pub usable_s: Option<u32>,
+    /// What holds of the response's age, whatever the settings say about its type.
+    pub age_limit: Option<AgeLimit>,
+}
+
+/// What holds of a response's age, whatever the settings say about its type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AgeLimit {
+    /// At this age in seconds it is not served any more unless a load fails, such as in an outage.
+    Current(u32),
+    /// At this age in seconds it is not served any more, not even in an outage.
+    Usable(u32),
 }
 
 impl Lifetime {
-    /// The same with all windows within `usable_s` seconds: an entry of that age is not served, not even in an outage.
+    /// The same with its windows within its age limit, also after settings changed them.
     #[must_use]
-    pub fn within(self, usable_s: u32) -> Self {
-        let fresh_s = self.fresh_s.min(usable_s);
-        let fresh_with_signal_s = self.fresh_with_signal_s.min(usable_s);
-        let after_s = usable_s - fresh_s.max(fresh_with_signal_s);
+    pub fn within_age_limit(self) -> Self {
+        let Some(AgeLimit::Current(limit_s) | AgeLimit::Usable(limit_s)) = self.age_limit else { return self };
+        let fresh_s = self.fresh_s.min(limit_s);
+        let fresh_with_signal_s = self.fresh_with_signal_s.min(limit_s);
+        let after_s = limit_s - fresh_s.max(fresh_with_signal_s);
         let stale_s = self.stale_s.min(after_s);
-        let stale_on_error_s = self.stale_on_error_s.min(after_s - stale_s);
-        let usable_s = Some(self.usable_s.map_or(usable_s, |earlier_s| earlier_s.min(usable_s)));
-        Self { fresh_s, stale_s, stale_on_error_s, fresh_with_signal_s, usable_s, ..self }
-    }
-
-    /// The same after settings changed its windows.
-    #[must_use]
-    pub fn within_usable(self) -> Self {
-        self.usable_s.map_or(self, |usable_s| self.within(usable_s))
+        let stale_on_error_s = match self.age_limit {
+            Some(AgeLimit::Usable(_)) => self.stale_on_error_s.min(after_s - stale_s),
+            _ => self.stale_on_error_s,
+        };
+        Self { fresh_s, stale_s, stale_on_error_s, fresh_with_signal_s, ..self }
     }
 }
 
@@ -167,7 +173,7 @@ impl Class {
             warm,
             user_state: false,
             fresh_with_signal_s: fresh_s,
-            usable_s: None,
+            age_limit: None,
         };
         let personal = |fresh_s, stale_s, stale_on_error_s, warm| Lifetime {
             user_state: true,

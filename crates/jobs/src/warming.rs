@@ -63,8 +63,11 @@ fn status(stats: &CacheStats) -> ExternalJobStatus {
     }
     let loads: u64 = stats.classes.iter().map(|class| class.warm_loads).sum();
     let useful: u64 = stats.classes.iter().map(|class| class.warm_useful).sum();
-    let message =
-        format!("{} warm keys; {loads} loads since start, {useful} of them read afterwards.", stats.warm_keys);
+    let keys = match stats.warm_keys {
+        1 => "1 warm key".to_owned(),
+        count => format!("{count} warm keys"),
+    };
+    let message = format!("{keys}; loads since start: {loads}, of which {useful} were read afterwards.");
     let at_ms = stats.warm_checked_ms;
     ExternalJobStatus {
         // Without warm keys the engine is idle, so there is no next run.
@@ -86,7 +89,9 @@ mod tests {
         let watched = status(&stats);
         assert_eq!(watched.next_ms, Some(Timestamp::from_millis(9_000)));
         assert_eq!(status(&CacheStats { warm_keys: 0, ..stats.clone() }).next_ms, None, "no warm keys");
-        assert!(watched.last.expect("a last run").message.starts_with("3 warm keys"));
+        assert!(watched.last.expect("a last run").message.starts_with("3 warm keys;"));
+        let one = status(&CacheStats { warm_keys: 1, ..stats });
+        assert!(one.last.expect("a last run").message.starts_with("1 warm key;"));
     }
 
     #[tokio::test]

@@ -97,6 +97,8 @@ pub struct ControlPlane {
     pub(crate) refusals: [AtomicU64; AccessDecision::DENIALS.len()],
     /// Connections that were closed or refused.
     pub(crate) connection_refusals: ConnectionRefusals,
+    /// Requests for more pictures than one answer may link.
+    pub(crate) picture_refusals: AtomicU64,
     pub(crate) baseline: Baseline,
     pub(crate) live: LiveStats,
     /// Limits concurrent watchers of index builds.
@@ -147,6 +149,7 @@ impl ControlPlane {
             login_rate_limiter: LoginRateLimiter::default(),
             refusals: [const { AtomicU64::new(0) }; AccessDecision::DENIALS.len()],
             connection_refusals: ConnectionRefusals::default(),
+            picture_refusals: AtomicU64::new(0),
             baseline: Baseline::new(deps.clock.now()),
             live: LiveStats::new(),
             build_watch_permits: Arc::new(Semaphore::new(MAX_WATCHERS)),
@@ -232,7 +235,8 @@ impl ControlPlane {
     pub(crate) fn refusal_counts(&self) -> impl Iterator<Item = (&'static str, u64)> {
         let counts = self.refusals.iter().map(|count| count.load(Ordering::Relaxed));
         let requests = AccessDecision::DENIALS.iter().map(|refusal| refusal.name()).zip(counts);
-        requests.chain(self.connection_refusals.counts())
+        let pictures = ("too-many-pictures", self.picture_refusals.load(Ordering::Relaxed));
+        requests.chain(self.connection_refusals.counts()).chain([pictures])
     }
 }
 

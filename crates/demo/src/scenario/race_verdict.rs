@@ -83,8 +83,8 @@ fn answered(outages: OutageCounters) -> String {
     format!("{} of {}", grouped(outages.answered), grouped(outages.answered + outages.failed))
 }
 
-/// A number with a comma between thousands.
-fn grouped(number: u64) -> String {
+/// Formats a number with a comma between thousands.
+pub(super) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {

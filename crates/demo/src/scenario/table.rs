@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::comparison::{AppComparison, DemoComparison, PlaylistResult, ReadCounts};
+use super::race_verdict::grouped;
 
 /// Two header lines: groups of columns, and columns.
 const HEADINGS: [[&str; 10]; 2] = [
@@ -68,8 +69,8 @@ pub(super) fn sentence(comparison: &DemoComparison) -> String {
     format!(
         "In the evening {} requests were sent to the servers directly and {} through Greenroom: {:.1} % fewer. While the \
          servers were down for a minute, {} directly and {} through Greenroom.",
-        totals.direct,
-        totals.through,
+        grouped(totals.direct),
+        grouped(totals.through),
         comparison.saved(),
         failures(outage.direct),
         failures(outage.through)

@@ -212,7 +212,7 @@ fn lifetime_of(class: Class, route: &JellyfinRoute, query: &CanonicalQuery<'_>, 
     } else if query.user().is_some_and(|user| own != Some(user)) {
         lifetime.fresh_with_signal_s = lifetime.fresh_s;
     }
-    route.usable_s.map_or(lifetime, |usable_s| lifetime.within(usable_s))
+    Lifetime { age_limit: route.age_limit, ..lifetime }.within_age_limit()
 }
 
 /// Whether the body depends on user state: in its rows, or in their selection.

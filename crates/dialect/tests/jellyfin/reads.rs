@@ -1,6 +1,6 @@
 //! Each row of the table of reads: its class, key and tags.
 
-use greenroom_dialect::class::{Class, Lifetime};
+use greenroom_dialect::class::{AgeLimit, Class, Lifetime};
 use greenroom_dialect::classification::{ImageSubject, Representation, SharingScope};
 use greenroom_dialect::request::ServerKind;
 use greenroom_dialect::tag::Tag;
@@ -483,15 +483,26 @@ fn user_state_shortens_the_lifetime_of_a_body() {
 }
 
 #[test]
-fn what_may_change_unseen_is_served_for_minutes_at_most() {
-    for (target, usable_s) in [("/Items/{item}/Intros", 300), ("/Devices", 60), ("/Users/Public", 120)] {
+fn what_may_change_unseen_is_served_for_minutes_at_most_unless_the_server_cannot_be_asked() {
+    for (target, current_s, on_error_s) in
+        [("/Items/{item}/Intros", 300, 30 * 24 * 60 * 60), ("/Devices", 60, 24 * 60 * 60)]
+    {
         let lifetime = read(target).lifetime;
-        let windows = [lifetime.fresh_s.max(lifetime.fresh_with_signal_s), lifetime.stale_s, lifetime.stale_on_error_s];
-        assert_eq!(windows.iter().sum::<u32>(), usable_s, "{target}");
-        assert_eq!(lifetime.usable_s, Some(usable_s), "{target}");
-        let longer = Lifetime { stale_on_error_s: 1_000_000, fresh_s: 1_000_000, ..lifetime }.within_usable();
-        assert_eq!((longer.fresh_s, longer.stale_s, longer.stale_on_error_s), (usable_s, 0, 0), "a setting: {target}");
+        let longest_s = lifetime.fresh_s.max(lifetime.fresh_with_signal_s) + lifetime.stale_s;
+        assert_eq!((longest_s, lifetime.stale_on_error_s), (current_s, on_error_s), "{target}");
+        let longer = Lifetime { stale_on_error_s: 1_000_000, fresh_s: 1_000_000, ..lifetime }.within_age_limit();
+        let found = (longer.fresh_s, longer.stale_s, longer.stale_on_error_s);
+        assert_eq!(found, (current_s, 0, 1_000_000), "a setting: {target}");
     }
+}
+
+#[test]
+fn the_users_of_a_login_page_are_served_for_two_minutes_in_an_outage_as_well() {
+    let lifetime = read("/Users/Public").lifetime;
+    let windows = [lifetime.fresh_s, lifetime.stale_s, lifetime.stale_on_error_s];
+    assert_eq!((windows.iter().sum::<u32>(), lifetime.age_limit), (120, Some(AgeLimit::Usable(120))));
+    let longer = Lifetime { stale_on_error_s: 1_000_000, fresh_s: 1_000_000, ..lifetime }.within_age_limit();
+    assert_eq!((longer.fresh_s, longer.stale_s, longer.stale_on_error_s), (120, 0, 0), "a setting");
 }
 
 #[test]

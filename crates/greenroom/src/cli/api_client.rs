@@ -227,7 +227,7 @@ impl ApiClient {
             return Ok(body);
         }
         let problem = self.parse(&body)?;
-        Err(api_problem::describe(status, &problem))
+        Err(api_problem::describe(status, &problem, path.starts_with("api/v1/playlists/")))
     }
 }
 

@@ -3,11 +3,11 @@
 use http::StatusCode;
 use serde_json::Value;
 
-/// The problem of a response in a sentence or two.
-pub(super) fn describe(status: StatusCode, problem: &Value) -> String {
+/// The problem of a response in a sentence or two. The commands for playlists name the server by another option.
+pub(super) fn describe(status: StatusCode, problem: &Value, is_of_playlists: bool) -> String {
     let field = |name: &str| problem[name].as_str().unwrap_or_default().trim();
     let title = Some(field("title")).filter(|title| Some(*title) != status.canonical_reason()).unwrap_or_default();
-    let detail = match detail_for_command_line(field("code")) {
+    let detail = match detail_for_command_line(field("code"), is_of_playlists) {
         Some(detail) if is_for_programs(field("detail")) => detail,
         _ => field("detail"),
     };
@@ -26,9 +26,10 @@ fn is_for_programs(detail: &str) -> bool {
 }
 
 /// Detail of a problem whose own text is written for programs: it shows JSON or paths of the API.
-fn detail_for_command_line(code: &str) -> Option<&'static str> {
+fn detail_for_command_line(code: &str, is_of_playlists: bool) -> Option<&'static str> {
     Some(match code {
-        "which-server" => "Several servers are configured. Name one with --server NAME (`greenroom sync`: --to NAME).",
+        "which-server" if is_of_playlists => "Several servers are configured. Name one with --to NAME.",
+        "which-server" => "Several servers are configured. Name one with --server NAME.",
         "which-library" => "Several libraries match. Name one with --library home:3, or its server with --server NAME.",
         "unknown-server" => "`greenroom status` lists the configured servers.",
         "unknown-class" => "`greenroom policies` lists the request types.",
@@ -65,7 +66,8 @@ mod tests {
 
     #[test]
     fn a_problem_is_a_sentence_and_not_a_status() {
-        let said = |status: u16, problem: &Value| describe(StatusCode::from_u16(status).expect("a status"), problem);
+        let said =
+            |status: u16, problem: &Value| describe(StatusCode::from_u16(status).expect("a status"), problem, false);
         let generic = json!({"title": "Not Found", "detail": "No such server is configured; the servers are: home"});
         assert_eq!(said(404, &generic), "No such server is configured; the servers are: home");
         let question = json!({"title": "Which library?", "detail": "Several match."});
@@ -80,8 +82,16 @@ mod tests {
     fn options_are_named_instead_of_json() {
         let detail = "Several libraries match. Name one, \"library\": \"home:3\", or its \"server\".";
         let problem = json!({"title": "Library required", "detail": detail, "code": "which-library"});
-        let text = describe(StatusCode::BAD_REQUEST, &problem);
+        let text = describe(StatusCode::BAD_REQUEST, &problem, false);
         assert!(text.contains("--library home:3") && text.contains("--server NAME") && !text.contains('"'), "{text}");
+    }
+
+    #[test]
+    fn a_missing_server_is_named_with_the_option_that_the_command_has() {
+        let problem = json!({"title": "Server required", "detail": "Name one in \"server\".", "code": "which-server"});
+        let said = |is_of_playlists| describe(StatusCode::BAD_REQUEST, &problem, is_of_playlists);
+        assert_eq!(said(false), "Server required. Several servers are configured. Name one with --server NAME.");
+        assert_eq!(said(true), "Server required. Several servers are configured. Name one with --to NAME.");
     }
 
     /// Code and detail of the problems in a source file.
@@ -115,7 +125,7 @@ mod tests {
                 assert!(
                     !is_for_programs(&detail.replace('\\', ""))
                         || of_the_page.contains(&code.as_str())
-                        || detail_for_command_line(&code).is_some(),
+                        || detail_for_command_line(&code, false).is_some(),
                     "{code}: {detail}"
                 );
             }

@@ -5,8 +5,10 @@ use serde_json::{Value, json};
 
 use super::SUCCESS;
 use super::api_client::GatewayArgs;
+use super::duration::duration;
 use super::modes::with_gateway;
 use super::output::WARNING_STYLE;
+use greenroom_cache::{Clock, Timestamp};
 use greenroom_demo::scenario::table::align;
 use greenroom_proxy::shadow::report::format_thousands;
 
@@ -26,15 +28,17 @@ pub(super) fn status(options: &StatusArgs) -> u8 {
         let stats = client.get("api/v1/cache/stats").await?;
         let warnings_ = client.get("api/v1/warnings").await?;
         let libraries = client.get("api/v1/libraries").await?;
+        let today = client.get("api/v1/statistics/today").await?;
         if options.json {
             let summary = json!({
                 "version": stats["version"], "totals": stats["totals"], "servers": stats["servers"],
-                "bypasses": stats["bypasses"], "warnings": warnings_["items"],
+                "today": today, "bypasses": stats["bypasses"], "warnings": warnings_["items"],
                 "libraries": libraries["libraries"],
             });
             println!("{summary}");
         } else {
-            anstream::print!("{}{}{}", servers(&stats), changing(&libraries), warnings(&warnings_));
+            let (servers, changing) = (servers(&stats, Clock::system().now()), changing(&libraries));
+            anstream::print!("{}{servers}{changing}{}", of_today(&today), warnings(&warnings_));
         }
         Ok(SUCCESS)
     })
@@ -47,32 +51,67 @@ pub(super) fn stats(options: &StatusArgs) -> u8 {
         if options.json {
             println!("{stats}");
         } else {
-            print!("{}\n{}\n{}", servers(&stats), classes(&stats), apps(&stats));
+            let today = client.get("api/v1/statistics/today").await?;
+            print!(
+                "{}{}\n{}\n{}",
+                of_today(&today),
+                servers(&stats, Clock::system().now()),
+                classes(&stats),
+                apps(&stats)
+            );
         }
         Ok(SUCCESS)
     })
 }
 
-/// A server's state as shown to people: up, down or unknown.
-fn state_name(state: &Value) -> String {
-    match state.as_str() {
-        Some("well") => "up".to_owned(),
-        Some("unwell") => "down".to_owned(),
-        _ => text(state),
+/// A server's state as shown to people: up, down for how long, or unknown.
+fn state_of(server: &Value, now_ms: Timestamp) -> String {
+    match (server["state"].as_str(), server["outage"]["since_ms"].as_u64()) {
+        (Some("well"), _) => "up".to_owned(),
+        (Some("unwell"), None) => "down".to_owned(),
+        (Some("unwell"), Some(since_ms)) => {
+            format!("down for {}", duration(now_ms.as_millis().saturating_sub(since_ms)))
+        }
+        _ => text(&server["state"]),
     }
 }
 
-fn servers(stats: &Value) -> String {
-    let mut rows =
-        vec![cells(&["server", "state", "mode", "requests", "from cache", "sent to server", "own", "waiting"])];
+/// The day so far in a line, as the page's overview begins, and an empty one.
+fn of_today(today: &Value) -> String {
+    let hit_rate = today["hit_rate"].as_f64().map_or_else(|| "–".to_owned(), tenths_of_percent);
+    let [asked, saved, reached, own] = ["asked", "saved", "reached", "own"].map(|name| count(&today[name]));
+    format!(
+        "today: hit rate {hit_rate} of cacheable reads; {asked} requests, {saved} served from cache, {reached} sent to server, \
+         plus {own} background refreshes\n\n"
+    )
+}
+
+/// A share as the page writes it: rounded down, because 99.99 % is not 100 %.
+fn tenths_of_percent(share: f64) -> String {
+    let text = format!("{:.1}", (share * 1000.0).floor() / 10.0);
+    format!("{} %", text.trim_end_matches(".0"))
+}
+
+/// A row for each server since the start. Requests for apps and background refreshes are apart, as on the page.
+fn servers(stats: &Value, now_ms: Timestamp) -> String {
+    let mut rows = vec![cells(&[
+        "server",
+        "state",
+        "mode",
+        "requests",
+        "from cache",
+        "sent to server",
+        "background refreshes",
+        "waiting",
+    ])];
     for server in stats["servers"].as_array().into_iter().flatten() {
         rows.push(vec![
             format!("{} ({})", text(&server["name"]), text(&server["kind"])),
-            state_name(&server["state"]),
+            state_of(server, now_ms),
             text(&server["mode"]),
             count(&server["asked"]),
             percent(&server["saved"], &server["asked"]),
-            count(&server["requests_to_server"]),
+            format_thousands(number(&server["requests_to_server"]).saturating_sub(number(&server["own"]))),
             count(&server["own"]),
             count(&server["queue"]["waiting"]),
         ]);
@@ -148,8 +187,12 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
+fn number(value: &Value) -> u64 {
+    value.as_u64().unwrap_or_default()
+}
+
 fn count(value: &Value) -> String {
-    format_thousands(value.as_u64().unwrap_or_default())
+    format_thousands(number(value))
 }
 
 fn percent(part: &Value, whole: &Value) -> String {
@@ -167,10 +210,28 @@ mod tests {
     fn each_server_is_printed_on_a_line() {
         let stats = json!({"servers": [{"name": "home", "kind": "plex", "state": "well", "mode": "observe",
             "asked": 2000, "saved": 500, "requests_to_server": 1500, "own": 3, "queue": {"waiting": 0}}]});
-        let output = servers(&stats);
+        let output = servers(&stats, Timestamp::from_millis(0));
         let line: Vec<&str> = output.lines().nth(1).expect("find a line").split_whitespace().collect();
-        assert_eq!(line, ["home", "(plex)", "up", "observe", "2,000", "25", "%", "1,500", "3", "0"]);
-        assert!(servers(&json!({})).starts_with("server"), "without servers only the heading is printed");
+        assert_eq!(line, ["home", "(plex)", "up", "observe", "2,000", "25", "%", "1,497", "3", "0"]);
+        let down =
+            json!({"servers": [{"name": "home", "kind": "plex", "state": "unwell", "outage": {"since_ms": 1_000}}]});
+        assert!(servers(&down, Timestamp::from_millis(301_000)).contains("down for 5 min"));
+        assert!(
+            servers(&json!({}), Timestamp::from_millis(0)).starts_with("server"),
+            "without servers only the heading is printed"
+        );
+    }
+
+    #[test]
+    fn the_hit_rate_of_the_day_is_printed_as_the_page_shows_it() {
+        let today = json!({"hit_rate": 0.99995, "asked": 64_000, "saved": 22, "reached": 31, "own": 3});
+        assert_eq!(
+            of_today(&today),
+            "today: hit rate 99.9 % of cacheable reads; 64,000 requests, 22 served from cache, 31 sent to server, plus 3 \
+             background refreshes\n\n"
+        );
+        assert!(of_today(&json!({"hit_rate": 1.0})).starts_with("today: hit rate 100 % of"));
+        assert!(of_today(&json!({"hit_rate": null})).starts_with("today: hit rate – of"));
     }
 
     #[test]

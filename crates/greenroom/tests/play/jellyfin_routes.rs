@@ -117,7 +117,7 @@ async fn no_setting_makes_a_segment_older_than_a_day() {
     };
     let film = house.first(MediaKind::Film);
     assert_eq!(usable_s(&format!("/MediaSegments/{film}")), 24 * 60 * 60);
-    assert_eq!(usable_s(&format!("/Items/{film}/Intros")), 300);
+    assert!(usable_s(&format!("/Items/{film}/Intros")) > 31_536_000, "in an outage they are as good as others");
     assert!(usable_s(&format!("/Items/{film}")) > 2 * 31_536_000, "it holds of all others");
     house.down().await;
 }

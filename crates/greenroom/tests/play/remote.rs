@@ -69,6 +69,7 @@ async fn bypass_why_status_stats_warm_and_clear_speak_to_the_gateway() {
     assert!(client.get("/library/sections").await.was_hit());
     let status = speak(&["status"]).await;
     assert!(status.contains("plex (plex)") && status.contains("cache"), "{status}");
+    assert!(status.starts_with("today: hit rate ") && !status.contains("hit rate –"), "{status}");
     let warned = parsed(&speak(&["status", "--json"]).await)["warnings"].clone();
     let warned = warned.as_array().expect("a list");
     assert!(!warned.is_empty(), "this server was given no owner's token, or the like");

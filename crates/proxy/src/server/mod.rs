@@ -223,7 +223,7 @@ impl Server {
     pub fn lifetime(&self, class: Class, base: Lifetime) -> Lifetime {
         let class_default = self.origin.settings.lifetime(class, class.lifetime(self.origin.settings.kind));
         let configured = self.origin.settings.lifetime(class, base);
-        self.ttl_overrides.get(class).apply_to(configured, class_default).within_usable()
+        self.ttl_overrides.get(class).apply_to(configured, class_default).within_age_limit()
     }
 
     /// TTL policy of a read, before the response is known.

@@ -17,7 +17,7 @@ const APPS_MS = 5000;
 /** The chart shows minutes while there are fewer data than this, so that a new installation has a curve at once. */
 const YOUNG_STEPS = 6;
 /** Fewest steps of a chart. */
-const LEAST_STEPS = 10;
+const LEAST_STEPS = 4;
 
 export function render(root, context) {
   const [traffic, apps] = [trafficChart(context), topApps(context)];
@@ -137,7 +137,7 @@ const TODAY = [
 /** Requests not sent to a server thanks to the cache, less those that Greenroom sent by itself. */
 function net({ asked, reached, own }) {
   const spared = asked - reached - own;
-  return (spared < 0 ? "− " : "") + count(Math.abs(spared));
+  return (spared < 0 ? "−" : "") + count(Math.abs(spared));
 }
 
 /** The row of numbers; it and what follows it are hidden until an app has sent a request. */

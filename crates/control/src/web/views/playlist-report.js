@@ -26,7 +26,8 @@ export function makeReport(context, run, steps) {
     decisions = number;
     decided.hidden = number === 0;
     setText(decided, `${counted(number, "decision")} saved. `
-      + (steps ? "Preview again to apply them." : "They apply from the next run."));
+      + (!steps ? "Later runs apply what you decide." : report.dry_run ? "Import applies it; Preview again shows the result first."
+        : "Preview again to apply it."));
   });
   element.append(
     make("div", { class: "card summary" }, make("p", { class: "verdict" }, said), makeSplit(report.counts),

@@ -28,7 +28,10 @@ const FILTERS = [
 /** The rows of a report; `decided(number)` gets the number of decisions made by hand. */
 export function makeRows(context, report, decided) {
   const decisions = new Map();
-  const view = { context, report, decisions, told: () => decided(decisions.size), show: () => show() };
+  // In files of lines a row's number is that of its line, which may be greater than the number of rows.
+  const last = report.rows.reduce((most, { line }) => Math.max(most, line), 0);
+  const unit = last > report.counts.rows + report.counts.bad ? "Line" : "Row";
+  const view = { unit, context, report, decisions, told: () => decided(decisions.size), show: () => show() };
   const list = make("ol", { class: "card rows" });
   const covers = new Map();
   view.dress = (root) => fillPosters(context, root, report.library, covers).catch(() => {});
@@ -176,7 +179,7 @@ function makeRow(row, view) {
 
 function partsOf(row, decision, view, show) {
   const [state, word] = decision ? ["good", decision.kind === "pin" ? "Accepted" : "Rejected"] : OUTCOMES[row.outcome];
-  const wanted = make("div", { class: "wanted" }, make("small", {}, `Row ${count(row.line)}`),
+  const wanted = make("div", { class: "wanted" }, make("small", {}, `${view.unit} ${count(row.line)}`),
     make("b", {}, row.title || "(no title)"), make("span", {}, byline(row)));
   const result = make("div", { class: "judged" }, makeState(state, word), row.item && !decision && makeItem(row.item, row),
     decision && makeDecision(decision, row, view, show));
@@ -221,9 +224,9 @@ function makeChoices(row, view, show, isOpen) {
 function makeCandidate(one, row, view, show) {
   const name = [one.title, one.artist].filter(Boolean).join(" by ");
   const accept = makeButton("Accept", "quiet small", () => decide(accept, "pin", one, row, view, show),
-    { "aria-label": `Accept: ${name}, for row ${row.line}` });
+    { "aria-label": `Accept: ${name}, for ${view.unit.toLowerCase()} ${row.line}` });
   const reject = makeButton("Reject", "quiet small", () => decide(reject, "rejection", one, row, view, show),
-    { "aria-label": `Reject: ${name}, for row ${row.line}` });
+    { "aria-label": `Reject: ${name}, for ${view.unit.toLowerCase()} ${row.line}` });
   return make("li", {}, coverOf(one), make("div", { class: "words" }, make("b", {}, one.title), make("span", {}, byline(one)),
     make("small", { title: one.reasons.join(", ") }, `${percent(Math.min(1, one.score))} match: ${differenceOf({ candidates: [one] })}`)),
   make("div", { class: "actions" }, accept, reject));
@@ -231,8 +234,8 @@ function makeCandidate(one, row, view, show) {
 
 /** Searches for a row by another name. */
 function makeSearch(row, view, fill) {
-  const name = make("input", { type: "text", value: row.title, "aria-label": `Title to search for instead, row ${row.line}` });
-  const artist = make("input", { type: "text", value: row.artist, "aria-label": `Artist to search for instead, row ${row.line}` });
+  const name = make("input", { type: "text", value: row.title, "aria-label": `Title to search for instead, ${view.unit.toLowerCase()} ${row.line}` });
+  const artist = make("input", { type: "text", value: row.artist, "aria-label": `Artist to search for instead, ${view.unit.toLowerCase()} ${row.line}` });
   const said = make("p", { class: "fine", role: "status" });
   const submit = async (event) => {
     event.preventDefault();
@@ -261,7 +264,7 @@ function save({ context, report }, kind, item, { title, artist, album }) {
 function decide(button, kind, item, row, view, show) {
   view.context.act(button, async () => {
     const { id } = await save(view, kind, item, row);
-    return { id, message: kind === "pin" ? `Row ${row.line}: ${item.title} accepted.` : `Row ${row.line}: ${item.title} rejected.` };
+    return { id, message: kind === "pin" ? `${view.unit} ${row.line}: ${item.title} accepted.` : `${view.unit} ${row.line}: ${item.title} rejected.` };
   }, ({ id }) => {
     if (kind === "rejection") row.candidates = row.candidates.filter((one) => one !== item);
     view.decisions.set(row, { ids: [...(view.decisions.get(row)?.ids || []), id], kind, item });
@@ -275,14 +278,14 @@ function decide(button, kind, item, row, view, show) {
 function makeDecision({ ids, kind, item }, row, view, show) {
   const undo = makeButton("Undo", "quiet small", () => view.context.act(undo, async () => {
     await view.context.ask("DELETE", "match/pins", { ids });
-    return { message: `Row ${row.line}: decision undone.` };
+    return { message: `${view.unit} ${row.line}: decision undone.` };
   }, () => {
     view.decisions.delete(row);
     if (kind === "rejection") row.candidates = [...row.candidates, item];
     view.told();
     show();
     focusRow(row);
-  }), { "aria-label": `Undo: the decision about row ${row.line}` });
+  }), { "aria-label": `Undo: the decision about ${view.unit.toLowerCase()} ${row.line}` });
   return make("span", { class: "item" }, item.title, make("small", {}, byline(item)), undo);
 }
 

@@ -254,7 +254,7 @@ function observedTable(name) {
       { name, kind: "name", value: (row) => row.name },
       {
         name: "Saving",
-        value: (row) => (row.saved_percent < 0 ? "− " : "") + percent(Math.abs(row.saved_percent) / 100),
+        value: (row) => (row.saved_percent < 0 ? "−" : "") + percent(Math.abs(row.saved_percent) / 100),
         about: "would not have been sent to the server",
       },
       { name: "Requests", kind: "count", value: (row) => row.asked, about: "observed" },

@@ -2,7 +2,7 @@
 
 import { make, makeSection, makeState, setState, setText } from "../dom.js";
 import { makeShare, makeTable, showShare } from "../table.js";
-import { bytes, count, duration, sentence } from "../words.js";
+import { bytes, count, counted, duration, sentence } from "../words.js";
 
 const POLL_MS = 5000;
 
@@ -64,8 +64,8 @@ function aboutOf({ state, reason, kind, version, latency_us: latency }) {
 }
 
 const usedOf = ({ used_bytes: used, max_bytes: max, total_keys: keys, hits, misses, written }) =>
-  [bytes(used) + (max ? " of " + bytes(max) : " in use, no limit"), keys === null ? "" : count(keys) + " keys", count(hits) + " hits",
-    count(misses) + " misses", count(written) + " written"].filter(Boolean).join(" · ") + ".";
+  [bytes(used) + (max ? " of " + bytes(max) : " in use, no limit"), keys === null ? "" : counted(keys, "key"), counted(hits, "hit"),
+    counted(misses, "miss", "misses"), count(written) + " written"].filter(Boolean).join(" · ") + ".";
 
 const thisOne = ({ gateway, heard, trusted, leader }) => ({
   name: gateway, heard, isThis: true, leads: gateway === leader, words: trusted ? "up, serves its cache" : "up, sends every request to the server",

@@ -1,7 +1,7 @@
 // Requests by type, app, server and user: how they were answered, how fresh, and whether cached responses were right.
 
 import { ask, query } from "../api.js";
-import { RANGES, makeChart, stepsOf } from "../chart.js";
+import { RANGES, makeChart, sinceFirst, stepsOf } from "../chart.js";
 import { REASONS } from "../decision.js";
 import { fillChoice, make, makeButton, makeChoice, makeEmpty, makeLoading, makeSection, makeTrouble, setText } from "../dom.js";
 import * as live from "../live.js";
@@ -11,6 +11,8 @@ import { CLASSES, ago, bytes, count, counted, duration, moment, percent } from "
 export const title = "Statistics";
 
 const REFRESH_MS = 10000;
+/** Fewest steps of the chart, which begins with the first request of the range. */
+const LEAST_STEPS = 12;
 const BY = [
   ["class", "Request type"],
   ["app", "App"],
@@ -54,7 +56,7 @@ export function render(root, context) {
       ]);
       if (range !== chosen.range || by !== chosen.by || server !== chosen.server) return;
       drawn.hidden = false;
-      chart.show(stepsOf(range, series, live.now()), RANGES[range].step);
+      chart.show(sinceFirst(stepsOf(range, series, live.now()), LEAST_STEPS), RANGES[range].step);
       answers.show(rows.rows);
       reasons.show(rows.rows);
       tables.replaceChildren(rows.rows.length > 0 ? shown : empty);
@@ -94,6 +96,9 @@ export function render(root, context) {
         byButtons.map(([, button]) => button),
       ),
       tables,
+      make("p", { class: "fine after" }, "An app that gets little from the cache: choose “App” for its reasons, filter ",
+        make("a", { href: "#/log" }, "Recent requests"), " by it for what it requests, and ",
+        make("code", {}, "greenroom why URL"), " explains one of its requests."),
       since,
       own,
     ),
@@ -189,7 +194,7 @@ function makeReasons() {
         value: (row) => row.joined,
         about: "waited for an identical request that was under way",
       },
-      { name: "Passed through", kind: "count", value: (row) => row.passed, about: "media, sockets and changes, which are never cached" },
+      { name: "Passed through", kind: "count", value: (row) => row.passed, about: "media, sockets, changes and unknown paths, which are never cached" },
       {
         name: "Refreshes used",
         kind: "count",

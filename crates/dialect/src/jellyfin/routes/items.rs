@@ -25,8 +25,8 @@ pub(in crate::jellyfin) const KINDS: [&str; 13] = [
     "Profile",
 ];
 
-/// Age in seconds at which intros are not served any more: a plugin may choose others each time.
-const INTROS_USABLE_S: u32 = 300;
+/// Age in seconds up to which intros are served while the server can be asked: a plugin may choose others each time.
+const INTROS_CURRENT_S: u32 = 300;
 
 pub(super) fn find(lowercase: &[&str], raw: &[&str]) -> Option<JellyfinRoute> {
     match lowercase {
@@ -63,7 +63,7 @@ pub(super) fn of_items(lowercase: &[&str], raw: &[&str]) -> Option<JellyfinRoute
         [id, "themesongs"] => belonging(&["Items"], id, &["ThemeSongs"]).personal(),
         [id, "themevideos"] => belonging(&["Items"], id, &["ThemeVideos"]).personal(),
         [id, "thememedia"] => belonging(&["Items"], id, &["ThemeMedia"]).personal(),
-        [id, "intros"] => belonging(&["Items"], id, &["Intros"]).personal().usable_for(INTROS_USABLE_S),
+        [id, "intros"] => belonging(&["Items"], id, &["Intros"]).personal().current_for(INTROS_CURRENT_S),
         [id, "localtrailers"] => belonging(&["Items"], id, &["LocalTrailers"]).personal(),
         [id, "specialfeatures"] => belonging(&["Items"], id, &["SpecialFeatures"]).personal(),
         [id, "collections"] => {

@@ -13,7 +13,7 @@ mod server;
 pub(super) use items::KINDS as IMAGE_KINDS;
 pub(super) use people::user_image;
 
-use crate::class::Class;
+use crate::class::{AgeLimit, Class};
 use crate::classification::ImageSubject;
 use crate::path;
 use crate::tag::Tag;
@@ -39,8 +39,8 @@ pub(super) struct JellyfinRoute {
     pub(super) user_state: bool,
     /// Parameters that matter.
     pub(super) params: AllowedParams,
-    /// Age in seconds at which a response is not served any more, if it is less than usual.
-    pub(super) usable_s: Option<u32>,
+    /// What holds of a response's age beside its type's lifetime.
+    pub(super) age_limit: Option<AgeLimit>,
 }
 
 /// Type of a response body.
@@ -81,13 +81,19 @@ impl JellyfinRoute {
             body: RouteBody::Json,
             user_state: false,
             params: AllowedParams::All,
-            usable_s: None,
+            age_limit: None,
         }
+    }
+
+    /// Sets the age at which a response is not served any more unless the server cannot be asked.
+    fn current_for(mut self, seconds: u32) -> Self {
+        self.age_limit = Some(AgeLimit::Current(seconds));
+        self
     }
 
     /// Sets the age at which a response is not served any more.
     fn usable_for(mut self, seconds: u32) -> Self {
-        self.usable_s = Some(seconds);
+        self.age_limit = Some(AgeLimit::Usable(seconds));
         self
     }
 

@@ -17,9 +17,9 @@ const REPORTS: [&str; 8] = [
     "type_filter_list",
 ];
 
-/// Age in seconds at which the list of devices is not served any more: the times of last activity in it change with
-/// every request.
-const DEVICES_USABLE_S: u32 = 60;
+/// Age in seconds up to which the list of devices is served while the server can be asked: the times of last activity in
+/// it change with every request.
+const DEVICES_CURRENT_S: u32 = 60;
 
 pub(super) fn find(lowercase: &[&str], raw: &[&str]) -> Option<JellyfinRoute> {
     Some(match lowercase {
@@ -33,7 +33,7 @@ pub(super) fn find(lowercase: &[&str], raw: &[&str]) -> Option<JellyfinRoute> {
         }
         ["devices"] => JellyfinRoute::new(&["Devices"], Class::Users)
             .with_tags([Tag::users(), Tag::sessions()])
-            .usable_for(DEVICES_USABLE_S),
+            .current_for(DEVICES_CURRENT_S),
         ["system", "info", "storage"] => server(&["System", "Info", "Storage"], Class::Statistics),
         ["system", "activitylog", "entries"] => {
             JellyfinRoute::new(&["System", "ActivityLog", "Entries"], Class::ActivityLog).with_tags([Tag::history()])

@@ -63,19 +63,22 @@ pub(super) fn summary(report: &Value) -> String {
     for warning in report["warnings"].as_array().into_iter().flatten() {
         lines.push(format!("  {}", text(warning)));
     }
+    // In files of lines a row's number is that of its line, which may be greater than the number of rows.
+    let last = report["rows"].as_array().into_iter().flatten().filter_map(|row| row["line"].as_u64()).max();
+    let unit = if last > Some(count("rows") + count("bad")) { "line" } else { "row" };
     for row in report["rows"].as_array().into_iter().flatten() {
         if matches!(row["outcome"].as_str(), Some("missing" | "not-yet" | "ambiguous")) {
-            lines.push(format!("  {}", row_line(row)));
+            lines.push(format!("  {}", row_line(row, unit)));
         }
     }
     for bad in report["bad"].as_array().into_iter().flatten() {
-        lines.push(format!("  unreadable: row {}: {}", bad["line"], text(&bad["message"])));
+        lines.push(format!("  unreadable: {unit} {}: {}", bad["line"], text(&bad["message"])));
     }
     lines.join("\n") + "\n"
 }
 
 /// A row that was not found, with the nearest candidate.
-fn row_line(row: &Value) -> String {
+fn row_line(row: &Value, unit: &str) -> String {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let (artist, title) = (text(&row["artist"]), text(&row["title"]));
     let outcome = match row["outcome"].as_str() {
@@ -91,7 +94,7 @@ fn row_line(row: &Value) -> String {
     } else {
         String::new()
     };
-    format!("{outcome}: row {}: {artist} - {title}{nearest}", row["line"])
+    format!("{outcome}: {unit} {}: {artist} - {title}{nearest}", row["line"])
 }
 
 fn account_line(account: &Value) -> String {
@@ -154,7 +157,7 @@ mod tests {
         let text = summary(&report(1, &json!([{"standing": "unchanged", "length": 2}])));
         assert_eq!(
             text,
-            "Weekly on home: 2 of 3 rows found, 1 not found\n  owner: nothing to do, 2 tracks\n  not found: row 4: A - T\n"
+            "Weekly on home: 2 of 3 rows found, 1 not found\n  owner: nothing to do, 2 tracks\n  not found: line 4: A - T\n"
         );
     }
 }

@@ -219,6 +219,8 @@ async fn covers_are_signed_links_and_a_track_has_its_albums() {
         );
         assert!(found["pictures"][0]["picture"].as_str().is_some_and(|link| link.contains(&*album)), "{found}");
         assert_eq!(page.get(&format!("{path}?keys={}", "1,".repeat(101))).await.status, 400);
+        let metrics = page.get("/metrics").await.text();
+        assert!(metrics.contains("greenroom_control_refusals_total{reason=\"too-many-pictures\"} 1\n"), "{metrics}");
         assert_eq!(page.get("/api/v1/libraries/home:none/pictures").await.status, 404);
         house.end().await;
     }

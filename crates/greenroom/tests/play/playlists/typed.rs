@@ -36,7 +36,7 @@ async fn the_result_is_in_the_exit_code_and_in_words() {
     let text = String::from_utf8_lossy(&done.stdout);
     assert_eq!(done.status.code(), Some(3), "{text}{}", String::from_utf8_lossy(&done.stderr));
     assert!(text.starts_with("Road Trip on home: 1 of 2 rows found, 1 not found\n  ben: written, 1 added"), "{text}");
-    assert!(text.contains("not found: row 3: No One - Nobody"), "{text}");
+    assert!(text.contains("not found: line 3: No One - Nobody"), "{text}");
     assert!(std::fs::read_to_string(&missing).expect("a table").contains("Nobody,No One"));
     assert_eq!(house.playlist_keys("ben", "Road Trip"), Some(house.keys([0])));
     std::fs::write(&file, format!("title,artist,album\n{row}")).expect("written");
