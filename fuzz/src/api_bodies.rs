@@ -2,7 +2,6 @@
 
 use greenroom_http_api::json_pointer::{first_values, values};
 use greenroom_http_api::{GraphqlResult, MAX_OBJECTS};
-use serde_json::Value;
 
 use super::request::{chance, split_once};
 
@@ -13,12 +12,11 @@ pub fn check(bytes: &[u8]) {
     assert_eq!(result, GraphqlResult::of_body(body), "a body says the same each time");
     let objects = result.objects.unwrap_or_default();
     assert!(objects.len() <= MAX_OBJECTS && objects.iter().all(|object| object.contains(':')));
-    let Ok(body) = serde_json::from_slice::<Value>(body) else { return };
     let pointer = String::from_utf8_lossy(pointer);
     let max = chance(bytes) % 8;
-    let first = first_values(&body, &pointer, max);
+    let first = first_values(body, &pointer, max);
     assert!(first.len() <= max);
-    if let Some(all) = values(&body, &pointer, max) {
+    if let Some(all) = values(body, &pointer, max) {
         assert_eq!(all, first, "these are all of them");
     }
 }

@@ -211,10 +211,13 @@ impl ApiRequest {
     }
 
     /// Whether its query is one of those that a stored response is for. Its key says so too, unless that leaves out what
-    /// counts for this response.
+    /// counts for this response: one from before it was known that anything makes no difference is for its own letters.
     pub(crate) fn is_searched(&self, head: &StoredHead) -> bool {
         let told = head.selected_by.iter().find(|(name, _)| *name == NO_VARY_SEARCH);
-        told.is_none_or(|(_, digest)| *digest == self.search_digest(&SearchVariance::of_response(&head.headers)))
+        match told {
+            Some((_, digest)) => *digest == self.search_digest(&SearchVariance::of_response(&head.headers)),
+            None => self.path_key().is_none() || self.resource.text() == self.resource_name,
+        }
     }
 
     /// Key of the variant that it selects among responses that vary by these fields.

@@ -84,10 +84,9 @@ pub(crate) fn load_next(server: &Arc<ApiServer>, request: &Arc<ApiRequest>, resp
 async fn load_all(server: &Arc<ApiServer>, request: &Arc<ApiRequest>, body: &Bytes) {
     let Some(_place) = server.prefetches.acquire().await else { return };
     let Some(route) = request.route.settings() else { return };
-    let Ok(body) = serde_json::from_slice::<Value>(body) else { return };
     for rule in route.prefetch.iter().filter(|rule| rule.after == request.operation) {
         let Some(template) = template(server, request, &route.name, rule) else { continue };
-        let values = json_pointer::first_values(&body, &rule.values, rule.first);
+        let values = json_pointer::first_values(body, &rule.values, rule.first);
         for (at, value) in values.iter().enumerate() {
             let Some(next) = repeated(server, request, (&template, &rule.target), value).await else { continue };
             match load_one(server, next).await {
@@ -163,8 +162,10 @@ async fn repeated(
             (template.target.clone(), Some(Bytes::from(operation.to_string())))
         }
         PrefetchTarget::Route { capture, .. } => {
-            let next = route.path_with(path, capture, value)?;
-            (format!("{next}{}", &template.target[path.len()..]), None)
+            let next = route.path_with(path, capture, value).filter(|_| !matches!(value, "." | ".."))?;
+            // An earlier route may have this value in its path, and be another one's.
+            let is_same = Arc::ptr_eq(&server.routes().find(&template.method, &next).route, &route.route);
+            (format!("{next}{}", &template.target[path.len()..]), is_same.then_some(None)?)
         }
     };
     let next_target = with_pairs(next_target, &credential_pairs(&server.settings, &request.target));

@@ -6,7 +6,6 @@ use greenroom_config::HttpRouteSettings;
 use greenroom_config::http_prefetch::{PrefetchRule, PrefetchTarget};
 use greenroom_request_log::RouteName;
 use http::Method;
-use serde_json::Value;
 
 use crate::tag_template::TagTemplate;
 
@@ -46,7 +45,7 @@ impl Route {
 #[derive(Debug, Clone)]
 pub(crate) struct RouteMatch {
     pub(crate) route: Arc<Route>,
-    /// Captured segments of the path, by name.
+    /// Captured segments of the path, by name, without percent signs: a tag says what a value in a body says.
     captures: Vec<(String, String)>,
 }
 
@@ -98,14 +97,12 @@ impl RouteMatch {
 
     /// The tags of a response, with the captures of its request and the values of its body.
     pub(crate) fn tags(&self, body: &[u8]) -> Vec<String> {
-        let body = json(&self.route.tags, body);
-        self.route.tags.iter().flat_map(|template| template.of_response(&self.captures, body.as_ref())).collect()
+        self.route.tags.iter().flat_map(|template| template.of_response(&self.captures, body)).collect()
     }
 
     /// The tags that a write to it invalidates, with the captures of its request and the values of its response.
     pub(crate) fn invalidates(&self, body: &[u8]) -> Vec<String> {
-        let body = json(&self.route.invalidates, body);
-        self.route.invalidates.iter().flat_map(|template| template.of_write(&self.captures, body.as_ref())).collect()
+        self.route.invalidates.iter().flat_map(|template| template.of_write(&self.captures, body)).collect()
     }
 
     /// A path of this route with another value of a capture.
@@ -126,14 +123,6 @@ fn path_segment(value: &str) -> String {
     value.bytes().map(encoded).collect()
 }
 
-/// The body, if one of these templates needs it and it is JSON.
-fn json(templates: &[TagTemplate], body: &[u8]) -> Option<Value> {
-    if !templates.iter().any(TagTemplate::reads_body) {
-        return None;
-    }
-    serde_json::from_slice(body).ok()
-}
-
 /// The captured segments if a path matches a pattern.
 fn captures(pattern: &str, path: &str) -> Option<Vec<(String, String)>> {
     let mut segments = path.split('/');
@@ -145,12 +134,17 @@ fn captures(pattern: &str, path: &str) -> Option<Vec<(String, String)>> {
         let segment = segments.next()?;
         match part.strip_prefix('{').and_then(|part| part.strip_suffix('}')) {
             Some(_) if segment.is_empty() => return None,
-            Some(name) => captured.push((name.to_owned(), segment.to_owned())),
+            Some(name) => captured.push((name.to_owned(), unescaped(segment))),
             None if part != segment => return None,
             None => {}
         }
     }
     segments.next().is_none().then_some(captured)
+}
+
+/// A segment of a path as the value that it stands for.
+fn unescaped(segment: &str) -> String {
+    percent_encoding::percent_decode_str(segment).decode_utf8_lossy().into_owned()
 }
 
 #[cfg(test)]
@@ -170,6 +164,7 @@ mod tests {
             ("/*", "/", Some(vec![])),
             ("/a", "/a", Some(vec![])),
             ("/a", "/A", None),
+            ("/a/{id}", "/a/caf%C3%a9+%7e", Some(capture("id", "café+~"))),
         ] {
             assert_eq!(captures(pattern, path), wanted, "{pattern} {path}");
         }

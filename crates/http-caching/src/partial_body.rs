@@ -40,6 +40,11 @@ impl MissingBytes {
         }
     }
 
+    /// Length of the part together with them.
+    pub fn joined_length(self, part: PartRange) -> u64 {
+        self.last.max(part.last).saturating_sub(self.first.min(part.first)).saturating_add(1)
+    }
+
     /// The value of `Range` that asks for them.
     pub fn range_value(self) -> String {
         if self.last + 1 == self.complete {

@@ -184,12 +184,8 @@ impl ApiLoader {
             let next = redirect::next_target(&self.server, &self.request, &target, &response);
             match next.filter(|_| redirects.count() < MAX_REDIRECTS) {
                 Some(next) => {
-                    redirects.add(
-                        self.evaluate(response.status(), response.headers(), times),
-                        &self.server,
-                        &next,
-                        times,
-                    );
+                    let evaluated = self.evaluate(response.status(), response.headers(), times);
+                    redirects.add((response.headers(), evaluated), &self.server, &next, times);
                     target = next;
                 }
                 None => return Ok(UpstreamAnswer { response, times, redirects, _permit: permit }),

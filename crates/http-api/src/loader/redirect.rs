@@ -7,12 +7,13 @@ use greenroom_http_caching::invalidation::resolve;
 use greenroom_http_caching::storage::StorageRefusal;
 use greenroom_http_caching::stored_head::{StaleOnErrorRule, StoredHead};
 use greenroom_http_caching::variant::SelectingFields;
-use http::header::{LOCATION, SET_COOKIE};
+use http::header::{HeaderMap, LOCATION, SET_COOKIE};
 use http::{Method, Response, StatusCode};
 
 use crate::api_request::{ApiRequest, resource_tag};
 use crate::api_server::ApiServer;
 use crate::resource_name::resource_name;
+use crate::route_table::RouteMatch;
 
 /// Max redirects that are followed for one read; the next one is passed on.
 pub(super) const MAX_REDIRECTS: usize = 5;
@@ -20,11 +21,13 @@ pub(super) const MAX_REDIRECTS: usize = 5;
 /// What the redirects on the way to a response allow. By default there were none.
 #[derive(Debug, Default)]
 pub(super) struct RedirectTerms {
-    /// Why one of them may not be stored, if so. Then what it leads to is not either: it may lead elsewhere next time.
-    pub(super) refusal: Option<StorageRefusal>,
+    /// Why one of them may not be stored, if so.
+    refusal: Option<StorageRefusal>,
     /// Tags of the addresses that they lead to.
     pub(super) tags: Vec<Tag>,
-    stored: Vec<(StoredHead, SelectingFields)>,
+    stored: Vec<StoredHead>,
+    /// By which request fields they vary; `None` if no request selects one of them.
+    selecting: Vec<Option<SelectingFields>>,
     count: usize,
     response_time: Timestamp,
 }
@@ -38,7 +41,7 @@ impl RedirectTerms {
     /// Adds a redirect to this target.
     pub(super) fn add(
         &mut self,
-        evaluated: Result<(StoredHead, SelectingFields), StorageRefusal>,
+        (headers, evaluated): (&HeaderMap, Result<(StoredHead, SelectingFields), StorageRefusal>),
         server: &ApiServer,
         next: &str,
         times: ExchangeTimes,
@@ -47,15 +50,25 @@ impl RedirectTerms {
         self.response_time = Timestamp::from_millis(times.response_ms);
         let path = next.split('?').next().unwrap_or_default();
         self.tags.push(resource_tag(&resource_name(&server.settings, &server.routes().find(&Method::GET, path), next)));
+        self.selecting.push(SelectingFields::of_response(headers));
         match evaluated {
-            Ok(stored) => self.stored.push(stored),
+            Ok((stored, _)) => self.stored.push(stored),
             Err(refusal) => self.refusal = self.refusal.or(Some(refusal)),
         }
     }
 
+    /// Why what they lead to is not stored, if so: it may lead elsewhere next time. A configured lifetime counts in place
+    /// of what they say of theirs, but not of by what they vary.
+    pub(super) fn refusal(&self, is_configured: bool) -> Option<StorageRefusal> {
+        if self.selecting.iter().any(Option::is_none) {
+            return Some(StorageRefusal::VaryStar);
+        }
+        self.refusal.filter(|_| !is_configured)
+    }
+
     /// Shortens the lifetimes of the response that they led to.
-    pub(super) fn apply(&self, (head, fields): (StoredHead, SelectingFields)) -> Option<(StoredHead, SelectingFields)> {
-        self.stored.iter().try_fold((head, fields), |(mut head, fields), (redirect, others)| {
+    pub(super) fn shorten(&self, head: StoredHead) -> StoredHead {
+        self.stored.iter().fold(head, |mut head, redirect| {
             let left_ms = u64::try_from(redirect.fresh_left_ms(self.response_time.as_millis())).unwrap_or_default();
             head.lifetime_ms = head.lifetime_ms.min(left_ms.saturating_add(head.initial_age_ms));
             head.stale_while_revalidate_ms = head.stale_while_revalidate_ms.min(redirect.stale_while_revalidate_ms);
@@ -66,13 +79,25 @@ impl RedirectTerms {
                 }
                 _ => StaleOnErrorRule::Forbidden,
             };
-            for (name, value) in &redirect.selected_by {
-                if !head.selected_by.iter().any(|(known, _)| known == name) {
-                    head.selected_by.push((name.clone(), value.clone()));
-                }
-            }
-            Some((head, fields.union(others)?))
+            head
         })
+    }
+
+    /// Adds by which request fields they vary to the response that they led to; `None` if they are too many.
+    pub(super) fn select(
+        &self,
+        (mut head, fields): (StoredHead, SelectingFields),
+        request: &ApiRequest,
+    ) -> Option<(StoredHead, SelectingFields)> {
+        if self.selecting.is_empty() {
+            return Some((head, fields));
+        }
+        let all = self.selecting.iter().flatten().try_fold(fields, |fields, others| fields.union(others))?;
+        head.selected_by = all.values(&request.headers);
+        for (name, value) in &mut head.selected_by {
+            *value = request.digest(name, value);
+        }
+        Some((head, all))
     }
 }
 
@@ -103,7 +128,11 @@ pub(super) fn next_target<B>(
     }
     let next = resolve(&format!("{base}{target}"), server.upstream.client.authority().as_str(), location)?;
     let next = next.strip_prefix(base.as_str()).filter(|next| next.starts_with('/'))?;
-    Some(next.to_owned())
+    // What is the same for all may not lead to what is not.
+    let is_public = |route: &RouteMatch| route.settings().is_some_and(|route| route.public);
+    let path = next.split('?').next().unwrap_or_default();
+    let stays_public = !is_public(&request.route) || is_public(&server.routes().find(&Method::GET, path));
+    stays_public.then(|| next.to_owned())
 }
 
 /// Whether an address names another scheme than the server's, so that it is another origin.

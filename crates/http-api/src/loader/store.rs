@@ -33,13 +33,12 @@ impl ApiLoader {
         let UpstreamAnswer { response, times, redirects, _permit } = answer;
         let (parts, body) = response.into_parts();
         let is_configured = self.request.lifetimes.fresh.is_some();
-        let evaluated = match redirects.refusal {
-            Some(refusal) if !is_configured => Err(refusal),
-            _ => self.evaluate(parts.status, &parts.headers, times),
-        };
-        let evaluated = match evaluated {
-            Ok(evaluated) if !is_configured => redirects.apply(evaluated).ok_or(StorageRefusal::VaryStar),
-            evaluated => evaluated,
+        let evaluated = match redirects.refusal(is_configured) {
+            Some(refusal) => Err(refusal),
+            None => self.evaluate(parts.status, &parts.headers, times).and_then(|(head, fields)| {
+                let head = if is_configured { head } else { redirects.shorten(head) };
+                redirects.select((head, fields), &self.request).ok_or(StorageRefusal::VaryStar)
+            }),
         };
         let kept = match evaluated {
             Ok((head, fields)) if is_worth_storing(&head) => self.kept_head(head, &fields).await,
@@ -67,6 +66,10 @@ impl ApiLoader {
                     Ok(LoadResult::Pass(response::passed(Response::from_parts(parts, bytes.into()))))
                 }
             },
+            CollectedBody::TooLong(..) if is_rest(stored) && parts.status == StatusCode::PARTIAL_CONTENT => {
+                // The client did not ask for this part.
+                Err(LoadError::new(LoadErrorKind::Malformed, "the rest of the response is too long"))
+            }
             CollectedBody::TooLong(read, rest) => {
                 let body = Body::Resumed { read, rest };
                 Ok(LoadResult::Pass(response::passed(Response::from_parts(parts, body))))
@@ -201,8 +204,9 @@ impl ApiLoader {
         if let Some(path) = request.path_key() {
             let told = SearchVariance::of_response(&head.headers);
             let known = server.search_variances.learn(&server.cache, &path, told.clone()).await;
+            // Without a digest it is for the letters of its key: see `is_searched`.
+            resource = request.searched_resource(&known);
             if !known.is_default() {
-                resource = request.searched_resource(&known);
                 head.selected_by.push((NO_VARY_SEARCH, request.search_digest(&told)));
             }
         }

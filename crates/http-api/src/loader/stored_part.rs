@@ -44,5 +44,7 @@ pub(super) async fn find(server: &ApiServer, request: &ApiRequest, target: LoadT
             }
         }
     };
+    // What would be too long to be stored together is not put together.
+    let missing = missing.filter(|missing| missing.joined_length(part) <= server.settings.max_body_bytes);
     Some(StoredPart { head, entry, missing })
 }

@@ -109,3 +109,16 @@ async fn a_route_that_reads_bodies_asks_for_them_unencoded() {
     let asked: Vec<_> = api.seen().iter().map(|seen| seen.headers["accept-encoding"].clone()).collect();
     assert_eq!(asked, ["identity", "gzip"]);
 }
+
+#[tokio::test]
+async fn a_segment_of_the_path_is_the_value_that_it_is_written_for() {
+    let routes = "[[server.route]]\npath = \"/list\"\nfresh_s = 60\ntags = [\"tag:{/rows/*/name}\"]\n\
+        [[server.route]]\npath = \"/tags/{name}\"\ninvalidates = [\"tag:{name}\"]\n";
+    for (written, is_hit) in [("/tags/Sci%20Fi", false), ("/tags/caf%c3%A9", false), ("/tags/Sci+Fi", true)] {
+        let api =
+            Fixture::new(routes, |_| answer(200, &[], "{\"rows\":[{\"name\":\"Sci Fi\"},{\"name\":\"café\"}]}")).await;
+        api.get("/list").await;
+        api.send("PUT", written, &[], "x").await;
+        assert_eq!(api.get("/list").await.is_hit(), is_hit, "{written}");
+    }
+}

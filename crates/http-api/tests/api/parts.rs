@@ -128,3 +128,61 @@ async fn a_rest_that_may_not_be_stored_reaches_no_client_in_place_of_the_whole()
     let whole = api.get("/x").await;
     assert_eq!((whole.status, whole.body.as_str()), (200, BODY));
 }
+
+/// Bytes of a body that is too long to be stored whole.
+const LONG: usize = 100_000;
+
+fn long_body(first: usize, last: usize) -> String {
+    (first..=last).map(|at| char::from(b'a' + u8::try_from(at % 23).expect("small"))).collect()
+}
+
+/// A server with a body that is too long to be stored whole, which knows ranges.
+async fn long() -> Fixture {
+    Fixture::new("max_body_bytes = 65536\n", |seen| {
+        let range = seen.headers.get("range").and_then(|value| value.to_str().ok()?.strip_prefix("bytes="));
+        let Some((first, last)) = range.and_then(|range| range.split_once('-')) else {
+            return answer(200, &[FRESH, ("etag", "\"a\"")], long_body(0, LONG - 1));
+        };
+        let (first, last): (usize, usize) = (first.parse().expect("a number"), last.parse().unwrap_or(LONG - 1));
+        let told = format!("bytes {first}-{last}/{LONG}");
+        answer(206, &[FRESH, ("etag", "\"a\""), ("content-range", &told)], long_body(first, last))
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_part_of_what_is_too_long_to_be_stored_leaves_the_whole_to_the_server() {
+    let api = long().await;
+    part(&api, "0-999").await;
+    let whole = api.get("/x").await;
+    assert_eq!((whole.status, whole.body.len()), (200, LONG));
+    let open = part(&api, "0-").await;
+    assert_eq!((open.status, open.body.len()), (206, LONG));
+    assert_eq!(open.header("content-range"), "bytes 0-99999/100000");
+    assert_eq!(asked(&api), ["bytes=0-999 -", "- -", "bytes=0- -"]);
+}
+
+#[tokio::test]
+async fn a_part_that_would_be_too_long_with_the_stored_one_takes_its_place() {
+    let api = long().await;
+    for (first, last) in [(0, 29_999), (30_000, 59_999), (60_000, 89_999)] {
+        let seen = part(&api, &format!("{first}-{last}")).await;
+        assert_eq!((seen.status, seen.body == long_body(first, last)), (206, true), "{first}");
+    }
+    assert_eq!(asked(&api), ["bytes=0-29999 -", "bytes=30000-59999 \"a\"", "bytes=60000-89999 -"]);
+    assert!(part(&api, "60000-89999").await.is_hit());
+}
+
+#[tokio::test]
+async fn a_rest_that_is_longer_than_it_says_is_not_taken_for_the_whole() {
+    let api = long().await;
+    api.script(|seen| {
+        let is_rest = seen.headers.contains_key("if-range");
+        let told = if is_rest { "bytes 2-5/6" } else { "bytes 0-1/6" };
+        let body = if is_rest { "x".repeat(LONG) } else { "01".to_owned() };
+        answer(206, &[FRESH, ("etag", "\"a\""), ("content-range", told)], body)
+    });
+    part(&api, "0-1").await;
+    let whole = api.get("/x").await;
+    assert_eq!(whole.status, 502);
+}

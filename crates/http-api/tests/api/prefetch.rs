@@ -119,3 +119,22 @@ async fn a_list_that_is_read_again_at_once_loads_nothing_more() {
     ask(&api, "a", MENU).await;
     assert_eq!(api.seen().len(), 5);
 }
+
+#[tokio::test]
+async fn a_value_that_leads_to_another_route_or_path_is_not_loaded() {
+    let routes =
+        format!("[[server.route]]\npath = \"/film/me\"\nfresh_s = 60\n{ROUTES}").replace("first = 2", "first = 9");
+    let api = Fixture::new(&routes, |seen| match seen.target.as_str() {
+        "/list" => answer(
+            200,
+            &[],
+            "{\"rows\":[{\"id\":\"me\"},{\"id\":\"..\"},{\"id\":\".\"},{\"id\":\"\"},{\"id\":\"you\"}]}",
+        ),
+        target => answer(200, &[], target.to_owned()),
+    })
+    .await;
+    api.get("/film/9").await;
+    api.get("/list").await;
+    api.wait_seen(3).await;
+    assert_eq!(api.seen()[2].target, "/film/you");
+}

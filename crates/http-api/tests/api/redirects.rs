@@ -85,3 +85,47 @@ async fn added_secrets_go_along_and_stay_hidden() {
     .await;
     assert_eq!(api.get("/x").await.body, "/y?page=2&api_key=...");
 }
+
+#[tokio::test]
+async fn a_route_that_is_the_same_for_all_does_not_lead_to_what_is_not() {
+    let routes = format!(
+        "{FOLLOW}[[server.route]]\npath = \"/avatar\"\npublic = true\nfresh_s = 60\n\
+         [[server.route]]\npath = \"/pictures/*\"\npublic = true\nfresh_s = 60\n"
+    );
+    for (location, anna, bert) in [("/users/me/avatar", (302, ""), (302, "")), ("/pictures/7", (200, "a"), (200, "a"))]
+    {
+        let api = Fixture::new(&routes, move |seen| match seen.target.as_str() {
+            "/avatar" => answer(302, &[("location", location)], ""),
+            _ => answer(200, &[], seen.headers["authorization"].as_bytes().to_vec()),
+        })
+        .await;
+        for (owner, wanted) in [("a", anna), ("b", bert)] {
+            let seen = api.get_with("/avatar", &[("authorization", owner)]).await;
+            assert_eq!((seen.status, seen.body.as_str()), wanted, "{owner}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn by_what_a_redirect_varies_counts_also_where_its_lifetime_does_not() {
+    let routes = format!("{FOLLOW}[[server.route]]\npath = \"/page\"\nfresh_s = 60\n");
+    for vary in ["accept-language", "*"] {
+        let api = Fixture::new(&routes, move |seen| {
+            let language = seen.headers.get("accept-language").and_then(|value| value.to_str().ok()).unwrap_or("-");
+            match seen.target.as_str() {
+                "/page" => answer(
+                    302,
+                    &[("cache-control", "no-store"), ("vary", vary), ("location", &format!("/page.{language}"))],
+                    "",
+                ),
+                target => answer(200, &[], target.to_owned()),
+            }
+        })
+        .await;
+        for language in ["de", "en", "de"] {
+            let seen = api.get_with("/page", &[("accept-language", language)]).await;
+            assert_eq!(seen.body, format!("/page.{language}"), "{vary}");
+        }
+        assert_eq!(api.seen().len(), if vary == "*" { 6 } else { 4 }, "{vary}");
+    }
+}

@@ -93,3 +93,24 @@ async fn it_is_known_after_a_restart_and_with_variants() {
         assert_eq!(cache.close_disk().await, 0);
     }
 }
+
+#[tokio::test]
+async fn what_was_stored_before_anything_made_no_difference_is_for_its_own_query() {
+    for (said, other) in [("/x?own=1", "/x?own=1&utm=5"), ("/x?b=2&own=1", "/x?own=1&b=2")] {
+        let api = Fixture::new("", |seen| {
+            let says_it = !seen.target.contains("own");
+            let fields = [FRESH, if says_it { IGNORES_UTM } else { ("x-a", "b") }];
+            answer(200, &fields, seen.target.clone())
+        })
+        .await;
+        assert_eq!(api.get(said).await.body, said);
+        assert_eq!(api.get("/x?q=2&utm=1").await.body, "/x?q=2&utm=1", "now it is known of the path");
+        assert!(api.get(said).await.is_hit());
+        let range = [("range", "bytes=0-40")];
+        assert_eq!(api.get_with(other, &range).await.body, other, "nor is a part of it");
+        assert_eq!(api.get(other).await.body, other);
+        api.stop_origin();
+        let offline = api.get(other).await;
+        assert!(offline.body == other || offline.status >= 500, "{}", offline.body);
+    }
+}
