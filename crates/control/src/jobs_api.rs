@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use super::api::ActionResponse;
 use crate::control::{ApiState, ControlPlane};
 use crate::error::Problem;
-use greenroom_jobs::{JobReport, RunRequestResult, RunWaitResult, indexes, playlists};
+use greenroom_jobs::{JobReport, RunRequestResult, RunWaitResult, folders, indexes, playlists};
 
 /// Requests for one of these runs wait at most this long for its end.
 const MAX_WAIT: Duration = Duration::from_secs(20);
@@ -96,6 +96,7 @@ impl ControlPlane {
         self.jobs
             .run(id)
             .or_else(|| indexes::run(&self.playlists.libraries, id))
+            .or_else(|| folders::run(&self.folders, id))
             .or_else(|| playlists::run(&self.playlists.scheduled, id))
     }
 
@@ -103,6 +104,7 @@ impl ControlPlane {
         self.jobs
             .cancel(id)
             .or_else(|| indexes::cancel(&self.playlists.libraries, id))
+            .or_else(|| folders::cancel(&self.folders, id))
             .or_else(|| playlists::cancel(&self.playlists.scheduled, id))
     }
 }

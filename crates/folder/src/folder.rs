@@ -2,7 +2,6 @@
 
 use greenroom_cache::Timestamp;
 use greenroom_cache::clock::millis;
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,7 +27,8 @@ use crate::folder_status::{
 use crate::index::{FolderGeneration, SuspicionReason};
 use crate::list::selection::SelectionRequest;
 use crate::list::{ListFilter, ListPage, ListQuery, QueryError, Selection, SelectionCache};
-use crate::marks::{FollowedList, MarkBook, MarkChange, MarkError, MarkExport, MarkReceipt};
+use crate::marker_looks::MarkerLooks;
+use crate::marks::MarkBook;
 use crate::path_index::{FoundPaths, PathIndexCache};
 use crate::scan::ScanControl;
 
@@ -94,6 +94,7 @@ pub struct Folder {
     pub changes: ChangeHistory,
     pub(crate) status: Mutex<Status>,
     pub(crate) scan_requests: Notify,
+    pub(crate) marker_looks: MarkerLooks,
     pub(crate) dirty: Arc<DirtyPaths>,
     pub(crate) pulse: watch::Sender<FolderPulse>,
     /// Thumbnails of covers.
@@ -130,6 +131,7 @@ impl Folder {
             changes,
             status: Mutex::default(),
             scan_requests: Notify::new(),
+            marker_looks: MarkerLooks::default(),
             dirty: Arc::default(),
             pulse: watch::Sender::new(FolderPulse::default()),
             covers,
@@ -261,53 +263,6 @@ impl Folder {
     /// Version of the marks.
     pub fn marks_version(&self) -> u64 {
         self.marks.version()
-    }
-
-    /// Changes marks; they are on disk when this returns. It blocks.
-    ///
-    /// # Errors
-    /// Nothing has changed.
-    pub fn change_marks(&self, change: &MarkChange) -> Result<MarkReceipt, MarkError> {
-        self.with_list(|generation| self.marks.change(generation, change))
-    }
-
-    /// Follows another program's list of the files with a mark; that is no change to undo. It blocks.
-    ///
-    /// # Errors
-    /// Nothing has changed.
-    pub(crate) fn follow_marks(&self, mark: &str, listed: &BTreeSet<String>) -> Result<FollowedList, MarkError> {
-        self.with_list(|generation| self.marks.follow_list(generation, mark, listed))
-    }
-
-    /// Sets the marks of an import. It blocks.
-    ///
-    /// # Errors
-    /// Nothing has changed.
-    pub fn import_marks(&self, export: &MarkExport) -> Result<MarkReceipt, MarkError> {
-        self.with_list(|generation| self.marks.import(generation, export))
-    }
-
-    /// Undoes the last change of marks. It blocks.
-    ///
-    /// # Errors
-    /// Nothing has changed.
-    pub fn undo_marks(&self) -> Result<MarkReceipt, MarkError> {
-        self.with_list(|generation| self.marks.undo(generation))
-    }
-
-    /// All marks.
-    pub fn export_marks(&self) -> MarkExport {
-        self.marks.export()
-    }
-
-    fn with_list<R>(
-        &self,
-        change: impl FnOnce(&dyn Fn() -> Arc<FolderGeneration>) -> Result<R, MarkError>,
-    ) -> Result<R, MarkError> {
-        let first = self.current().ok_or(MarkError::NotReady)?;
-        let receipt = change(&|| self.current().unwrap_or_else(|| Arc::clone(&first)))?;
-        self.send_pulse();
-        Ok(receipt)
     }
 
     /// Changes of the list, the marks and the state.

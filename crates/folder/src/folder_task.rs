@@ -1,7 +1,6 @@
 //! The task of a folder: one piece of work at a time, whatever asks for it.
 
 use greenroom_cache::Timestamp;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +11,6 @@ use crate::enrichment::EnrichmentQueue;
 use crate::folder::Folder;
 use crate::folder_status::TreeWatchState;
 use crate::folder_work::{ReportsEnd, ScanEnd, WorkState};
-use crate::marker_files::{LOOK_INTERVAL, MarkerFiles};
 use crate::watcher::{TreeWatch, WatchError};
 
 /// Wait after a report of the system, so that those of one change are read together.
@@ -65,21 +63,9 @@ impl Folder {
         }
     }
 
-    /// Follows the comic app's marker files.
-    async fn follow_markers(self: Arc<Self>, directory: PathBuf) {
-        let mut files = MarkerFiles::default();
-        loop {
-            let (folder, directory) = (Arc::clone(&self), directory.clone());
-            let followed = self.context.tasks.spawn_blocking(move || {
-                files.follow(&folder, &directory);
-                files
-            });
-            files = followed.await.unwrap_or_default();
-            tokio::select! {
-                () = self.context.stop.cancelled() => return,
-                () = self.context.clock.sleep(LOOK_INTERVAL) => {}
-            }
-        }
+    /// Whether a scan is asked for that has not begun.
+    pub fn is_scan_requested(&self) -> bool {
+        self.status.lock().is_scan_wanted
     }
 
     async fn run(self: Arc<Self>) {

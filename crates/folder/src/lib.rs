@@ -4,13 +4,14 @@
 //! | module | content |
 //! |---|---|
 //! | [`folders`], [`folder`] | all folders; one of them: what may be asked of it |
+//! | `folder_marks` | changes of its marks |
 //! | `folder_task`, `folder_work` | its task, and the blocking work of it; [`folder_status`]: what it shows |
 //! | [`scan`] | reading a tree, never outside its root and never through a link |
 //! | [`index`] | generations, how one follows from another, whether a scan is accepted, the file they are saved in |
 //! | [`list`] | search, filter, order, pages and cursors |
 //! | [`marks`] | marks in `state.db`, which follow renames |
 //! | [`change_history`] | what changed lately, in `state.db` |
-//! | `marker_files` | the comic app's own marker files, which are followed |
+//! | `marker_files`, `marker_looks` | the comic app's own marker files or database, which are followed |
 //! | [`archive`] | page counts and ComicInfo.xml of zip, rar, 7z and tar; `enrichment`: reading them in the background |
 //! | [`cover`], [`cover_store`] | covers, and their thumbnails on disk; `cover_service`: the worker that makes them |
 //! | [`watcher`], [`dirty_paths`] | what the system reports as changed |
@@ -38,6 +39,7 @@ pub mod file_details;
 pub mod file_entry;
 pub mod fingerprint;
 pub mod folder;
+mod folder_marks;
 pub mod folder_status;
 mod folder_task;
 mod folder_work;
@@ -46,6 +48,7 @@ pub mod index;
 pub mod list;
 pub mod mark_cell;
 mod marker_files;
+mod marker_looks;
 pub mod marks;
 pub mod natural_key;
 pub mod path_index;

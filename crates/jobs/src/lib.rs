@@ -9,12 +9,13 @@
 //!   [`registry`] holds the state of every job and the queue, [`report`] is what is shown of a job, [`run_request`] the
 //!   result of requesting a run.
 //! - Work with its own schedule can be seen and started here too: [`warming`], [`statistics`], library indexes
-//!   ([`indexes`]) and scheduled playlist syncs ([`playlists`]). [`dashboards`]: dashboard statistics and the playback
+//!   ([`indexes`]), folders of files ([`folders`]) and scheduled playlist syncs ([`playlists`]). [`dashboards`]: dashboard statistics and the playback
 //!   history.
 
 mod context;
 pub mod dashboards;
 mod definition;
+pub mod folders;
 pub mod indexes;
 mod job_work;
 mod persistence;

@@ -38,7 +38,7 @@ pub(crate) struct CompatListParams {
     sort: Option<String>,
     /// `asc`, `desc`.
     direction: Option<String>,
-    /// `true`: a scan is asked for, and the list as it is is answered at once.
+    /// `true`: a scan is asked for, and the list as it is is answered at once, with the marks of the app's own files.
     refresh: Option<String>,
 }
 
@@ -92,6 +92,7 @@ pub(crate) async fn list(
     let folder = Arc::clone(state.control.folders.compat().ok_or(NO_COMPAT_FOLDER)?);
     if params.refresh.as_deref().is_some_and(|refresh| refresh.eq_ignore_ascii_case("true")) {
         folder.refresh();
+        folder.look_at_markers().await;
     }
     let query = params.query()?;
     let Some(generation) = folder.wait_for_first().await else { return Ok(not_yet(&folder)) };

@@ -11,7 +11,7 @@ use crate::servers::ServerStats;
 use crate::snapshot::{ServerWarning, StatsSnapshot};
 use crate::stats::CacheEngineStats;
 use crate::stats_baseline::CumulativeStats;
-use greenroom_jobs::{JobReport, JobState, indexes, playlists};
+use greenroom_jobs::{JobReport, JobState, folders, indexes, playlists};
 
 impl ControlPlane {
     /// The current snapshot.
@@ -92,10 +92,11 @@ impl ControlPlane {
         self.shared_bypasses().map(|bypasses| bypasses.list()).unwrap_or_default()
     }
 
-    /// All jobs, library indexes and scheduled playlists.
+    /// All jobs, library indexes, folders and scheduled playlists.
     pub(crate) fn job_reports(&self) -> Vec<JobReport> {
         let mut all = self.jobs.reports();
         all.extend(indexes::reports(&self.playlists.libraries));
+        all.extend(folders::reports(&self.folders));
         all.extend(playlists::reports(&self.playlists.scheduled));
         all
     }

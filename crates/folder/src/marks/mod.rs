@@ -8,6 +8,7 @@ pub mod mark_change;
 pub mod mark_export;
 mod mark_ledger;
 pub mod mark_store;
+pub mod marker_database;
 
 pub use followed_list::FollowedList;
 pub use identity::MarkIdentity;

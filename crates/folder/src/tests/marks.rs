@@ -117,6 +117,45 @@ async fn the_comic_apps_own_marker_files_are_followed_and_are_no_change_to_undo(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_comic_apps_own_database_of_marks_is_followed_in_place_of_its_old_files() {
+    let tree = Tree::new(&["1.cbz", "2.cbz", "3.cbz"]);
+    let (settings, write_file) = markers_of(&tree);
+    write_file(&["3.cbz"]);
+    let db = rusqlite::Connection::open(settings.marker_dir.as_ref().expect("set").join("comicmaintainer.db"));
+    let db = db.expect("a database");
+    let table = "PRAGMA journal_mode = WAL; CREATE TABLE markers (filepath TEXT NOT NULL, marker_type TEXT NOT NULL,
+        PRIMARY KEY (filepath, marker_type));";
+    db.execute_batch(table).expect("made");
+    let mark = |path: &str| {
+        let path = tree.root().join(path).display().to_string();
+        db.execute("INSERT INTO markers VALUES (?1, 'processed')", [path]).expect("written");
+    };
+    mark("1.cbz");
+    let running = tree.open_with(settings);
+    running.fresh().await;
+    running.wait(|_| running.processed() == ["1.cbz"]).await;
+    mark("2.cbz");
+    running.wait(|_| running.processed() == ["1.cbz", "2.cbz"]).await;
+    db.execute("DELETE FROM markers WHERE filepath LIKE '%1.cbz'", []).expect("removed");
+    running.wait(|_| running.processed() == ["2.cbz"]).await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn what_the_comic_app_has_written_is_marked_when_a_look_that_was_asked_for_returns() {
+    let tree = Tree::new(&["1.cbz", "2.cbz"]);
+    let (settings, write) = markers_of(&tree);
+    let running = tree.open_with(settings);
+    running.fresh().await;
+    for path in ["1.cbz", "2.cbz", "1.cbz"] {
+        write(&[path]);
+        running.folder.look_at_markers().await;
+        assert_eq!(running.processed(), [path]);
+    }
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_hard_link_of_a_marked_file_takes_no_mark_from_it() {
     let tree = Tree::new(&["1.cbz", "2.cbz"]);
     let running = tree.open();

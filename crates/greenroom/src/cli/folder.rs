@@ -1,6 +1,6 @@
 //! `greenroom folder`: lists, scans and marks the files of folders of the running gateway.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
@@ -12,6 +12,7 @@ use super::api_client::{ApiClient, GatewayArgs};
 use super::modes::{print_done, with_gateway};
 use super::{SUCCESS, fail};
 use greenroom_demo::scenario::table::align;
+use greenroom_folder::marks::marker_database::{is_database, read_marker_database};
 
 /// Interval at which a waiting `scan` asks for progress.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(500);
@@ -60,7 +61,7 @@ enum FolderCommand {
         /// Name of the folder
         folder: String,
     },
-    /// Set the marks of an export, or of a marker file of a comic app
+    /// Set the marks of an export, or of a marker file or database of a comic app
     Import {
         /// Name of the folder
         folder: String,
@@ -144,10 +145,7 @@ pub(super) fn folder(options: &FolderArgs) -> u8 {
                 println!("{}", String::from_utf8_lossy(&marks));
             }
             Some(FolderCommand::Import { folder, file, mark }) => {
-                let text = std::fs::read_to_string(file)
-                    .map_err(|error| fail(&format!("{}: cannot be read: {error}", file.display())))?;
-                let marks: Value = serde_json::from_str(&text)
-                    .map_err(|error| fail(&format!("{}: is no JSON: {error}", file.display())))?;
+                let marks = read_marks(file).map_err(|problem| fail(&format!("{}: {problem}", file.display())))?;
                 let mark = Serializer::new(String::new()).append_pair("mark", mark).finish();
                 let path = format!("api/v1/folders/{folder}/marks/import?{mark}");
                 let done = client.send(Method::PUT, &path, Some(&marks)).await?;
@@ -156,6 +154,16 @@ pub(super) fn folder(options: &FolderArgs) -> u8 {
         }
         Ok(SUCCESS)
     })
+}
+
+/// Marks to import: an export, a list of paths, or the comic app's database.
+fn read_marks(file: &Path) -> Result<Value, String> {
+    let bytes = std::fs::read(file).map_err(|error| format!("cannot be read: {error}"))?;
+    if is_database(&bytes) {
+        let export = read_marker_database(file)?;
+        return serde_json::to_value(export).map_err(|error| error.to_string());
+    }
+    serde_json::from_slice(&bytes).map_err(|error| format!("is neither JSON nor a database: {error}"))
 }
 
 async fn list(client: &ApiClient, arguments: &ListArgs, is_json: bool) -> Result<(), u8> {

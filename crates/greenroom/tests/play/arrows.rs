@@ -132,7 +132,14 @@ const ALLOWED: [(&str, &[&str]); 32] = [
     ("greenroom-http-simulator", &["greenroom-simulator", "greenroom-simulator-backend"]),
     (
         "greenroom-jobs",
-        &["greenroom-cache", "greenroom-dashboard", "greenroom-state", "greenroom-statistics", "greenroom-sync"],
+        &[
+            "greenroom-cache",
+            "greenroom-dashboard",
+            "greenroom-folder",
+            "greenroom-state",
+            "greenroom-statistics",
+            "greenroom-sync",
+        ],
     ),
     ("greenroom-library", &[]),
     (
