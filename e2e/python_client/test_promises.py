@@ -202,6 +202,46 @@ def test_a_lease_of_coroutines_is_held_by_one_and_the_others_get_its_value(make)
     asyncio.run(run())
 
 
+def test_sums_are_refused_where_nothing_is_evicted_and_they_do_not_fit(tmp_path):
+    cache = Cache(path=tmp_path, size_limit=2000, eviction_policy="none")
+    stored = [number for number in range(100) if cache.incr(f"counter {number}") is not None]
+    assert 0 < len(stored) < 100 and stored == list(range(len(stored))) and len(cache) == len(stored)
+    assert cache.incr("counter 0") == 2, "it takes no more room than before"
+    assert cache.stats().counts["failed_full"] == 100 - len(stored)
+
+
+def test_a_coroutine_that_is_cancelled_as_its_wait_ends_keeps_no_lease(make):
+    async def run():
+        cache = AsyncCache(make(), sleep=lambda _s: asyncio.sleep(0))
+        settles = asyncio.Event()
+
+        async def cancelled_there(function, *args, **kwargs):
+            if function.__name__ == "settle":
+                settles.set()
+                await asyncio.Event().wait()
+            return await AsyncCache._run(cache, function, *args, **kwargs)
+
+        cache._run = cancelled_there
+
+        async def wait():
+            async with cache.lease("k", 3600, wait_s=0):
+                raise AssertionError("it was cancelled")
+
+        waiting = asyncio.create_task(wait())
+        await settles.wait()
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        while cache._tasks:
+            await asyncio.wait(list(cache._tasks))
+        del cache._run
+        async with cache.lease("k", wait_s=0) as lease:
+            assert lease.held
+        await cache.close()
+
+    asyncio.run(run())
+
+
 def test_a_coroutine_that_is_cancelled_while_it_waits_keeps_no_lease(make):
     async def run():
         cache = AsyncCache(make(), sleep=lambda _s: asyncio.sleep(0))

@@ -190,11 +190,10 @@ class AsyncCache:
         elif found.status is not Status.HIT:
             waiting = self._spawn(self._wait_for_lease(ask, ask.wait_s))
             try:
-                outcome = await asyncio.shield(waiting)
+                await self._run(lease.settle, await asyncio.shield(waiting))
             except asyncio.CancelledError:
                 self._spawn(self._give_back_when_held(waiting, ask))
                 raise
-            await self._run(lease.settle, outcome)
         try:
             yield AsyncLease(self, lease)
         finally:

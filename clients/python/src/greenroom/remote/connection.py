@@ -93,10 +93,11 @@ class Connections:
         self._begin()
 
     def _begin(self) -> None:
-        self._process = os.getpid()
         self._lock = threading.Lock()
         self._places = threading.BoundedSemaphore(CONNECTIONS_MAX)
         self._idle: List[Tuple[socket.socket, float]] = []
+        # Last: in a child process no other thread may use the parent's connections meanwhile.
+        self._process = os.getpid()
 
     def exchange(self, request: bytes, repeatable: bool) -> Answer:
         """Send a request and return its answer. Raises StorageError.

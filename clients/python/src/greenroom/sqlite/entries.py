@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from typing import Any, Iterable, List, Optional, Sequence, Tuple
+from typing import Any, Iterable, List, Optional, Sequence, Tuple, Union
 
 from .. import codec
 from ..backend import Condition, Entry, Put, PutResult, Scope, StoredEntry
@@ -79,8 +79,13 @@ def touch(transaction: Transaction, key: bytes, expires: Optional[float], now: f
     return changed.rowcount > 0
 
 
-def increment(transaction: Transaction, key: bytes, delta: int, default: Optional[int], now: float) -> Optional[int]:
-    """Add to an integer. Raises TypeError if the entry is none, OverflowError beyond 64 bits."""
+def increment(
+    transaction: Transaction, key: bytes, delta: int, default: Optional[int], bytes_max: Optional[int], now: float
+) -> Union[int, PutResult, None]:
+    """Add to an integer. Raises TypeError if the entry is none, OverflowError beyond 64 bits.
+
+    With `bytes_max`, the sum must fit beside the other entries, else TOO_LARGE is returned.
+    """
     found = find(transaction, key)
     if found is not None and is_fresh(found, now):
         try:
@@ -98,8 +103,12 @@ def increment(transaction: Transaction, key: bytes, delta: int, default: Optiona
     if not -INT64 <= total < INT64:
         raise OverflowError("the sum has more than 64 bits")
     kind, payload = codec.encode(total)
+    entry = Entry(kind, payload, expires, dies, tags, version)
+    row = transaction.execute("SELECT bytes FROM entries WHERE key = ?", (key,)).fetchone()
+    if bytes_max is not None and transaction.bytes - (row[0] if row else 0) + _weight(key, entry) > bytes_max:
+        return PutResult.TOO_LARGE
     remove(transaction, key)
-    _insert(transaction, key, Entry(kind, payload, expires, dies, tags, version), now)
+    _insert(transaction, key, entry, now)
     return total
 
 

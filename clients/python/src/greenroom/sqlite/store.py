@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pathlib
 import sqlite3
-from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple, Union
 from zlib import crc32
 
-from ..backend import LeaseResult, Put, PutResult, Scope, Size, StoredEntry
+from ..backend import FailureReason, LeaseResult, Put, PutResult, Scope, Size, StorageError, StoredEntry
 from . import entries, leases
 from .database import Database
 from .writer import Transaction, Writer
@@ -92,7 +92,17 @@ class SqliteBackend:
         return self._writer.run(lambda transaction: entries.touch(transaction, key, expires, now))
 
     def increment(self, key: bytes, delta: int, default: Optional[int], now: float) -> Optional[int]:
-        return self._writer.run(lambda transaction: entries.increment(transaction, key, delta, default, now))
+        def write(transaction: Transaction) -> Union[int, PutResult, None]:
+            fits = None if self._evicts else self._bytes_max
+            total = entries.increment(transaction, key, delta, default, fits, now)
+            if self._evicts:
+                entries.shrink(transaction, self._bytes_max)
+            return total
+
+        total = self._writer.run(write)
+        if isinstance(total, PutResult):
+            raise StorageError(FailureReason.FULL, "the sum does not fit beside the other entries")
+        return total
 
     def pop(self, key: bytes, now: float) -> Optional[StoredEntry]:
         return self._writer.run(lambda transaction: entries.pop(transaction, key, now))

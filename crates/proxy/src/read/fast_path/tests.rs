@@ -102,6 +102,16 @@ async fn learned() -> LearnedRequest {
 }
 
 #[tokio::test]
+async fn a_body_that_may_take_long_to_send_is_left_to_the_parser() {
+    let learned = learned().await;
+    for (length, is_answered) in [(MAX_BODY_BYTES, true), (MAX_BODY_BYTES + 1, false)] {
+        learned.server.cache.invalidate(&Scope::Key(learned.key().clone()), &Invalidation::mark_stale());
+        learned.store(&"a".repeat(length)).await;
+        assert_eq!(learned.ask().is_some(), is_answered, "{length} bytes");
+    }
+}
+
+#[tokio::test]
 async fn each_token_gets_what_was_loaded_for_it_and_nothing_once_it_is_revoked() {
     let [server] = jellyfins(["den"]);
     let [anna, bert] = [LearnedRequest::of(&server, "anna").await, LearnedRequest::of(&server, "bert").await];
