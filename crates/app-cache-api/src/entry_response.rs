@@ -1,4 +1,4 @@
-//! An entry as a response: its value, and in headers how it is.
+//! An entry as a response: its value in the body, its state in headers.
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
@@ -26,7 +26,7 @@ const STALE_LEFT_MS: HeaderName = HeaderName::from_static("greenroom-stale-left-
 const TAGS: HeaderName = HeaderName::from_static("greenroom-tags");
 /// Its version, percent-encoded.
 const VERSION: HeaderName = HeaderName::from_static("greenroom-version");
-/// Tags are left out of the header beyond this many bytes. Those within the limits have room, even if all is encoded.
+/// Max bytes of the tags header; further tags are left out. It has room for all allowed tags, even percent-encoded.
 const MAX_TAGS_BYTES: usize = 3 * MAX_TAG_BYTES + MAX_TAGS;
 
 const HEX_DIGITS: &[u8; 16] = b"0123456789ABCDEF";
@@ -56,7 +56,7 @@ pub(crate) fn of_entry(found: StoredEntry, is_hit: bool, now_ms: Timestamp) -> R
     let mut headers = HeaderMap::new();
     let signed = |at: Timestamp| i128::from(at.as_millis()) - i128::from(now_ms.as_millis());
     let mut set = |name: HeaderName, value: String| {
-        // What was stored was a header before, or is percent-encoded here.
+        // Always valid: stored values came from headers, or are percent-encoded here.
         if let Ok(value) = HeaderValue::from_str(&value) {
             headers.insert(name, value);
         }
@@ -88,7 +88,7 @@ pub(crate) fn of_entry(found: StoredEntry, is_hit: bool, now_ms: Timestamp) -> R
         set(VERSION, percent_encoded(&found.entry.version));
     }
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    // What an app stored is never shown as a page of this origin.
+    // A browser must never show a stored value as a page of this origin.
     headers.insert(CONTENT_DISPOSITION, HeaderValue::from_static("attachment"));
     (headers, Body::from(found.entry.value)).into_response()
 }

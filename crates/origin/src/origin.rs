@@ -55,7 +55,7 @@ pub struct Origin {
     pub started_ms: Timestamp,
     /// Identifies this installation to the server.
     pub(crate) device_id: String,
-    /// Changes with every answer of the server.
+    /// Notifies of every response of the server.
     answers: watch::Sender<()>,
     /// Seconds by which its clock was ahead of ours at its last response.
     pub(crate) clock_ahead_s: AtomicI64,

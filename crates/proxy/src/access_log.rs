@@ -205,7 +205,7 @@ pub(crate) fn record_saved_by(server: &Server, classified: &ClassifiedRequest) {
     }
 }
 
-/// A request that was to pass but got a response of Greenroom's own did not pass.
+/// Corrects the result of a pass-through request that got a response of Greenroom's own.
 fn final_outcome(outcome: DecisionOutcome, generated: Option<GeneratedResponse>) -> DecisionOutcome {
     let stale_on_error = |reason| DecisionOutcome::new(CacheResult::StaleOnError, DecisionReason::Cache(reason));
     match (outcome.result, generated) {

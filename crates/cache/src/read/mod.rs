@@ -53,7 +53,7 @@ pub(crate) struct CacheRead<'a, L, F> {
 
 type ReadResult<P> = std::result::Result<CacheResponse<P>, LoadError>;
 
-/// What a caller waits for.
+/// A caller's wait for a flight.
 struct FlightWait<P> {
     follower: FlightFollower,
     load_reason: LoadReason,
@@ -140,7 +140,7 @@ impl<'a, L: Loader, F: FnOnce() -> L> CacheRead<'a, L, F> {
             Some((Arc::clone(entry), coordinator.validity(entry)))
         });
         let (entry, validity) = stored?;
-        // What was loaded after this caller arrived is as new as what it could load itself.
+        // A load that began after this caller arrived is as new as a load of its own.
         let is_trusted = is_trusted || entry.created() > self.arrived.stamp;
         let validity = coordinator.trust.judge(is_trusted, validity, entry.created_ms(), now_ms);
         Some((entry, validity))
@@ -220,7 +220,7 @@ impl<'a, L: Loader, F: FnOnce() -> L> CacheRead<'a, L, F> {
         !matches!(freshness, Freshness::Unusable | Freshness::Invalidated { fallback: false })
     }
 
-    /// Serves what the source lately said of something that it does not have.
+    /// Serves the remembered answer of a source that does not have the requested object.
     fn serve_absent(&self, value: Value) -> CacheResponse<L::Pass> {
         if !self.miss_counted {
             self.counters.hits.one();

@@ -1,9 +1,9 @@
-//! One form for contractions: "you are" becomes "youre", as "you're" does. Those that without the apostrophe are other
-//! words become two words instead: "he'll" is "he will", and neither is "hell".
+//! One form for contractions: "you are" and "you're" become "youre". A contraction that would be another word without its
+//! apostrophe becomes two words instead: "he'll" is "he will", because "hell" is another word.
 
 use super::normalize::NormalizedWord;
 
-/// Joins the words of which there is a contraction.
+/// Joins pairs of words that have a contraction.
 pub(super) fn contract(words: &mut Vec<NormalizedWord>) {
     // Most texts have none of these words.
     let is_second = |word: &NormalizedWord| {

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 /// A playback, as it is shown.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
 pub struct Playback {
-    /// On which server.
+    /// Name of the server.
     pub server: String,
     /// The server's id of the playback.
     pub id: String,
