@@ -1,23 +1,36 @@
 """Stores of others, read without executing anything in them."""
 
+import base64
 import collections
 import datetime
 import hashlib
 import json
 import os
+import pathlib
 import pickle
 import pickletools
 import sqlite3
+import subprocess
 
 import diskcache
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from greenroom import Cache, SimpleCache
+from greenroom import Cache, SimpleCache, codec
 from greenroom.__main__ import main
 from greenroom.importer.literal_reader import read_literal
 from greenroom.importer.pickle_reader import read_pickle
 from greenroom.importer.unreadable import Unreadable
+from greenroom.keys import encode_key
+from greenroom.remote.names import text_of
+from greenroom.remote.wire import MEDIA_TYPES
+from python_client.daemon import Daemon
+from stage.program import BINARY, own_environment
+
+# What the program's own importer is tested with, too.
+VECTORS = json.loads(
+    (pathlib.Path(__file__).parents[2] / "crates/app-cache-import/tests/vectors.json").read_text("utf-8")
+)
 
 SCALARS = st.one_of(
     *(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text(), st.binary(), st.dates()),
@@ -47,6 +60,28 @@ def test_a_pickle_of_plain_values_of_any_protocol_is_read(value, protocol):
 def test_what_repr_or_json_wrote_is_read(value):
     assert read_literal(repr(value)) == value
     assert read_literal(json.dumps([1, None, True, {"a": "\u00e9\n'\""}])) == [1, None, True, {"a": "\u00e9\n'\""}]
+
+
+def assert_stored(value, vector):
+    """A value is stored as a vector says."""
+    kind, payload = codec.encode(value)
+    assert (MEDIA_TYPES[kind], payload) == (vector["media_type"], base64.b64decode(vector["value"])), vector
+
+
+def test_both_importers_read_name_and_refuse_the_same():
+    for vector in VECTORS["pickles"]:
+        assert_stored(read_pickle(base64.b64decode(vector["data"])), vector)
+    for vector in VECTORS["literals"]:
+        assert_stored(read_literal(vector["text"]), vector)
+    for vector in VECTORS["keys"]:
+        assert text_of(encode_key(read_pickle(base64.b64decode(vector["data"])))) == vector["key"]
+    for read, refused in (
+        (read_pickle, [base64.b64decode(data) for data in VECTORS["refused_pickles"]]),
+        (read_literal, VECTORS["refused_literals"]),
+    ):
+        for data in refused:
+            with pytest.raises((Unreadable, TypeError)):
+                codec.encode(read(data))
 
 
 class Evil:
@@ -254,8 +289,9 @@ def test_what_is_no_such_store_is_said_so(tmp_path, capsys, kind, name, content)
         main(["import", kind, str(tmp_path / "old")])
 
 
-def test_a_cmdarr_cache_is_imported_with_its_times_and_sources(tmp_path, capsys):
-    with sqlite3.connect(tmp_path / "cmdarr_cache.db") as made:
+def make_cmdarr(folder):
+    """A store of Cmdarr: two entries to import, one each that is expired, broken, without a time, and a failure."""
+    with sqlite3.connect(folder / "cmdarr_cache.db") as made:
         times = "created_at DATETIME, expires_at DATETIME"
         made.execute(f"CREATE TABLE api_cache(id INTEGER PRIMARY KEY, cache_key TEXT UNIQUE, source TEXT, data JSON, {times})")
         made.execute(
@@ -271,6 +307,10 @@ def test_a_cmdarr_cache_is_imported_with_its_times_and_sources(tmp_path, capsys)
         library = "INSERT INTO library_cache(cache_key, client_type, cache_data, expires_at) VALUES (?, ?, ?, ?)"
         made.execute(library, ("plex:http://a:library:3", "plex", '{"tracks": [{"key": "1"}]}', None))
         made.execute("INSERT INTO failed_lookups VALUES ('gone', 'musicbrainz', 'none', NULL, NULL)")
+
+
+def test_a_cmdarr_cache_is_imported_with_its_times_and_sources(tmp_path, capsys):
+    make_cmdarr(tmp_path)
     before = hashlib.sha256((tmp_path / "cmdarr_cache.db").read_bytes()).hexdigest()
     assert main(["import", "cmdarr", str(tmp_path), "--dry-run"]) == 3 and "2 entries can be imported" in capsys.readouterr().out
     assert main(["import", "cmdarr", str(tmp_path), "--into", str(tmp_path / "into"), "--json"]) == 3
@@ -320,3 +360,78 @@ def test_a_pickle_that_shares_parts_without_end_is_refused_at_once(pickled):
     """A tuple of two of a tuple of two and so on has 2^60 parts, in 120 bytes."""
     with pytest.raises(Unreadable):
         read_pickle(pickled)
+
+
+@pytest.mark.parametrize("pickled", [b"c_codecs\nencode\nq\x00X\x00\x00\x10\x00" + b"x" * (1 << 20) + b"q\x01X\x06\x00\x00\x00latin1\x86q\x02" + b"h\x00h\x02R" * 65 + b"."])
+def test_a_short_pickle_that_makes_bytes_without_end_is_refused(pickled):
+    with pytest.raises(Unreadable, match="too large"):
+        read_pickle(pickled)
+
+
+@pytest.fixture(scope="module")
+def daemon():
+    """A gateway with caches for apps."""
+    daemon = Daemon("importers")
+    yield daemon
+    daemon.stop()
+
+
+def run_program(daemon, *arguments):
+    """Exit code, and what the program's own `import` printed."""
+    command = [str(BINARY), "import", *map(str, arguments), "--config", str(daemon.config)]
+    run = subprocess.run(command, capture_output=True, text=True, env=own_environment(), timeout=60, check=False)
+    return run.returncode, run.stdout, run.stderr
+
+
+def test_the_program_imports_a_diskcache_as_the_client_reads_it(disk, tmp_path, daemon):
+    before = digest(disk)
+    dry = run_program(daemon, "diskcache", disk, "--cache", "worker", "--dry-run", "--json")
+    with daemon.cache() as cache:
+        assert (dry[0], json.loads(dry[1])["imported"], cache.get("plain")) == (3, 9, None), "nothing is written"
+        code, told, _ = run_program(daemon, "diskcache", disk, "--cache", "worker", "--json")
+        report = json.loads(told)
+        assert (code, report["imported"], report["dry_run"]) == (3, 9, False)
+        assert report["named"] == [
+            {"key": "'evil'", "reason": "an object of io.open"},
+            {"key": "'gone'", "reason": "expired"},
+        ]
+        assert digest(disk) == before and not (tmp_path / "made").exists()
+        with diskcache.Cache(str(disk)) as old:
+            for key in old:
+                if key not in ("gone", "evil"):
+                    assert cache.get(key) == old[key] and type(cache.get(key)) is type(old[key])
+            _, ends, tag = cache.get("plain", expire_time=True, tag=True)
+            assert tag == "red" and abs(ends - old.get("plain", expire_time=True)[1]) < 5
+        cache.set("plain", "newer")
+        assert "9 there already" in run_program(daemon, "diskcache", disk, "--cache", "worker")[1]
+        assert cache.get("plain") == "newer"
+
+
+def test_the_program_imports_the_other_kinds_of_stores(tmp_path, daemon):
+    (tmp_path / "kodi").mkdir()
+    rows = [
+        ("projects_all", 4e9, repr([{"id": 1, "name": "Tuttle's", "when": datetime.date(2026, 1, 1)}]), 0),
+        *(("evil", 4e9, f"open({str(tmp_path / 'made')!r}, 'w')", 0), ("summed", 4e9, "1", 97), ("other", 4e9, "1", None)),
+    ]
+    with sqlite3.connect(tmp_path / "kodi/simplecache.db") as database:
+        database.execute("CREATE TABLE simplecache(id TEXT UNIQUE, expires INTEGER, data TEXT, checksum INTEGER)")
+        database.executemany("INSERT INTO simplecache VALUES (?, ?, ?, ?)", rows)
+    database.close()
+    make_cmdarr(tmp_path)
+    with diskcache.Cache(str(tmp_path / "data/cache/match_cache")) as matches:
+        matches.set("match:Films:/a.mkv", "/library/metadata/1")
+    before = digest(tmp_path)
+    into = ["--cache", "other", "--json"]
+    code, told, _ = run_program(daemon, "simplecache", tmp_path / "kodi", "--prefix", "projects_", *into)
+    assert (code, json.loads(told)["imported"]) == (3, 1)
+    code, told, _ = run_program(daemon, "cmdarr", tmp_path, *into)
+    assert json.loads(told)["skipped"] == {"expired": 1, "no JSON": 1, "a time that is none": 1, "a failed lookup": 1}
+    assert run_program(daemon, "stash2plex", tmp_path / "data", *into)[0] == 0
+    assert digest(tmp_path) == before and not (tmp_path / "made").exists()
+    with daemon.cache("other") as cache:
+        assert cache.get("projects_all") == [{"id": 1, "name": "Tuttle's", "when": datetime.date(2026, 1, 1)}]
+        assert cache.get("artist:x") == {"similar": ["y"]} and cache.get("other") is None
+        assert cache.get("plex:http://a:library:3") == {"tracks": [{"key": "1"}]}
+        assert cache.get("match:Films:/a.mkv") == "/library/metadata/1"
+    code, _, told = run_program(daemon, "stash2plex", tmp_path, "--cache", "other")
+    assert code == 1 and "not imported" in told

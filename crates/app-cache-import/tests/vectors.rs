@@ -1,6 +1,8 @@
 //! The vectors that the Python client's importer is tested with, too: what is read of pickles and of what `repr` wrote, how
 //! it is stored, and what is refused.
 
+use std::sync::LazyLock;
+
 use data_encoding::BASE64;
 use greenroom_app_cache_import::encoding::{EncodedValue, encode};
 use greenroom_app_cache_import::entry_key;
@@ -47,9 +49,8 @@ struct KeyVector {
     key: String,
 }
 
-fn vectors() -> Vectors {
-    serde_json::from_str(include_str!("vectors.json")).expect("the vectors are well-formed")
-}
+static VECTORS: LazyLock<Vectors> =
+    LazyLock::new(|| serde_json::from_str(include_str!("vectors.json")).expect("the vectors are well-formed"));
 
 fn bytes(text: &str) -> Vec<u8> {
     BASE64.decode(text.as_bytes()).expect("it is base 64")
@@ -83,40 +84,40 @@ impl ExpectedValue {
 
 #[test]
 fn plain_values_are_read_from_pickles_of_any_protocol() {
-    for PickleVector { data, expected } in vectors().pickles {
-        let found = of_pickle(&bytes(&data)).unwrap_or_else(|reason| panic!("{data}: {reason}"));
-        expected.assert_is(&found, &data);
+    for PickleVector { data, expected } in &VECTORS.pickles {
+        let found = of_pickle(&bytes(data)).unwrap_or_else(|reason| panic!("{data}: {reason}"));
+        expected.assert_is(&found, data);
     }
 }
 
 #[test]
 fn what_repr_or_json_wrote_is_read() {
-    for LiteralVector { text, expected } in vectors().literals {
-        let found = of_literal(&text).unwrap_or_else(|reason| panic!("{text}: {reason}"));
-        expected.assert_is(&found, &text);
+    for LiteralVector { text, expected } in &VECTORS.literals {
+        let found = of_literal(text).unwrap_or_else(|reason| panic!("{text}: {reason}"));
+        expected.assert_is(&found, text);
     }
 }
 
 #[test]
 fn a_key_is_called_as_the_python_client_calls_it() {
-    for KeyVector { data, key } in vectors().keys {
+    for KeyVector { data, key } in &VECTORS.keys {
         let mut arena = ValueArena::default();
-        let id = read_pickle(&bytes(&data), &mut arena).expect("a plain value");
-        assert_eq!(entry_key::to_text(&arena, id), Ok(key), "{data}");
+        let id = read_pickle(&bytes(data), &mut arena).expect("a plain value");
+        assert_eq!(entry_key::to_text(&arena, id), Ok(key.clone()), "{data}");
     }
 }
 
 #[test]
 fn objects_calls_and_malformed_pickles_are_refused() {
-    for data in vectors().refused_pickles {
-        assert!(of_pickle(&bytes(&data)).is_err(), "{data}");
+    for data in &VECTORS.refused_pickles {
+        assert!(of_pickle(&bytes(data)).is_err(), "{data}");
     }
 }
 
 #[test]
 fn texts_that_are_no_plain_value_are_refused() {
-    for text in vectors().refused_literals {
-        assert!(of_literal(&text).is_err(), "{text}");
+    for text in &VECTORS.refused_literals {
+        assert!(of_literal(text).is_err(), "{text}");
     }
 }
 
@@ -146,7 +147,7 @@ proptest! {
         which in 0..1000_usize,
         changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
     ) {
-        let vectors = vectors();
+        let vectors = &VECTORS;
         let mut data = bytes(&vectors.pickles[which % vectors.pickles.len()].data);
         let mut text = vectors.literals[which % vectors.literals.len()].text.clone().into_bytes();
         for (place, byte) in changes {

@@ -14,6 +14,7 @@ mod doctor;
 mod duration;
 mod folder;
 mod healthcheck;
+mod import;
 mod jobs;
 mod log;
 mod login;
@@ -118,6 +119,8 @@ enum Command {
     Invalidate(policies::InvalidateArgs),
     /// List, check, compact and delete the cache on disk
     Cache(cache::CacheArgs),
+    /// Copy the entries of another cache's store into a cache for apps of the running gateway
+    Import(import::ImportArgs),
     /// List, scan and mark the files of a folder
     Folder(folder::FolderArgs),
     /// Write a playlist from elsewhere to a media server, for one user or several
@@ -247,6 +250,7 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Command::Config(command) => config::run(&command),
         Command::Healthcheck(arguments) => healthcheck::run(&arguments),
         Command::Cache(options) => cache::run(&options),
+        Command::Import(options) => import::run(&options),
         Command::Backup(options) => backup::backup(&options),
         Command::Restore(options) => backup::restore(&options),
         Command::Sync(options) => sync::run(&options),

@@ -157,6 +157,8 @@ class _Machine:
         self.memo: Dict[int, Any] = {}
         # Parts of the keys of dicts, each of which is looked at as a whole.
         self.key_parts = 0
+        # Bytes made by calls, which a short pickle can repeat.
+        self.made_bytes = 0
 
     def finished(self) -> Any:
         if len(self.stack) != 1 or self.stack[0] is _MARK or isinstance(self.stack[0], _Named):
@@ -230,7 +232,12 @@ class _Machine:
         arguments, named = self.pop(), self.pop()
         if not isinstance(named, _Named) or type(arguments) is not tuple:
             raise Unreadable("a call")
-        self.stack.append(named.make(*arguments))
+        made = named.make(*arguments)
+        if type(made) is bytes:
+            self.made_bytes += len(made)
+            if self.made_bytes > PICKLE_BYTES_MAX:
+                raise Unreadable("too large")
+        self.stack.append(made)
 
     def remember(self, place: int) -> None:
         if self.stack[-1] is _MARK:
