@@ -1,8 +1,12 @@
 """The Python client beside diskcache, in turns of one run: `PYTHONPATH=clients/python/src python bench/python_client.py`.
 
 CPU time of the calling thread, the median of ROUNDS rounds with the spread. Needs diskcache (e2e/requirements.txt has it).
+
+`… bench/python_client.py URL NAME`, with the token of an app in GREENROOM_TOKEN: how long calls take in a cache of a running
+Greenroom at this address.
 """
 
+import os
 import pathlib
 import statistics
 import sys
@@ -55,10 +59,35 @@ def main():
         print(f"drain of {stored} entries: {(time.thread_time() - began) / max(1, stored) * 1e6:.2f} µs each")
 
 
+def time_daemon(url, name):
+    """Prints how long calls take in a cache of a running Greenroom, beside a get from a file of this process."""
+    with tempfile.TemporaryDirectory() as folder:
+        far = greenroom.Cache(url=url, name=name, token=os.environ["GREENROOM_TOKEN"])
+        near = greenroom.Cache(pathlib.Path(folder) / "near")
+        calls = {
+            "set of 1 KiB": lambda key: far.set(key, BODY, 3600),
+            "get of 1 KiB": far.get,
+            "get of 1 KiB, embedded": near.get,
+        }
+        for number in range(KEYS):
+            near.set(f"item_{number}", BODY)
+        for what, call in calls.items():
+            took = sorted(took_us(call, f"item_{number % KEYS}") for number in range(CALLS))
+            print(f"{what}: p50 {took[CALLS // 2] / 1000:.3f} ms, p90 {took[CALLS * 9 // 10] / 1000:.3f} ms")
+        print(f"failed: {far.stats().failures}")
+
+
+def took_us(call, key):
+    """Time until a call is answered, in microseconds."""
+    began = time.perf_counter()
+    call(key)
+    return (time.perf_counter() - began) * 1e6
+
+
 def shown(values):
     """Median and spread."""
     return f"{statistics.median(values):.2f} ({min(values):.2f} to {max(values):.2f})"
 
 
 if __name__ == "__main__":
-    main()
+    main() if len(sys.argv) == 1 else time_daemon(*sys.argv[1:])

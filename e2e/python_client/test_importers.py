@@ -435,3 +435,34 @@ def test_the_program_imports_the_other_kinds_of_stores(tmp_path, daemon):
         assert cache.get("match:Films:/a.mkv") == "/library/metadata/1"
     code, _, told = run_program(daemon, "stash2plex", tmp_path, "--cache", "other")
     assert code == 1 and "not imported" in told
+
+
+def test_the_program_reads_a_store_in_use_and_no_file_outside_of_it(disk, tmp_path, daemon):
+    with diskcache.Cache(str(tmp_path / "used")) as used:
+        used.set("key", "in the log")
+        assert os.path.getsize(tmp_path / "used" / "cache.db-wal") > 0
+        before = digest(tmp_path / "used")
+        code, told, _ = run_program(daemon, "diskcache", tmp_path / "used", "--cache", "other", "--dry-run", "--json")
+        assert (code, json.loads(told)["imported"], digest(tmp_path / "used")) == (0, 1, before)
+    (tmp_path / "secret").write_bytes(b"secret")
+    os.symlink(tmp_path / "secret", disk / "link")
+    names = ["../secret", str(tmp_path / "secret"), "link", "no/such", "a\0b", "."]
+    with sqlite3.connect(disk / "cache.db") as database:
+        database.execute("DELETE FROM Cache")
+        for number, name in enumerate(names):
+            database.execute(
+                "INSERT INTO Cache (key, raw, mode, filename, store_time, access_time) VALUES (?, 1, 2, ?, 0, 0)",
+                (number, name),
+            )
+    database.close()
+    code, told, _ = run_program(daemon, "diskcache", disk, "--cache", "other", "--dry-run", "--json")
+    assert code == 3 and json.loads(told)["skipped"] == {"a file outside of the folder": 4, "its file is missing": 2}
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no database" * 100], ids=["missing", "empty", "garbage"])
+@pytest.mark.parametrize("kind, name", [("diskcache", "cache.db"), ("simplecache", "simplecache.db"), ("cmdarr", "cmdarr_cache.db")])
+def test_the_program_says_what_is_no_such_store(tmp_path, daemon, kind, name, content):
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    code, _, told = run_program(daemon, kind, tmp_path, "--cache", "other")
+    assert code == 1 and "not imported" in told

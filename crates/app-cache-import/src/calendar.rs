@@ -11,7 +11,7 @@ const MALFORMED: UnreadableValue = UnreadableValue::new("a malformed date or tim
 
 /// A day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CalendarDate {
+pub struct PythonDate {
     year: u16,
     month: u8,
     day: u8,
@@ -19,20 +19,20 @@ pub struct CalendarDate {
 
 /// A day and a time of it, with the offset from UTC if it is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CalendarTime {
-    date: CalendarDate,
+pub struct PythonTime {
+    date: PythonDate,
     hour: u8,
     minute: u8,
     second: u8,
     micros: u32,
-    offset: Option<TimeSpan>,
+    offset: Option<PythonSpan>,
 }
 
 /// A length of time in microseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TimeSpan(i128);
+pub struct PythonSpan(i128);
 
-impl CalendarDate {
+impl PythonDate {
     /// A day of the Gregorian calendar from year 1 to 9999.
     ///
     /// # Errors
@@ -58,12 +58,12 @@ impl CalendarDate {
     }
 }
 
-impl CalendarTime {
+impl PythonTime {
     /// A time of a day: hour, minute, second, microsecond.
     ///
     /// # Errors
     /// There is no such time.
-    pub fn new(date: CalendarDate, time: [i128; 4], offset: Option<TimeSpan>) -> Result<Self, UnreadableValue> {
+    pub fn new(date: PythonDate, time: [i128; 4], offset: Option<PythonSpan>) -> Result<Self, UnreadableValue> {
         let [hour, minute, second, micros] = time;
         if !(0..24).contains(&hour) || !(0..60).contains(&minute) || !(0..60).contains(&second) {
             return Err(MALFORMED);
@@ -87,7 +87,7 @@ impl CalendarTime {
         if self.micros > 0 {
             let _ = write!(text, ".{:06}", self.micros); // A string takes everything.
         }
-        if let Some(TimeSpan(offset)) = self.offset {
+        if let Some(PythonSpan(offset)) = self.offset {
             let (sign, offset) = (if offset < 0 { '-' } else { '+' }, offset.abs());
             let seconds = offset / MICROS_PER_S;
             let _ = write!(text, "{sign}{:02}:{:02}", seconds / 3600, seconds / 60 % 60); // A string takes everything.
@@ -103,7 +103,7 @@ impl CalendarTime {
     }
 }
 
-impl TimeSpan {
+impl PythonSpan {
     /// No time at all, which is the offset of UTC.
     pub const ZERO: Self = Self(0);
 

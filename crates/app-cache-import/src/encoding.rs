@@ -9,7 +9,7 @@ use data_encoding::BASE64;
 use crate::entry_key::identity;
 use crate::json_text::push_string;
 use crate::unreadable::UnreadableValue;
-use crate::value_arena::{Value, ValueArena, ValueId};
+use crate::value_arena::{PythonValue, ValueArena, ValueId};
 
 /// Bytes of a value, encoded.
 pub const MAX_VALUE_BYTES: usize = 64 << 20;
@@ -38,8 +38,8 @@ pub struct EncodedValue {
 pub fn encode(arena: &ValueArena, id: ValueId) -> Result<EncodedValue, UnreadableValue> {
     arena.check_extent(id)?;
     let (media_type, bytes) = match arena.get(id) {
-        Value::Bytes(bytes) => (BYTES, bytes.clone()),
-        Value::Text(text) => (TEXT, text.clone().into_bytes()),
+        PythonValue::Bytes(bytes) => (BYTES, bytes.clone()),
+        PythonValue::Text(text) => (TEXT, text.clone().into_bytes()),
         _ => {
             let mut writer = JsonWriter { arena, out: String::new(), is_tagged: false };
             writer.write(id)?;
@@ -64,34 +64,34 @@ impl JsonWriter<'_> {
             return Err(UnreadableValue::new("too large"));
         }
         match self.arena.get(id) {
-            Value::Null => self.out.push_str("null"),
-            Value::Bool(truth) => self.out.push_str(if *truth { "true" } else { "false" }),
-            Value::Integer(number) => {
+            PythonValue::Null => self.out.push_str("null"),
+            PythonValue::Bool(truth) => self.out.push_str(if *truth { "true" } else { "false" }),
+            PythonValue::Integer(number) => {
                 let _ = write!(self.out, "{number}"); // A string takes everything.
             }
-            Value::Float(number) if number.is_finite() => {
+            PythonValue::Float(number) if number.is_finite() => {
                 let _ = write!(self.out, "{number:?}"); // A string takes everything.
             }
-            Value::Float(number) => {
+            PythonValue::Float(number) => {
                 let name = if number.is_nan() { "nan" } else { ["inf", "-inf"][usize::from(*number < 0.0)] };
                 self.tagged_text("$float", name)?;
             }
-            Value::Text(text) => push_string(&mut self.out, text),
-            Value::Bytes(bytes) => {
+            PythonValue::Text(text) => push_string(&mut self.out, text),
+            PythonValue::Bytes(bytes) => {
                 let text = BASE64.encode(bytes);
                 self.tagged_text("$bytes", &text)?;
             }
-            Value::List(items) => self.list(items)?,
-            Value::Tuple(items) => self.tag("$tuple", |writer| writer.list(items))?,
-            Value::Dict(items) => self.dict(items)?,
-            Value::Date(date) => self.tagged_text("$date", &date.to_iso())?,
-            Value::Time(time) => self.tagged_text("$datetime", &time.to_iso())?,
-            Value::Span(span) => self.tag("$timedelta", |writer| {
+            PythonValue::List(items) => self.list(items)?,
+            PythonValue::Tuple(items) => self.tag("$tuple", |writer| writer.list(items))?,
+            PythonValue::Dict(items) => self.dict(items)?,
+            PythonValue::Date(date) => self.tagged_text("$date", &date.to_iso())?,
+            PythonValue::Time(time) => self.tagged_text("$datetime", &time.to_iso())?,
+            PythonValue::Span(span) => self.tag("$timedelta", |writer| {
                 let [days, seconds, micros] = span.parts();
                 let _ = write!(writer.out, "[{days},{seconds},{micros}]"); // A string takes everything.
                 Ok(())
             })?,
-            Value::Zone(_) => return Err(UnreadableValue::new("cannot be stored (a time zone)")),
+            PythonValue::Zone(_) => return Err(UnreadableValue::new("cannot be stored (a time zone)")),
         }
         Ok(())
     }
@@ -127,7 +127,7 @@ impl JsonWriter<'_> {
 
     fn dict(&mut self, items: &[(ValueId, ValueId)]) -> Result<(), UnreadableValue> {
         let items = self.distinct(items)?;
-        let is_word = |id: ValueId| matches!(self.arena.get(id), Value::Text(text) if !text.starts_with('$'));
+        let is_word = |id: ValueId| matches!(self.arena.get(id), PythonValue::Text(text) if !text.starts_with('$'));
         if !items.iter().all(|(key, _)| is_word(*key)) {
             return self.tag("$dict", |writer| {
                 writer.out.push('[');

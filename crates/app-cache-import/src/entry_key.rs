@@ -6,7 +6,7 @@
 use data_encoding::HEXLOWER;
 
 use crate::unreadable::UnreadableValue;
-use crate::value_arena::{Value, ValueArena, ValueId};
+use crate::value_arena::{PythonValue, ValueArena, ValueId};
 
 /// Bytes of a key, encoded.
 const MAX_KEY_BYTES: usize = 4096;
@@ -29,19 +29,24 @@ pub fn to_text(arena: &ValueArena, id: ValueId) -> Result<String, UnreadableValu
         return Err(UnreadableValue::new("cannot be stored (a key of more than 4096 bytes)"));
     }
     Ok(match arena.get(id) {
-        Value::Text(text) if !text.is_empty() && !text.starts_with(MARK) => text.clone(),
+        PythonValue::Text(text) if !text.is_empty() && !text.starts_with(MARK) => text.clone(),
         _ => format!("{MARK}{}", HEXLOWER.encode(&bytes)),
     })
 }
 
 fn check(arena: &ValueArena, id: ValueId, depth: u32) -> Result<(), UnreadableValue> {
     match arena.get(id) {
-        Value::Float(number) if number.is_nan() => Err(UnreadableValue::new("cannot be stored (NaN is no key)")),
-        Value::Text(_) | Value::Bytes(_) | Value::Null | Value::Integer(_) | Value::Bool(_) | Value::Float(_) => Ok(()),
-        Value::Tuple(_) if depth >= MAX_TUPLES => {
+        PythonValue::Float(number) if number.is_nan() => Err(UnreadableValue::new("cannot be stored (NaN is no key)")),
+        PythonValue::Text(_)
+        | PythonValue::Bytes(_)
+        | PythonValue::Null
+        | PythonValue::Integer(_)
+        | PythonValue::Bool(_)
+        | PythonValue::Float(_) => Ok(()),
+        PythonValue::Tuple(_) if depth >= MAX_TUPLES => {
             Err(UnreadableValue::new("cannot be stored (a key of more than 16 nested tuples)"))
         }
-        Value::Tuple(items) => items.iter().try_for_each(|item| check(arena, *item, depth + 1)),
+        PythonValue::Tuple(items) => items.iter().try_for_each(|item| check(arena, *item, depth + 1)),
         _ => Err(UnreadableValue::new("cannot be stored (its key is of another type)")),
     }
 }
@@ -49,13 +54,13 @@ fn check(arena: &ValueArena, id: ValueId, depth: u32) -> Result<(), UnreadableVa
 /// Bytes that are equal for equal keys of a dict.
 pub(crate) fn identity(arena: &ValueArena, id: ValueId) -> Result<Vec<u8>, UnreadableValue> {
     Ok(match arena.get(id) {
-        Value::Text(text) => [b"s", text.as_bytes()].concat(),
-        Value::Bytes(bytes) => [b"b", bytes.as_slice()].concat(),
-        Value::Null => b"n".to_vec(),
-        Value::Bool(truth) => integer(i128::from(*truth)).into_bytes(),
-        Value::Integer(number) => integer(*number).into_bytes(),
-        Value::Float(number) => float(*number).into_bytes(),
-        Value::Tuple(items) => {
+        PythonValue::Text(text) => [b"s", text.as_bytes()].concat(),
+        PythonValue::Bytes(bytes) => [b"b", bytes.as_slice()].concat(),
+        PythonValue::Null => b"n".to_vec(),
+        PythonValue::Bool(truth) => integer(i128::from(*truth)).into_bytes(),
+        PythonValue::Integer(number) => integer(*number).into_bytes(),
+        PythonValue::Float(number) => float(*number).into_bytes(),
+        PythonValue::Tuple(items) => {
             let mut bytes = b"t".to_vec();
             for item in items {
                 let part = identity(arena, *item)?;
@@ -65,10 +70,10 @@ pub(crate) fn identity(arena: &ValueArena, id: ValueId) -> Result<Vec<u8>, Unrea
             }
             bytes
         }
-        Value::Date(date) => format!("D{}", date.to_iso()).into_bytes(),
-        Value::Time(time) => format!("T{}", time.to_iso()).into_bytes(),
-        Value::Span(span) => format!("S{:?}", span.parts()).into_bytes(),
-        Value::Zone(_) | Value::List(_) | Value::Dict(_) => {
+        PythonValue::Date(date) => format!("D{}", date.to_iso()).into_bytes(),
+        PythonValue::Time(time) => format!("T{}", time.to_iso()).into_bytes(),
+        PythonValue::Span(span) => format!("S{:?}", span.parts()).into_bytes(),
+        PythonValue::Zone(_) | PythonValue::List(_) | PythonValue::Dict(_) => {
             return Err(UnreadableValue::new("a key that cannot be one"));
         }
     })

@@ -2,10 +2,10 @@
 
 mod string_token;
 
-use crate::calendar::{CalendarTime, TimeSpan};
+use crate::calendar::{PythonSpan, PythonTime};
 use crate::pickle_calls::{PlainType, span, time_of_parts};
 use crate::unreadable::UnreadableValue;
-use crate::value_arena::{MAX_DEPTH, Value, ValueArena, ValueId};
+use crate::value_arena::{MAX_DEPTH, PythonValue, ValueArena, ValueId};
 
 /// Bytes of a text.
 const MAX_TEXT_BYTES: usize = 64 << 20;
@@ -53,13 +53,13 @@ impl LiteralReader<'_> {
         }
         self.skip_space();
         let value = match self.rest.as_bytes() {
-            [b'[', ..] => Value::List(self.sequence(('[', ']'), depth)?.0),
+            [b'[', ..] => PythonValue::List(self.sequence(('[', ']'), depth)?.0),
             [b'(', ..] => match self.sequence(('(', ')'), depth)? {
                 // Parentheses around one value without a comma are only parentheses.
                 (items, false) if items.len() == 1 => return Ok(items[0]),
-                (items, _) => Value::Tuple(items),
+                (items, _) => PythonValue::Tuple(items),
             },
-            [b'{', ..] => Value::Dict(self.dict(depth)?),
+            [b'{', ..] => PythonValue::Dict(self.dict(depth)?),
             [b'\'' | b'"', ..] | [b'b', b'\'' | b'"', ..] => {
                 let (value, rest) = string_token::read(self.rest)?;
                 self.rest = rest;
@@ -104,7 +104,7 @@ impl LiteralReader<'_> {
         Ok(items)
     }
 
-    fn number(&mut self) -> Result<Value, UnreadableValue> {
+    fn number(&mut self) -> Result<PythonValue, UnreadableValue> {
         let is_part = |place: usize, letter: char| {
             letter.is_ascii_digit()
                 || matches!(letter, '.' | 'e')
@@ -117,11 +117,11 @@ impl LiteralReader<'_> {
             return Err(NO_PLAIN_VALUE);
         }
         if token.contains(['.', 'e']) {
-            return token.parse().map(Value::Float).map_err(|_| NO_PLAIN_VALUE);
+            return token.parse().map(PythonValue::Float).map_err(|_| NO_PLAIN_VALUE);
         }
         let digits = token.trim_start_matches(['-', '+']);
         match token.parse() {
-            Ok(number) => Ok(Value::Integer(number)),
+            Ok(number) => Ok(PythonValue::Integer(number)),
             Err(_) if digits.len() > 38 => Err(UnreadableValue::new("an integer of more than 128 bits")),
             Err(_) => Err(NO_PLAIN_VALUE),
         }
@@ -134,16 +134,16 @@ impl LiteralReader<'_> {
         if name.is_empty() { Err(NO_PLAIN_VALUE) } else { Ok(name) }
     }
 
-    fn word(&mut self, depth: u32) -> Result<Value, UnreadableValue> {
+    fn word(&mut self, depth: u32) -> Result<PythonValue, UnreadableValue> {
         let name = self.name()?.to_owned();
         Ok(match name.as_str() {
-            "None" | "null" => Value::Null,
-            "True" | "true" => Value::Bool(true),
-            "False" | "false" => Value::Bool(false),
-            "nan" => Value::Float(f64::NAN),
-            "inf" => Value::Float(f64::INFINITY),
-            "-inf" => Value::Float(f64::NEG_INFINITY),
-            "datetime.timezone.utc" => Value::Zone(TimeSpan::ZERO),
+            "None" | "null" => PythonValue::Null,
+            "True" | "true" => PythonValue::Bool(true),
+            "False" | "false" => PythonValue::Bool(false),
+            "nan" => PythonValue::Float(f64::NAN),
+            "inf" => PythonValue::Float(f64::INFINITY),
+            "-inf" => PythonValue::Float(f64::NEG_INFINITY),
+            "datetime.timezone.utc" => PythonValue::Zone(PythonSpan::ZERO),
             _ => {
                 let called = match name.strip_prefix("datetime.") {
                     Some(name) => PlainType::find("datetime", name),
@@ -155,7 +155,7 @@ impl LiteralReader<'_> {
     }
 
     /// A call as `repr` writes it: values, then values with names.
-    fn call(&mut self, called: PlainType, depth: u32) -> Result<Value, UnreadableValue> {
+    fn call(&mut self, called: PlainType, depth: u32) -> Result<PythonValue, UnreadableValue> {
         self.expect('(')?;
         let (mut arguments, mut named): (Vec<ValueId>, Vec<(String, ValueId)>) = (Vec::new(), Vec::new());
         let mut has_comma = true;
@@ -178,30 +178,30 @@ impl LiteralReader<'_> {
         }
         match called {
             _ if named.is_empty() => called.make(self.arena, &arguments),
-            PlainType::Time => self.time_of(&arguments, &named).map(Value::Time),
-            PlainType::Span if arguments.is_empty() => self.span_of(&named).map(Value::Span),
+            PlainType::Time => self.time_of(&arguments, &named).map(PythonValue::Time),
+            PlainType::Span if arguments.is_empty() => self.span_of(&named).map(PythonValue::Span),
             _ => Err(NO_PLAIN_VALUE),
         }
     }
 
-    fn time_of(&self, parts: &[ValueId], named: &[(String, ValueId)]) -> Result<CalendarTime, UnreadableValue> {
-        let parts: Vec<&Value> = parts.iter().map(|id| self.arena.get(*id)).collect();
+    fn time_of(&self, parts: &[ValueId], named: &[(String, ValueId)]) -> Result<PythonTime, UnreadableValue> {
+        let parts: Vec<&PythonValue> = parts.iter().map(|id| self.arena.get(*id)).collect();
         let mut offset = None;
         for (name, id) in named {
             match (name.as_str(), self.arena.get(*id)) {
-                ("tzinfo", Value::Zone(zone)) => offset = Some(*zone),
-                ("fold", Value::Integer(0 | 1)) => {}
+                ("tzinfo", PythonValue::Zone(zone)) => offset = Some(*zone),
+                ("fold", PythonValue::Integer(0 | 1)) => {}
                 _ => return Err(NO_PLAIN_VALUE),
             }
         }
         time_of_parts(&parts, offset)
     }
 
-    fn span_of(&self, named: &[(String, ValueId)]) -> Result<TimeSpan, UnreadableValue> {
+    fn span_of(&self, named: &[(String, ValueId)]) -> Result<PythonSpan, UnreadableValue> {
         let mut parts = [0; 3];
         for (name, id) in named {
             let place = ["days", "seconds", "microseconds"].iter().position(|part| part == name);
-            let (Some(place), Value::Integer(number)) = (place, self.arena.get(*id)) else {
+            let (Some(place), PythonValue::Integer(number)) = (place, self.arena.get(*id)) else {
                 return Err(NO_PLAIN_VALUE);
             };
             parts[place] = *number;

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use crate::pickle_calls::PlainType;
 use crate::pickle_input::{PickleInput, signed, unescaped};
 use crate::unreadable::UnreadableValue;
-use crate::value_arena::{Value, ValueArena, ValueId};
+use crate::value_arena::{PythonValue, ValueArena, ValueId};
 
 /// Bytes of a pickle.
 pub const MAX_PICKLE_BYTES: usize = 64 << 20;
@@ -71,19 +71,19 @@ impl PickleMachine<'_> {
             b'(' => self.stack.push(StackItem::Mark),
             b't' => {
                 let items = self.items_to_mark()?;
-                self.push(Value::Tuple(items));
+                self.push(PythonValue::Tuple(items));
             }
             0x85..=0x87 => {
                 let items = self.pop_values(usize::from(operation - 0x84))?;
-                self.push(Value::Tuple(items));
+                self.push(PythonValue::Tuple(items));
             }
             b'l' => {
                 let items = self.items_to_mark()?;
-                self.push(Value::List(items));
+                self.push(PythonValue::List(items));
             }
             b'd' => {
                 let items = self.items_to_mark()?;
-                self.push(Value::Dict(Vec::new()));
+                self.push(PythonValue::Dict(Vec::new()));
                 self.update(&items)?;
             }
             b'a' => {
@@ -116,7 +116,8 @@ impl PickleMachine<'_> {
             }
             0x93 => {
                 let names = self.pop_values(2)?;
-                let (Value::Text(module), Value::Text(name)) = (self.arena.get(names[0]), self.arena.get(names[1]))
+                let (PythonValue::Text(module), PythonValue::Text(name)) =
+                    (self.arena.get(names[0]), self.arena.get(names[1]))
                 else {
                     return Err(UnreadableValue::new("no pickle (name)"));
                 };
@@ -152,7 +153,7 @@ impl PickleMachine<'_> {
         Ok(())
     }
 
-    fn push(&mut self, value: Value) {
+    fn push(&mut self, value: PythonValue) {
         let id = self.arena.add(value);
         self.stack.push(StackItem::Value(id));
     }
@@ -187,7 +188,7 @@ impl PickleMachine<'_> {
         self.stack.drain(mark..).skip(1).map(only_value).collect()
     }
 
-    fn container(&mut self) -> Result<&mut Value, UnreadableValue> {
+    fn container(&mut self) -> Result<&mut PythonValue, UnreadableValue> {
         match self.top()? {
             StackItem::Value(id) => Ok(self.arena.get_mut(id)),
             StackItem::Mark | StackItem::Type(_) => Err(MARK),
@@ -195,7 +196,7 @@ impl PickleMachine<'_> {
     }
 
     fn extend(&mut self, items: Vec<ValueId>) -> Result<(), UnreadableValue> {
-        let Value::List(list) = self.container()? else { return Err(UnreadableValue::new("no pickle (list)")) };
+        let PythonValue::List(list) = self.container()? else { return Err(UnreadableValue::new("no pickle (list)")) };
         list.extend(items);
         Ok(())
     }
@@ -203,7 +204,7 @@ impl PickleMachine<'_> {
     fn update(&mut self, items: &[ValueId]) -> Result<(), UnreadableValue> {
         let (pairs, rest) = items.as_chunks::<2>();
         match self.container()? {
-            Value::Dict(dict) if rest.is_empty() => {
+            PythonValue::Dict(dict) if rest.is_empty() => {
                 dict.extend(pairs.iter().map(|[key, value]| (*key, *value)));
                 Ok(())
             }
@@ -213,12 +214,13 @@ impl PickleMachine<'_> {
 
     fn call(&mut self) -> Result<(), UnreadableValue> {
         let arguments = self.pop_values(1)?;
-        let (Some(StackItem::Type(called)), Value::Tuple(arguments)) = (self.stack.pop(), self.arena.get(arguments[0]))
+        let (Some(StackItem::Type(called)), PythonValue::Tuple(arguments)) =
+            (self.stack.pop(), self.arena.get(arguments[0]))
         else {
             return Err(UnreadableValue::new("a call"));
         };
         let made = called.make(self.arena, arguments)?;
-        if let Value::Bytes(bytes) = &made {
+        if let PythonValue::Bytes(bytes) = &made {
             self.made_bytes += bytes.len();
             if self.made_bytes > MAX_PICKLE_BYTES {
                 return Err(UnreadableValue::new("too large"));
@@ -238,37 +240,37 @@ fn only_value(item: StackItem) -> Result<ValueId, UnreadableValue> {
 }
 
 /// The value of an operation that has one by itself.
-fn read_scalar(operation: u8, input: &mut PickleInput<'_>) -> Result<Option<Value>, UnreadableValue> {
+fn read_scalar(operation: u8, input: &mut PickleInput<'_>) -> Result<Option<PythonValue>, UnreadableValue> {
     Ok(Some(match operation {
-        b'N' => Value::Null,
-        0x88 => Value::Bool(true),
-        0x89 => Value::Bool(false),
+        b'N' => PythonValue::Null,
+        0x88 => PythonValue::Bool(true),
+        0x89 => PythonValue::Bool(false),
         b'I' => match input.word()? {
-            "00" => Value::Bool(false),
-            "01" => Value::Bool(true),
-            word => Value::Integer(word.parse().map_err(|_| UnreadableValue::new("no pickle (number)"))?),
+            "00" => PythonValue::Bool(false),
+            "01" => PythonValue::Bool(true),
+            word => PythonValue::Integer(word.parse().map_err(|_| UnreadableValue::new("no pickle (number)"))?),
         },
-        b'J' => Value::Integer(signed(input.take(4)?)?),
-        b'K' => Value::Integer(input.number(1)?.into()),
-        b'M' => Value::Integer(input.number(2)?.into()),
-        b'L' => Value::Integer(input.parsed()?),
-        0x8a => Value::Integer(signed(input.counted(1)?)?),
-        0x8b => Value::Integer(signed(input.counted(4)?)?),
-        b'F' => Value::Float(input.parsed()?),
+        b'J' => PythonValue::Integer(signed(input.take(4)?)?),
+        b'K' => PythonValue::Integer(input.number(1)?.into()),
+        b'M' => PythonValue::Integer(input.number(2)?.into()),
+        b'L' => PythonValue::Integer(input.parsed()?),
+        0x8a => PythonValue::Integer(signed(input.counted(1)?)?),
+        0x8b => PythonValue::Integer(signed(input.counted(4)?)?),
+        b'F' => PythonValue::Float(input.parsed()?),
         b'G' => {
             let bits = input.take(8)?.iter().fold(0, |bits, byte| bits << 8 | u64::from(*byte));
-            Value::Float(f64::from_bits(bits))
+            PythonValue::Float(f64::from_bits(bits))
         }
-        b'V' => Value::Text(unescaped(input.line()?)?),
-        b'X' => Value::Text(input.text(4)?.to_owned()),
-        0x8d => Value::Text(input.text(8)?.to_owned()),
-        0x8c => Value::Text(input.text(1)?.to_owned()),
-        b'B' => Value::Bytes(input.counted(4)?.to_vec()),
-        0x8e => Value::Bytes(input.counted(8)?.to_vec()),
-        b'C' => Value::Bytes(input.counted(1)?.to_vec()),
-        b']' => Value::List(Vec::new()),
-        b')' => Value::Tuple(Vec::new()),
-        b'}' => Value::Dict(Vec::new()),
+        b'V' => PythonValue::Text(unescaped(input.line()?)?),
+        b'X' => PythonValue::Text(input.text(4)?.to_owned()),
+        0x8d => PythonValue::Text(input.text(8)?.to_owned()),
+        0x8c => PythonValue::Text(input.text(1)?.to_owned()),
+        b'B' => PythonValue::Bytes(input.counted(4)?.to_vec()),
+        0x8e => PythonValue::Bytes(input.counted(8)?.to_vec()),
+        b'C' => PythonValue::Bytes(input.counted(1)?.to_vec()),
+        b']' => PythonValue::List(Vec::new()),
+        b')' => PythonValue::Tuple(Vec::new()),
+        b'}' => PythonValue::Dict(Vec::new()),
         _ => return Ok(None),
     }))
 }

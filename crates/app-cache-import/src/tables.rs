@@ -14,7 +14,7 @@ use crate::literal::read_literal;
 use crate::pickle::{MAX_PICKLE_BYTES, read_pickle};
 use crate::source::{SkippedEntry, SourceEntry, SourceItem};
 use crate::unreadable::UnreadableValue;
-use crate::value_arena::{Value, ValueArena, ValueId};
+use crate::value_arena::{PythonValue, ValueArena, ValueId};
 
 /// Bytes of a JSON text.
 const MAX_JSON_BYTES: usize = 64 << 20;
@@ -102,7 +102,7 @@ fn simplecache(columns: &[ValueRef<'_>]) -> Result<SourceEntry, UnreadableValue>
         ValueRef::Null => None,
         _ => Some(number(expires).ok_or(UnreadableValue::new("no plain value"))?),
     };
-    let key = arena.add(Value::Text(key.to_owned()));
+    let key = arena.add(PythonValue::Text(key.to_owned()));
     Ok(entry(entry_key::to_text(&arena, key)?, encode(&arena, value)?, None, expires_s))
 }
 
@@ -126,7 +126,7 @@ fn cmdarr(columns: &[ValueRef<'_>]) -> Result<SourceEntry, UnreadableValue> {
         _ => Some(utc_time(text(expires).map_err(|_| NO_TIME)?)?),
     };
     let mut arena = ValueArena::default();
-    let key = arena.add(Value::Text(key.to_owned()));
+    let key = arena.add(PythonValue::Text(key.to_owned()));
     let key = entry_key::to_text(&arena, key)?;
     let tag = text(tag).ok().map(str::to_owned);
     Ok(entry(key, EncodedValue { media_type: JSON, bytes: json.into_bytes() }, tag, expires_s))
@@ -161,10 +161,10 @@ fn diskcache(columns: &[ValueRef<'_>], folder: &Path, name: &mut String) -> Resu
         (RAW, None) => column_value(value, &mut arena)?,
         (PICKLE, None) => read_pickle(blob(value)?, &mut arena)?,
         (PICKLE, Some(data)) => read_pickle(&data, &mut arena)?,
-        (BINARY, Some(data)) => arena.add(Value::Bytes(data)),
+        (BINARY, Some(data)) => arena.add(PythonValue::Bytes(data)),
         (TEXT, Some(data)) => {
             let text = String::from_utf8(data).map_err(|_| UnreadableValue::new("text that is no UTF-8"))?;
-            arena.add(Value::Text(text))
+            arena.add(PythonValue::Text(text))
         }
         _ => return Err(UnreadableValue(format!("mode {mode}").into())),
     };
@@ -195,11 +195,11 @@ fn read_file(folder: &Path, name: &str) -> Result<Vec<u8>, UnreadableValue> {
 /// The value of a column of SQLite, as Python has it.
 fn column_value(column: ValueRef<'_>, arena: &mut ValueArena) -> Result<ValueId, UnreadableValue> {
     Ok(arena.add(match column {
-        ValueRef::Null => Value::Null,
-        ValueRef::Integer(number) => Value::Integer(number.into()),
-        ValueRef::Real(number) => Value::Float(number),
-        ValueRef::Text(_) => Value::Text(text(column)?.to_owned()),
-        ValueRef::Blob(bytes) => Value::Bytes(bytes.to_owned()),
+        ValueRef::Null => PythonValue::Null,
+        ValueRef::Integer(number) => PythonValue::Integer(number.into()),
+        ValueRef::Real(number) => PythonValue::Float(number),
+        ValueRef::Text(_) => PythonValue::Text(text(column)?.to_owned()),
+        ValueRef::Blob(bytes) => PythonValue::Bytes(bytes.to_owned()),
     }))
 }
 
@@ -230,8 +230,8 @@ fn shown(column: ValueRef<'_>) -> String {
 
 fn shown_value(arena: &ValueArena, id: ValueId) -> String {
     let name = match arena.get(id) {
-        Value::Text(text) => format!("'{}'", text.escape_debug()),
-        Value::Bytes(bytes) => format!("b'{}'", bytes.escape_ascii()),
+        PythonValue::Text(text) => format!("'{}'", text.escape_debug()),
+        PythonValue::Bytes(bytes) => format!("b'{}'", bytes.escape_ascii()),
         _ => match encode(arena, id) {
             Ok(EncodedValue { bytes, .. }) => String::from_utf8_lossy(&bytes).into_owned(),
             Err(_) => "a key that is no text".to_owned(),

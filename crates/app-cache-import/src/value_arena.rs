@@ -1,6 +1,6 @@
 //! Values of Python, which may share parts: each is a place in an arena.
 
-use crate::calendar::{CalendarDate, CalendarTime, TimeSpan};
+use crate::calendar::{PythonDate, PythonSpan, PythonTime};
 use crate::unreadable::UnreadableValue;
 
 /// A value's size written out: each part, and each `BYTES_PER_PART` of text, is one. A pickle may name one value many
@@ -17,7 +17,7 @@ pub struct ValueId(usize);
 
 /// A value. The parts of containers are elsewhere in the arena.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Value {
+pub enum PythonValue {
     /// `None`.
     Null,
     /// `True` or `False`.
@@ -37,18 +37,18 @@ pub enum Value {
     /// `dict`. Of equal keys the last one's value counts.
     Dict(Vec<(ValueId, ValueId)>),
     /// `datetime.date`.
-    Date(CalendarDate),
+    Date(PythonDate),
     /// `datetime.datetime`.
-    Time(CalendarTime),
+    Time(PythonTime),
     /// `datetime.timedelta`.
-    Span(TimeSpan),
+    Span(PythonSpan),
     /// `datetime.timezone`, which is only a part of a time.
-    Zone(TimeSpan),
+    Zone(PythonSpan),
 }
 
 /// Values that may share parts.
 #[derive(Debug, Default)]
-pub struct ValueArena(Vec<Value>);
+pub struct ValueArena(Vec<PythonValue>);
 
 #[derive(Debug, Clone, Copy)]
 enum Extent {
@@ -62,17 +62,17 @@ enum Extent {
 
 impl ValueArena {
     /// Adds a value.
-    pub fn add(&mut self, value: Value) -> ValueId {
+    pub fn add(&mut self, value: PythonValue) -> ValueId {
         self.0.push(value);
         ValueId(self.0.len() - 1)
     }
 
     /// A value.
-    pub fn get(&self, id: ValueId) -> &Value {
+    pub fn get(&self, id: ValueId) -> &PythonValue {
         &self.0[id.0]
     }
 
-    pub(crate) fn get_mut(&mut self, id: ValueId) -> &mut Value {
+    pub(crate) fn get_mut(&mut self, id: ValueId) -> &mut PythonValue {
         &mut self.0[id.0]
     }
 
@@ -103,8 +103,8 @@ impl ValueArena {
             Ok(())
         };
         match self.get(id) {
-            Value::List(items) | Value::Tuple(items) => items.iter().try_for_each(|item| inner(*item))?,
-            Value::Dict(items) => {
+            PythonValue::List(items) | PythonValue::Tuple(items) => items.iter().try_for_each(|item| inner(*item))?,
+            PythonValue::Dict(items) => {
                 items.iter().try_for_each(|(key, item)| inner(*key).and_then(|()| inner(*item)))?;
             }
             _ => {}
@@ -121,8 +121,8 @@ impl ValueArena {
 
     fn weight(&self, id: ValueId) -> u64 {
         match self.get(id) {
-            Value::Text(text) => text.len() as u64 / BYTES_PER_PART,
-            Value::Bytes(bytes) => bytes.len() as u64 / BYTES_PER_PART,
+            PythonValue::Text(text) => text.len() as u64 / BYTES_PER_PART,
+            PythonValue::Bytes(bytes) => bytes.len() as u64 / BYTES_PER_PART,
             _ => 0,
         }
     }

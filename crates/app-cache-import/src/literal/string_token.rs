@@ -1,12 +1,12 @@
 //! A string in quotes, with the escapes of Python.
 
 use crate::unreadable::UnreadableValue;
-use crate::value_arena::Value;
+use crate::value_arena::PythonValue;
 
 const NO_PLAIN_VALUE: UnreadableValue = UnreadableValue::new("no plain value");
 
 /// Reads the string at the beginning of a text; returns what follows, too.
-pub(super) fn read(text: &str) -> Result<(Value, &str), UnreadableValue> {
+pub(super) fn read(text: &str) -> Result<(PythonValue, &str), UnreadableValue> {
     let (is_bytes, after) = text.strip_prefix('b').map_or((false, text), |after| (true, after));
     let quote = after.chars().next().ok_or(NO_PLAIN_VALUE)?;
     let mut reader = StringReader { letters: after[1..].chars(), is_bytes, text: String::new(), bytes: Vec::new() };
@@ -16,7 +16,7 @@ pub(super) fn read(text: &str) -> Result<(Value, &str), UnreadableValue> {
             '\\' => reader.escape()?,
             letter if letter == quote => {
                 let rest = reader.letters.as_str();
-                let value = if is_bytes { Value::Bytes(reader.bytes) } else { Value::Text(reader.text) };
+                let value = if is_bytes { PythonValue::Bytes(reader.bytes) } else { PythonValue::Text(reader.text) };
                 return Ok((value, rest));
             }
             letter => reader.push(letter.into())?,

@@ -185,8 +185,8 @@ impl EntryImport<'_> {
 
 /// Stores the entry if there is no fresh one.
 fn operation(entry: &SourceEntry, now_s: f64) -> Value {
-    let left_ms = entry.expires_s.and_then(|expires_s| Duration::try_from_secs_f64(expires_s - now_s).ok());
-    let ttl_ms = left_ms.map_or(-1, |left| i64::try_from(left.as_millis()).unwrap_or(i64::MAX).max(1));
+    let left = entry.expires_s.and_then(|expires_s| Duration::try_from_secs_f64(expires_s - now_s).ok());
+    let ttl_ms = left.map_or(-1, |left| i64::try_from(left.as_millis()).unwrap_or(i64::MAX).max(1));
     json!({
         "op": "add",
         "key": entry.key,
