@@ -113,8 +113,7 @@ mod tests {
         let recorder = RequestRecorder::default();
         recorder.record(decision(59_999));
         recorder.record(decision(60_000));
-        let minutes: Vec<_> =
-            recorder.unwritten_buckets().iter().map(|bucket| bucket.minute_ms.as_millis()).collect();
+        let minutes: Vec<_> = recorder.unwritten_buckets().iter().map(|bucket| bucket.minute_ms.as_millis()).collect();
         assert_eq!(minutes, [0, 60_000]);
         recorder.record(decision(119_999));
         recorder.record_own(1, Timestamp::from_millis(120_000));
