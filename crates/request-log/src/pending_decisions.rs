@@ -101,7 +101,9 @@ mod tests {
             let after = listed.last().copied().unwrap_or(0);
             listed.extend(recorder.decisions(after, usize::MAX, |_| true).iter().rev().map(|newest| newest.number));
         }
-        threads.into_iter().for_each(|thread| thread.join().expect("it records"));
+        for thread in threads {
+            thread.join().expect("it records");
+        }
         assert_eq!(recorder.sum(Timestamp::UNIX_EPOCH).asked, 4 * EACH, "none twice");
         assert!(listed.is_sorted_by(|before, after| before < after), "a reader that asks for newer ones misses none");
         let buckets = recorder.unwritten_buckets();
