@@ -4,6 +4,7 @@
 //! The measure is CPU time per request, of all processes of a server, as ratios within a round: on a machine that
 //! others use too, nothing else is comparable. Started by `make bench`.
 //!
+//! `instructions [PROGRAM]` counts the instructions of a hit under valgrind.
 //! `strangers [PROGRAM]` measures the memory that long writes with an invalid token take.
 
 mod bare;
@@ -11,7 +12,9 @@ mod client;
 mod cpu;
 mod crowd;
 mod day;
+mod disk_hits;
 mod hits;
+mod instructions;
 mod misses;
 mod origin;
 mod samples;
@@ -37,6 +40,8 @@ fn main() -> ExitCode {
         ["origin", port] => on_all_cores(bare::listen(number(port), origin::answer)),
         ["day", words @ ..] => on_one_core(day::measure(words)),
         ["bare", port] => on_all_cores(bare::serve(number(port), &hits::LENGTHS)),
+        ["instructions"] => on_one_core(instructions::count(None)),
+        ["instructions", program] => on_one_core(instructions::count(Some(program))),
         ["strangers"] => on_one_core(strangers::measure(None)),
         ["strangers", program] => on_one_core(strangers::measure(Some(program))),
         parts => {
@@ -59,16 +64,16 @@ fn main() -> ExitCode {
 /// How other builds of Greenroom are called.
 const OTHER_BUILDS: [&str; 3] = ["beside", "beside-2", "beside-3"];
 
-/// Runs everything, or only the named parts: `hits`, `misses`, `crowd`. `--beside=PROGRAM,PROGRAM` are other builds of
+/// Runs everything, or only the named parts: `hits`, `disk`, `misses`, `crowd`. `--beside=PROGRAM,PROGRAM` are other builds of
 /// Greenroom to measure in the same rounds, `--length=BYTES` the only length of hits.
 async fn bench(effort: &BenchScale, parts: &[&str], other: Option<&str>, length: Option<usize>) -> Result<(), String> {
     let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
     let folder = folder.path();
     let origin = server::start_role("origin").await?;
-    let greenroom = server::greenroom("Greenroom", None, origin.port, folder).await?;
+    let greenroom = server::greenroom("Greenroom", None, origin.port, folder, "").await?;
     let mut beside = Vec::new();
     for (name, program) in OTHER_BUILDS.into_iter().zip(other.iter().flat_map(|programs| programs.split(','))) {
-        beside.push(server::greenroom(name, Some(program), origin.port, folder).await?);
+        beside.push(server::greenroom(name, Some(program), origin.port, folder, "").await?);
     }
     let (nginx, nginx_locked) = server::nginx("nginx", origin.port, folder, "").await?;
     let open_files = "open_file_cache max=1000 inactive=60s;";
@@ -82,6 +87,11 @@ async fn bench(effort: &BenchScale, parts: &[&str], other: Option<&str>, length:
         peers.extend(&beside);
         let lengths = length.map_or_else(|| hits::LENGTHS.to_vec(), |length| vec![length]);
         hits::compare(&peers, &lengths, origin.port, effort.rounds, effort.requests).await?;
+    }
+    if wanted("disk") {
+        let memory = format!("[memory]\nmax_bytes = {}\n", disk_hits::MEMORY_BYTES);
+        let small = server::greenroom("Greenroom from disk", None, origin.port, folder, &memory).await?;
+        disk_hits::compare(&[&small, &nginx, &nginx_open], origin.port, effort.rounds).await?;
     }
     if wanted("misses") {
         misses::compare(&[&origin, &greenroom, &nginx, &varnish], &mut ids, effort.rounds, effort.misses).await?;

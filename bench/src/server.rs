@@ -33,6 +33,16 @@ impl BenchServer {
 
     /// Starts a program, and waits until its port answers.
     pub(crate) async fn start(name: &'static str, port: u16, command: &mut Command) -> Result<Self, String> {
+        Self::start_within(START, name, port, command).await
+    }
+
+    /// The same for a program that may take this long.
+    pub(crate) async fn start_within(
+        start: Duration,
+        name: &'static str,
+        port: u16,
+        command: &mut Command,
+    ) -> Result<Self, String> {
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn();
         let child = child.map_err(|error| format!("{name} does not start: {error}"))?;
         let mut peer = Self { name, port, background_requests: 0, child };
@@ -41,7 +51,7 @@ impl BenchServer {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
-        match tokio::time::timeout(START, opened).await {
+        match tokio::time::timeout(start, opened).await {
             Ok(()) => Ok(peer),
             Err(_) => Err(format!("{name} does not answer; it says {:?}", peer.child.try_wait())),
         }
@@ -70,22 +80,48 @@ pub(crate) async fn start_role(role: &'static str) -> Result<BenchServer, String
     BenchServer::start(role, port, Command::new(program).args([role, &port.to_string()])).await
 }
 
+/// No spot checks.
+pub(crate) const QUIET: &str = "[statistics]\nspot_check_one_in = 0\n";
+
 /// The gateway as users run it: everything on, except that responses and grants outlive the run. `program` is another
-/// build than the one beside this program.
+/// build than the one beside this program, `more` are further tables of the configuration.
 pub(crate) async fn greenroom(
     name: &'static str,
     program: Option<&str>,
     origin: u16,
     folder: &Path,
+    more: &str,
 ) -> Result<BenchServer, String> {
-    let (port, control) = (free_port()?, free_port()?);
-    let file = write(
-        folder,
-        &format!("{name}.toml"),
-        &format!(
-            r#"data_dir = "{folder}/{name}"
+    let port = free_port()?;
+    let file = greenroom_configuration(name, port, origin, folder, more)?;
+    let program = program.map_or_else(own_program, |program| Ok(program.into()))?;
+    let mut command = Command::new(program);
+    command.arg("serve").arg("--config").arg(file).stderr(Stdio::null());
+    let mut peer = BenchServer::start(name, port, &mut command).await?;
+    peer.background_requests = SPOT_CHECKS;
+    Ok(peer)
+}
+
+/// The build of the gateway beside this program.
+pub(crate) fn own_program() -> Result<PathBuf, String> {
+    std::env::current_exe().map(|own| own.with_file_name("greenroom")).map_err(|error| error.to_string())
+}
+
+/// A configuration file of the gateway.
+pub(crate) fn greenroom_configuration(
+    name: &str,
+    port: u16,
+    origin: u16,
+    folder: &Path,
+    more: &str,
+) -> Result<PathBuf, String> {
+    let control = free_port()?;
+    let folder_text = folder.display();
+    let text = format!(
+        r#"data_dir = "{folder_text}/{name}"
 [control]
 listen = "127.0.0.1:{control}"
+{more}
 [[server]]
 name = "bench"
 kind = "plex"
@@ -94,17 +130,11 @@ listen = "127.0.0.1:{port}"
 auth_ttl_s = 3600
 [server.lifetimes.lists]
 fresh_s = 3600
-"#,
-            folder = folder.display()
-        ),
-    )?;
-    let own = std::env::current_exe().map_err(|error| error.to_string())?.with_file_name("greenroom");
-    let program = program.map_or(own, PathBuf::from);
-    let mut command = Command::new(program);
-    command.arg("serve").arg("--config").arg(file).stderr(Stdio::null());
-    let mut peer = BenchServer::start(name, port, &mut command).await?;
-    peer.background_requests = SPOT_CHECKS;
-    Ok(peer)
+[server.lifetimes.item]
+fresh_s = 3600
+"#
+    );
+    write(folder, &format!("{name}.toml"), &text)
 }
 
 /// nginx as Debian configures it, without access log. The second port is the same with `proxy_cache_lock`.

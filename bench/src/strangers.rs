@@ -21,7 +21,7 @@ const PART_BYTES: usize = 64 * 1024;
 pub(crate) async fn measure(program: Option<&str>) -> Result<(), String> {
     let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
     let origin = server::start_role("origin").await?;
-    let greenroom = server::greenroom("Greenroom", program, origin.port, folder.path()).await?;
+    let greenroom = server::greenroom("Greenroom", program, origin.port, folder.path(), "").await?;
     let before = ProcessMemory::read(greenroom.process())?;
     let writes = try_join_all((0..WRITES).map(|_| UnfinishedWrite::send_most(greenroom.port))).await?;
     let during = ProcessMemory::read(greenroom.process())?;

@@ -101,7 +101,9 @@ mod tests {
             let after = listed.last().copied().unwrap_or(0);
             listed.extend(recorder.decisions(after, usize::MAX, |_| true).iter().rev().map(|newest| newest.number));
         }
-        threads.into_iter().for_each(|thread| thread.join().expect("it records"));
+        for thread in threads {
+            thread.join().expect("it records");
+        }
         assert_eq!(recorder.sum(Timestamp::UNIX_EPOCH).asked, 4 * EACH, "none twice");
         assert!(listed.is_sorted_by(|before, after| before < after), "a reader that asks for newer ones misses none");
         let buckets = recorder.unwritten_buckets();
@@ -113,8 +115,7 @@ mod tests {
         let recorder = RequestRecorder::default();
         recorder.record(decision(59_999));
         recorder.record(decision(60_000));
-        let minutes: Vec<_> =
-            recorder.unwritten_buckets().iter().map(|bucket| bucket.minute_ms.as_millis()).collect();
+        let minutes: Vec<_> = recorder.unwritten_buckets().iter().map(|bucket| bucket.minute_ms.as_millis()).collect();
         assert_eq!(minutes, [0, 60_000]);
         recorder.record(decision(119_999));
         recorder.record_own(1, Timestamp::from_millis(120_000));

@@ -12,7 +12,9 @@ impl MetricsEncoder<'_> {
         type Getter = fn(&ServerStats) -> u64;
         let counters: [(&str, &str, Getter); 15] = [
             ("client_requests", "Requests of apps", |server| server.asked),
-            ("client_requests_fast_path", "Requests of apps answered before they were parsed", |server| server.fast_path),
+            ("client_requests_fast_path", "Requests of apps answered before they were parsed", |server| {
+                server.fast_path
+            }),
             ("client_requests_saved", "Requests answered without asking the server", |server| server.saved),
             ("upstream_requests", "Requests that reached the server, own requests included", |server| {
                 server.requests_to_server

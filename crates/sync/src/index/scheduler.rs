@@ -21,8 +21,10 @@ use greenroom_state::warnings::{Severity, Warning, WarningAction};
 /// Wait after the last event for further ones, at most [`MAX_DEBOUNCE`] after the first.
 const DEBOUNCE: Duration = Duration::from_secs(3);
 const MAX_DEBOUNCE: Duration = Duration::from_secs(10);
-/// An incremental round changes the indexes and their file only after this many times the duration of the last change.
+/// An incremental round changes the indexes and their file only after this many times the duration of the last change,
+/// which may have been a whole build: so never later than [`MAX_INDEX_DELAY`].
 const INDEX_SHARE: u32 = 10;
+const MAX_INDEX_DELAY: Duration = Duration::from_secs(10);
 /// A mismatch is compared after this many times the duration of a build, at most an hour later.
 const COMPARE_SHARE: u64 = 20;
 const MAX_COMPARE_DELAY: Duration = Duration::from_secs(3600);
@@ -105,6 +107,11 @@ pub(super) fn next_action(input: &SchedulerInput, now_ms: Timestamp) -> NextActi
     } else {
         NextAction::Wait(build_ms.into_iter().chain(follow_ms).min())
     }
+}
+
+/// Pause before the indexes change again, when the last change took this long.
+fn index_delay(indexing: Duration) -> Duration {
+    indexing.saturating_mul(INDEX_SHARE).min(MAX_INDEX_DELAY)
 }
 
 /// Time of the next scheduled full comparison.
@@ -199,7 +206,7 @@ impl LibraryWorker {
             scheduled_at_ms: scheduled_ms(settings.schedule, &status, has_snapshot),
             build_at_ms: status.build_at_ms,
             follow_at_ms: status.follow_at_ms,
-            index_at_ms: indexed_ms.saturating_add(indexing.saturating_mul(INDEX_SHARE)),
+            index_at_ms: indexed_ms.saturating_add(index_delay(indexing)),
         }
     }
 
@@ -390,6 +397,12 @@ mod tests {
         for (what, input, wanted) in cases {
             assert_eq!(next_action(input, Timestamp::from_millis(100_000)), *wanted, "{what}");
         }
+    }
+
+    #[test]
+    fn changes_after_a_long_build_wait_no_longer_than_those_after_another_change() {
+        assert_eq!(index_delay(Duration::from_millis(150)), Duration::from_millis(1_500));
+        assert_eq!(index_delay(Duration::from_secs(30)), MAX_DEBOUNCE, "of a million tracks on a busy machine");
     }
 
     #[test]
