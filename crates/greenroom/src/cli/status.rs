@@ -78,6 +78,9 @@ fn state_of(server: &Value, now_ms: Timestamp) -> String {
 
 /// The day so far in a line, as the page's overview begins, and an empty one.
 fn of_today(today: &Value) -> String {
+    if number(&today["asked"]) == 0 {
+        return "today: no requests of apps yet\n\n".to_owned();
+    }
     let hit_rate = today["hit_rate"].as_f64().map_or_else(|| "–".to_owned(), tenths_of_percent);
     let [asked, saved, reached, own] = ["asked", "saved", "reached", "own"].map(|name| count(&today[name]));
     format!(
@@ -230,8 +233,9 @@ mod tests {
             "today: hit rate 99.9 % of cacheable reads; 64,000 requests, 22 served from cache, 31 sent to server, plus 3 \
              background refreshes\n\n"
         );
-        assert!(of_today(&json!({"hit_rate": 1.0})).starts_with("today: hit rate 100 % of"));
-        assert!(of_today(&json!({"hit_rate": null})).starts_with("today: hit rate – of"));
+        assert!(of_today(&json!({"hit_rate": 1.0, "asked": 3})).starts_with("today: hit rate 100 % of"));
+        assert!(of_today(&json!({"hit_rate": null, "asked": 3})).starts_with("today: hit rate – of"));
+        assert_eq!(of_today(&json!({"hit_rate": null, "asked": 0})), "today: no requests of apps yet\n\n");
     }
 
     #[test]
