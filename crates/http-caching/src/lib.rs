@@ -31,5 +31,6 @@ pub mod reuse;
 pub mod search_variance;
 pub mod storage;
 pub mod stored_head;
+pub mod trailer_fields;
 pub mod validation;
 pub mod variant;
