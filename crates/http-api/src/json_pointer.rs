@@ -54,7 +54,7 @@ struct PointerVisitor<'a> {
 }
 
 impl PointerVisitor<'_> {
-    fn add(self, text: impl ToString) {
+    fn add(self, text: &impl ToString) {
         if self.segments.is_empty() {
             self.found.add(text.to_string());
         }
@@ -81,27 +81,27 @@ impl<'de> Visitor<'de> for PointerVisitor<'_> {
     }
 
     fn visit_bool<E: Error>(self, value: bool) -> Result<(), E> {
-        self.add(value);
+        self.add(&value);
         Ok(())
     }
 
     fn visit_u64<E: Error>(self, value: u64) -> Result<(), E> {
-        self.add(value);
+        self.add(&value);
         Ok(())
     }
 
     fn visit_i64<E: Error>(self, value: i64) -> Result<(), E> {
-        self.add(value);
+        self.add(&value);
         Ok(())
     }
 
     fn visit_f64<E: Error>(self, value: f64) -> Result<(), E> {
-        self.add(serde_json::Value::from(value));
+        self.add(&serde_json::Value::from(value));
         Ok(())
     }
 
     fn visit_str<E: Error>(self, value: &str) -> Result<(), E> {
-        self.add(value);
+        self.add(&value);
         Ok(())
     }
 

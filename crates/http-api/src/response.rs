@@ -56,7 +56,7 @@ fn build(request: &ApiRequest, head: &StoredHead, mut headers: HeaderMap, body: 
         None if request.accepts_trailers && !head.trailers.is_empty() => {
             headers.remove(CONTENT_LENGTH);
             headers.extend(announcement(&head.trailers).map(|names| (TRAILER, names)));
-            with_headers(status, headers, Body::Trailed(Some(body.clone()), Some(head.trailers.clone())))
+            with_headers(status, headers, Body::Trailed(Some(body.clone()), Some(Box::new(head.trailers.clone()))))
         }
         None => {
             if status != StatusCode::NO_CONTENT {

@@ -45,7 +45,7 @@ pub fn announcement(trailers: &HeaderMap) -> Option<HeaderValue> {
 /// Whether a request says that its client accepts trailers.
 pub fn are_accepted(version: Version, request: &HeaderMap) -> bool {
     let lines = request.get_all(TE).iter().filter_map(|line| line.to_str().ok());
-    let mut codings = lines.flat_map(|line| line.split(',')).map(|coding| coding.trim());
+    let mut codings = lines.flat_map(|line| line.split(',')).map(str::trim);
     version >= Version::HTTP_11 && codings.any(|coding| coding.eq_ignore_ascii_case("trailers"))
 }
 

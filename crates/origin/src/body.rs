@@ -51,7 +51,7 @@ pub enum Body {
     /// A complete body; `None` once it was sent.
     Whole(Option<Bytes>),
     /// A complete body with fields after it; both are `None` once they were sent.
-    Trailed(Option<Bytes>, Option<HeaderMap>),
+    Trailed(Option<Bytes>, Option<Box<HeaderMap>>),
     /// A stream.
     Stream(Incoming),
     /// The part read to see whether it can be cached, then the rest of the stream.
@@ -90,7 +90,7 @@ impl HttpBody for Body {
             Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Self::Trailed(bytes, trailers) => {
                 let data = bytes.take().map(Frame::data);
-                Poll::Ready(data.or_else(|| trailers.take().map(Frame::trailers)).map(Ok))
+                Poll::Ready(data.or_else(|| trailers.take().map(|trailers| Frame::trailers(*trailers))).map(Ok))
             }
             Self::Stream(incoming) => Pin::new(incoming).poll_frame(context),
             Self::Resumed { read, rest } => match read.pop_front() {
