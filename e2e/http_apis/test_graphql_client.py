@@ -1,6 +1,7 @@
 """A plain GraphQL client from PyPI: a menu of 110 projects, a project with its seasons and episodes, continue watching."""
 
 import pytest
+import requests
 from gql import Client, gql
 from gql.transport.requests import RequestsHTTPTransport
 
@@ -111,6 +112,11 @@ def test_after_the_menu_the_details_of_its_first_rows_are_there_before_they_are_
     assert operations(server) == 10, "each was loaded once, in advance"
     app.ask(PROJECT, slug=app.ask(PROJECTS)["projects"][11]["slug"])
     assert operations(server) == 11, "and only the first ten"
+    stats = prefetching_gateway.server_stats()
+    counted = stats["prefetch"]
+    assert (counted["enabled"], counted["started"], counted["failed"]) == (True, 10, 0)
+    metric = f'greenroom_prefetch_started_total{{server="{stats["name"]}"}} 10'
+    assert metric in requests.get(f"{prefetching_gateway.control}/metrics", timeout=10).text
 
 
 def test_a_mutation_is_seen_at_once_by_its_user(server, gateway):

@@ -4,6 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::counters::since;
+use greenroom_http_api::ApiServer;
 use greenroom_proxy::server::Server;
 
 /// Prefetch of one server. Usefulness is counted per request type.
@@ -33,12 +34,28 @@ impl ServerPrefetchStats {
     /// Counters since start.
     pub(super) fn from_server(server: &Server) -> Self {
         let counted = server.prefetch.counters.snapshot();
+        let loads = (counted.started, counted.failed, counted.overflowed);
+        Self::from_counts(server.origin.settings.prefetch.enabled, loads, counted.skipped)
+    }
+
+    /// The same of a server of any HTTP API. It prefetches if a route has a rule.
+    pub(super) fn from_api(server: &ApiServer) -> Self {
+        let counted = server.prefetch_counters().snapshot();
+        let loads = (counted.started, counted.failed, counted.overflowed);
+        Self::from_counts(server.has_prefetch_rules(), loads, counted.skipped)
+    }
+
+    fn from_counts(
+        enabled: bool,
+        (started, failed, unheard): (u64, u64, u64),
+        skipped: Vec<(&'static str, u64)>,
+    ) -> Self {
         Self {
-            enabled: server.origin.settings.prefetch.enabled,
-            started: counted.started,
-            failed: counted.failed,
-            unheard: counted.overflowed,
-            skipped: counted.skipped.into_iter().map(|(reason, count)| PrefetchSkipCount { reason, count }).collect(),
+            enabled,
+            started,
+            failed,
+            unheard,
+            skipped: skipped.into_iter().map(|(reason, count)| PrefetchSkipCount { reason, count }).collect(),
         }
     }
 

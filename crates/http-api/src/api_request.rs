@@ -12,6 +12,7 @@ use greenroom_http_caching::request_directives::RequestDirectives;
 use greenroom_http_caching::search_variance::{NO_VARY_SEARCH, SearchVariance};
 use greenroom_http_caching::storage::{CacheKind, ConfiguredLifetimes};
 use greenroom_http_caching::stored_head::StoredHead;
+use greenroom_http_caching::trailer_fields;
 use greenroom_http_caching::variant::{SelectingFields, selects};
 use greenroom_http_server::interim::InterimSender;
 use greenroom_state::secrets::HashKey;
@@ -69,6 +70,8 @@ pub(crate) struct ApiRequest {
     hash_key: HashKey,
     /// Further request fields that make a difference.
     pub(crate) key_headers: SelectingFields,
+    /// Whether its client accepts fields after a body.
+    pub(crate) accepts_trailers: bool,
     /// Whether it is a GraphQL query.
     pub(crate) is_graphql_query: bool,
     /// Name of its GraphQL operation.
@@ -91,6 +94,7 @@ impl ApiRequest {
     ) -> Self {
         let mut headers = parts.headers.clone();
         let directives = RequestDirectives::of(&headers);
+        let accepts_trailers = trailer_fields::are_accepted(parts.version, &headers);
         hop_by_hop::strip(&mut headers);
         for name in [HOST, EXPECT, CONTENT_LENGTH] {
             headers.remove(name);
@@ -124,6 +128,7 @@ impl ApiRequest {
             resource_name,
             route,
             target,
+            accepts_trailers,
             is_graphql_query: false,
             operation: None,
             interim: None,

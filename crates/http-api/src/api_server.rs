@@ -200,6 +200,11 @@ impl ApiServer {
         if variance.is_default() { request } else { request.with_search_variance(&variance) }
     }
 
+    /// Whether one of its routes has a prefetch rule.
+    pub fn has_prefetch_rules(&self) -> bool {
+        self.routes().has_prefetch_rules()
+    }
+
     /// Prefetch loads of its routes' rules.
     pub fn prefetch_counters(&self) -> &PrefetchCounters {
         &self.prefetches.counters

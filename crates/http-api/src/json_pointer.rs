@@ -31,7 +31,7 @@ impl FoundValues {
         let segments: Vec<String> =
             pointer.split('/').skip(1).map(|segment| segment.replace("~1", "/").replace("~0", "~")).collect();
         let mut parser = serde_json::Deserializer::from_slice(body);
-        Descent { segments: &segments, found: self }.deserialize(&mut parser).ok()?;
+        PointerVisitor { segments: &segments, found: self }.deserialize(&mut parser).ok()?;
         parser.end().ok()
     }
 
@@ -48,20 +48,20 @@ impl FoundValues {
 }
 
 /// The way that is left from one value on.
-struct Descent<'a> {
+struct PointerVisitor<'a> {
     segments: &'a [String],
     found: &'a mut FoundValues,
 }
 
-impl Descent<'_> {
-    fn add(self, text: impl ToString) {
+impl PointerVisitor<'_> {
+    fn add(self, text: &impl ToString) {
         if self.segments.is_empty() {
             self.found.add(text.to_string());
         }
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Descent<'_> {
+impl<'de> DeserializeSeed<'de> for PointerVisitor<'_> {
     type Value = ();
 
     fn deserialize<D: serde::Deserializer<'de>>(self, parser: D) -> Result<(), D::Error> {
@@ -69,7 +69,7 @@ impl<'de> DeserializeSeed<'de> for Descent<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Descent<'_> {
+impl<'de> Visitor<'de> for PointerVisitor<'_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -81,27 +81,27 @@ impl<'de> Visitor<'de> for Descent<'_> {
     }
 
     fn visit_bool<E: Error>(self, value: bool) -> Result<(), E> {
-        self.add(value);
+        self.add(&value);
         Ok(())
     }
 
     fn visit_u64<E: Error>(self, value: u64) -> Result<(), E> {
-        self.add(value);
+        self.add(&value);
         Ok(())
     }
 
     fn visit_i64<E: Error>(self, value: i64) -> Result<(), E> {
-        self.add(value);
+        self.add(&value);
         Ok(())
     }
 
     fn visit_f64<E: Error>(self, value: f64) -> Result<(), E> {
-        self.add(serde_json::Value::from(value));
+        self.add(&serde_json::Value::from(value));
         Ok(())
     }
 
     fn visit_str<E: Error>(self, value: &str) -> Result<(), E> {
-        self.add(value);
+        self.add(&value);
         Ok(())
     }
 
@@ -114,7 +114,7 @@ impl<'de> Visitor<'de> for Descent<'_> {
         for at in 0.. {
             let is_on_the_way = segment == "*" || wanted == Some(at);
             let element = if is_on_the_way {
-                elements.next_element_seed(Descent { segments: rest, found: &mut *self.found })?
+                elements.next_element_seed(PointerVisitor { segments: rest, found: &mut *self.found })?
             } else {
                 elements.next_element::<IgnoredAny>()?.map(|_| ())
             };
@@ -130,7 +130,7 @@ impl<'de> Visitor<'de> for Descent<'_> {
         while let Some(name) = members.next_key::<String>()? {
             match step {
                 Some((segment, rest)) if *segment == name => {
-                    members.next_value_seed(Descent { segments: rest, found: &mut *self.found })?;
+                    members.next_value_seed(PointerVisitor { segments: rest, found: &mut *self.found })?;
                 }
                 _ => {
                     members.next_value::<IgnoredAny>()?;

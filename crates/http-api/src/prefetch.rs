@@ -63,7 +63,7 @@ pub(crate) fn load_next(server: &Arc<ApiServer>, request: &Arc<ApiRequest>, resp
     if response.status() != StatusCode::OK || server.running_observation().is_some() {
         return;
     }
-    let Body::Whole(Some(body)) = response.body() else { return };
+    let (Body::Whole(Some(body)) | Body::Trailed(Some(body), _)) = response.body() else { return };
     let mut rules = route.prefetch.iter().filter(|rule| rule.after == request.operation);
     if !rules.any(|rule| template(server, request, &route.name, rule).is_some()) {
         // A client that never asked for details gets none.

@@ -2,13 +2,16 @@
 
 use bytes::Bytes;
 use greenroom_cache::Timestamp;
-use greenroom_http_caching::byte_range::{PartRange, RequestedRange, SelectedBytes, if_range_matches};
+use greenroom_http_caching::byte_range::{RequestedRange, SelectedBytes, if_range_matches};
 use greenroom_http_caching::hop_by_hop;
 use greenroom_http_caching::stored_head::StoredHead;
+use greenroom_http_caching::trailer_fields::announcement;
 use greenroom_http_caching::validation::{ConditionResult, evaluate_conditions, not_modified_headers};
 use greenroom_origin::body::Body;
 use greenroom_request_log::{CacheResult, DecisionOutcome, DecisionReason};
-use http::header::{AGE, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderValue, RANGE, RETRY_AFTER};
+use http::header::{
+    AGE, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderValue, RANGE, RETRY_AFTER, TRAILER,
+};
 use http::{Method, Response, StatusCode};
 
 use crate::api_request::ApiRequest;
@@ -18,12 +21,12 @@ pub(crate) fn from_stored(request: &ApiRequest, head: &StoredHead, body: &Bytes,
     let mut headers = head.headers.clone();
     let age_s = head.age_ms(now_ms.as_millis()) / 1000;
     headers.insert(AGE, HeaderValue::from(age_s));
-    build(request, head.status, headers, body, head.part)
+    build(request, head, headers, body)
 }
 
 /// What a client gets of a response that was just loaded.
 pub(crate) fn from_loaded(request: &ApiRequest, head: &StoredHead, body: &Bytes) -> Response<Body> {
-    build(request, head.status, head.headers.clone(), body, head.part)
+    build(request, head, head.headers.clone(), body)
 }
 
 /// What a client gets of a part that was just loaded. It may have been put together with one that was stored.
@@ -33,13 +36,10 @@ pub(crate) fn from_loaded_part(request: &ApiRequest, head: &StoredHead, body: &B
 }
 
 /// Applies the client's conditions and range to a whole response.
-fn build(
-    request: &ApiRequest,
-    status: StatusCode,
-    headers: HeaderMap,
-    body: &Bytes,
-    part: Option<PartRange>,
-) -> Response<Body> {
+fn build(request: &ApiRequest, head: &StoredHead, mut headers: HeaderMap, body: &Bytes) -> Response<Body> {
+    let (status, part) = (head.status, head.part);
+    // It announces those that are sent with this response.
+    headers.remove(TRAILER);
     let is_read = matches!(request.method, Method::GET | Method::HEAD);
     let is_ok = status == StatusCode::OK;
     if is_read && is_ok && evaluate_conditions(&request.headers, &headers) == ConditionResult::NotModified {
@@ -50,12 +50,15 @@ fn build(
     match range.filter(|_| allows_part && if_range_matches(&request.headers, &headers)) {
         Some(range) => part_of(range, headers, body, 0, body.len() as u64),
         None if request.method == Method::HEAD => {
-            let mut headers = headers;
             headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
             with_headers(status, headers, Body::empty())
         }
+        None if request.accepts_trailers && !head.trailers.is_empty() => {
+            headers.remove(CONTENT_LENGTH);
+            headers.extend(announcement(&head.trailers).map(|names| (TRAILER, names)));
+            with_headers(status, headers, Body::Trailed(Some(body.clone()), Some(Box::new(head.trailers.clone()))))
+        }
         None => {
-            let mut headers = headers;
             if status != StatusCode::NO_CONTENT {
                 headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
             }

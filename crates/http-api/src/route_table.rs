@@ -65,6 +65,11 @@ impl RouteTable {
         }
     }
 
+    /// Whether one of them has a prefetch rule.
+    pub(crate) fn has_prefetch_rules(&self) -> bool {
+        self.routes.iter().filter_map(|route| route.settings.as_ref()).any(|route| !route.prefetch.is_empty())
+    }
+
     /// The first route that matches.
     pub(crate) fn find(&self, method: &Method, path: &str) -> RouteMatch {
         let found = self.routes.iter().find_map(|route| {

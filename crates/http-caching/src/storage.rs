@@ -151,6 +151,7 @@ pub fn evaluate(exchange: &Exchange<'_>) -> Result<(StoredHead, SelectingFields)
         needs_validation,
         selected_by: selecting.values(exchange.request),
         part: None,
+        trailers: HeaderMap::new(),
     };
     Ok((head, selecting))
 }

@@ -42,6 +42,8 @@ pub struct StoredHead {
     pub selected_by: Vec<(HeaderName, String)>,
     /// Range of the body, if it is not the whole one.
     pub part: Option<PartRange>,
+    /// Fields after the body.
+    pub trailers: HeaderMap,
 }
 
 impl StoredHead {
@@ -90,6 +92,13 @@ impl StoredHead {
             self.headers.len(),
             self.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())),
         );
+        if !self.trailers.is_empty() {
+            put_pairs(
+                &mut out,
+                self.trailers.len(),
+                self.trailers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())),
+            );
+        }
         out.into()
     }
 
@@ -114,12 +123,9 @@ impl StoredHead {
             let (name, value) = take_pair(&mut bytes)?;
             selected_by.push((HeaderName::from_bytes(name).ok()?, String::from_utf8(value.to_vec()).ok()?));
         }
-        let count = bytes.try_get_u16().ok()?;
-        let mut headers = HeaderMap::with_capacity(usize::from(count).min(bytes.len() / 2));
-        for _ in 0..count {
-            let (name, value) = take_pair(&mut bytes)?;
-            headers.append(HeaderName::from_bytes(name).ok()?, HeaderValue::from_bytes(value).ok()?);
-        }
+        let headers = take_fields(&mut bytes)?;
+        // They are written only if there are any.
+        let trailers = if bytes.is_empty() { HeaderMap::new() } else { take_fields(&mut bytes)? };
         let stale_on_error = match stale_on_error_ms {
             u64::MAX => StaleOnErrorRule::Forbidden,
             ms => StaleOnErrorRule::Within(Duration::from_millis(ms)),
@@ -135,6 +141,7 @@ impl StoredHead {
             needs_validation,
             selected_by,
             part,
+            trailers,
         })
     }
 }
@@ -149,6 +156,16 @@ fn put_pairs<'a>(out: &mut Vec<u8>, count: usize, pairs: impl Iterator<Item = (&
         out.extend_from_slice(name.as_bytes());
         out.extend_from_slice(value);
     }
+}
+
+fn take_fields(bytes: &mut &[u8]) -> Option<HeaderMap> {
+    let count = bytes.try_get_u16().ok()?;
+    let mut fields = HeaderMap::with_capacity(usize::from(count).min(bytes.len() / 2));
+    for _ in 0..count {
+        let (name, value) = take_pair(bytes)?;
+        fields.append(HeaderName::from_bytes(name).ok()?, HeaderValue::from_bytes(value).ok()?);
+    }
+    Some(fields)
 }
 
 fn take_pair<'a>(bytes: &mut &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
@@ -177,6 +194,7 @@ pub(crate) mod tests {
             needs_validation: false,
             selected_by: Vec::new(),
             part: None,
+            trailers: HeaderMap::new(),
         }
     }
 
@@ -189,6 +207,7 @@ pub(crate) mod tests {
         full.part = Some(PartRange { first: 4, last: 8, complete: 10 });
         full.stale_on_error = StaleOnErrorRule::Within(Duration::from_secs(60));
         full.needs_validation = true;
+        full.trailers.append("digest", "x".parse().expect("a value"));
         for one in [head(), full] {
             assert_eq!(StoredHead::decode(&one.encode()), Some(one));
         }

@@ -6,6 +6,7 @@
 
 mod arr;
 mod musicbrainz;
+mod ranges;
 mod switches;
 mod tmdb;
 
@@ -14,8 +15,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use http::Method;
 use http::header::{AGE, CACHE_CONTROL, ETAG, IF_NONE_MATCH, RETRY_AFTER, SET_COOKIE, VARY};
+use http::{HeaderName, Method, StatusCode};
 use parking_lot::Mutex;
 use tokio_util::task::TaskTracker;
 
@@ -33,6 +34,9 @@ pub type HttpApiOptions = greenroom_simulator_backend::options::SimulatorOptions
 const MAX_PER_SECOND: usize = 1;
 /// Changed resources that are remembered.
 const MAX_CHANGES: usize = 1000;
+const NO_VARY_SEARCH: HeaderName = HeaderName::from_static("no-vary-search");
+/// The digest that is sent after a body.
+const X_DIGEST: HeaderName = HeaderName::from_static("x-digest");
 const JSON: &str = "application/json;charset=utf-8";
 
 /// Simulated HTTP APIs that have not been started.
@@ -173,7 +177,19 @@ impl HttpApiDialect {
         if self.switches.set_cookie {
             response = response.with_header(SET_COOKIE, "session=1; Path=/");
         }
-        if self.switches.vary { response.with_header(VARY, "Accept-Encoding, Accept-Language") } else { response }
+        if self.switches.vary {
+            response = response.with_header(VARY, "Accept-Encoding, Accept-Language");
+        }
+        if self.switches.no_vary_search {
+            response = response.with_header(NO_VARY_SEARCH, "key-order, params=(\"session\")");
+        }
+        if self.switches.ranges && !is_same {
+            response = ranges::answer(asked, response, self.switches.etag.then_some(&etag));
+        }
+        if self.switches.trailers && response.status() == StatusCode::OK {
+            return response.with_trailer(X_DIGEST, &etag);
+        }
+        response
     }
 
     fn write(&self, asked: &SimulatedRequest) -> SimulatedResponse {

@@ -19,6 +19,12 @@ pub struct HttpApiSwitches {
     pub set_cookie: bool,
     /// `Vary: Accept-Encoding, Accept-Language` is sent.
     pub vary: bool,
+    /// Parts are sent for `Range`.
+    pub ranges: bool,
+    /// `No-Vary-Search: key-order, params=("session")` is sent.
+    pub no_vary_search: bool,
+    /// A digest of the body is sent after it to clients that accept trailers.
+    pub trailers: bool,
     /// `/ws/2` answers one request a second, and 503 with `Retry-After` to the others.
     pub rate_limit: bool,
 }
@@ -31,6 +37,9 @@ pub const HTTP_API_SWITCHES: &SwitchTable<HttpApiSwitches> = &[
     ("etag", |switches| &mut switches.etag),
     ("set-cookie", |switches| &mut switches.set_cookie),
     ("vary", |switches| &mut switches.vary),
+    ("ranges", |switches| &mut switches.ranges),
+    ("ignores-session", |switches| &mut switches.no_vary_search),
+    ("trailers", |switches| &mut switches.trailers),
     ("rate-limit", |switches| &mut switches.rate_limit),
 ];
 
@@ -45,6 +54,9 @@ impl Default for HttpApiSwitches {
             etag: false,
             set_cookie: false,
             vary: false,
+            ranges: false,
+            no_vary_search: false,
+            trailers: false,
             rate_limit: false,
         }
     }

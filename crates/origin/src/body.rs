@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use http::HeaderMap;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
@@ -49,6 +50,8 @@ impl From<hyper::Error> for BodyError {
 pub enum Body {
     /// A complete body; `None` once it was sent.
     Whole(Option<Bytes>),
+    /// A complete body with fields after it; both are `None` once they were sent.
+    Trailed(Option<Bytes>, Option<Box<HeaderMap>>),
     /// A stream.
     Stream(Incoming),
     /// The part read to see whether it can be cached, then the rest of the stream.
@@ -85,6 +88,10 @@ impl HttpBody for Body {
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let frame = match &mut *self {
             Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Self::Trailed(bytes, trailers) => {
+                let data = bytes.take().map(Frame::data);
+                Poll::Ready(data.or_else(|| trailers.take().map(|trailers| Frame::trailers(*trailers))).map(Ok))
+            }
             Self::Stream(incoming) => Pin::new(incoming).poll_frame(context),
             Self::Resumed { read, rest } => match read.pop_front() {
                 Some(bytes) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
@@ -98,6 +105,7 @@ impl HttpBody for Body {
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Whole(bytes) => bytes.is_none(),
+            Self::Trailed(bytes, trailers) => bytes.is_none() && trailers.is_none(),
             Self::Stream(incoming) => incoming.is_end_stream(),
             Self::Resumed { read, rest } => read.is_empty() && rest.is_end_stream(),
             Self::Boxed(body) => body.is_end_stream(),
@@ -107,6 +115,8 @@ impl HttpBody for Body {
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
+            // Its length would leave no place for the fields after it.
+            Self::Trailed(..) => SizeHint::default(),
             Self::Stream(incoming) => incoming.size_hint(),
             Self::Resumed { read, rest } => {
                 let buffered: u64 = read.iter().map(|bytes| bytes.len() as u64).sum();
@@ -130,26 +140,38 @@ pub enum CollectedBody {
 }
 
 /// Reads a body up to `max_bytes`.
-pub async fn collect(mut incoming: Incoming, max_bytes: u64) -> CollectedBody {
+pub async fn collect(incoming: Incoming, max_bytes: u64) -> CollectedBody {
+    collect_trailed(incoming, max_bytes).await.0
+}
+
+/// The same with the fields after it.
+pub async fn collect_trailed(mut incoming: Incoming, max_bytes: u64) -> (CollectedBody, HeaderMap) {
+    let mut trailers = HeaderMap::new();
     if incoming.size_hint().lower() > max_bytes {
-        return CollectedBody::TooLong(VecDeque::new(), incoming);
+        return (CollectedBody::TooLong(VecDeque::new(), incoming), trailers);
     }
     let mut buffered = VecDeque::new();
     let mut length = 0_u64;
     while let Some(frame) = incoming.frame().await {
         match frame {
             Ok(frame) => {
-                let Ok(data) = frame.into_data() else { continue };
+                let data = match frame.into_data() {
+                    Ok(data) => data,
+                    Err(frame) => {
+                        trailers.extend(frame.into_trailers().unwrap_or_default());
+                        continue;
+                    }
+                };
                 length += data.len() as u64;
                 buffered.push_back(data);
                 if length > max_bytes {
-                    return CollectedBody::TooLong(buffered, incoming);
+                    return (CollectedBody::TooLong(buffered, incoming), trailers);
                 }
             }
-            Err(error) => return CollectedBody::Broken(error),
+            Err(error) => return (CollectedBody::Broken(error), trailers),
         }
     }
-    CollectedBody::Whole(join(buffered, length))
+    (CollectedBody::Whole(join(buffered, length)), trailers)
 }
 
 fn join(mut parts: VecDeque<Bytes>, length: u64) -> Bytes {

@@ -18,6 +18,7 @@ use greenroom_origin::health::Health;
 
 use crate::apps::AppStats;
 use crate::outage_warning;
+use crate::prefetch_stats::ServerPrefetchStats;
 use crate::queue_stats::QueueStats;
 use crate::servers::{OutageStatus, ServerStats, ServerStatus};
 use crate::snapshot::ServerWarning;
@@ -88,6 +89,7 @@ impl ManagedApi {
             outages: breaker.opened,
             probes: breaker.probes,
             limits_reached: server.limits.counters.counts(),
+            prefetch: ServerPrefetchStats::from_api(server),
             ..ServerStats::default()
         }
     }

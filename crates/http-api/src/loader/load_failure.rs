@@ -47,6 +47,7 @@ pub(super) fn error_head(status: StatusCode, headers: HeaderMap) -> StoredHead {
         needs_validation: true,
         selected_by: Vec::new(),
         part: None,
+        trailers: HeaderMap::new(),
     }
 }
 

@@ -16,7 +16,7 @@ use greenroom_http_caching::validation::{self, CONDITIONS};
 use greenroom_origin::body::Body;
 use greenroom_origin::client::UpstreamRequestKind;
 use greenroom_request_log::RequestCategory;
-use http::header::{ETAG, HeaderMap, HeaderValue, IF_RANGE, RANGE};
+use http::header::{ETAG, HeaderMap, HeaderValue, IF_RANGE, RANGE, TE};
 use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use tokio::sync::SemaphorePermit;
@@ -206,6 +206,9 @@ impl ApiLoader {
             headers.remove(RANGE);
         }
         self.set_condition(&mut headers, condition);
+        if request.accepts_trailers {
+            headers.insert(TE, HeaderValue::from_static("trailers"));
+        }
         let malformed = || LoadError::new(LoadErrorKind::Refused, "the request cannot be forwarded");
         let target = with_added_query(&self.server.settings, target);
         let uri = self.server.upstream.client.uri(&target).map_err(|_| malformed())?;

@@ -10,9 +10,10 @@ use greenroom_http_caching::partial_body;
 use greenroom_http_caching::search_variance::{NO_VARY_SEARCH, SearchVariance};
 use greenroom_http_caching::storage::{self, Exchange, StorageRefusal};
 use greenroom_http_caching::stored_head::{StaleOnErrorRule, StoredHead};
+use greenroom_http_caching::trailer_fields;
 use greenroom_http_caching::validation;
 use greenroom_http_caching::variant::SelectingFields;
-use greenroom_origin::body::{Body, CollectedBody, collect};
+use greenroom_origin::body::{Body, CollectedBody, collect_trailed};
 use http::header::{AGE, DATE, HeaderMap, RANGE};
 use http::{Method, Response, StatusCode};
 
@@ -45,14 +46,18 @@ impl ApiLoader {
             Ok(_) => Err(StorageRefusal::NotCacheable),
             Err(refusal) => Err(refusal),
         };
-        let (head, key) = match kept {
+        let (mut head, key) = match kept {
             Ok(kept) => kept,
             Err(refusal) => {
                 self.record_refusal(refusal);
                 return self.pass(Response::from_parts(parts, body), stored).await;
             }
         };
-        match collect(body, self.server.settings.max_body_bytes).await {
+        let (collected, trailers) = collect_trailed(body, self.server.settings.max_body_bytes).await;
+        if head.status != StatusCode::PARTIAL_CONTENT {
+            head.trailers = trailer_fields::storable(trailers, &parts.headers, self.request.audience);
+        }
+        match collected {
             CollectedBody::Whole(bytes) if self.request.is_graphql_query => {
                 self.store_graphql(head, parts, bytes, (&key, stored.has_fallback))
             }
@@ -159,7 +164,11 @@ impl ApiLoader {
             Err(refusal) => Err(refusal),
         };
         match kept {
-            Ok((head, key)) => Ok(self.stored(&head, entry.body().clone(), &key, Vec::new())),
+            Ok((head, key)) => {
+                // A 304 says nothing of what comes after the body.
+                let head = StoredHead { trailers: old.trailers.clone(), ..head };
+                Ok(self.stored(&head, entry.body().clone(), &key, Vec::new()))
+            }
             Err(refusal) => {
                 self.record_refusal(refusal);
                 let head = StoredHead { headers, ..old.clone() };

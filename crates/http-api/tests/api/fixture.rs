@@ -10,6 +10,7 @@ use greenroom_config::{ConfigSource, Settings};
 use greenroom_http_api::ApiServer;
 use greenroom_state::secrets::HashKey;
 use http::{HeaderMap, Method, Request, Response};
+use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -55,7 +56,13 @@ pub(crate) struct ClientResponse {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
     pub(crate) body: String,
+    /// Fields after the body.
+    pub(crate) trailers: HeaderMap,
 }
+
+/// Fields that the server sends after the body of a response, as an extension of it.
+#[derive(Debug, Clone)]
+pub(crate) struct Trailers(pub(crate) HeaderMap);
 
 impl ClientResponse {
     pub(crate) fn header(&self, name: &str) -> &str {
@@ -163,8 +170,11 @@ impl Fixture {
         let request = request.body(Full::new(Bytes::copy_from_slice(body.as_bytes()))).expect("a request");
         let response = self.client.request(request).await.expect("a response");
         let (parts, body) = response.into_parts();
-        let body = body.collect().await.expect("a body").to_bytes();
+        let body = body.collect().await.expect("a body");
+        let trailers = body.trailers().cloned().unwrap_or_default();
+        let body = body.to_bytes();
         ClientResponse {
+            trailers,
             status: parts.status.as_u16(),
             headers: parts.headers,
             body: String::from_utf8_lossy(&body).into_owned(),
@@ -214,7 +224,10 @@ async fn serve_script(script: Arc<Script>, stop: CancellationToken) -> SocketAdd
     address
 }
 
-async fn answer_one(script: Arc<Script>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+async fn answer_one(
+    script: Arc<Script>,
+    request: Request<Incoming>,
+) -> Result<Response<UnsyncBoxBody<Bytes, Infallible>>, Infallible> {
     let (parts, body) = request.into_parts();
     let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     let seen = SeenRequest {
@@ -225,7 +238,12 @@ async fn answer_one(script: Arc<Script>, request: Request<Incoming>) -> Result<R
     };
     script.seen.lock().expect("unpoisoned").push(seen.clone());
     let _permit = script.gate.acquire().await.expect("the gate is never closed");
-    Ok(script.handler.lock().expect("unpoisoned")(&seen))
+    let mut response = script.handler.lock().expect("unpoisoned")(&seen);
+    let trailers = response.extensions_mut().remove::<Trailers>();
+    Ok(response.map(|body| match trailers {
+        Some(Trailers(trailers)) => body.with_trailers(std::future::ready(Some(Ok(trailers)))).boxed_unsync(),
+        None => body.boxed_unsync(),
+    }))
 }
 
 /// Numbers for bodies, so that each answer differs.

@@ -13,4 +13,5 @@ mod recording;
 mod redirects;
 mod routes;
 mod searches;
+mod trailers;
 mod writes;

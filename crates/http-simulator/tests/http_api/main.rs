@@ -115,3 +115,28 @@ async fn a_second_request_within_a_second_is_refused_if_the_rate_is_limited() {
     assert_eq!(get(&server, ARTIST).await.0, 200);
     server.stop().await;
 }
+
+#[tokio::test]
+async fn parts_ignored_parameters_and_trailers_are_what_the_switches_say() {
+    let plain = server(|_| {}).await;
+    let (status, headers, whole) = send(&plain, Method::GET, "/3/movie/1", &[KEY, ("range", "bytes=0-4")], "").await;
+    assert_eq!(status, 200);
+    assert!(["accept-ranges", "no-vary-search", "trailer"].iter().all(|name| !headers.contains_key(*name)));
+    plain.stop().await;
+    let told = server(|options| {
+        let switches = &mut options.switches;
+        (switches.ranges, switches.no_vary_search, switches.trailers, switches.etag) = (true, true, true, true);
+    })
+    .await;
+    let (status, headers, part) = send(&told, Method::GET, "/3/movie/1", &[KEY, ("range", "bytes=2-5")], "").await;
+    assert_eq!((status, part.as_str()), (206, &whole[2..=5]));
+    assert_eq!(headers["content-range"], format!("bytes 2-5/{}", whole.len()));
+    assert_eq!(headers["no-vary-search"], "key-order, params=(\"session\")");
+    let beyond = send(&told, Method::GET, "/3/movie/1", &[KEY, ("range", "bytes=99999-")], "").await;
+    assert_eq!(beyond.0, 416);
+    let other = [KEY, ("range", "bytes=2-5"), ("if-range", "\"other\"")];
+    assert_eq!(send(&told, Method::GET, "/3/movie/1", &other, "").await.0, 200);
+    let (_, headers, body) = send(&told, Method::GET, "/3/movie/1", &[KEY, ("te", "trailers")], "").await;
+    assert_eq!((headers["trailer"].to_str().unwrap(), body), ("x-digest", whole));
+    told.stop().await;
+}

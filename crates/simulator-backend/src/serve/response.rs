@@ -6,7 +6,7 @@ use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use futures_util::{Stream, StreamExt};
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderName};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, TRAILER};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use http_body::Frame;
 use http_body_util::combinators::UnsyncBoxBody;
@@ -101,10 +101,32 @@ impl SimulatedResponse {
         }
     }
 
+    /// Replaces the status.
+    #[must_use]
+    pub fn with_status(mut self, status: u16) -> Self {
+        self.status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        self
+    }
+
     /// Replaces the body.
     #[must_use]
     pub fn with_body(mut self, body: impl Into<Bytes>) -> Self {
         self.content = ResponseContent::Whole(body.into());
+        self
+    }
+
+    /// Sends a field after the body, which `Trailer` announces. Only clients that say `TE: trailers` get it.
+    #[must_use]
+    pub fn with_trailer(mut self, name: HeaderName, value: &str) -> Self {
+        if let (ResponseContent::Whole(bytes), Ok(value)) = (&self.content, HeaderValue::from_str(value)) {
+            let mut trailers = HeaderMap::new();
+            let announced = HeaderValue::from_str(name.as_str());
+            trailers.insert(name, value);
+            let frames = [Ok(Frame::data(bytes.clone())), Ok(Frame::trailers(trailers))];
+            let body = StreamBody::new(futures_util::stream::iter(frames)).boxed_unsync();
+            self.content = ResponseContent::Stream(body, None);
+            self.headers.extend(announced.map(|announced| (TRAILER, announced)));
+        }
         self
     }
 
