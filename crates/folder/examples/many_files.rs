@@ -7,7 +7,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "it measures real time")]
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::fs;
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -351,30 +351,30 @@ struct WantedList {
     changes: usize,
     files: usize,
     new: Vec<String>,
-    gone: HashMap<String, ()>,
+    gone: HashSet<String>,
 }
 
 impl WantedList {
     fn is_in(&self, list: &FolderGeneration) -> bool {
         list.files.len() == self.files
             && self.new.iter().all(|path| list.find(path).is_some())
-            && !list.files.iter().any(|file| self.gone.contains_key(&*file.path))
+            && !list.files.iter().any(|file| self.gone.contains(&*file.path))
     }
 }
 
 fn change_files(tree: &Path, files: usize) -> WantedList {
-    let mut wanted = WantedList { changes: 0, files, new: Vec::new(), gone: HashMap::new() };
+    let mut wanted = WantedList { changes: 0, files, new: Vec::new(), gone: HashSet::new() };
     for number in 0..files {
         let path = file_name(number);
         match number % SHARE {
             0 | 1 => {
                 fs::rename(tree.join(&path), tree.join(renamed_name(number))).expect("renamed");
                 wanted.new.push(renamed_name(number));
-                wanted.gone.insert(path, ());
+                wanted.gone.insert(path);
             }
             2 => {
                 fs::remove_file(tree.join(&path)).expect("removed");
-                wanted.gone.insert(path, ());
+                wanted.gone.insert(path);
             }
             3 => {
                 write_comic(&tree.join(new_name(number)), files + number);
