@@ -246,7 +246,7 @@ listen = "0.0.0.0:32500"               # point your apps here
 # cover_cache_bytes = 268435456              # thumbnails; 0: no covers
 # marks = ["processed", "duplicate", "web_modified"]   # the first is the main one
 # compat = false                             # true: this folder answers GET /api/files and the like
-# marker_dir = "/config/markers"             # example: marker files of another program that goes on writing them
+# marker_dir = "/config/markers"             # example: marker files or database of another program that goes on writing them
 
 # Caches for apps: a store that any program may use over the API, with a token of its own. A cache that is not listed
 # here has the defaults, and is made on first use by a token that may (greenroom token add NAME --caches worker).

@@ -7,7 +7,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "it measures real time")]
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::fs;
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -233,18 +233,13 @@ async fn memory(folder: &Path, files: usize) {
     let (before, began) = (cpu().0, Instant::now());
     comics.start();
     wait_until(&comics, |list| list.files.len() == files && list.enriched == files).await;
-    println!(
-        "metadata of all: {:.1} s of CPU, {:.1} s; memory {}, highest {}",
-        cpu().0 - before,
-        began.elapsed().as_secs_f64(),
-        memory_line("VmRSS"),
-        memory_line("VmHWM")
-    );
+    let (took, memory, highest) = (began.elapsed().as_secs_f64(), memory_line("VmRSS"), memory_line("VmHWM"));
+    println!("metadata of all: {:.1} s of CPU, {took:.1} s; memory {memory}, highest {highest}", cpu().0 - before);
 }
 
 /// What the clients saw.
 #[derive(Default)]
-struct Seen {
+struct ListFindings {
     ends: AtomicBool,
     too_short: AtomicU64,
     empty: AtomicU64,
@@ -260,13 +255,13 @@ async fn change(folder: &Path, files: usize, watch: WatchMode) {
     let mark = MarkChange { mark: "processed".into(), action: MarkAction::Set, paths: marked };
     let marking = Arc::clone(&comics);
     tokio::task::spawn_blocking(move || marking.change_marks(&mark).expect("marked")).await.expect("it ended");
-    let seen = Arc::new(Seen::default());
+    let findings = Arc::new(ListFindings::default());
     let least = files - files / SHARE;
     let tasks = TaskTracker::new();
     let clients: Vec<_> = (0..CLIENTS)
-        .map(|client| tasks.spawn(ask(Arc::clone(&comics), client as u64, least, Arc::clone(&seen))))
+        .map(|client| tasks.spawn(ask(Arc::clone(&comics), client as u64, least, Arc::clone(&findings))))
         .collect();
-    let (scanning, stop) = (Arc::clone(&comics), Arc::clone(&seen));
+    let (scanning, stop) = (Arc::clone(&comics), Arc::clone(&findings));
     if watch == WatchMode::Auto {
         // A full scan runs all the time.
         tasks.spawn(async move {
@@ -288,44 +283,38 @@ async fn change(folder: &Path, files: usize, watch: WatchMode) {
         .iter()
         .filter(|number| list.find(&renamed_name(**number)).is_none_or(|file| file.marks.bits() == 0))
         .count();
-    seen.ends.store(true, Ordering::Relaxed);
+    findings.ends.store(true, Ordering::Relaxed);
     let mut times: Vec<u64> = Vec::new();
     for client in clients {
         times.extend(client.await.expect("it ended"));
     }
     times.sort_unstable();
-    let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize] as f64 / 1000.0;
-    println!(
-        "{} lists by {CLIENTS} clients: p50 {:.2} ms, p99 {:.2} ms, longest {:.1} ms; empty {}, too short {}; marks lost {lost} of {}",
-        times.len(),
-        at(0.5),
-        at(0.99),
-        at(1.0),
-        seen.empty.load(Ordering::Relaxed),
-        seen.too_short.load(Ordering::Relaxed),
-        renamed.len()
-    );
+    let at = |percent: usize| times[(times.len() - 1) * percent / 100] as f64 / 1000.0;
+    let (p50, p99, longest) = (at(50), at(99), at(100));
+    let (empty, too_short) = (findings.empty.load(Ordering::Relaxed), findings.too_short.load(Ordering::Relaxed));
+    println!("{} lists by {CLIENTS} clients: p50 {p50:.2} ms, p99 {p99:.2} ms, longest {longest:.1} ms", times.len());
+    println!("empty {empty}, too short {too_short}; marks lost {lost} of {}", renamed.len());
     change_back(&folder.join("tree"), files);
 }
 
 /// Asks for pages of many kinds until told to end; returns how long each took, with its JSON, in microseconds.
-async fn ask(comics: Arc<Folder>, client: u64, least: usize, seen: Arc<Seen>) -> Vec<u64> {
+async fn ask(comics: Arc<Folder>, client: u64, least: usize, findings: Arc<ListFindings>) -> Vec<u64> {
     let mut times = Vec::new();
     let mut random = client + 1;
-    while !seen.ends.load(Ordering::Relaxed) {
+    while !findings.ends.load(Ordering::Relaxed) {
         random = scattered(random + 1);
         let query = query(random);
         let began = Instant::now();
         let answer = comics.list(&query).await.expect("a valid query");
         let ListAnswer::Page(page, _) = answer else {
-            seen.empty.fetch_add(1, Ordering::Relaxed);
+            findings.empty.fetch_add(1, Ordering::Relaxed);
             continue;
         };
         let body = serde_json::to_vec(&page.files).expect("JSON");
         times.push(u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX));
-        seen.empty.fetch_add(u64::from(body.len() < 100 || page.files.is_empty()), Ordering::Relaxed);
+        findings.empty.fetch_add(u64::from(body.len() < 100 || page.files.is_empty()), Ordering::Relaxed);
         let is_whole = query.words.is_empty() && query.filter == ListFilter::All;
-        seen.too_short.fetch_add(u64::from(is_whole && page.total_files < least), Ordering::Relaxed);
+        findings.too_short.fetch_add(u64::from(is_whole && page.total_files < least), Ordering::Relaxed);
         // Eight people who read, not a flood.
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
@@ -333,10 +322,11 @@ async fn ask(comics: Arc<Folder>, client: u64, least: usize, seen: Arc<Seen>) ->
 }
 
 fn query(random: u64) -> ListQuery {
+    let random = usize::try_from(random >> 1).unwrap_or_default();
     let words = if random.is_multiple_of(4) { vec![format!("{:04}", random / 7 % 900)] } else { Vec::new() };
-    let sort = SortOrder::EVERY[(random / 11 % 4) as usize];
+    let sort = SortOrder::EVERY[random / 11 % 4];
     let filter = if random.is_multiple_of(5) && words.is_empty() { ListFilter::Unmarked } else { ListFilter::All };
-    let page = if words.is_empty() { 1 + (random / 13 % 900) as usize } else { 1 };
+    let page = if words.is_empty() { 1 + random / 13 % 900 } else { 1 };
     ListQuery {
         words,
         filter,
@@ -361,30 +351,30 @@ struct WantedList {
     changes: usize,
     files: usize,
     new: Vec<String>,
-    gone: HashMap<String, ()>,
+    gone: HashSet<String>,
 }
 
 impl WantedList {
     fn is_in(&self, list: &FolderGeneration) -> bool {
         list.files.len() == self.files
             && self.new.iter().all(|path| list.find(path).is_some())
-            && !list.files.iter().any(|file| self.gone.contains_key(&*file.path))
+            && !list.files.iter().any(|file| self.gone.contains(&*file.path))
     }
 }
 
 fn change_files(tree: &Path, files: usize) -> WantedList {
-    let mut wanted = WantedList { changes: 0, files, new: Vec::new(), gone: HashMap::new() };
+    let mut wanted = WantedList { changes: 0, files, new: Vec::new(), gone: HashSet::new() };
     for number in 0..files {
         let path = file_name(number);
         match number % SHARE {
             0 | 1 => {
                 fs::rename(tree.join(&path), tree.join(renamed_name(number))).expect("renamed");
                 wanted.new.push(renamed_name(number));
-                wanted.gone.insert(path, ());
+                wanted.gone.insert(path);
             }
             2 => {
                 fs::remove_file(tree.join(&path)).expect("removed");
-                wanted.gone.insert(path, ());
+                wanted.gone.insert(path);
             }
             3 => {
                 write_comic(&tree.join(new_name(number)), files + number);

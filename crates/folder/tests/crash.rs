@@ -1,10 +1,10 @@
-//! Processes killed while they scan, read archives, save and mark, a hundred times at random moments. Every mark that
-//! was acknowledged is there, none that was never asked for is, and the saved list is whole.
+//! Processes killed while they scan, while they read archives and while they mark, a hundred times. Every mark that was
+//! acknowledged is there, none that was never asked for is, and the saved list is whole.
 //!
 //! The victim is this test binary, started again to mark files and report what it did.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Cursor, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::Arc;
@@ -20,8 +20,8 @@ use tokio_util::task::TaskTracker;
 
 /// Set for a victim: the directory.
 const DIR: &str = "GREENROOM_CRASH_DIR";
-const ROUNDS: u64 = 100;
-const FILES: u64 = 300;
+const ROUNDS: u64 = 102;
+const FILES: u64 = 1_500;
 /// Of so many marks, one is removed again.
 const UNSET_EVERY: u64 = 5;
 
@@ -50,11 +50,29 @@ fn victim() {
             stop: CancellationToken::new(),
             warnings: Arc::default(),
         };
+        let tasks = context.tasks.clone();
         let folder = Arc::new(Folder::new(settings(dir), context));
+        let say = |text: String| writeln!(std::io::stdout(), "{text}").expect("said");
+        let scanned = Arc::clone(&folder);
+        tasks.spawn_blocking(move || {
+            while scanned.progress().is_none() && scanned.current().is_none() {
+                std::thread::yield_now();
+            }
+            say("step scanning".into());
+        });
+        let mut pulse = folder.subscribe();
+        tasks.spawn(async move {
+            let mut enriched = 0;
+            while pulse.changed().await.is_ok() {
+                let now = pulse.borrow_and_update().enriched;
+                if std::mem::replace(&mut enriched, now) != now {
+                    say(if now as u64 == FILES { "step enriched".into() } else { "step enriching".into() });
+                }
+            }
+        });
         folder.start();
         folder.wait_for_first().await.expect("a list");
-        let mut out = std::io::stdout();
-        let mut say = |text: String| writeln!(out, "{text}").and_then(|()| out.flush()).expect("said");
+        say("step scanned".into());
         for number in 0..FILES {
             let path = name(number);
             say(format!("marking {number}"));
@@ -76,8 +94,55 @@ fn victim() {
     });
 }
 
-/// What a victim reported last of each file.
-type VictimLog = BTreeMap<u64, String>;
+/// What a victim reported.
+#[derive(Debug, Default)]
+struct VictimLog {
+    /// The last word of each file that is marked.
+    marks: BTreeMap<u64, String>,
+    /// How far its scan and its archives are.
+    steps: Vec<String>,
+}
+
+impl VictimLog {
+    fn has_step(&self, step: &str) -> bool {
+        self.steps.iter().any(|told| told == step)
+    }
+
+    /// What it was doing when it died.
+    fn step(&self) -> Step {
+        if self.has_step("scanned") {
+            if self.has_step("enriched") { Step::Marks } else { Step::Archives }
+        } else {
+            Step::Scan
+        }
+    }
+}
+
+/// Where a victim is killed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Scan,
+    Archives,
+    Marks,
+}
+
+impl Step {
+    /// Whether a victim is far enough to die in this step; `patience` is the number of lines that it may tell before.
+    fn is_reached(self, log: &VictimLog, patience: &mut u64) -> bool {
+        let is_there = match self {
+            Self::Scan => log.has_step("scanning") || log.has_step("scanned"),
+            Self::Archives => log.has_step("scanned"),
+            Self::Marks => log.has_step("scanned") && log.marks.values().any(|verb| verb.ends_with("ing")),
+        };
+        if is_there {
+            if *patience == 0 {
+                return true;
+            }
+            *patience -= 1;
+        }
+        false
+    }
+}
 
 fn start(dir: &Path) -> (Child, BufReader<ChildStdout>) {
     let mut child = Command::new(std::env::current_exe().expect("this binary"))
@@ -95,10 +160,14 @@ fn read_line(log: &mut VictimLog, out: &mut BufReader<ChildStdout>) -> bool {
     if out.read_line(&mut line).expect("readable") == 0 {
         return false;
     }
-    if let Some((verb, number)) = line.trim().split_once(' ')
-        && let Ok(number) = number.parse()
-    {
-        log.insert(number, verb.to_owned());
+    match line.trim().split_once(' ') {
+        Some(("step", step)) => log.steps.push(step.to_owned()),
+        Some((verb, number)) => {
+            if let Ok(number) = number.parse() {
+                log.marks.insert(number, verb.to_owned());
+            }
+        }
+        None => {}
     }
     true
 }
@@ -109,7 +178,7 @@ fn check(dir: &Path, log: &VictimLog) {
     let export = book.export();
     let marked = |number: u64| export.files.iter().any(|row| row.path == name(number));
     for number in 0..FILES {
-        match log.get(&number).map(String::as_str) {
+        match log.marks.get(&number).map(String::as_str) {
             Some("marked") => assert!(marked(number), "the mark of {number} was acknowledged"),
             Some("unmarked") => assert!(!marked(number), "{number} was unmarked"),
             // It was asked for, and may or may not be there.
@@ -124,17 +193,29 @@ fn check(dir: &Path, log: &VictimLog) {
     }
 }
 
+/// A comic of one page.
+fn comic(number: u64) -> Vec<u8> {
+    let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, text) in
+        [("1.jpg", String::new()), ("ComicInfo.xml", format!("<ComicInfo><Number>{number}</Number></ComicInfo>"))]
+    {
+        zip.start_file(name, zip::write::SimpleFileOptions::default()).expect("an entry");
+        zip.write_all(text.as_bytes()).expect("written");
+    }
+    zip.finish().expect("an archive").into_inner()
+}
+
 #[test]
-fn a_process_killed_at_any_moment_loses_no_mark_it_acknowledged_and_leaves_a_whole_list() {
+fn a_process_killed_in_a_scan_among_archives_or_in_a_mark_loses_no_mark_it_acknowledged_and_leaves_a_whole_list() {
     let mut random = 0x9e37_79b9_7f4a_7c15_u64;
     let tree = tempfile::tempdir().expect("a directory");
     for number in 0..FILES {
         let file = tree.path().join("root").join(name(number));
         std::fs::create_dir_all(file.parent().expect("a parent")).expect("made");
-        std::fs::write(file, b"PK\x05\x06 no archive").expect("written");
+        std::fs::write(file, comic(number)).expect("written");
     }
-    let mut killed_while_marking = 0;
-    for _ in 0..ROUNDS {
+    let (mut killed_in, mut killed_while_marking) = ([0_u64; 3], 0);
+    for round in 0..ROUNDS {
         let data = tree.path().join("data");
         if data.exists() {
             std::fs::remove_dir_all(&data).expect("removed");
@@ -142,17 +223,27 @@ fn a_process_killed_at_any_moment_loses_no_mark_it_acknowledged_and_leaves_a_who
         std::fs::create_dir(&data).expect("made");
         // How state.db is made at the first start is tested elsewhere.
         StateDb::open(&data).expect("the state");
-        let (mut log, (mut child, mut out)) = (VictimLog::new(), start(tree.path()));
+        let (mut log, (mut child, mut out)) = (VictimLog::default(), start(tree.path()));
         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        for _ in 0..(random >> 33) % 400 {
+        let step = [Step::Scan, Step::Archives, Step::Marks][(round % 3) as usize];
+        let mut patience = match step {
+            Step::Scan => 0,
+            Step::Archives => (random >> 33) % 40,
+            Step::Marks => (random >> 33) % 400,
+        };
+        while !step.is_reached(&log, &mut patience) {
             assert!(read_line(&mut log, &mut out), "the victim died by itself");
         }
         child.kill().expect("killed");
         child.wait().expect("dead");
         // Lines not read yet were reported before it died.
         while read_line(&mut log, &mut out) {}
-        killed_while_marking += u64::from(log.values().any(|verb| verb.ends_with("ing")));
+        killed_in[log.step() as usize] += 1;
+        killed_while_marking += u64::from(log.marks.values().any(|verb| verb.ends_with("ing")));
         check(tree.path(), &log);
     }
+    let [scan, archives, _] = killed_in;
+    assert!(scan > ROUNDS / 10, "only {scan} died in a scan");
+    assert!(archives > ROUNDS / 10, "only {archives} died while archives were read");
     assert!(killed_while_marking > ROUNDS / 10, "only {killed_while_marking} died within a change");
 }

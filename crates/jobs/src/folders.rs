@@ -27,7 +27,7 @@ fn report(folder: &Folder) -> JobReport {
     let (state, progress) = match &status.progress {
         Some(scan) => {
             let total = scan.expected.map(|expected| expected as u64);
-            (JobState::Running, Some(JobProgress { done: scan.files as u64, total }))
+            (JobState::Running, Some(JobProgress { done: scan.files, total }))
         }
         None if folder.is_scan_requested() => (JobState::Waiting, None),
         None => (JobState::Idle, None),
@@ -51,9 +51,7 @@ fn report(folder: &Folder) -> JobReport {
 fn last_run(status: &FolderReport) -> Option<LastRun> {
     let scan = status.last_scan.as_ref();
     let ended = Timestamp::from_millis(scan.map_or(0, |scan| scan.ended_ms));
-    if let (FolderState::Suspicious, Some(problem)) | (FolderState::Rebuilding, Some(problem)) =
-        (status.state, &status.problem)
-    {
+    if let (FolderState::Suspicious | FolderState::Rebuilding, Some(problem)) = (status.state, &status.problem) {
         return Some(LastRun::new(ended, ended, JobOutcome::Failed, problem.clone()));
     }
     let scan = scan?;

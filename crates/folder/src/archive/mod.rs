@@ -79,6 +79,9 @@ fn read_archive(archive: &mut dyn PageArchive) -> Result<FileDetails, ArchiveErr
         has_cover: pages > 0,
         ..FileDetails::default()
     };
+    if entries.iter().any(PageEntry::leads_out) {
+        details.problem = Some("names in it lead out of the archive; nothing is unpacked to them".into());
+    }
     if let Some(info) = info {
         let document = archive.read(info, MAX_COMIC_INFO_BYTES);
         match document

@@ -52,6 +52,12 @@ impl PageEntry {
                 .is_some_and(|extension| PAGE_EXTENSIONS.iter().any(|page| page.eq_ignore_ascii_case(extension)))
     }
 
+    /// Whether a program that unpacked it to its name would write outside of the folder it unpacks to.
+    pub fn leads_out(&self) -> bool {
+        let is_absolute = self.name.starts_with(['/', '\\']) || self.name.as_bytes().get(1) == Some(&b':');
+        is_absolute || self.name.split(['/', '\\']).any(|part| part == "..")
+    }
+
     /// Whether its name without folders is this one, whatever the case.
     pub fn is_named(&self, name: &str) -> bool {
         !self.is_directory && file_name(&self.name).eq_ignore_ascii_case(name)

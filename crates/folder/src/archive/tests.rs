@@ -119,8 +119,12 @@ fn other_formats_are_unsupported_and_text_is_no_archive() {
 
 #[test]
 fn names_that_lead_outside_are_only_names() {
-    let bytes = zip_of(&[("../../etc/passwd.jpg", b"x"), ("/abs.png", b"y")]);
-    assert_eq!(read_details(file(&bytes), "cbz").pages, Some(2));
+    for name in ["../../etc/passwd.jpg", "/abs.jpg", "C:\\windows\\abs.jpg", "a\\..\\..\\b.jpg"] {
+        let details = read_details(file(&zip_of(&[(name, b"x"), ("2..png", b"y")])), "cbz");
+        assert_eq!((details.metadata, details.pages), (MetadataState::Read, Some(2)), "{name}");
+        assert!(details.problem.expect("a message").contains("lead out of the archive"), "{name}");
+    }
+    assert_eq!(read_details(file(&zip_of(&[("a..b/..jpg.png", b"x")])), "cbz").problem, None);
 }
 
 #[test]
@@ -191,5 +195,28 @@ fn cut_and_flipped_archives_yield_a_message_and_never_a_panic() {
             assert_ne!(details.metadata, MetadataState::Pending);
             drop(read_first_page(file(&flipped)));
         }
+    }
+}
+
+#[test]
+fn every_kind_of_hostile_archive_has_its_own_message() {
+    let whole = zip_of(&[("1.jpg", b"one"), ("ComicInfo.xml", INFO.as_bytes())]);
+    let mut broken_directory = whole.clone();
+    let central = whole.windows(4).position(|window| window == b"PK\x01\x02").expect("a directory");
+    broken_directory[central..central + 4].fill(0);
+    let entities = "<!DOCTYPE c [<!ENTITY a \"aaaaaaaaaa\"><!ENTITY b \"&a;&a;&a;&a;\">]><ComicInfo><Series>&b;</Series></ComicInfo>";
+    let long_name = format!("{}.jpg", "n".repeat(5_000));
+    let messages = [
+        ("a name of 5,000 bytes", zip_of(&[(&long_name, b"x")]), "a name of more than 4096 bytes"),
+        ("a broken central directory", broken_directory, "it is damaged"),
+        ("no end", whole[..whole.len() - 30].to_vec(), "it is damaged"),
+        ("entities", zip_of(&[("1.jpg", b"one"), ("ComicInfo.xml", entities.as_bytes())]), "ComicInfo.xml"),
+        ("a tar with a name of 5,000 bytes", tar_of(&[(&long_name, b"x")]), "a name of more than 4096 bytes"),
+        ("a 7z without its end", seven_zip_of(&[("1.jpg", b"one")])[..40].to_vec(), "it is damaged"),
+        ("a rar without its end", rar_of(&[("1.jpg", b"one")])[..30].to_vec(), "it is damaged"),
+    ];
+    for (what, bytes, message) in messages {
+        let problem = read_details(file(&bytes), "cbz").problem;
+        assert!(problem.as_deref().is_some_and(|problem| problem.contains(message)), "{what}: {problem:?}");
     }
 }
