@@ -1,6 +1,9 @@
 //! Instructions outside the kernel per hit, counted by `valgrind --tool=callgrind`: the difference between two runs of
-//! different length, so that start and end do not count. Needs valgrind; `valgrind` is slow, and counts each byte of a
-//! long `memcpy`.
+//! different length, so that start and end do not count. Needs valgrind, which is slow, and counts each byte of a long
+//! `memcpy`.
+//!
+//! valgrind 3.19 hides the kernel's own library from programs, on which rustix ends them. A build with
+//! `RUSTFLAGS="--cfg rustix_use_libc"` does not look for it.
 
 use std::fs;
 use std::path::Path;

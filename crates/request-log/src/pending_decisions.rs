@@ -71,9 +71,13 @@ mod tests {
     use crate::decision::{CacheResult, DecisionOutcome, RequestCategory};
     use crate::recorder::RequestRecorder;
 
-    fn decision(at_ms: u64) -> Decision {
+    /// The beginning of a minute.
+    const MINUTE: Timestamp = Timestamp::from_millis(60_000 * 16_666_667);
+
+    /// A decision so many milliseconds later.
+    fn decision(after_ms: u64) -> Decision {
         Decision {
-            at_ms: Timestamp::from_millis(at_ms),
+            at_ms: MINUTE + Duration::from_millis(after_ms),
             category: RequestCategory::Write,
             app: Arc::default(),
             user: None,
@@ -92,12 +96,11 @@ mod tests {
         let threads: Vec<_> = (0..4)
             .map(|_| {
                 let recorder = Arc::clone(&recorder);
-                std::thread::spawn(move || (0..EACH).for_each(|at_ms| recorder.record(decision(at_ms + 1))))
+                std::thread::spawn(move || (0..EACH).for_each(|after_ms| recorder.record(decision(after_ms))))
             })
             .collect();
-        let (mut seen, mut listed) = (0, Vec::new());
-        while seen < 4 * EACH {
-            seen = recorder.sum(Timestamp::UNIX_EPOCH).asked;
+        let mut listed = Vec::new();
+        while !threads.iter().all(std::thread::JoinHandle::is_finished) {
             let after = listed.last().copied().unwrap_or(0);
             listed.extend(recorder.decisions(after, usize::MAX, |_| true).iter().rev().map(|newest| newest.number));
         }
@@ -115,10 +118,10 @@ mod tests {
         let recorder = RequestRecorder::default();
         recorder.record(decision(59_999));
         recorder.record(decision(60_000));
-        let minutes: Vec<_> = recorder.unwritten_buckets().iter().map(|bucket| bucket.minute_ms.as_millis()).collect();
-        assert_eq!(minutes, [0, 60_000]);
+        let minutes: Vec<_> = recorder.unwritten_buckets().iter().map(|bucket| bucket.minute_ms).collect();
+        assert_eq!(minutes, [MINUTE, MINUTE + Duration::from_secs(60)]);
         recorder.record(decision(119_999));
-        recorder.record_own(1, Timestamp::from_millis(120_000));
+        recorder.record_own(1, MINUTE + Duration::from_secs(120));
         assert_eq!(recorder.unwritten_buckets().len(), 3, "the own request is counted after it");
     }
 }
