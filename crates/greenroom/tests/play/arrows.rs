@@ -136,6 +136,7 @@ const ALLOWED: [(&str, &[&str]); 33] = [
         "greenroom-jobs",
         &[
             "greenroom-cache",
+            "greenroom-config",
             "greenroom-dashboard",
             "greenroom-folder",
             "greenroom-state",
