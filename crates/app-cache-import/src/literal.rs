@@ -51,6 +51,7 @@ impl LiteralReader<'_> {
         if depth > MAX_DEPTH {
             return Err(UnreadableValue::new("nested too deeply"));
         }
+        self.arena.check_size()?;
         self.skip_space();
         let value = match self.rest.as_bytes() {
             [b'[', ..] => PythonValue::List(self.sequence(('[', ']'), depth)?.0),

@@ -61,6 +61,7 @@ impl PickleMachine<'_> {
     }
 
     fn step(&mut self, operation: u8, input: &mut PickleInput<'_>) -> Result<(), UnreadableValue> {
+        self.arena.check_size()?;
         if let Some(value) = read_scalar(operation, input)? {
             self.push(value);
             return Ok(());

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OptionalExtension};
 use tempfile::TempDir;
 
@@ -83,6 +84,9 @@ impl StoreReader {
     pub fn next_item(&mut self) -> Result<Option<SourceItem>, String> {
         while let Some(open) = self.tables.front_mut() {
             let file = &open.file;
+            if open.after == i64::MIN && !file.has_plain_table(open.table.name())? {
+                return Err(format!("{} is no such store: it has no table {}", file.name, open.table.name()));
+            }
             let found = file.connection.prepare_cached(open.table.statement()).and_then(|mut statement| {
                 let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, open.table.read(row, &file.folder)?));
                 statement.query_row([open.after], read).optional()
@@ -116,10 +120,27 @@ impl CopiedFile {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(cannot(error)),
             _ => {}
         }
-        let connection = Connection::open(&target).map_err(|error| format!("{name} is no such store: {error}"))?;
+        let connection = open_untrusted(&target).map_err(|error| format!("{name} is no such store: {error}"))?;
         let folder = path.parent().unwrap_or(Path::new("")).to_owned();
         Ok(Self { folder, name, connection, _copy: copy })
     }
+
+    /// Whether there is such a table, and reading it computes nothing: a view or a generated column could compute for ever.
+    fn has_plain_table(&self, table: &str) -> Result<bool, String> {
+        const PLAIN: &str = "SELECT EXISTS(SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1 \
+                             AND sql NOT LIKE '%VIRTUAL%') \
+                             AND NOT EXISTS(SELECT 1 FROM pragma_table_xinfo(?1) WHERE hidden <> 0)";
+        let found = self.connection.query_row(PLAIN, [table], |row| row.get(0));
+        found.map_err(|error| format!("{} is no such store: {error}", self.name))
+    }
+}
+
+/// Opens a file that another program made: nothing in its schema may run.
+fn open_untrusted(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = Connection::open(path)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+    Ok(connection)
 }
 
 /// Files of the caches in Stash2Plex's `data`, or in its `data/cache`.

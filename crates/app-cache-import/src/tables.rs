@@ -39,6 +39,17 @@ pub(crate) enum SourceTable {
 }
 
 impl SourceTable {
+    /// Its name in the store.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Simplecache => "simplecache",
+            Self::Diskcache => "Cache",
+            Self::CmdarrAnswers => "api_cache",
+            Self::CmdarrLibraries => "library_cache",
+            Self::CmdarrFailures => "failed_lookups",
+        }
+    }
+
     /// Reads the first row after another one.
     pub(crate) fn statement(self) -> &'static str {
         match self {

@@ -15,7 +15,7 @@ impl UnreadableValue {
 
     /// An object of a type that no cache stores.
     pub(crate) fn object(name: &str) -> Self {
-        Self(Cow::Owned(format!("an object of {}", name.chars().take(129).collect::<String>())))
+        Self(Cow::Owned(format!("an object of {}", name.escape_debug().take(129).collect::<String>())))
     }
 }
 

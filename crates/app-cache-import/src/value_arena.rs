@@ -6,6 +6,7 @@ use crate::unreadable::UnreadableValue;
 /// A value's size written out: each part, and each `BYTES_PER_PART` of text, is one. A pickle may name one value many
 /// times; 120 bytes are a tuple of 2^60 parts.
 pub const MAX_PARTS: u64 = 10_000_000;
+const TOO_MANY_PARTS: UnreadableValue = UnreadableValue::new("too many parts");
 /// Bytes of text that count as a part.
 const BYTES_PER_PART: u64 = 16;
 /// How deep values may be nested.
@@ -67,6 +68,14 @@ impl ValueArena {
         ValueId(self.0.len() - 1)
     }
 
+    /// Checks, while values are added, that they do not become too many.
+    ///
+    /// # Errors
+    /// They exceed [`MAX_PARTS`].
+    pub(crate) fn check_size(&self) -> Result<(), UnreadableValue> {
+        if self.0.len() as u64 > MAX_PARTS { Err(TOO_MANY_PARTS) } else { Ok(()) }
+    }
+
     /// A value.
     pub fn get(&self, id: ValueId) -> &PythonValue {
         &self.0[id.0]
@@ -110,7 +119,7 @@ impl ValueArena {
             _ => {}
         }
         if parts > MAX_PARTS {
-            return Err(UnreadableValue::new("too many parts"));
+            return Err(TOO_MANY_PARTS);
         }
         if depth > MAX_DEPTH {
             return Err(UnreadableValue::new("nested too deeply"));

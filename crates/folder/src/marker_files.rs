@@ -57,6 +57,8 @@ impl Folder {
 #[derive(Debug, Default)]
 pub(crate) struct MarkerFiles {
     seen: BTreeMap<&'static str, SeenFile>,
+    /// The last content of a database that could not be read.
+    unreadable: Option<FileStamps>,
 }
 
 /// A file as it was last read.
@@ -77,7 +79,7 @@ impl MarkerFiles {
     pub(crate) fn follow(&mut self, folder: &Folder, directory: &Path) {
         let root = format!("{}/", folder.settings.path.display());
         let database = FILE_NAMES.iter().map(|name| directory.join(name)).find(|path| path.exists());
-        let mut marks_read: Option<PathsByMark> = None;
+        let mut marks_read: Option<Option<PathsByMark>> = None;
         for (file, mark) in FILES {
             let path = database.clone().unwrap_or_else(|| directory.join(file));
             let written = file_stamps(&path);
@@ -85,10 +87,8 @@ impl MarkerFiles {
                 continue;
             }
             let paths = if database.is_some() {
-                if marks_read.is_none() {
-                    marks_read = read_marks(&path).inspect_err(|error| warn_of(folder, error)).ok();
-                }
                 marks_read
+                    .get_or_insert_with(|| self.read_database(folder, &path, written))
                     .as_ref()
                     .map(|marks| relative(marks.get(mark).into_iter().flatten().map(String::as_str), &root))
             } else {
@@ -97,6 +97,19 @@ impl MarkerFiles {
             // A file that is being written is read whole at the next look.
             let Some(paths) = paths else { continue };
             self.apply(folder, (file, mark), &paths, written);
+        }
+    }
+
+    /// The marks of the database; a failure is told once for each content.
+    fn read_database(&mut self, folder: &Folder, path: &Path, written: FileStamps) -> Option<PathsByMark> {
+        match read_marks(path) {
+            Ok(marks) => Some(marks),
+            Err(error) => {
+                if self.unreadable.replace(written) != Some(written) {
+                    warn_of(folder, &error);
+                }
+                None
+            }
         }
     }
 

@@ -35,7 +35,12 @@ impl FoundValues {
         parser.end().ok()
     }
 
-    fn add(&mut self, text: String) {
+    fn add(&mut self, value: &impl ToString) {
+        // Of a long list the rest is only parsed.
+        if self.has_more {
+            return;
+        }
+        let text = value.to_string();
         if self.texts.contains(&text) {
             return;
         }
@@ -56,7 +61,7 @@ struct PointerVisitor<'a> {
 impl PointerVisitor<'_> {
     fn add(self, text: &impl ToString) {
         if self.segments.is_empty() {
-            self.found.add(text.to_string());
+            self.found.add(text);
         }
     }
 }

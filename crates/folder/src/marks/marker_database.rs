@@ -66,8 +66,8 @@ fn read(path: &Path) -> Result<PathsByMark, ReadError> {
     // Another program made the file: nothing in its schema may run.
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
-    let sql =
-        "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'markers' AND sql NOT LIKE '%VIRTUAL%'";
+    let sql = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'markers' AND sql NOT LIKE '%VIRTUAL%' \
+         AND NOT EXISTS(SELECT 1 FROM pragma_table_xinfo('markers') WHERE hidden <> 0)";
     if db.query_row(sql, [], |row| row.get::<_, i64>(0))? != 1 {
         return Err(ReadError::View);
     }

@@ -206,7 +206,8 @@ impl ApiLoader {
             headers.remove(RANGE);
         }
         self.set_condition(&mut headers, condition);
-        if request.accepts_trailers {
+        // A trailer could repeat the secrets that are added to the address.
+        if request.accepts_trailers && self.server.settings.add_query.is_empty() {
             headers.insert(TE, HeaderValue::from_static("trailers"));
         }
         let malformed = || LoadError::new(LoadErrorKind::Refused, "the request cannot be forwarded");

@@ -54,7 +54,7 @@ impl ApiLoader {
             }
         };
         let (collected, trailers) = collect_trailed(body, self.server.settings.max_body_bytes).await;
-        if head.status != StatusCode::PARTIAL_CONTENT {
+        if head.status != StatusCode::PARTIAL_CONTENT && self.server.settings.add_query.is_empty() {
             head.trailers = trailer_fields::storable(trailers, &parts.headers, self.request.audience);
         }
         match collected {

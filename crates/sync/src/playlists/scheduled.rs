@@ -39,6 +39,15 @@ const LIBRARIES_TIMEOUT: Duration = Duration::from_millis(10 * 60_000);
 /// Code of the warning that a source cannot be read.
 const UNREADABLE_CODE: &str = "playlist-unreadable";
 
+/// Why a sync runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum SyncTrigger {
+    /// It is due: only the leader of several gateways may run it.
+    Schedule,
+    /// It was requested here.
+    Request,
+}
+
 /// Location of a source.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum SourceLocation {
@@ -186,7 +195,8 @@ impl ScheduledSyncRunner {
         existing.is_requested = is_requested && awaits_library;
         if is_due && !awaits_library {
             playlists.scheduled.set_running(Some(&one.title));
-            let (last, may_recover) = sync_source(&playlists, one, &key.1).await;
+            let trigger = if is_requested { SyncTrigger::Request } else { SyncTrigger::Schedule };
+            let (last, may_recover) = sync_source(&playlists, one, &key.1, trigger).await;
             playlists.scheduled.set_running(None);
             let now_ms = Timestamp::from_millis(last.at_ms);
             existing.last_source = Some((stat, now_ms));
@@ -266,8 +276,9 @@ async fn sync_source(
     playlists: &Arc<PlaylistService>,
     standing: &ScheduledPlaylist,
     location: &SourceLocation,
+    trigger: SyncTrigger,
 ) -> (LastSync, bool) {
-    let results = attempt(playlists, standing, location).await;
+    let results = attempt(playlists, standing, location, trigger).await;
     let last = LastSync::from_results(playlists.clock.now(), &results);
     let may_recover = results.iter().any(may_recover);
     let Some((folder, name)) = report_files::report_path(standing, location.file()) else {
@@ -299,6 +310,7 @@ async fn attempt(
     playlists: &Arc<PlaylistService>,
     standing: &ScheduledPlaylist,
     location: &SourceLocation,
+    trigger: SyncTrigger,
 ) -> Vec<Result<RunResult, PlaylistFailure>> {
     let (sources, stem) = match read_sources(playlists, standing, location).await {
         Ok(sources) => sources,
@@ -335,7 +347,7 @@ async fn attempt(
             repeats: 0,
             written_before: Vec::new(),
         };
-        results.push(run_to_end(playlists, request).await);
+        results.push(run_to_end(playlists, request, trigger).await);
     }
     results
 }
@@ -375,10 +387,21 @@ async fn read_sources(
     }
 }
 
-async fn run_to_end(playlists: &Arc<PlaylistService>, request: SyncRequest) -> Result<RunResult, PlaylistFailure> {
+async fn run_to_end(
+    playlists: &Arc<PlaylistService>,
+    request: SyncRequest,
+    trigger: SyncTrigger,
+) -> Result<RunResult, PlaylistFailure> {
     let (clock, leadership) = (&playlists.clock, &playlists.leadership);
-    // A run that was requested where another gateway leads goes on in any case.
-    let was_leader = leadership.is_leader(clock.now());
+    let needs_leadership = trigger == SyncTrigger::Schedule;
+    let leadership_lost = || {
+        let message = "the remote store could not be heard, so another gateway may sync the playlist now";
+        PlaylistFailure::new("leadership-lost", message)
+    };
+    // It may have ended since the source was found due.
+    if needs_leadership && !leadership.is_leader(clock.now()) {
+        return Err(leadership_lost());
+    }
     let run = playlists.start(request)?;
     let failure = tokio::select! {
         result = clock.timeout(RUN_TIMEOUT, run.wait()) => match result {
@@ -388,10 +411,7 @@ async fn run_to_end(playlists: &Arc<PlaylistService>, request: SyncRequest) -> R
                 "the run took longer than an hour and was cancelled; the next run continues from there",
             ),
         },
-        () = leadership.lost(clock), if was_leader => PlaylistFailure::new(
-            "leadership-lost",
-            "the remote store could not be heard, so another gateway may sync the playlist now; the run was cancelled",
-        ),
+        () = leadership.lost(clock), if needs_leadership => leadership_lost(),
     };
     run.cancel.cancel();
     Err(failure)
@@ -505,6 +525,24 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn of_several_playlists_of_a_file_none_is_synced_once_another_gateway_may_lead() {
+        let mut fixture = RunnerFixture::new().await;
+        let leadership = Leadership::among_peers();
+        Arc::get_mut(&mut fixture.runner.playlists).expect("no run has begun").leadership = leadership.clone();
+        let list = r#"{"name":"Road","tracks":[{"title":"Ash","artist":"Ash"}]}"#;
+        let path = fixture.folder.path().join("weekly.csv");
+        std::fs::write(&path, format!(r#"{{"playlists":[{list},{list}]}}"#)).expect("write the playlists");
+        let (playlists, location) = (Arc::clone(&fixture.runner.playlists), SourceLocation::File(path));
+        let codes = async |trigger| {
+            let results = attempt(&playlists, &fixture.standing[0], &location, trigger).await;
+            results.iter().map(|result| result.as_ref().err().map(|failure| failure.code.clone())).collect::<Vec<_>>()
+        };
+        let lost = Some("leadership-lost".to_owned());
+        assert_eq!(codes(SyncTrigger::Schedule).await, [lost.clone(), lost]);
+        assert_eq!(codes(SyncTrigger::Request).await, [None, None]);
+    }
+
+    #[tokio::test]
     async fn a_requested_run_waits_for_the_index_of_its_library() {
         let mut fixture = RunnerFixture::new().await;
         assert!(!fixture.poll().await && fixture.poll().await, "it is synced once it is found unchanged");
@@ -548,7 +586,7 @@ mod tests {
         };
         let names: Vec<_> = sources.iter().filter_map(name).collect();
         assert_eq!(names, ["Road", "Bad", "Road (2)"]);
-        let results = attempt(&playlists, &fixture.standing[0], &location).await;
+        let results = attempt(&playlists, &fixture.standing[0], &location, SyncTrigger::Request).await;
         let Err(failure) = &results[1] else { panic!("it has no row") };
         assert_eq!((results.len(), failure.code.as_str()), (3, "unreadable"));
         assert!(failure.message.starts_with("Bad: none of the 1 rows"), "{}", failure.message);
