@@ -8,7 +8,7 @@
 //! scan), [`run`] (its progress), [`report`] with [`account_report`] (its
 //! result) and [`error`].
 //!
-//! Modules of scheduled syncs: [`scheduled`] (runs them), `schedule` (when each is due), `watch` (finds and reads
+//! Modules of scheduled syncs: [`scheduled`] (runs them), `scheduled_sync` (one of them), `schedule` (when each is due), `watch` (finds and reads
 //! files), `report_files` (writes reports beside the files) and [`sync_status`] (their status).
 //!
 //! A failure never empties a playlist: additions are made and verified before anything is removed, a source without
@@ -31,6 +31,7 @@ mod resolve;
 pub mod run;
 mod schedule;
 pub mod scheduled;
+mod scheduled_sync;
 pub mod sync;
 pub mod sync_status;
 mod wait_for_index;
