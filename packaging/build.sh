@@ -13,6 +13,5 @@ esac
 program="$folder/${target:+$target/}release/greenroom"
 # The release profile strips it; with symbols it would be several times as large.
 bytes="$(wc -c < "$program")"
-most=41943040
-[ "$bytes" -le "$most" ] || { echo "$program has $bytes bytes, which is more than $most: see the settings of its profile" >&2; exit 1; }
+[ "$bytes" -le 41943040 ] || { echo "$program has $bytes bytes, which is more than 40 MiB: see the settings of its profile" >&2; exit 1; }
 echo "$program"
