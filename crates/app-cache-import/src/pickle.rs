@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use crate::pickle_calls::PlainType;
 use crate::pickle_input::{PickleInput, signed, unescaped};
 use crate::unreadable::UnreadableValue;
-use crate::value_arena::{PythonValue, ValueArena, ValueId};
+use crate::value_arena::{MAX_PARTS, PythonValue, TOO_MANY_PARTS, ValueArena, ValueId};
 
 /// Bytes of a pickle.
 pub const MAX_PICKLE_BYTES: usize = 64 << 20;
@@ -34,7 +34,7 @@ pub fn read_pickle(data: &[u8], arena: &mut ValueArena) -> Result<ValueId, Unrea
         }
         machine.step(operation, &mut input)?;
     }
-    Err(UnreadableValue::new("too many parts"))
+    Err(TOO_MANY_PARTS)
 }
 
 /// A place of the stack.
@@ -62,6 +62,9 @@ impl PickleMachine<'_> {
 
     fn step(&mut self, operation: u8, input: &mut PickleInput<'_>) -> Result<(), UnreadableValue> {
         self.arena.check_size()?;
+        if self.stack.len().max(self.memo.len()) as u64 > MAX_PARTS {
+            return Err(TOO_MANY_PARTS);
+        }
         if let Some(value) = read_scalar(operation, input)? {
             self.push(value);
             return Ok(());

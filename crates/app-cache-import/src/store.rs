@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use crate::source::SourceItem;
 use crate::tables::SourceTable;
 
-/// Whose store.
+/// The program whose store is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StoreKind {
     /// Kodi's SimpleCache: `simplecache.db`, with values as `repr` or JSON wrote them.
@@ -52,7 +52,7 @@ impl StoreReader {
     /// Copies a store: a folder, or the file of the one kind that is a file.
     ///
     /// # Errors
-    /// There is none.
+    /// There is no such store, or it cannot be copied.
     pub fn open(kind: StoreKind, path: &Path) -> Result<Self, String> {
         let in_folder = |name: &str| if path.is_dir() { path.join(name) } else { path.to_owned() };
         let files = match kind {

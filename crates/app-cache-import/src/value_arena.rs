@@ -6,7 +6,7 @@ use crate::unreadable::UnreadableValue;
 /// A value's size written out: each part, and each `BYTES_PER_PART` of text, is one. A pickle may name one value many
 /// times; 120 bytes are a tuple of 2^60 parts.
 pub const MAX_PARTS: u64 = 10_000_000;
-const TOO_MANY_PARTS: UnreadableValue = UnreadableValue::new("too many parts");
+pub(crate) const TOO_MANY_PARTS: UnreadableValue = UnreadableValue::new("too many parts");
 /// Bytes of text that count as a part.
 const BYTES_PER_PART: u64 = 16;
 /// How deep values may be nested.

@@ -76,7 +76,7 @@ pub use notification_template::NotificationTemplate;
 pub use prefetch::PrefetchSettings;
 pub use remote_store::{RemoteStoreSettings, StoreOutageMode};
 pub use server::ServerSettings;
-pub use settings::{MemorySettings, Settings};
+pub use settings::{DASHBOARD_INTERVAL, MemorySettings, Settings};
 pub use source::{ConfigError, ConfigSource};
 pub use statistics::StatisticsSettings;
 pub use takeover::TakeoverSettings;

@@ -123,7 +123,7 @@ pub(super) fn read_server(
     tree: &mut ConfigSource,
     name: &str,
     place: &str,
-    (trusted, library): (&Networks, &LibrarySettings),
+    (trusted, library, lifetimes): (&Networks, &LibrarySettings, &ForeignLifetimes),
 ) -> Option<ServerSettings> {
     let key = |last: &str| format!("server.{name}.{last}");
     let mut own = Section::new(tree, format!("server.{name}"));
@@ -156,7 +156,7 @@ pub(super) fn read_server(
         tls: UpstreamTls::read(own.tree, name, is_encrypted),
         certificate: read_certificate_files(own.tree, &key("listen_tls")),
         path_maps: read_path_maps(own.tree, name),
-        lifetimes: read_lifetimes(own.tree, name),
+        lifetimes: read_lifetimes(own.tree, name, lifetimes),
         public_url: read_public_url(own.tree, &key("public_url")),
         // What may be missing comes last, when all else was read.
         listen_base_path: read_base_path(own.tree, &key("listen_base_path")).or_else(|| base_path.clone())?,
@@ -194,8 +194,11 @@ fn read_mode(tree: &mut ConfigSource, path: &str) -> CacheMode {
     })
 }
 
-/// Fresh times that variables of another dashboard gateway name, in seconds. The configuration wins.
-fn read_foreign_lifetimes(tree: &mut ConfigSource) -> BTreeMap<Class, u32> {
+/// Fresh times by request type, in seconds.
+pub(super) type ForeignLifetimes = BTreeMap<Class, u32>;
+
+/// Fresh times that variables of another dashboard gateway name. The configuration of a server wins.
+pub(super) fn read_foreign_lifetimes(tree: &mut ConfigSource) -> ForeignLifetimes {
     const VARIABLES: [(&str, &[Class]); 3] = [
         ("CACHE_ACTIVITIES_TTL", &[Class::Activities, Class::Sessions]),
         ("CACHE_WATCH_HISTORY_TTL", &[Class::History]),
@@ -209,9 +212,12 @@ fn read_foreign_lifetimes(tree: &mut ConfigSource) -> BTreeMap<Class, u32> {
     lifetimes
 }
 
-fn read_lifetimes(tree: &mut ConfigSource, server: &str) -> BTreeMap<Class, LifetimeOverride> {
+fn read_lifetimes(
+    tree: &mut ConfigSource,
+    server: &str,
+    foreign: &ForeignLifetimes,
+) -> BTreeMap<Class, LifetimeOverride> {
     let mut lifetimes = BTreeMap::new();
-    let foreign = read_foreign_lifetimes(tree);
     for class in Class::EVERY {
         let mut number = |key: &str| {
             let path = format!("server.{server}.lifetimes.{}.{key}", class.name());
@@ -255,7 +261,9 @@ mod tests {
         let lifetimes = read("[server.lifetimes.sessions]\nfresh_s = 15\n", "7").expect("it is valid");
         assert_eq!((lifetimes[&Class::Activities].fresh_s, lifetimes[&Class::Sessions].fresh_s), (Some(7), Some(15)));
         assert_eq!(lifetimes.get(&Class::History), None);
-        let problems = read("", "soon").expect_err("it is no number");
+        let second = "[[server]]\nname = \"den\"\nkind = \"plex\"\nurl = \"http://192.168.1.11:32400\"\nlisten = \"127.0.0.1:1\"\n";
+        let problems = read(second, "soon").expect_err("it is no number");
+        assert_eq!(problems.len(), 1, "told once for all servers: {problems:?}");
         assert!(problems[0].to_string().starts_with("CACHE_ACTIVITIES_TTL: must be a whole number"), "{}", problems[0]);
     }
 

@@ -15,7 +15,7 @@ use super::notification_targets::NotificationTargetSettings;
 use super::playlists::ScheduledPlaylist;
 use super::remote_store::RemoteStoreSettings;
 use super::section::Section;
-use super::server::{ServerSettings, read_server};
+use super::server::{ServerSettings, read_foreign_lifetimes, read_server};
 use super::source::{ConfigError, ConfigSource};
 use super::statistics::StatisticsSettings;
 use super::takeover::TakeoverSettings;
@@ -27,8 +27,8 @@ const MIB: u64 = 1024 * 1024;
 const USUAL_HISTORY_ROWS: u64 = 1_000_000;
 const MAX_HISTORY_ROWS: u64 = 100_000_000;
 
-/// Default of `dashboard.refresh_s`.
-const DASHBOARD_INTERVAL: Duration = Duration::from_secs(60);
+/// Default of `dashboard.refresh_s`: interval at which the statistics of dashboards are recomputed.
+pub const DASHBOARD_INTERVAL: Duration = Duration::from_secs(60);
 /// Default of `state.settle_ms`: max wait until a response that takes rights away is durable.
 pub const SETTLE: Duration = Duration::from_millis(50);
 /// Default of `jobs.at_once`: max concurrent jobs.
@@ -129,12 +129,13 @@ impl Settings {
         };
         let library = LibrarySettings::read(&mut tree);
         settings.library_memory_bytes = library::read_memory_limit(&mut tree);
+        let lifetimes = read_foreign_lifetimes(&mut tree);
         for (name, place) in tree.servers() {
             if tree.is_http_api(&name) {
                 settings.http_apis.extend(read_http_api(&mut tree, &name, &place, &trusted_proxies));
                 continue;
             }
-            settings.servers.extend(read_server(&mut tree, &name, &place, (&trusted_proxies, &library)));
+            settings.servers.extend(read_server(&mut tree, &name, &place, (&trusted_proxies, &library, &lifetimes)));
         }
         check_listeners(&mut tree, &settings);
         settings.folders = FolderSettings::read_all(&mut tree);

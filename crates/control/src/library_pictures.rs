@@ -19,7 +19,7 @@ use greenroom_sync::index::{LibraryId, PicturedItem};
 /// Max keys of one request. It is no setting, because clients know it from the API's description, and the page asks in
 /// parts of this size. Requests for more are counted.
 const MAX_KEYS: usize = 100;
-/// Pictures that stand for a library: one row of the page's layout, and no limit for clients, who may name keys.
+/// Pictures that stand for a library: one row of the page's layout. It limits no client: a request may name keys.
 const SAMPLES: usize = 6;
 
 const BAD_KEYS: Problem = Problem {

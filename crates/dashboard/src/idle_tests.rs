@@ -31,7 +31,7 @@ async fn without_views_no_server_is_asked_and_a_view_asks_at_once() {
     let own_requests = || server.origin.counters.own.load(Ordering::Relaxed);
     for _ in 0..60 {
         dashboard.recompute().await.expect("no request failed");
-        clock.sleep(INTERVAL).await;
+        clock.sleep(DASHBOARD_INTERVAL).await;
     }
     assert_eq!(own_requests(), 0, "an idle hour");
     let stats = dashboard.stats();

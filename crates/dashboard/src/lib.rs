@@ -25,7 +25,7 @@ use greenroom_dialect::class::Class;
 use greenroom_dialect::dashboard::DashboardSession;
 use parking_lot::RwLock;
 
-use greenroom_config::CacheMode;
+use greenroom_config::{CacheMode, DASHBOARD_INTERVAL};
 use greenroom_proxy::internal_client::{InternalClient, fetch};
 use greenroom_proxy::server::Server;
 use greenroom_statistics::Statistics;
@@ -37,8 +37,6 @@ use stats::{
 pub use totals::COUNTS_FRESH;
 use totals::{COUNTS_INTERVAL, LibraryCounts};
 
-/// How often the statistics are recomputed, unless a setting says otherwise.
-pub const INTERVAL: Duration = Duration::from_mins(1);
 /// After this many milliseconds without a view (a request for the statistics), servers are no longer asked; the last
 /// values stay and age.
 const VIEWED_RECENTLY: Duration = Duration::from_millis(15 * 60_000);
@@ -114,7 +112,7 @@ impl Dashboard {
             statistics: Arc::new(Statistics::new(Vec::new(), clock.clone())),
             store: None,
             clock,
-            interval: INTERVAL,
+            interval: DASHBOARD_INTERVAL,
         }
     }
 

@@ -315,7 +315,7 @@ async fn ask(comics: Arc<Folder>, client: u64, least: usize, findings: Arc<ListF
         findings.empty.fetch_add(u64::from(body.len() < 100 || page.files.is_empty()), Ordering::Relaxed);
         let is_whole = query.words.is_empty() && query.filter == ListFilter::All;
         findings.too_short.fetch_add(u64::from(is_whole && page.total_files < least), Ordering::Relaxed);
-        // Eight people who read, not a flood.
+        // Eight readers that pause between requests, not a flood.
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     times

@@ -10,7 +10,7 @@
 //! | Which bytes does a range select, and which parts are one? | [`byte_range`], [`partial_body`] |
 //! | What does an unsafe request invalidate? | [`invalidation`], [`cache_groups`] |
 //! | How is a stored response's head kept? | [`stored_head`] |
-//! | Which fields after a body are stored, and who gets them? | [`trailer_fields`] |
+//! | Which fields after a body are stored, and for which clients? | [`trailer_fields`] |
 //! | Which fields end at this hop? | [`hop_by_hop`] |
 //! | What is said about the cache's part in a response? | [`cache_status`] |
 //!

@@ -12,7 +12,8 @@ const DASHBOARD: JobDefinition = JobDefinition {
     id: "dashboard",
     title: "Dashboard statistics",
     description: "Computes the dashboard statistics in advance, while dashboards request them.",
-    every: Some(greenroom_dashboard::INTERVAL),
+    // A setting.
+    every: None,
     catches_up: true,
 };
 

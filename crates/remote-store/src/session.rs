@@ -7,8 +7,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use greenroom_cache::Cache;
-use greenroom_cache::remote::ClusterRole;
-use greenroom_cache::remote::SharedInvalidation;
+use greenroom_cache::remote::{ClusterRole, SharedInvalidation};
 use redis::Value;
 use tokio_util::sync::CancellationToken;
 

@@ -8,8 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use greenroom_cache::remote::Leadership;
-use greenroom_cache::remote::RemoteEntry;
+use greenroom_cache::remote::{Leadership, RemoteEntry};
 use greenroom_cache::{Clock, Key};
 use greenroom_config::RemoteStoreSettings;
 use parking_lot::Mutex;

@@ -35,7 +35,7 @@ impl PendingDecisions {
     /// Appends a decision to the list of this thread. Returns whether the list is to be counted.
     pub(crate) fn push(&self, decision: Decision, load_ms: Duration) -> bool {
         let mut list = self.0[own_list()].0.lock();
-        // Under the lock, so that whoever holds all of them sees every number that was given.
+        // Under the lock, so that a thread that holds all of them sees every number that was given.
         let number = next_number_at(decision.at_ms);
         list.push(PendingDecision { numbered: NumberedDecision { number, decision }, load_ms });
         list.len() >= MAX_PENDING

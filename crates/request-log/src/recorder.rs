@@ -1,5 +1,5 @@
 //! Records the requests to one server as they happen. Recording one takes the lock of a list that the thread has for
-//! itself. They are counted together, once a list is full or somebody asks for the counts; that allocates only if the
+//! itself. They are counted together, once a list is full or the counts are read; that allocates only if the
 //! current minute has no row yet for a category, app or user. Everything else happens later in the background, where no
 //! request waits for it.
 

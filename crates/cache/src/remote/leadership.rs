@@ -4,8 +4,9 @@
 //! gateways share answers again.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
+use crate::timestamp::AtomicTimestamp;
 use crate::{Clock, Timestamp};
 
 /// The part of a gateway in a cluster.
@@ -31,14 +32,14 @@ impl ClusterRole {
     }
 }
 
-/// Until when this gateway leads, or follows, in milliseconds since 1970 by its own clock. Clones share it.
+/// Until when this gateway leads, or follows, by its own clock. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Leadership(Arc<RoleEnds>);
 
 #[derive(Debug)]
 struct RoleEnds {
-    leads_until_ms: AtomicU64,
-    follows_until_ms: AtomicU64,
+    leads_until: AtomicTimestamp,
+    follows_until: AtomicTimestamp,
 }
 
 impl Default for Leadership {
@@ -59,23 +60,23 @@ impl Leadership {
     }
 
     fn new(leads_until: Timestamp) -> Self {
-        let leads_until_ms = AtomicU64::new(leads_until.as_millis());
-        Self(Arc::new(RoleEnds { leads_until_ms, follows_until_ms: AtomicU64::new(0) }))
+        let follows_until = AtomicTimestamp::new(Timestamp::UNIX_EPOCH);
+        Self(Arc::new(RoleEnds { leads_until: AtomicTimestamp::new(leads_until), follows_until }))
     }
 
     /// Sets the role, and when it ends.
     pub fn set(&self, role: ClusterRole, until: Timestamp) {
-        let end_of = |of| if role == of { until.as_millis() } else { 0 };
-        self.0.leads_until_ms.store(end_of(ClusterRole::Leader), Ordering::Release);
-        self.0.follows_until_ms.store(end_of(ClusterRole::Follower), Ordering::Release);
+        let end_of = |of| if role == of { until } else { Timestamp::UNIX_EPOCH };
+        self.0.leads_until.store(end_of(ClusterRole::Leader), Ordering::Release);
+        self.0.follows_until.store(end_of(ClusterRole::Follower), Ordering::Release);
     }
 
     /// The role at this moment.
     pub fn role(&self, now: Timestamp) -> ClusterRole {
-        let is_before = |end: &AtomicU64| now < Timestamp::from_millis(end.load(Ordering::Acquire));
-        if is_before(&self.0.leads_until_ms) {
+        let is_before = |end: &AtomicTimestamp| now < end.load(Ordering::Acquire);
+        if is_before(&self.0.leads_until) {
             ClusterRole::Leader
-        } else if is_before(&self.0.follows_until_ms) {
+        } else if is_before(&self.0.follows_until) {
             ClusterRole::Follower
         } else {
             ClusterRole::Unknown
@@ -85,7 +86,7 @@ impl Leadership {
     /// Waits until this gateway no longer leads; at once if it does not lead.
     pub async fn lost(&self, clock: &Clock) {
         loop {
-            let until = Timestamp::from_millis(self.0.leads_until_ms.load(Ordering::Acquire));
+            let until = self.0.leads_until.load(Ordering::Acquire);
             let now = clock.now();
             if until == Timestamp::MAX {
                 return std::future::pending().await;

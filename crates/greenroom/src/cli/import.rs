@@ -13,6 +13,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 use super::api_client::{ApiClient, GatewayArgs};
+use super::cache::apps::cache_name;
 use super::{FAILURE, SUCCESS, block_on, fail};
 
 /// Exit code: entries were skipped that cannot be read or stored.
@@ -46,7 +47,7 @@ pub(super) struct ImportArgs {
     /// Folder of the store, or its file
     path: PathBuf,
     /// Name of the cache for apps
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = cache_name)]
     cache: String,
     /// Import only entries whose keys begin with this
     #[arg(long, value_name = "TEXT", default_value = "")]

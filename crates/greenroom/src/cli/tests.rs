@@ -72,3 +72,14 @@ fn where_the_gateway_is_can_be_said_behind_a_subcommand() {
         assert!(parsed.is_ok(), "{line}: {}", parsed.err().map(|error| error.to_string()).unwrap_or_default());
     }
 }
+
+#[test]
+fn a_text_that_cannot_be_the_name_of_a_cache_is_refused_with_the_rule_before_anything_is_sent() {
+    for line in ["import diskcache store --cache ../../clear", "cache apps remove a?b", "token add worker --cache A"] {
+        let parsed = Cli::try_parse_from(std::iter::once("greenroom").chain(line.split(' ')));
+        let error = parsed.expect_err(line).to_string();
+        assert!(error.contains("it cannot be the name of a cache: use lower-case letters"), "{line}: {error}");
+    }
+    let named = ["greenroom", "import", "diskcache", "store", "--cache", "work-2"];
+    assert!(Cli::try_parse_from(named).is_ok());
+}

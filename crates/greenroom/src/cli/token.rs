@@ -9,10 +9,10 @@ use greenroom_dialect::credential::Secret;
 use serde_json::{Value, json};
 
 use super::api_client::ApiClient;
+use super::cache::apps::cache_name;
 use super::output::print_outcome;
 use super::{ConfigArgs, SUCCESS, fail, settings, wait_for};
 use greenroom_config::settings::default_data_dir;
-use greenroom_config::source::is_server_name;
 use greenroom_state::app_tokens::{self, AppAccess};
 use greenroom_state::db::StateDb;
 use greenroom_state::ownership;
@@ -44,7 +44,7 @@ pub(super) struct AddTokenArgs {
     #[arg(long, value_name = "NAME", value_delimiter = ',', required_unless_present = "caches")]
     folders: Vec<String>,
     /// Caches it opens; one that is not there yet is made on first use
-    #[arg(long, alias = "cache", value_name = "NAME", value_delimiter = ',')]
+    #[arg(long, alias = "cache", value_name = "NAME", value_delimiter = ',', value_parser = cache_name)]
     caches: Vec<String>,
     /// It changes nothing
     #[arg(long)]
@@ -165,11 +165,6 @@ fn rotate(dir: &DataDir, is_read_only: bool) -> Result<Secret, String> {
 }
 
 fn add(data_dir: &Path, arguments: &AddTokenArgs) -> Result<Secret, String> {
-    if let Some(name) = arguments.caches.iter().find(|name| !is_server_name(name)) {
-        return Err(format!(
-            "{name:?} cannot be the name of a cache: use lower-case letters, digits and \"-\", 40 at most"
-        ));
-    }
     StateDb::open(data_dir).map_err(|error| error.message)?;
     #[expect(clippy::disallowed_methods, reason = "a command has no clock of its own")]
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();

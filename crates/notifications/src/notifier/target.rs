@@ -92,7 +92,9 @@ impl NotificationSender {
                 () = stop.cancelled() => break,
                 Some(event) = receiver.recv() => digest.record(event, self.clock.now()),
                 () = self.wait_until(digest.due_ms()) => {
-                    if let Some(due) = digest.drain(self.clock.now()).and_then(|due| notifier.share_of(due, self.clock.now())) {
+                    let now = self.clock.now();
+                    let due = digest.drain(now).and_then(|due| notifier.share_of(due, now));
+                    if let Some(due) = due {
                         let message = NotificationMessage::from_digest(due);
                         tokio::select! {
                             () = stop.cancelled() => unsent = Some(message),

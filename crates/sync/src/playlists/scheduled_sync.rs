@@ -161,7 +161,8 @@ pub(super) async fn read_sources(
     }
 }
 
-pub(super) async fn run_to_end(
+/// Runs one sync to its end. One that is due ends when another gateway may lead.
+async fn run_to_end(
     playlists: &Arc<PlaylistService>,
     request: SyncRequest,
     trigger: SyncTrigger,

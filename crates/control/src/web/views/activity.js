@@ -145,7 +145,7 @@ function makeMonth(context) {
     }
   };
   return {
-    element: makeSection("The last 30 days", "The figures are computed once a minute.",
+    element: makeSection("The last 30 days", "The figures are computed in advance, by default once a minute.",
       make("div", { class: "card pad stack" }, make("dl", { class: "tiles" }, TRAFFIC.map(tile)), drawing),
       make("h3", { class: "under" }, "Top apps by cache hits"), place),
     show({ dashboard }) {

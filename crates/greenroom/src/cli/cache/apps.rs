@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::super::SUCCESS;
 use super::super::api_client::{ApiClient, GatewayArgs};
 use super::super::modes::with_gateway;
+use greenroom_config::source::is_server_name;
 
 /// `greenroom cache apps`.
 #[derive(Debug, Args)]
@@ -27,6 +28,7 @@ enum AppCachesCommand {
     /// List the keys of a cache
     Keys {
         /// Name of the cache
+        #[arg(value_parser = cache_name)]
         cache: String,
         /// Only keys that begin with this
         #[arg(default_value = "")]
@@ -37,6 +39,7 @@ enum AppCachesCommand {
     /// Remove a cache with everything in it
     Remove {
         /// Name of the cache
+        #[arg(value_parser = cache_name)]
         cache: String,
     },
 }
@@ -44,6 +47,7 @@ enum AppCachesCommand {
 #[derive(Debug, Args)]
 struct InvalidateArgs {
     /// Name of the cache
+    #[arg(value_parser = cache_name)]
     cache: String,
     #[command(flatten)]
     scope: ScopeArgs,
@@ -65,6 +69,12 @@ struct ScopeArgs {
     /// Everything
     #[arg(long)]
     all: bool,
+}
+
+/// The name of a cache for apps, as a value of the command line.
+pub(in crate::cli) fn cache_name(text: &str) -> Result<String, String> {
+    let rule = "use lower-case letters, digits and \"-\", 40 at most";
+    if is_server_name(text) { Ok(text.to_owned()) } else { Err(format!("it cannot be the name of a cache: {rule}")) }
 }
 
 pub(super) fn run(options: &AppCachesArgs) -> u8 {

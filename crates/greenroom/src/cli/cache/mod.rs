@@ -1,6 +1,6 @@
 //! `greenroom cache`: entries on disk. The gateway that owns the directory does the work; without one it is done here.
 
-mod apps;
+pub(super) mod apps;
 mod list;
 mod maintenance;
 
