@@ -75,7 +75,10 @@ fn without_number(stem: &str) -> &str {
 
 /// The path in a file name or a decoded `file://` URL. `None` for any other URL.
 pub(super) fn file_path(place: &str) -> Option<String> {
+    let place = place.trim();
     let path = place.strip_prefix("file://").map_or_else(|| place.to_owned(), resolved);
+    // As in every other field: a blank may stand where the address of a file lost its first slash.
+    let path = path.trim().to_owned();
     (!path.is_empty() && !path.contains("://")).then_some(path)
 }
 

@@ -174,7 +174,7 @@ fn validated(mut row: PlaylistRow) -> Result<PlaylistRow, RowErrorKind> {
         *field = combined_title::clean(field);
     }
     row.artists = row.artists.iter().map(|name| combined_title::clean(name)).filter(|name| !name.is_empty()).collect();
-    row.path = row.path.and_then(|path| combined_title::file_path(path.trim()));
+    row.path = row.path.and_then(|path| combined_title::file_path(&path));
     if row.artist.is_empty() && row.artists.is_empty() {
         let told = combined_title::split(&row.title);
         (row.artist, row.title) = (told.artist, told.title);
