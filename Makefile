@@ -11,7 +11,7 @@ endif
 
 # See what Greenroom does: simulated servers, an evening of companion apps directly and through it, an outage.
 demo: prepare
-	$(CARGO) run --profile demo --quiet -p greenroom -- demo
+	$(CARGO) run --profile demo --no-default-features --quiet -p greenroom -- demo
 
 # All tests: the checks, the model checks, the sabotage run, a brief run of the fuzz targets, and real clients against
 # the real binary. What is missing is said before anything is built, and the last line says which part failed.
