@@ -4,7 +4,8 @@
 CARGO ?= cargo
 NEXTEST := $(shell $(CARGO) nextest --version >/dev/null 2>&1 && echo yes)
 ifeq ($(NEXTEST),yes)
-RUN_TESTS = $(CARGO) nextest run --no-fail-fast
+# Most tests wait for something most of the time: two more than there are cores run beside each other.
+RUN_TESTS = $(CARGO) nextest run --no-fail-fast --test-threads=$$(($$(nproc) + 2))
 else
 RUN_TESTS = $(CARGO) test --no-fail-fast
 endif

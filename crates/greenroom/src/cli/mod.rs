@@ -22,6 +22,7 @@ mod matching;
 mod modes;
 mod notices;
 mod online_match;
+mod open_file_limit;
 mod output;
 mod policies;
 mod progress;

@@ -14,7 +14,7 @@ use greenroom_cache::Clock;
 use greenroom_dialect::permissions::Permissions;
 use greenroom_dialect::server_identity::ServerIdentity;
 
-use super::{ConfigArgs, SUCCESS, block_on, doctor, fail, log, settings, stop_signal};
+use super::{ConfigArgs, SUCCESS, block_on, doctor, fail, log, open_file_limit, settings, stop_signal};
 use crate::app::Process;
 use crate::takeover;
 use crate::takeover::InheritedListeners;
@@ -48,6 +48,7 @@ pub(super) fn run(options: &ServeArgs) -> u8 {
         Err(code) => return code,
     };
     let log = log::init();
+    open_file_limit::raise();
     let data_dir = settings.data_dir.clone();
     if let Some(problem) = directory::find_problem(&data_dir) {
         let is_unusable = !data_dir.join(KEY_FILE).exists();

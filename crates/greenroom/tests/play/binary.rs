@@ -160,6 +160,26 @@ async fn the_first_lines_say_what_was_found_and_where_to_point_apps() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_low_limit_of_open_files_is_raised_as_far_as_the_system_allows() {
+    let folder = folder();
+    let script =
+        "ulimit -Sn 256; exec \"$0\" serve --plex http://127.0.0.1:9 --listen 127.0.0.1:0 --control 127.0.0.1:0";
+    let mut command = Command::new("sh");
+    command.env_clear().env("HOME", folder.path()).args(["-c", script, env!("CARGO_BIN_EXE_greenroom")]);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
+    let mut child = command.spawn().expect("it starts");
+    let lines = BufReader::new(child.stdout.take().expect("it has an output")).lines();
+    let mut program = GatewayProgram { child, lines, folder };
+    program.after("page: http://").await;
+    let path = format!("/proc/{}/limits", program.child.id().expect("it runs"));
+    let limits = std::fs::read_to_string(path).expect("the kernel shows them");
+    let files = limits.lines().find_map(|line| line.strip_prefix("Max open files")).expect("one of files");
+    let (soft, hard) = files.trim().split_once(' ').expect("two numbers");
+    assert_ne!(soft, "256", "{files}");
+    assert_eq!(Some(soft), hard.split_whitespace().next(), "{files}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_or_silent_upstream_is_named_and_does_not_end_the_program() {
     let tasks = TaskTracker::new();
     let server =

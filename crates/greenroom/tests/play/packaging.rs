@@ -193,6 +193,8 @@ fn the_service_starts_what_the_package_installs_and_may_do_little() {
         "ProtectHome=yes",
         "PrivateTmp=yes",
         "SystemCallFilter=@system-service",
+        "LimitNOFILE=65536",
+        "RestartPreventExitStatus=2",
     ] {
         assert!(unit.lines().any(|other| other == line), "{line} is missing");
     }
@@ -267,7 +269,7 @@ fn no_dependency_brings_what_nothing_uses() {
 
 #[test]
 fn the_demo_is_built_by_a_profile_of_its_own() {
-    assert!(read("Makefile").contains("run --profile demo --quiet -p greenroom -- demo\n"));
+    assert!(read("Makefile").contains("run --profile demo --no-default-features --quiet -p greenroom -- demo\n"));
     let workspace = manifest("Cargo.toml");
     let demo = &workspace["profile"]["demo"];
     assert_eq!(demo["inherits"].as_str(), Some("dev"), "a release build takes longer than the demo");
