@@ -4,7 +4,7 @@
 //! Rooms: [`requests`] with [`spelling`], [`credentials`], [`forwarding`]: what clients send. [`answers`] with
 //! [`xml`], [`greetings`], [`address`], [`frames`], [`events`], [`webhooks`]: what servers send; [`http_fields`], [`graphql_requests`], [`api_bodies`]: exchanges with HTTP APIs; [`crawls`]: what of it is kept
 //! of a library, [`snapshots`]: the file it is kept in. [`sequels`]: what clients are expected to ask. [`configuration`],
-//! [`control`], [`app_caches`], [`playlists`], [`places`]: what people, browsers and apps send. [`archives`]: what files of comics hold. [`logins`], [`surveys`], [`comparisons`]: what the tools are told. [`matching`]: what libraries and playlists call tracks. [`redaction`]: what is shown of all that. [`target`] lists them;
+//! [`control`], [`app_caches`], [`playlists`], [`places`]: what people, browsers and apps send. [`archives`]: what files of comics hold. [`logins`], [`surveys`], [`comparisons`]: what the tools are told. [`matching`]: what libraries and playlists call tracks. [`stored_values`]: what other caches' stores hold. [`redaction`]: what is shown of all that. [`target`] lists them;
 //! [`request`] writes requests as text.
 
 pub mod address;
@@ -33,6 +33,7 @@ pub mod requests;
 pub mod sequels;
 pub mod snapshots;
 pub mod spelling;
+pub mod stored_values;
 pub mod surveys;
 pub mod target;
 pub mod webhooks;

@@ -6,14 +6,14 @@ use greenroom_dialect::request::ServerKind::{Jellyfin, Plex};
 use super::{
     address, answers, api_bodies, app_caches, archives, comparisons, configuration, control, crawls, credentials,
     events, forwarding, frames, graphql_requests, greetings, http_fields, logins, matching, places, playlists,
-    redaction, requests, sequels, snapshots, surveys, webhooks,
+    redaction, requests, sequels, snapshots, stored_values, surveys, webhooks,
 };
 
 /// A property of any bytes.
 pub type Property = fn(&[u8]);
 
 /// Every target by its name.
-pub const EVERY: [(&str, Property); 32] = [
+pub const EVERY: [(&str, Property); 33] = [
     ("address", address),
     ("api_bodies", api_bodies),
     ("app_caches", app_caches),
@@ -44,6 +44,7 @@ pub const EVERY: [(&str, Property); 32] = [
     ("redaction", redaction),
     ("sequels", sequels),
     ("snapshots", snapshots),
+    ("stored_values", stored_values),
     ("surveys", surveys),
     ("webhooks", webhooks),
 ];
@@ -197,6 +198,11 @@ pub fn plex_xml(bytes: &[u8]) {
 /// Anything that is shown.
 pub fn redaction(bytes: &[u8]) {
     redaction::check(bytes);
+}
+
+/// A value in another cache's store.
+pub fn stored_values(bytes: &[u8]) {
+    stored_values::check(bytes);
 }
 
 /// The answers of a server that is surveyed.

@@ -77,16 +77,15 @@ impl ControlPlane {
         }
     }
 
-    /// Takes over the settings of the store. `has_joined`: this gateway was away, so it first hands over its own changes,
-    /// and modes, which last until a restart, are not taken over.
-    async fn take_over_settings(&self, has_joined: bool) {
+    /// Takes over the settings of the store, after it has handed over its own changes.
+    async fn take_over_settings(&self, takeover: SettingsTakeover) {
         let Some(store) = self.shared_store() else { return };
         let guard = self.settings_sync.lock.lock().await;
         let own = self.own_settings().await;
         let has_changes = !self.settings_sync.unpublished.lock().is_empty();
         let is_published = has_changes && self.publish(store).await;
         match store.join_settings(&own).await {
-            Ok(settings) => self.adopt(&own, &settings, has_joined).await,
+            Ok(settings) => self.adopt(&own, &settings, takeover).await,
             Err(reason) => tracing::warn!(reason, "settings of the other gateways cannot be read"),
         }
         drop(guard);
@@ -134,11 +133,11 @@ impl ControlPlane {
         pins
     }
 
-    async fn adopt(&self, own: &SharedSettings, settings: &SharedSettings, has_joined: bool) {
+    async fn adopt(&self, own: &SharedSettings, settings: &SharedSettings, takeover: SettingsTakeover) {
         self.adopt_bypasses(settings).await;
         self.adopt_ttl_overrides(settings).await;
         self.adopt_pins(own, settings).await;
-        if has_joined {
+        if takeover == SettingsTakeover::WithoutModes {
             return;
         }
         for server in self.select_servers(None) {
@@ -234,20 +233,36 @@ pub async fn follow_peers(control: Arc<ControlPlane>, mut news: mpsc::Receiver<N
             () = stop.cancelled() => return,
         };
         let Some(batch) = batch else { return };
-        let (mut has_joined, mut is_changed) = (false, false);
         for one in &batch.news {
             match one {
-                PeerNews::Joined => has_joined = true,
-                PeerNews::SettingsChanged => is_changed = true,
+                PeerNews::Joined | PeerNews::SettingsChanged => {}
                 PeerNews::Missed => control.expire_grants().await,
                 PeerNews::Purged(scope) => control.end_grants(scope).await,
             }
         }
-        if has_joined || is_changed {
-            control.take_over_settings(has_joined).await;
+        if let Some(takeover) = settings_takeover(&batch.news) {
+            control.take_over_settings(takeover).await;
         }
         let _ = batch.stored.send(()); // The session may have ended.
     }
+}
+
+/// Which settings of the store are taken over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum SettingsTakeover {
+    /// All: another gateway changed one while this one listened.
+    Whole,
+    /// All but modes, which last until a restart: this gateway was away.
+    WithoutModes,
+}
+
+/// What is to be taken over after these announcements, in their order.
+fn settings_takeover(news: &[PeerNews]) -> Option<SettingsTakeover> {
+    news.iter().rev().find_map(|one| match one {
+        PeerNews::SettingsChanged => Some(SettingsTakeover::Whole),
+        PeerNews::Joined => Some(SettingsTakeover::WithoutModes),
+        PeerNews::Missed | PeerNews::Purged(_) => None,
+    })
 }
 
 /// Fields of a change of mode, for the servers it concerns.
@@ -284,6 +299,21 @@ fn as_set(bypasses: &[Bypass]) -> BTreeSet<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_change_after_this_gateway_joined_is_taken_over_with_its_modes() {
+        use PeerNews::{Joined, Missed, SettingsChanged};
+        for (news, expected) in [
+            (&[][..], None),
+            (&[Missed], None),
+            (&[Joined, Missed], Some(SettingsTakeover::WithoutModes)),
+            (&[SettingsChanged], Some(SettingsTakeover::Whole)),
+            (&[Joined, SettingsChanged, Missed], Some(SettingsTakeover::Whole)),
+            (&[SettingsChanged, Joined], Some(SettingsTakeover::WithoutModes)),
+        ] {
+            assert_eq!(settings_takeover(news), expected, "{news:?}");
+        }
+    }
 
     #[test]
     fn values_of_a_store_that_make_no_sense_set_nothing() {

@@ -249,12 +249,7 @@ impl Dashboard {
         state.totals.count(&self.libraries, may_ask, is_refresh_forced).await;
         let stats = self.assemble(state);
         self.persist(state).await;
-        let summary = format!(
-            "{} playing, {} of {} servers online.",
-            stats.sessions.active.unwrap_or_default(),
-            stats.services.online,
-            stats.services.total
-        );
+        let summary = summary(stats.sessions.active.unwrap_or_default(), &stats.services);
         // Servers that have no token or are observed or bypassed are never asked: counting them as failures would
         // report one every minute.
         let is_asked =
@@ -374,9 +369,26 @@ async fn refresh_users(state: &mut DashboardState, server: &Arc<Server>, now_ms:
     }
 }
 
+/// One sentence for the list of jobs.
+fn summary(playing: u64, servers: &ServiceCounts) -> String {
+    let ServiceCounts { total, online, offline, .. } = *servers;
+    match total - online - offline {
+        0 => format!("{playing} playing, {online} of {total} servers online."),
+        unknown => format!("{playing} playing, {online} of {total} servers online, {unknown} not asked yet."),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_server_that_was_not_asked_yet_is_not_called_offline() {
+        let servers = |online, offline| ServiceCounts { total: 3, online, offline, slow: 0 };
+        assert_eq!(summary(1, &servers(3, 0)), "1 playing, 3 of 3 servers online.");
+        assert_eq!(summary(0, &servers(1, 2)), "0 playing, 1 of 3 servers online.");
+        assert_eq!(summary(0, &servers(0, 0)), "0 playing, 0 of 3 servers online, 3 not asked yet.");
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_view_during_a_computation_gets_the_previous_statistics_at_once() {

@@ -70,7 +70,7 @@ fn folder(settings: &FolderSettings) -> FolderFacts {
     {
         let limits = ScanLimits { threads: 2, max_files: 0 };
         // The facts are the counts so far; a scan that fails is found by the check of the folder's path.
-        let _ = scan_tree(&root, &ScanRules::new(settings).0, limits, &control);
+        let _ = scan_tree(&root, &ScanRules::new(settings).0, limits, &control, &|_| {});
     }
     FolderFacts {
         name: settings.name.clone(),

@@ -27,6 +27,10 @@ use greenroom_state::db::StateDb;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+/// That of the program.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 const USUAL_FILES: usize = 100_000;
 const FILES_IN_A_FOLDER: usize = 100;
 /// Bytes of a page, which take no room.
@@ -235,6 +239,8 @@ async fn memory(folder: &Path, files: usize) {
     wait_until(&comics, |list| list.files.len() == files && list.enriched == files).await;
     let (took, memory, highest) = (began.elapsed().as_secs_f64(), memory_line("VmRSS"), memory_line("VmHWM"));
     println!("metadata of all: {:.1} s of CPU, {took:.1} s; memory {memory}, highest {highest}", cpu().0 - before);
+    tokio::time::sleep(Duration::from_secs(15)).await;
+    println!("15 s later: memory {}", memory_line("VmRSS"));
 }
 
 /// What the clients saw.

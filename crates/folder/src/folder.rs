@@ -31,6 +31,7 @@ use crate::marker_looks::MarkerLooks;
 use crate::marks::MarkBook;
 use crate::path_index::{FoundPaths, PathIndexCache};
 use crate::scan::ScanControl;
+use crate::watcher::TreeWatch;
 
 /// Age of a list from which on `refresh` scans anew.
 const MIN_REFRESH: Duration = Duration::from_secs(5);
@@ -96,6 +97,8 @@ pub struct Folder {
     pub(crate) scan_requests: Notify,
     pub(crate) marker_looks: MarkerLooks,
     pub(crate) dirty: Arc<DirtyPaths>,
+    /// Its watch, unless it is polled.
+    pub(crate) tree_watch: ArcSwapOption<TreeWatch>,
     pub(crate) pulse: watch::Sender<FolderPulse>,
     /// Thumbnails of covers.
     pub covers: CoverStore,
@@ -133,6 +136,7 @@ impl Folder {
             scan_requests: Notify::new(),
             marker_looks: MarkerLooks::default(),
             dirty: Arc::default(),
+            tree_watch: ArcSwapOption::empty(),
             pulse: watch::Sender::new(FolderPulse::default()),
             covers,
             selections: SelectionCache::default(),

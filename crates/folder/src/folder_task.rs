@@ -71,7 +71,7 @@ impl Folder {
     async fn run(self: Arc<Self>) {
         let mut work = self.block(WorkState::default(), Self::load).await;
         self.send_pulse();
-        let mut watch = self.watch().await;
+        self.watch().await;
         let mut was_away = false;
         self.status.lock().is_scan_wanted = true;
         let mut enrichment = EnrichmentQueue::default();
@@ -86,15 +86,15 @@ impl Folder {
                 Occasion::Scan => {
                     let (end, after) = self.scan_once(work).await;
                     work = after;
+                    self.check_watch();
                     next_scan_ms = self.context.clock.now() + Duration::from_millis(self.wait_after(end, &work));
                     self.prune_covers();
                     if end == ScanEnd::Accepted {
                         enrichment.retry();
                         // A disk that came back is another tree to the system, and so is a directory in its place.
-                        let is_other = watch.as_ref().is_some_and(|watch| watch.root() != work.root);
+                        let is_other = self.tree_watch.load().as_ref().is_some_and(|watch| watch.root() != work.root);
                         if std::mem::take(&mut was_away) || is_other {
-                            drop(watch.take());
-                            watch = self.watch().await;
+                            self.watch().await;
                             next_scan_ms = self.context.clock.now();
                         }
                     }
@@ -102,9 +102,9 @@ impl Folder {
                 }
                 Occasion::Reports => {
                     self.settle().await;
-                    watch = watch.filter(|watch| !watch.is_full() || self.poll_beyond_limit());
                     let (after, end) = self.block_for(work, Self::apply_reports).await;
                     work = after;
+                    self.check_watch();
                     let now_ms = self.context.clock.now();
                     next_scan_ms = next_scan_ms.min(match end {
                         Some(ReportsEnd::Published) => Timestamp::MAX,
@@ -130,7 +130,7 @@ impl Folder {
                 }
             }
         }
-        drop(watch);
+        self.tree_watch.store(None);
         if let Some(details) = enrichment.finish() {
             work = self.block(work, move |folder, work| folder.apply_details(&details, work)).await;
         }
@@ -238,15 +238,41 @@ impl Folder {
         u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)
     }
 
-    /// Begins to watch the tree, if the settings and the file system allow it.
-    async fn watch(self: &Arc<Self>) -> Option<TreeWatch> {
+    /// Begins to watch the tree, if the settings and the file system allow it. The next scan adds its directories.
+    pub(crate) async fn watch(self: &Arc<Self>) {
+        self.tree_watch.store(None);
         let (watch, state) = match self.settings.watch {
             WatchMode::Off => (None, TreeWatchState::Off),
             WatchMode::Poll => (None, TreeWatchState::Polling),
             WatchMode::Auto => self.watch_by_events().await,
         };
+        self.tree_watch.store(watch.map(Arc::new));
         self.status.lock().watch = state;
-        watch
+    }
+
+    /// Watches each directory before it is read, unless the tree is polled.
+    pub(crate) fn directory_watcher(&self) -> impl Fn(&str) + Sync + use<> {
+        let watch = self.tree_watch.load_full();
+        move |directory| {
+            if let Some(watch) = &watch {
+                watch.add(directory);
+            }
+        }
+    }
+
+    /// After the tree was read: beyond the system's limit it is polled, and so it is until it was read whole once.
+    pub(crate) fn check_watch(&self) {
+        let Some(watch) = self.tree_watch.load_full() else { return };
+        let state = match (watch.is_full(), watch.is_whole()) {
+            (true, _) => {
+                self.tree_watch.store(None);
+                self.warn_of_limit();
+                TreeWatchState::Polling
+            }
+            (false, true) => TreeWatchState::Events,
+            (false, false) => TreeWatchState::Polling,
+        };
+        self.status.lock().watch = state;
     }
 
     async fn watch_by_events(self: &Arc<Self>) -> (Option<TreeWatch>, TreeWatchState) {
@@ -262,19 +288,15 @@ impl Folder {
                 tracing::info!(folder = name, kind, "a folder on a network file system is polled");
             }
             Ok(Err(WatchStart::Failed(WatchError::Limit))) => self.warn_of_limit(),
+            Ok(Err(WatchStart::Failed(WatchError::Unreadable))) => {
+                tracing::warn!(folder = name, "a folder that cannot be read is polled");
+            }
             Ok(Err(WatchStart::Failed(WatchError::Other(reason)))) => {
                 tracing::warn!(folder = name, reason, "a folder cannot be watched and is polled");
             }
             Err(error) => tracing::error!(folder = name, %error, "the watch of a folder ended unexpectedly"),
         }
         (None, TreeWatchState::Polling)
-    }
-
-    /// Notes that the tree is polled, as new folders in it are not watched. Returns false: the watch is of no use.
-    fn poll_beyond_limit(&self) -> bool {
-        self.status.lock().watch = TreeWatchState::Polling;
-        self.warn_of_limit();
-        false
     }
 
     fn warn_of_limit(&self) {

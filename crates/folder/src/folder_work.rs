@@ -164,13 +164,15 @@ impl Folder {
         // What was reported before is in what is read now.
         work.owe_scan(self.dirty.take());
         let opened = Root::open(&self.settings.path);
-        let scanned = opened.and_then(|root| Ok((scan_tree(&root, &rules, self.limits(), control)?, root)));
+        let observer = self.directory_watcher();
+        let scanned = opened.and_then(|root| Ok((scan_tree(&root, &rules, self.limits(), control, &observer)?, root)));
         let (mut result, root) = match scanned {
             Ok(scanned) => scanned,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return ScanEnd::Cancelled,
             Err(error) => return self.record_suspicion(SuspicionReason::RootAway, Some(&error.to_string())),
         };
         result.problems.named.splice(0..0, problems);
+        self.tree_watch.load().iter().for_each(|watch| watch.set_whole());
         let changes = self.dirty.take();
         self.judge(FoundTree { root, rules, result, changes }, work, accept_loss, began_us)
     }
@@ -238,7 +240,7 @@ impl Folder {
         if paths.is_empty() {
             return;
         }
-        let again = scan_paths(root, rules, self.limits(), &paths);
+        let again = scan_paths(root, rules, self.limits(), &self.directory_watcher(), &paths);
         // What cannot be read any more stays as the scan found it.
         let unreadable = path_set(again.problems.unreadable());
         result.files.retain(|file| !changes.covers(&file.path) || is_in(&unreadable, &file.path));
@@ -267,7 +269,7 @@ impl Folder {
         };
         let rules = ScanRules::new(&self.settings).0;
         let paths: Vec<String> = changes.paths.iter().cloned().collect();
-        let result = scan_paths(&root, &rules, self.limits(), &paths);
+        let result = scan_paths(&root, &rules, self.limits(), &self.directory_watcher(), &paths);
         let unreadable = path_set(result.problems.unreadable());
         let is_covered = |path: &str| changes.covers(path) && !is_in(&unreadable, path);
         work.keep_renames(changes.renames.clone());

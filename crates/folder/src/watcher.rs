@@ -1,11 +1,14 @@
-//! Changes of the tree as the system reports them.
+//! Changes of the tree as the system reports them. A scan adds each directory to the watch before it reads it, so nothing is
+//! read twice to be watched, and no change after the reading is missed.
 
+use std::io::ErrorKind as IoErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use notify::event::{AccessKind, AccessMode, CreateKind, ModifyKind, RenameMode};
 use notify::{Config, ErrorKind, Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+use parking_lot::Mutex;
 
 use crate::dirty_paths::DirtyPaths;
 use crate::scan::rules::has_extension;
@@ -14,9 +17,11 @@ use crate::scan::{Root, RootIdentity};
 /// A watch of a tree; it ends when this is dropped.
 #[derive(Debug)]
 pub struct TreeWatch {
-    _watcher: RecommendedWatcher,
+    watcher: Mutex<RecommendedWatcher>,
+    base: PathBuf,
     root: RootIdentity,
     is_full: Arc<AtomicBool>,
+    is_whole: AtomicBool,
 }
 
 /// Why a tree cannot be watched.
@@ -24,27 +29,52 @@ pub struct TreeWatch {
 pub enum WatchError {
     /// The system's limit of watches is reached.
     Limit,
+    /// The directory is not there any more, or may not be read.
+    Unreadable,
     /// Anything else.
     Other(String),
 }
 
 impl TreeWatch {
-    /// Watches a tree for changes of folders and of files with these extensions. It blocks while the tree is walked.
+    /// Begins to watch the root of a tree for changes of folders and of files with these extensions.
     ///
     /// # Errors
     /// It cannot be watched.
     pub fn start(path: &Path, extensions: Vec<String>, dirty: Arc<DirtyPaths>) -> Result<Self, WatchError> {
-        // A root behind a link would not be watched itself, but only the folders in it.
-        let path = &path.canonicalize().map_err(|error| WatchError::Other(error.to_string()))?;
+        // A root behind a link would not be watched itself.
+        let base = path.canonicalize().map_err(|error| WatchError::Other(error.to_string()))?;
         // Before the watch begins: a root that is replaced meanwhile is seen as another one later.
-        let root = Root::open(path).map_err(|error| WatchError::Other(error.to_string()))?.identity();
+        let root = Root::open(&base).map_err(|error| WatchError::Other(error.to_string()))?.identity();
         let is_full = Arc::new(AtomicBool::new(false));
-        let reports = TreeReports { base: path.to_owned(), extensions, dirty, is_full: Arc::clone(&is_full) };
+        let reports = TreeReports { base: base.clone(), extensions, dirty, is_full: Arc::clone(&is_full) };
         let config = Config::default().with_follow_symlinks(false);
-        let handle = move |result| reports.handle(result);
-        let mut watcher = RecommendedWatcher::new(handle, config).map_err(WatchError::from)?;
-        watcher.watch(path, RecursiveMode::Recursive).map_err(WatchError::from)?;
-        Ok(Self { _watcher: watcher, root, is_full })
+        let mut watcher =
+            RecommendedWatcher::new(move |result| reports.handle(result), config).map_err(WatchError::from)?;
+        watcher.watch(&base, RecursiveMode::NonRecursive).map_err(WatchError::from)?;
+        Ok(Self { watcher: Mutex::new(watcher), base, root, is_full, is_whole: AtomicBool::new(false) })
+    }
+
+    /// Adds a directory, by its path below the root, that is about to be read. One that cannot be read either is left out:
+    /// the watch of its parent reports when it can. Any other failure counts as the limit.
+    pub fn add(&self, directory: &str) {
+        if self.is_full() {
+            return;
+        }
+        let added = self.watcher.lock().watch(&self.base.join(directory), RecursiveMode::NonRecursive);
+        if let Err(error) = added.map_err(WatchError::from).or_else(WatchError::unless_unreadable) {
+            tracing::debug!(directory, ?error, "a folder cannot be watched");
+            self.is_full.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Notes that each directory of the tree was added.
+    pub fn set_whole(&self) {
+        self.is_whole.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether each directory of the tree was added once.
+    pub fn is_whole(&self) -> bool {
+        self.is_whole.load(Ordering::Relaxed)
     }
 
     /// The directory that is watched, whatever is at its path now.
@@ -52,7 +82,7 @@ impl TreeWatch {
         self.root
     }
 
-    /// Whether the system's limit was reached after the start, so that some folders are not watched.
+    /// Whether the system's limit was reached, so that some folders are not watched.
     pub fn is_full(&self) -> bool {
         self.is_full.load(Ordering::Relaxed)
     }
@@ -62,7 +92,21 @@ impl From<notify::Error> for WatchError {
     fn from(error: notify::Error) -> Self {
         let is_limit = matches!(error.kind, ErrorKind::MaxFilesWatch)
             || matches!(&error.kind, ErrorKind::Io(io) if io.raw_os_error() == Some(28));
-        if is_limit { Self::Limit } else { Self::Other(error.to_string()) }
+        let is_unreadable = |io: &std::io::Error| {
+            matches!(io.kind(), IoErrorKind::NotFound | IoErrorKind::NotADirectory | IoErrorKind::PermissionDenied)
+        };
+        match &error.kind {
+            _ if is_limit => Self::Limit,
+            ErrorKind::PathNotFound => Self::Unreadable,
+            ErrorKind::Io(io) if is_unreadable(io) => Self::Unreadable,
+            _ => Self::Other(error.to_string()),
+        }
+    }
+}
+
+impl WatchError {
+    fn unless_unreadable(self) -> Result<(), Self> {
+        if self == Self::Unreadable { Ok(()) } else { Err(self) }
     }
 }
 

@@ -79,11 +79,14 @@ impl Comparison<'_> {
     pub fn compare(mut self) -> Difference {
         let mut difference = Difference { next_id: self.next_id, ..Difference::default() };
         let mut undecided = self.compare_by_path(&mut difference);
-        Self::match_identities(&mut undecided, &mut difference);
-        self.match_moves_from_elsewhere(&mut undecided, &mut difference);
-        self.match_reports(&mut undecided, &mut difference);
-        match_replacements(&mut undecided, &mut difference);
-        self.match_contents(&mut undecided, &mut difference);
+        // In a first list every file is new.
+        if !self.known.is_empty() {
+            Self::match_identities(&mut undecided, &mut difference);
+            self.match_moves_from_elsewhere(&mut undecided, &mut difference);
+            self.match_reports(&mut undecided, &mut difference);
+            match_replacements(&mut undecided, &mut difference);
+            self.match_contents(&mut undecided, &mut difference);
+        }
         for scanned in undecided.scanned.into_iter().flatten() {
             let file = FileEntry::new(difference.next_id, &scanned.path, scanned.stat, self.now_ms);
             difference.next_id += 1;

@@ -12,4 +12,4 @@ pub use root::{Root, RootIdentity};
 pub use rules::ScanRules;
 pub use scan_control::ScanControl;
 pub use scan_problems::ScanProblems;
-pub use walk::{ScanLimits, ScanResult, ScannedFile, scan_paths, scan_tree};
+pub use walk::{DirectoryObserver, ScanLimits, ScanResult, ScannedFile, scan_paths, scan_tree};

@@ -28,6 +28,9 @@ pub struct ScanLimits {
     pub max_files: usize,
 }
 
+/// Is told of each directory, by its path below the root, before it is read.
+pub type DirectoryObserver<'a> = &'a (dyn Fn(&str) + Sync);
+
 /// Times the max files, more are not even kept while a tree is read.
 const WALK_FACTOR: usize = 2;
 
@@ -68,6 +71,7 @@ struct Walk<'a> {
     rules: &'a ScanRules,
     limits: ScanLimits,
     control: &'a ScanControl,
+    observer: DirectoryObserver<'a>,
     queue: Mutex<Queue>,
     changed: Condvar,
 }
@@ -76,10 +80,18 @@ struct Walk<'a> {
 ///
 /// # Errors
 /// The root itself cannot be read; or the scan was cancelled (`Interrupted`).
-pub fn scan_tree(root: &Root, rules: &ScanRules, limits: ScanLimits, control: &ScanControl) -> io::Result<ScanResult> {
+pub fn scan_tree(
+    root: &Root,
+    rules: &ScanRules,
+    limits: ScanLimits,
+    control: &ScanControl,
+    observer: DirectoryObserver<'_>,
+) -> io::Result<ScanResult> {
     // A root that cannot be read is a failure, not a problem within the tree.
     Dir::new(root.open_directory("")?)?;
-    let mut result = scan_below(root, rules, limits, control, vec![String::new()]);
+    let queue = Queue::new(vec![String::new()]);
+    let walk = Walk { root, rules, limits, control, observer, queue: Mutex::new(queue), changed: Condvar::new() };
+    let mut result = walk.run_all();
     if control.is_cancelled() {
         return Err(io::Error::from(io::ErrorKind::Interrupted));
     }
@@ -92,7 +104,13 @@ pub fn scan_tree(root: &Root, rules: &ScanRules, limits: ScanLimits, control: &S
 }
 
 /// Reads single paths: files, and directories with everything below them.
-pub fn scan_paths(root: &Root, rules: &ScanRules, limits: ScanLimits, paths: &[String]) -> ScanResult {
+pub fn scan_paths(
+    root: &Root,
+    rules: &ScanRules,
+    limits: ScanLimits,
+    observer: DirectoryObserver<'_>,
+    paths: &[String],
+) -> ScanResult {
     let control = ScanControl::default();
     let (mut files, mut directories) = (Vec::new(), Vec::new());
     let mut problems = ScanProblems::default();
@@ -112,7 +130,10 @@ pub fn scan_paths(root: &Root, rules: &ScanRules, limits: ScanLimits, paths: &[S
             }
         }
     }
-    let mut result = scan_below(root, rules, limits, &control, directories);
+    let queue = Queue::new(directories);
+    let walk =
+        Walk { root, rules, limits, control: &control, observer, queue: Mutex::new(queue), changed: Condvar::new() };
+    let mut result = walk.run_all();
     result.problems.add(problems);
     result.files.append(&mut files);
     result.files.sort_unstable_by(|a, b| a.path.cmp(&b.path));
@@ -120,31 +141,30 @@ pub fn scan_paths(root: &Root, rules: &ScanRules, limits: ScanLimits, paths: &[S
     result
 }
 
-fn scan_below(
-    root: &Root,
-    rules: &ScanRules,
-    limits: ScanLimits,
-    control: &ScanControl,
-    start: Vec<String>,
-) -> ScanResult {
-    let queue = Queue { unfinished: start.len(), waiting: start };
-    let walk = Walk { root, rules, limits, control, queue: Mutex::new(queue), changed: Condvar::new() };
-    let threads = limits.threads.clamp(1, 16);
-    let parts: Vec<ScanResult> = std::thread::scope(|scope| {
-        let others: Vec<_> = (1..threads).map(|_| scope.spawn(|| walk.run())).collect();
-        let own = walk.run();
-        let others = others.into_iter().filter_map(|thread| thread.join().ok());
-        std::iter::once(own).chain(others).collect()
-    });
-    let mut whole = ScanResult::default();
-    for part in parts {
-        whole.files.extend(part.files);
-        whole.problems.add(part.problems);
+impl Queue {
+    fn new(start: Vec<String>) -> Self {
+        Self { unfinished: start.len(), waiting: start }
     }
-    whole
 }
 
 impl Walk<'_> {
+    /// Reads with all threads.
+    fn run_all(&self) -> ScanResult {
+        let threads = self.limits.threads.clamp(1, 16);
+        let parts: Vec<ScanResult> = std::thread::scope(|scope| {
+            let others: Vec<_> = (1..threads).map(|_| scope.spawn(|| self.run())).collect();
+            let own = self.run();
+            let others = others.into_iter().filter_map(|thread| thread.join().ok());
+            std::iter::once(own).chain(others).collect()
+        });
+        let mut whole = ScanResult::default();
+        for part in parts {
+            whole.files.extend(part.files);
+            whole.problems.add(part.problems);
+        }
+        whole
+    }
+
     fn run(&self) -> ScanResult {
         let mut part = ScanResult::default();
         while let Some(directory) = self.take() {
@@ -186,6 +206,7 @@ impl Walk<'_> {
     }
 
     fn read(&self, directory: &str, found: &mut Vec<String>, part: &mut ScanResult) -> io::Result<()> {
+        (self.observer)(directory);
         let mut entries = Dir::new(self.root.open_directory(directory)?)?;
         self.control.count_directory();
         while let Some(entry) = entries.read() {
@@ -264,7 +285,7 @@ mod tests {
     fn scan(path: &Path, limits: ScanLimits) -> ScanResult {
         let settings = FolderSettings::new("c", path.to_owned());
         let root = Root::open(path).expect("it opens");
-        scan_tree(&root, &ScanRules::new(&settings).0, limits, &ScanControl::default()).expect("it is read")
+        scan_tree(&root, &ScanRules::new(&settings).0, limits, &ScanControl::default(), &|_| {}).expect("it is read")
     }
 
     fn paths(result: &ScanResult) -> Vec<&str> {
@@ -334,6 +355,7 @@ mod tests {
             rules: &ScanRules::new(&settings).0,
             limits: LIMITS,
             control: &ScanControl::default(),
+            observer: &|_| {},
             queue: Mutex::default(),
             changed: Condvar::new(),
         };
@@ -352,7 +374,7 @@ mod tests {
         let settings = FolderSettings::new("c", folder.path().to_owned());
         let root = Root::open(folder.path()).expect("it opens");
         let wanted = ["new", "2.cbz", "gone.cbz", "new/deep"].map(str::to_owned);
-        let result = scan_paths(&root, &ScanRules::new(&settings).0, LIMITS, &wanted);
+        let result = scan_paths(&root, &ScanRules::new(&settings).0, LIMITS, &|_| {}, &wanted);
         assert_eq!(paths(&result), ["2.cbz", "new/deep/1.cbz"]);
     }
 
@@ -363,7 +385,7 @@ mod tests {
         let control = ScanControl::default();
         control.cancel();
         let root = Root::open(folder.path()).expect("it opens");
-        let error = scan_tree(&root, &ScanRules::new(&settings).0, LIMITS, &control).expect_err("cancelled");
+        let error = scan_tree(&root, &ScanRules::new(&settings).0, LIMITS, &control, &|_| {}).expect_err("cancelled");
         assert_eq!(error.kind(), io::ErrorKind::Interrupted);
     }
 }

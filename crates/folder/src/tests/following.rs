@@ -24,6 +24,48 @@ async fn additions_removals_renames_and_moves_of_trees_are_seen_live_and_files_k
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn folders_that_are_new_moved_or_made_again_are_watched_as_those_before() {
+    let tree = Tree::new(&["a/deep/1.cbz", "b/2.cbz"]);
+    let running = tree.open();
+    running.fresh().await;
+    tree.rename("a", "moved/here");
+    running.holds(&["b/2.cbz", "moved/here/deep/1.cbz"]).await;
+    tree.write("moved/here/deep/3.cbz", "x");
+    tree.write("new/deep/4.cbz", "x");
+    running.holds(&["b/2.cbz", "moved/here/deep/1.cbz", "moved/here/deep/3.cbz", "new/deep/4.cbz"]).await;
+    tree.write("new/deep/5.cbz", "x");
+    remove(&tree.root().join("b/2.cbz"));
+    std::fs::remove_dir(tree.root().join("b")).expect("removed");
+    running.holds(&["moved/here/deep/1.cbz", "moved/here/deep/3.cbz", "new/deep/4.cbz", "new/deep/5.cbz"]).await;
+    tree.write("b/6.cbz", "x");
+    tree.rename("moved/here/deep", "b/deep");
+    running.holds(&["b/6.cbz", "b/deep/1.cbz", "b/deep/3.cbz", "new/deep/4.cbz", "new/deep/5.cbz"]).await;
+    tree.write("b/7.cbz", "x");
+    tree.write("b/deep/8.cbz", "x");
+    let all =
+        ["b/6.cbz", "b/7.cbz", "b/deep/1.cbz", "b/deep/3.cbz", "b/deep/8.cbz", "new/deep/4.cbz", "new/deep/5.cbz"];
+    running.holds(&all).await;
+    assert_eq!(running.folder.report().watch, TreeWatchState::Events);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tree_that_was_not_read_whole_is_polled_until_it_was() {
+    let tree = Tree::new(&["a/1.cbz"]);
+    let running = tree.prepare(tree.settings());
+    let folder = &running.folder;
+    folder.watch().await;
+    folder.directory_watcher()("a");
+    folder.check_watch();
+    assert_eq!(folder.report().watch, TreeWatchState::Polling);
+    let end = folder.scan(&mut crate::folder_work::WorkState::default());
+    assert_eq!(end, crate::folder_work::ScanEnd::Accepted);
+    folder.check_watch();
+    assert_eq!(folder.report().watch, TreeWatchState::Events);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_polled_folder_sees_the_same() {
     let tree = Tree::new(&["a/1.cbz", "2.cbz"]);
     let mut settings = tree.settings();

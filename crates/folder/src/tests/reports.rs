@@ -29,7 +29,7 @@ fn found(tree: &Tree, changes: ReportedChanges) -> FoundTree {
     let root = Root::open(&tree.root()).expect("it opens");
     let rules = ScanRules::new(&tree.settings()).0;
     let limits = ScanLimits { threads: 1, max_files: 1000 };
-    let result = scan_tree(&root, &rules, limits, &ScanControl::default()).expect("it is read");
+    let result = scan_tree(&root, &rules, limits, &ScanControl::default(), &|_| {}).expect("it is read");
     FoundTree { root, rules, result, changes }
 }
 
