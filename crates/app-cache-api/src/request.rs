@@ -29,7 +29,7 @@ pub(crate) fn address(cache: &str, key: &str) -> Result<(CacheName, EntryKey), P
     Ok((cache_name(cache)?, EntryKey::parse(key).ok_or(UNKNOWN_KEY)?))
 }
 
-/// Reads a body of at most so many bytes.
+/// Reads a body of at most `max_bytes`.
 pub(crate) async fn read_body(body: Body, max_bytes: usize) -> Result<Bytes, ProblemText> {
     // A body whose declared length is too long is refused without reading it.
     if usize::try_from(body.size_hint().lower()).map_or(true, |length| length > max_bytes) {

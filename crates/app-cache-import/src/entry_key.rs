@@ -8,11 +8,11 @@ use data_encoding::HEXLOWER;
 use crate::unreadable::UnreadableValue;
 use crate::value_arena::{PythonValue, ValueArena, ValueId};
 
-/// Bytes of a key, encoded.
+/// Max bytes of an encoded key.
 const MAX_KEY_BYTES: usize = 4096;
-/// Nested tuples in a key.
+/// Max nested tuples in a key.
 const MAX_TUPLES: u32 = 16;
-/// Begins a key that is no text.
+/// First character of a key that is no text.
 const MARK: char = '\u{1}';
 /// Integers below this are exact as 128 bits.
 const EXACT_BELOW: f64 = 1e38;

@@ -1,4 +1,4 @@
-//! A reader of what Python's `repr` or JSON wrote: plain values, dates and times. Nothing is evaluated.
+//! A parser of texts written by Python's `repr` or by JSON: plain values, dates and times. Nothing is evaluated.
 
 mod string_token;
 
@@ -7,14 +7,14 @@ use crate::pickle_calls::{PlainType, span, time_of_parts};
 use crate::unreadable::UnreadableValue;
 use crate::value_arena::{MAX_DEPTH, PythonValue, ValueArena, ValueId};
 
-/// Bytes of a text.
+/// Max bytes of a text.
 const MAX_TEXT_BYTES: usize = 64 << 20;
 const NO_PLAIN_VALUE: UnreadableValue = UnreadableValue::new("no plain value");
 
-/// Reads the value of a text.
+/// Parses a text that holds one plain value.
 ///
 /// # Errors
-/// It is anything but a plain value.
+/// The text is too large, or holds anything but one plain value.
 pub fn read_literal(text: &str, arena: &mut ValueArena) -> Result<ValueId, UnreadableValue> {
     if text.len() > MAX_TEXT_BYTES {
         return Err(UnreadableValue::new("too large"));
@@ -35,7 +35,7 @@ impl LiteralReader<'_> {
         self.rest = self.rest.trim_start_matches([' ', '\t', '\n', '\r']);
     }
 
-    /// Takes a sign if it is the next one.
+    /// Skips this character if it is the next one; returns whether it was.
     fn takes(&mut self, sign: char) -> bool {
         self.skip_space();
         let after = self.rest.strip_prefix(sign);

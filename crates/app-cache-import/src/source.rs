@@ -24,9 +24,9 @@ pub struct SourceEntry {
 pub struct SkippedEntry {
     /// Its key as its store shows it.
     pub name: String,
-    /// Why.
+    /// The reason.
     pub reason: UnreadableValue,
 }
 
-/// An entry, or why it is not read.
+/// An entry, or the reason for which it is not read.
 pub type SourceItem = Result<SourceEntry, SkippedEntry>;

@@ -1,4 +1,4 @@
-//! Why something in a store is not read.
+//! Reasons for which an entry or value of a store is not read.
 
 use std::borrow::Cow;
 use std::fmt;

@@ -28,7 +28,7 @@ pub(crate) struct DeferredPut {
 #[derive(Debug)]
 pub(crate) struct DeferredPuts {
     queued: HashMap<EntryKey, DeferredPut>,
-    /// Those that the writer has.
+    /// Puts that the writer has taken and not yet committed.
     writing: HashMap<EntryKey, DeferredPut>,
     last_ticket: u64,
     /// All tickets up to this one are on disk, or lost.
@@ -92,7 +92,7 @@ impl DeferredPuts {
         self.queued.get(key).or_else(|| self.writing.get(key))
     }
 
-    /// Takes what is queued for the writer, in the order of the tickets. It stays readable until [`Self::finish`].
+    /// Takes the queued puts for the writer, in the order of the tickets. It stays readable until [`Self::finish`].
     pub(crate) fn begin_writing(&mut self) -> Vec<(EntryKey, DeferredPut)> {
         let mut taken: Vec<_> = self.queued.drain().collect();
         taken.sort_unstable_by_key(|(_, put)| put.ticket);
@@ -100,7 +100,7 @@ impl DeferredPuts {
         taken
     }
 
-    /// Puts what the writer did not accept back into the queue; it must be called before anything else is offered.
+    /// Returns puts that the writer did not accept to the queue; it must be called before anything else is offered.
     pub(crate) fn return_to_queue(&mut self, taken: Vec<(EntryKey, DeferredPut)>) {
         for (key, _) in &taken {
             self.writing.remove(key);
@@ -108,7 +108,7 @@ impl DeferredPuts {
         self.queued.extend(taken);
     }
 
-    /// Notes that what was taken is on disk, or lost.
+    /// Records that the taken puts are on disk, or lost.
     pub(crate) fn finish(&mut self, taken: &[(EntryKey, DeferredPut)]) {
         let mut newest = 0;
         for (key, put) in taken {

@@ -163,9 +163,9 @@ impl Cache {
         Some(CacheResponse::cached(entry, CacheStatus::Hit, Tier::Memory, (policy, now_ms), None))
     }
 
-    /// What [`Self::get_or_load`] would serve at once as a hit in memory: a fresh entry that needs no refresh, with its
-    /// fresh time left in milliseconds. It counts as a hit if `accept` agrees once it is found; `None` leaves everything
-    /// as it was. No allocation, no lock but the map's own.
+    /// The entry that [`Self::get_or_load`] would serve at once as a hit in memory: a fresh entry that needs no refresh,
+    /// with its fresh time left in milliseconds. It counts as a hit if `accept` agrees once it is found; `None` leaves
+    /// everything as it was. No allocation, no lock but the map's own.
     #[inline]
     pub fn fresh_entry(
         &self,

@@ -11,7 +11,7 @@ use crate::not_stored_reason::NotStoredReason;
 use crate::policy::Policy;
 use crate::value::{Entry, Value};
 
-/// What a caller accepts.
+/// Responses that a caller accepts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum CacheDirective {
     /// Whatever the policy allows.
@@ -31,7 +31,7 @@ pub enum CacheDirective {
     Offline,
 }
 
-/// How a value was obtained.
+/// Way in which a value was obtained: from the cache, or by a load.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum CacheStatus {
     /// From the cache, fresh.
@@ -62,7 +62,7 @@ impl CacheStatus {
     }
 }
 
-/// Where a value was found.
+/// Tier in which a value was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Tier {
     /// In memory.
@@ -87,7 +87,7 @@ impl Tier {
     }
 }
 
-/// Why a response is not simply a fresh one.
+/// Reason for which a response is not a fresh one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum CacheStatusReason {
     /// Past its fresh time.
@@ -135,13 +135,13 @@ pub enum CacheResponse<P> {
         entry: Arc<Entry>,
         /// How it was obtained.
         served: CacheStatus,
-        /// Where it was found.
+        /// Tier in which it was found.
         tier: Tier,
         /// Maximum age.
         age: Duration,
         /// Fresh time left in milliseconds; negative once it is over.
         left_ms: i64,
-        /// Why it is not simply a fresh one.
+        /// Reason for which it is not a fresh one.
         reason: Option<CacheStatusReason>,
         /// Present if the response waited for a load. Hold it until the response is delivered; the value is written
         /// after that.

@@ -33,7 +33,7 @@ pub struct Diagnosis {
     pub warm: bool,
 }
 
-/// What an invalidation covered when it covered a key or its entry.
+/// Scope of an invalidation that covered a key or its entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum InvalidationCause {
     /// Everything.

@@ -303,7 +303,7 @@ impl Flight {
         EventTime { stamp: self.created, at: self.started_ms }
     }
 
-    /// How long it has been in progress.
+    /// Time for which it has been in progress.
     pub(crate) fn age(&self, now_ms: Timestamp) -> Duration {
         now_ms.duration_since(self.started_ms)
     }

@@ -51,14 +51,14 @@ pub enum LoadResult<P> {
     Pass(P),
 }
 
-/// What the source says of a value that it need not send again.
+/// Metadata of a value that the source need not send again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConfirmedValue {
     /// The moment for which it vouches, in wall-clock milliseconds: the one before it was asked.
     pub checked_ms: Timestamp,
 }
 
-/// What the source says of something that it does not have.
+/// The response of a source that does not have a value.
 #[derive(Debug, Clone)]
 pub struct AbsentValue {
     /// The value.
@@ -212,7 +212,7 @@ impl LoadErrorKind {
         matches!(self, Self::Unreachable | Self::TimedOut | Self::Offline | Self::Implausible)
     }
 
-    /// How long later requests for the key get the same failure without another load.
+    /// Time for which later requests for the key get the same failure without another load.
     pub fn negative_ttl(self, settings: &CacheSettings) -> Duration {
         match self {
             Self::Unreachable | Self::TimedOut | Self::ServerError | Self::Implausible => settings.error_ttl,

@@ -1,6 +1,6 @@
 //! Reasons for loads.
 
-/// Why a load is made.
+/// Reason of a load.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum LoadReason {
     /// No entry.

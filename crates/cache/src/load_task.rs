@@ -156,7 +156,7 @@ impl CacheEngine {
     }
 }
 
-/// How a load ended.
+/// Result of a load.
 enum LoadEnd<P> {
     /// The cached value was confirmed and stored again.
     Confirmed(Arc<Entry>, Option<DeliveryGuard>),

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// Why a value was served but not stored.
+/// Reason for which a value was served but not stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum NotStoredReason {
     /// It was invalidated after its load began.

@@ -4,7 +4,7 @@ use crate::cache_response::{CacheDirective, CacheStatus, CacheStatusReason};
 use crate::load_reason::LoadReason;
 use crate::policy::Freshness;
 
-/// What a read does next.
+/// The next step of a read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ReadPlan {
     /// Serve the entry.

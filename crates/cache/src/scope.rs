@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::key::{Key, Partition, Tag};
 
-/// What an invalidation covers. `None` for a partition means all of them.
+/// Scope of an invalidation. `None` for a partition means all of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Scope {
     /// One key.
@@ -65,7 +65,7 @@ impl Default for GracePeriod {
     }
 }
 
-/// How to invalidate.
+/// Settings of one invalidation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Invalidation {
     /// Effect on the values covered.

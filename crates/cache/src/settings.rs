@@ -23,13 +23,13 @@ pub struct CacheSettings {
     pub max_waiters: usize,
     /// Max duration of a load. An older flight is dropped, and the next caller starts another.
     pub flight_max_age: Duration,
-    /// How long every caller loads for itself after a key turned out to be uncacheable.
+    /// Time for which every caller loads for itself after a key turned out to be uncacheable.
     pub uncacheable_for: Duration,
-    /// How long a key's failed load (unreachable, timed out, server error) is remembered.
+    /// Time for which a key's failed load (unreachable, timed out, server error) is remembered.
     pub error_ttl: Duration,
-    /// How long a key's denial is remembered.
+    /// Time for which a key's denial is remembered.
     pub denied_ttl: Duration,
-    /// How long it is remembered that the source does not have a key's value, where the loader wants that.
+    /// Time for which the source's lack of a key's value is remembered, where the loader wants that.
     pub absence_ttl: Duration,
     /// Max bytes of the negative cache.
     pub max_negative_bytes: u64,
@@ -41,7 +41,7 @@ pub struct CacheSettings {
     pub refresh_backoff_max: Duration,
     /// Max age of a load that satisfies a caller that demands a reload.
     pub reload_within: Duration,
-    /// How long after its last read a key, and its loader, are kept warm.
+    /// Time after its last read for which a key, and its loader, are kept warm.
     pub warm_idle_limit: Duration,
     /// Warming pauses when no client has read anything for this long.
     pub warm_quiet_after: Duration,

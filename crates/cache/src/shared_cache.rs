@@ -84,11 +84,6 @@ impl Cache {
         }
     }
 
-    /// Number of scopes with a number from the store, or waiting for one.
-    pub fn remote_marks(&self) -> usize {
-        self.0.coordinator.remote_tier.get().map_or(0, |tier| tier.marks.len())
-    }
-
     /// Sets until when, by this cache's clock, entries may be served without asking the source, because no other cache
     /// can have completed an invalidation that this one has not heard; `u64::MAX` for ever. Past it, entries serve in
     /// place of a failed load only, or while their load began less than `max_age` ago.

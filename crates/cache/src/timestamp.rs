@@ -24,7 +24,7 @@ impl Timestamp {
     /// Later than every moment of a clock: the deadline of what has none.
     pub const MAX: Self = Self(u64::MAX);
 
-    /// The moment so many milliseconds after the Unix epoch.
+    /// The moment at this number of milliseconds after the Unix epoch.
     #[inline]
     pub const fn from_millis(millis: u64) -> Self {
         Self(millis)

@@ -169,7 +169,7 @@ impl Entry {
         self.deadlines
     }
 
-    /// Why it was loaded.
+    /// Reason of its load.
     pub fn load_reason(&self) -> LoadReason {
         self.load_reason
     }

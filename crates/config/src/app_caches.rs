@@ -17,7 +17,7 @@ const KIB: u64 = 1024;
 const MIB: u64 = 1024 * KIB;
 const YEAR_S: u64 = 31_536_000;
 
-/// What happens to a write that would exceed a cache's size.
+/// Treatment of a write that would exceed a cache's size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EvictionPolicy {
     /// The entries stored longest ago make room.
@@ -41,7 +41,7 @@ pub struct AppCacheSettings {
     pub ttl: Option<Duration>,
     /// Stale time of an entry that is stored without one.
     pub stale: Duration,
-    /// What happens when the cache is full.
+    /// Treatment of writes when the cache is full.
     pub eviction: EvictionPolicy,
 }
 

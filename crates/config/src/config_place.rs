@@ -1,9 +1,9 @@
-//! Where a server was configured, and so in which words advice on it speaks.
+//! The place where a server was configured, which determines the wording of advice on it.
 
 /// End of the variable that sets a server's URL.
 const URL_VARIABLE_END: &str = "_URL";
 
-/// Where a server was configured.
+/// The place where a server was configured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ConfigPlace<'a> {
     /// By an option: `--plex`, `--jellyfin`.

@@ -35,7 +35,7 @@ const EXTENSIONS: [&str; 4] = ["cbz", "cbr", "cb7", "cbt"];
 const MARKS: [&str; 3] = ["processed", "duplicate", "web_modified"];
 const MIB: u64 = 1024 * 1024;
 
-/// How changes of a folder are noticed, beside the periodic comparison.
+/// Means by which changes of a folder are noticed, beside the periodic comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WatchMode {
     /// By the system's events; on a network file system by polling.
@@ -57,7 +57,7 @@ pub struct FolderSettings {
     pub extensions: Vec<String>,
     /// Patterns of paths that are left out, in the syntax of ignore files.
     pub ignore: Vec<String>,
-    /// How changes are noticed.
+    /// Means by which changes are noticed.
     pub watch: WatchMode,
     /// Interval of polls.
     pub poll_interval: Duration,

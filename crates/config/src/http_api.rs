@@ -27,7 +27,7 @@ const CREDENTIAL_HEADERS: [&str; 4] = ["authorization", "cookie", "x-api-key", "
 /// Query keys that identify a user.
 const CREDENTIAL_QUERY: [&str; 5] = ["api_key", "apikey", "access_token", "auth_token", "token"];
 
-/// What happens to a read when the budget of requests is used up.
+/// Treatment of a read when the budget of requests is used up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OverBudget {
     /// It gets an older stored response, if there is one that may be used; else it waits, or gets 429.
@@ -43,7 +43,7 @@ pub struct BudgetSettings {
     pub per_second: u64,
     /// Max requests in any 24 hours; 0 is no limit.
     pub per_day: u64,
-    /// What happens beyond.
+    /// Treatment of reads beyond the budget.
     pub over: OverBudget,
 }
 
@@ -72,7 +72,7 @@ pub struct HttpApiSettings {
     pub max_waiting: usize,
     /// Path that shows whether the server is up.
     pub probe: String,
-    /// How long past its freshness a response is used if the server cannot be asked and says nothing of it.
+    /// Time past its freshness for which a response is served while the server is down, if its headers do not set one.
     pub stale_if_error: Duration,
     /// Request fields that identify a user.
     pub credential_headers: Vec<HeaderName>,

@@ -9,7 +9,7 @@ const MAX_FIRST: u64 = 100;
 /// Default of it.
 const DEFAULT_FIRST: usize = 10;
 
-/// Which request is repeated, with another value in it.
+/// The request that is repeated, with another value in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PrefetchTarget {
     /// A GraphQL operation of this name at the same route; the value replaces a variable.
@@ -37,7 +37,7 @@ pub struct PrefetchRule {
     pub values: String,
     /// Max values of one response.
     pub first: usize,
-    /// What is repeated.
+    /// The request that is repeated.
     pub target: PrefetchTarget,
 }
 

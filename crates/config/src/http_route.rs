@@ -73,7 +73,7 @@ pub struct HttpRouteSettings {
     pub tags: Vec<String>,
     /// Tags that a write to it invalidates; pointers are into the response to the write.
     pub invalidates: Vec<String>,
-    /// What is loaded after one of its responses.
+    /// Rules for requests that are loaded after one of its responses.
     pub prefetch: Vec<PrefetchRule>,
     /// Whether its responses are the same for everybody, with and without credentials.
     pub public: bool,
@@ -109,7 +109,7 @@ impl HttpRouteSettings {
         routes
     }
 
-    /// What is wrong with the routes that its rules name, if anything.
+    /// Problem of the routes that its rules name, if there is one.
     fn prefetch_problem(&self, routes: &[Self]) -> Option<String> {
         self.prefetch.iter().find_map(|rule| {
             let PrefetchTarget::Route { name, capture } = &rule.target else { return None };
@@ -153,7 +153,7 @@ impl HttpRouteSettings {
         }
     }
 
-    /// What is wrong with it, if anything.
+    /// Its problem, if there is one.
     fn problem(&self) -> Option<String> {
         if !self.path.starts_with('/') {
             return Some("needs a path such as \"/movies/{id}\"".into());

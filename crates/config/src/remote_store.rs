@@ -18,12 +18,12 @@ const KEY_DIGITS: usize = 64;
 /// Max addresses.
 const MAX_NODES: usize = 64;
 
-/// What a gateway serves while it cannot hear what other gateways invalidate.
+/// Entries that a gateway serves while it does not receive the invalidations of other gateways.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StoreOutageMode {
     /// Nothing that another could have changed, unless the media server is down too.
     Through,
-    /// What was loaded at most this long ago.
+    /// Entries of at most this age.
     Bounded(Duration),
 }
 
@@ -68,7 +68,7 @@ pub struct RemoteStoreSettings {
     pub response_timeout: Duration,
     /// A gateway that the store has not heard for this long serves nothing that others could have changed.
     pub peer_timeout: Duration,
-    /// What is served while the store is away.
+    /// Entries that are served while the store cannot be reached.
     pub when_away: StoreOutageMode,
     /// Bodies longer than this are not written to the store.
     pub max_body_bytes: u64,

@@ -4,7 +4,7 @@
 struct RemovedSetting {
     /// Its dotted path.
     path: &'static str,
-    /// What applies instead, in one sentence.
+    /// The replacement, in one sentence.
     instead: &'static str,
 }
 

@@ -41,7 +41,7 @@ pub struct ServerSettings {
     pub kind: ServerKind,
     /// Scheme and authority, such as `http://192.168.1.10:32400`.
     pub origin: Uri,
-    /// Where its URL was given: `--plex`, `GREENROOM_SERVER_HOME_URL`, `greenroom.toml:12:8`.
+    /// Source of its URL: `--plex`, `GREENROOM_SERVER_HOME_URL`, `greenroom.toml:12:8`.
     pub url_place: String,
     /// Base path of the server (`/jellyfin`), or empty.
     pub base_path: String,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::section::Section;
 use super::source::ConfigSource;
 
-/// What the old process does before it ends.
+/// Action of the old process before it ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TakeoverSettings {
     /// Connections idle for longer are closed; busy ones are closed with their next response.

@@ -292,7 +292,7 @@ mod tests {
         assert!(Settings::read(tree).is_ok());
     }
 
-    /// What a table needs before one of its keys counts: `tls` needs a server with TLS, a playlist a source.
+    /// Keys that a table needs before another of its keys counts: `tls` needs a server with TLS, a playlist a source.
     fn required_lines(table: &str) -> &'static str {
         match table {
             "[[notice]]" => "name = \"phone\"\nurl = \"https://ntfy.example/my-topic\"\n",

@@ -1,4 +1,4 @@
-//! How to give Greenroom a token of a server's owner.
+//! Instructions for giving Greenroom a token of a server's owner.
 
 use std::path::Path;
 
@@ -8,12 +8,12 @@ use crate::config_place::ConfigPlace;
 use crate::shell_quote::quoted;
 use crate::{Endpoint, ServerSettings};
 
-/// How to get a token of the server's owner, and how to use it: a command, and a setting to copy.
+/// Instructions for getting a token of the server's owner and for using it: a command, and a setting to copy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenSetup {
     /// The command that writes the token to a file.
     pub command: String,
-    /// Where the setting belongs.
+    /// Place of the setting: a file or the environment.
     pub place: String,
     /// The setting.
     pub setting: String,

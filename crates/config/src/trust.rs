@@ -4,7 +4,7 @@ use tokio_rustls::rustls::pki_types::CertificateDer;
 
 use super::fingerprint::Fingerprint;
 
-/// Which certificates of a server are trusted.
+/// Rule for trusting a certificate of a server.
 #[derive(Debug, Clone)]
 pub enum CertificateTrust {
     /// Those of the system's authorities.

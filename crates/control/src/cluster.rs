@@ -27,7 +27,7 @@ pub(super) struct ClusterResponse {
 struct StoreReport {
     /// connecting, connected, away or taken
     state: &'static str,
-    /// Why it cannot be used, or by which gateway its prefix is taken.
+    /// The reason for which it cannot be used, or the gateway that has its prefix.
     reason: Option<String>,
     /// single or cluster
     kind: &'static str,

@@ -150,7 +150,7 @@ impl ApiState {
         }
     }
 
-    /// How long tokens of this peer are not checked.
+    /// Time for which tokens of this peer are not checked.
     fn retry_after_ms(&self, parts: &Parts) -> Option<Duration> {
         let peer = parts.extensions.get::<ConnectionInfo>()?;
         let key = self.rate_limit_key(*peer, &parts.headers);

@@ -201,7 +201,7 @@ impl ControlPlane {
         }
     }
 
-    /// What other gateways revoked is unknown: every token must be accepted once more. In an outage its grants still hold.
+    /// The revocations of other gateways are unknown: every token must be accepted once more. In an outage its grants still hold.
     async fn expire_grants(&self) {
         for server in self.select_servers(None) {
             server.identities.all().iter().for_each(|identity| identity.expire_grants());

@@ -42,7 +42,7 @@ use totals::{COUNTS_INTERVAL, LibraryCounts};
 const VIEWED_RECENTLY: Duration = Duration::from_millis(15 * 60_000);
 /// A response of at most this age counts as just received, and the server is not asked again.
 const FRESH_ENOUGH: Duration = Duration::from_secs(30);
-/// How long sessions are current.
+/// Time for which sessions are current.
 const SESSIONS_FRESH: Duration = Duration::from_millis(2 * 60_000);
 /// Max sessions listed.
 const MAX_SESSIONS: usize = 100;

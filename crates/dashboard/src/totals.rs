@@ -15,9 +15,9 @@ use crate::persistence;
 use greenroom_proxy::internal_client::fetch;
 use greenroom_sync::index::{Libraries, Library, LibraryId};
 
-/// How long media and user counts are current.
+/// Time for which media and user counts are current.
 pub const COUNTS_FRESH: Duration = Duration::from_mins(15);
-/// How often counts are requested: a little sooner than they become outdated, to allow for a slow server.
+/// Interval at which counts are requested: a little shorter than they become outdated, to allow for a slow server.
 pub(crate) const COUNTS_INTERVAL: Duration = Duration::from_secs(13 * 60);
 
 /// Known counts per library.

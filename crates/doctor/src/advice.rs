@@ -1,5 +1,5 @@
-//! What to type to change a server's configuration, in the words of where it was configured: an option of the command, a
-//! variable, or a line of the file.
+//! Advice on changing a server's configuration where it was made: by an option of the command, a variable, or a line of
+//! the file.
 
 use greenroom_config::Endpoint;
 use greenroom_config::config_place::ConfigPlace;
@@ -8,7 +8,7 @@ use greenroom_dialect::request::ServerKind;
 use super::facts::ServerFacts;
 use greenroom_config::shell_quote::quoted;
 
-/// How to configure another address.
+/// Advice to configure another address.
 pub fn set_url(facts: &ServerFacts, endpoint: &Endpoint) -> String {
     let url = endpoint.url();
     match ConfigPlace::parse(&facts.url_place) {
@@ -18,7 +18,7 @@ pub fn set_url(facts: &ServerFacts, endpoint: &Endpoint) -> String {
     }
 }
 
-/// How to configure another kind.
+/// Advice to configure another kind.
 pub fn set_kind(facts: &ServerFacts, kind: ServerKind) -> String {
     let name = kind.name();
     match ConfigPlace::parse(&facts.url_place) {
@@ -28,7 +28,7 @@ pub fn set_kind(facts: &ServerFacts, kind: ServerKind) -> String {
     }
 }
 
-/// How to configure another kind at another address.
+/// Advice to configure another kind at another address.
 pub fn set_server(facts: &ServerFacts, kind: ServerKind, endpoint: &Endpoint) -> String {
     let (name, url) = (kind.name(), endpoint.url());
     match ConfigPlace::parse(&facts.url_place) {

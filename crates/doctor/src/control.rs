@@ -60,7 +60,7 @@ pub struct GatewayServerStats {
     pub listen: String,
 }
 
-/// Why the control plane's figures are not available.
+/// Reason for which the control plane's figures are not available.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ControlPlaneError {
     /// It does not answer.
@@ -85,7 +85,7 @@ pub fn trust_own_certificate(shown: Option<&CertificateFiles>) -> ProbeTrust {
 /// Fetches the figures.
 ///
 /// # Errors
-/// Why they are not available.
+/// Reason for which they are not available.
 pub async fn fetch_stats(
     enquirer: &ProbeClient,
     endpoint: &Endpoint,
@@ -97,7 +97,7 @@ pub async fn fetch_stats(
 /// Fetches a JSON document of the control plane.
 ///
 /// # Errors
-/// Why it is not available.
+/// Reason for which it is not available.
 pub async fn fetch<T: DeserializeOwned>(
     enquirer: &ProbeClient,
     endpoint: &Endpoint,

@@ -20,7 +20,7 @@ pub struct ServerFacts {
     pub kind: ServerKind,
     /// Configured address.
     pub endpoint: Endpoint,
-    /// Where that address was given: `--plex`, `GREENROOM_SERVER_HOME_URL`, `greenroom.toml:12:8`.
+    /// Source of that address: `--plex`, `GREENROOM_SERVER_HOME_URL`, `greenroom.toml:12:8`.
     pub url_place: String,
     /// Data directory of the gateway, where `greenroom login` puts tokens.
     pub data_dir: PathBuf,
@@ -257,7 +257,7 @@ pub struct PortHolder {
     pub is_greenroom: bool,
 }
 
-/// What is known of a server of any HTTP API.
+/// Facts about a server of any HTTP API.
 #[derive(Debug)]
 pub struct HttpApiFacts {
     /// Its address.
@@ -277,7 +277,7 @@ pub struct HttpApiFacts {
 pub struct ProbeAnswer {
     /// Its status.
     pub status: u16,
-    /// How long it took.
+    /// Its duration.
     pub took_ms: u64,
     /// Seconds by which the server's clock is ahead of this machine's, if it says the time.
     pub clock_ahead_s: Option<i64>,

@@ -24,7 +24,7 @@ pub struct Finding {
     pub level: FindingLevel,
     /// The observed fact.
     pub what: String,
-    /// What to do about it.
+    /// The remedy.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub remedy: Option<String>,
 }

@@ -58,7 +58,7 @@ pub async fn run_checks(settings: &Settings, enquirer: &ProbeClient, mut begin: 
     DoctorReport { subjects }
 }
 
-/// What is wrong with a server that does not answer as configured; `None` if nothing was found.
+/// Problem of a server that does not answer as configured; `None` if nothing was found.
 pub async fn find_problem(server: &ServerSettings, enquirer: &ProbeClient, data_dir: &Path) -> Option<Finding> {
     let (_, findings) = check_server(server, enquirer, data_dir, machine::is_container()).await;
     findings.into_iter().filter(|finding| finding.level > FindingLevel::Ok).max_by_key(|finding| finding.level)

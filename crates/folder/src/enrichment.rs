@@ -19,7 +19,7 @@ use crate::scan::Root;
 
 /// Files that are read in one piece of work.
 const BATCH: usize = 32;
-/// Details are published when so many are read, or after this time.
+/// Details are published when this number of files is read, or after [`PUBLISH`].
 const PUBLISH_FILES: usize = 2_000;
 const PUBLISH: Duration = Duration::from_secs(2);
 

@@ -46,7 +46,7 @@ pub(crate) struct PrefetchQueue {
 }
 
 impl PrefetchQueue {
-    /// An empty queue with so many loads a minute.
+    /// An empty queue with this number of loads a minute.
     pub(crate) fn new(per_minute: usize) -> Self {
         Self {
             templates: quick_cache::sync::Cache::new(MAX_TEMPLATES),

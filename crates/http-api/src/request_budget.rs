@@ -1,4 +1,4 @@
-//! How many requests a server may be sent: so many in any second, so many in any day. Pure: time is an argument.
+//! Limits the requests to a server in any second and in any day. Pure: time is an argument.
 
 use greenroom_cache::Timestamp;
 use greenroom_cache::clock::millis;
@@ -39,7 +39,7 @@ impl BudgetRefusal {
 }
 
 impl RequestBudget {
-    /// A budget of so many requests, with nothing used; 0 is no limit.
+    /// A budget of this number of requests, with nothing used; 0 is no limit.
     pub(crate) fn new(per_second: u64, per_day: u64) -> Self {
         Self { per_second, per_day, ..Self::default() }
     }

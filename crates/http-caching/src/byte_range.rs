@@ -21,7 +21,7 @@ pub struct PartRange {
 pub enum RequestedRange {
     /// From this byte to that one, inclusive, or to the end.
     From(u64, Option<u64>),
-    /// The last so many bytes.
+    /// This number of bytes at the end.
     Last(u64),
 }
 

@@ -39,7 +39,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 const OVERLOADED_RESPONSE: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 
-/// What a listener's connections belong to, and end with.
+/// Owner of a listener's connections; they end with it.
 #[derive(Debug, Clone)]
 pub struct ListenerOwner {
     /// Name of the server, for the log.

@@ -100,7 +100,7 @@ impl LimitKind {
     }
 }
 
-/// How often each limit was reached.
+/// Number of times that each limit was reached.
 #[derive(Debug, Default)]
 pub struct LimitCounters([AtomicU64; LimitKind::EVERY.len()]);
 

@@ -26,7 +26,7 @@ pub struct JobReport {
     pub what: String,
     /// Interval in seconds; null if it runs on request only.
     pub every_s: Option<u64>,
-    /// What it is doing.
+    /// Its current state.
     pub state: JobState,
     /// Its next scheduled run, in milliseconds since 1970; null if unknown.
     pub next_ms: Option<u64>,
@@ -48,7 +48,7 @@ impl JobReport {
     }
 }
 
-/// What a job is doing.
+/// Current state of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 #[schema(as = JobState)]
@@ -118,7 +118,7 @@ pub struct LastRun {
     pub duration_ms: u64,
     /// Its result.
     pub outcome: JobOutcome,
-    /// What was done, or why it failed.
+    /// Summary of the work, or the reason of the failure.
     pub message: String,
 }
 

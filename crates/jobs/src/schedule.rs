@@ -20,7 +20,7 @@ pub(super) struct ScheduleInput {
     pub(super) awake_ms: Timestamp,
 }
 
-/// Why a job runs.
+/// Reason for a run of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RunReason {
     /// Requested by a caller.

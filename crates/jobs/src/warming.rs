@@ -9,7 +9,7 @@ use greenroom_cache::{Cache, CacheStats};
 
 use super::{ExternalJobStatus, JobDefinition, JobOutcome, Jobs, LastRun};
 
-/// How often the engine warms.
+/// Interval at which the engine warms.
 const INTERVAL: Duration = Duration::from_secs(2);
 
 const DEFINITION: JobDefinition = JobDefinition {

@@ -1,4 +1,4 @@
-//! What is known of items, learnt from the rows of responses: parents, groups, members, running times.
+//! Relations of items, learnt from the rows of responses: parents, groups, members, running times.
 //!
 //! A write names one item ("episode 583 was watched") but also invalidates the responses about its ancestors
 //! (the season's and the show's count of unwatched episodes), and lists that may hold it (those of shows, not those of
@@ -38,7 +38,7 @@ enum KnownParent {
     Item(Box<str>),
 }
 
-/// Everything known of one item.
+/// The known properties of one item.
 #[derive(Debug, Default)]
 struct KnownItem {
     parent: KnownParent,
@@ -57,7 +57,7 @@ struct SeenMembers {
     members: Box<[Box<str>]>,
 }
 
-/// A bounded map from an item's id to what is known of it.
+/// A bounded map from an item's id to its known properties.
 #[derive(Debug)]
 pub struct Lineage {
     items: HashMap<Box<str>, KnownItem>,
@@ -236,7 +236,7 @@ impl Lineage {
         self.documents.clear();
     }
 
-    /// The documents whose names begin so may have changed.
+    /// The documents whose names begin with this may have changed.
     pub fn forget_documents(&mut self, prefix: &str) {
         self.sets_generation += 1;
         self.documents.retain(|name, _| !name.starts_with(prefix));

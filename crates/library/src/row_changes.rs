@@ -1,4 +1,4 @@
-//! Which rows of a snapshot changed since an earlier one, so that indexes over rows can be patched.
+//! Rows of a snapshot that changed since an earlier one, so that indexes over rows can be patched.
 
 /// In place of the row of an item that is gone.
 pub(crate) const NO_ROW: u32 = u32::MAX;

@@ -15,7 +15,7 @@ pub const PAUSES: [Duration; 4] =
 /// Longest `Retry-After` that is honoured.
 pub const MAX_PAUSE: Duration = Duration::from_secs(900);
 
-/// Why a delivery failed.
+/// Reason of a failed delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DeliveryError {
     /// No response.
@@ -26,7 +26,7 @@ pub enum DeliveryError {
     Busy,
 }
 
-/// What to do next.
+/// The next step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeliveryAction {
     /// Delivered.
@@ -58,7 +58,7 @@ impl fmt::Display for DeliveryError {
 /// Checks the response to an attempt.
 ///
 /// # Errors
-/// Why the message was not accepted, and the pause its receiver asks for.
+/// If the message was not accepted: the reason, and the pause that its receiver asks for.
 pub fn check_response(
     response: Result<&ProbeResponse, ProbeError>,
     now_ms: Timestamp,

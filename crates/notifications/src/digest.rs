@@ -30,7 +30,7 @@ pub const MAX_SUBJECTS: usize = 2_000;
 pub struct NotificationSubscription {
     /// Subscribed events.
     pub events: BTreeSet<NotificationEvent>,
-    /// How long the first event waits for others.
+    /// Time for which the first event waits for others.
     pub window_ms: Duration,
     /// Max messages in any ten minutes.
     pub max_messages: usize,
@@ -57,7 +57,7 @@ pub struct Digest {
 }
 
 impl Digest {
-    /// What only this gateway can tell, if anything: events about servers are told by the gateway that leads.
+    /// The events that only this gateway can send, if there are any: the leading gateway sends those about servers.
     #[must_use]
     pub fn for_follower(mut self) -> Option<Self> {
         self.lines.retain(|line| line.event.server().is_none());

@@ -1,4 +1,4 @@
-//! Which notifications are sent when, with time as an argument; and what each service receives.
+//! Notifications are sent when they are due, with time as an argument, and in the format of each service.
 
 use super::message::{NotificationMessage, Urgency};
 use super::template::{HttpMessage, NotificationTemplate};

@@ -1,4 +1,4 @@
-//! Why a certificate is rejected, and the remedy.
+//! Reasons for which a certificate is rejected, and their remedies.
 
 use std::error::Error;
 use std::fmt;

@@ -49,7 +49,7 @@ struct RecorderState {
     recent: RecentDecisions,
     /// Samples by class, for replay under other TTLs.
     samples: [ReuseSample; Class::EVERY.len()],
-    /// How many times two buckets were merged because too many waited.
+    /// Number of times that two buckets were merged because too many waited.
     merged: u64,
     /// Empty; its room is used again.
     counted: Vec<PendingDecision>,
@@ -60,7 +60,7 @@ struct RecorderState {
 #[derive(Debug, Default)]
 struct UnwrittenBuckets {
     buckets: VecDeque<Arc<MinuteBucket>>,
-    /// How many times two buckets were merged because too many waited.
+    /// Number of times that two buckets were merged because too many waited.
     merged: u64,
 }
 
@@ -219,7 +219,7 @@ impl RequestRecorder {
         waiting.merge_oldest();
     }
 
-    /// How many times two buckets were merged because too many waited.
+    /// Number of times that two buckets were merged because too many waited.
     pub fn merged(&self) -> u64 {
         let merged = self.lock_counted().merged;
         merged + self.unwritten.lock().merged

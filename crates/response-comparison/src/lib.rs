@@ -43,7 +43,7 @@ impl<'a> ComparedResponse<'a> {
     }
 }
 
-/// How closely two responses are compared.
+/// Strictness of a comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ComparisonDepth<'a> {
     /// Status, and the body as bytes. Parses nothing.

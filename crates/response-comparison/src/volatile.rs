@@ -22,7 +22,7 @@ struct VolatileField {
     path: &'static str,
     /// Its name; a trailing asterisk matches all with this prefix.
     field: &'static str,
-    /// Why it may differ, for reports.
+    /// Reason for which it may differ, for reports.
     reason: &'static str,
 }
 
@@ -74,7 +74,7 @@ pub(super) fn path_of(target: &str) -> String {
     target.split('?').next().unwrap_or_default().to_ascii_lowercase()
 }
 
-/// Why this field may differ in a response to this path; `None` if it may not.
+/// Reason for which this field may differ in a response to this path; `None` if it may not.
 pub(super) fn reason_for(path: &str, field: &str) -> Option<&'static str> {
     let matches = |volatile_field: &&VolatileField| {
         let is_field = match volatile_field.field.strip_suffix('*') {
@@ -86,7 +86,7 @@ pub(super) fn reason_for(path: &str, field: &str) -> Option<&'static str> {
     VOLATILE.iter().find(matches).map(|volatile_field| volatile_field.reason)
 }
 
-/// Why this field of both objects may differ, whatever the path; `None` if it may not.
+/// Reason for which this field of both objects may differ, whatever the path; `None` if it may not.
 pub(super) fn reason_within(one: &Map<String, Value>, other: &Map<String, Value>, field: &str) -> Option<&'static str> {
     let is_library_folder = |row: &Map<String, Value>| {
         let kind = row.get("Type").or_else(|| row.get("type")).and_then(Value::as_str);

@@ -25,7 +25,7 @@ const MAX_TOKENS: usize = 200;
 pub struct AppToken {
     /// Name of the app.
     pub name: String,
-    /// What it opens.
+    /// Its scope.
     #[serde(flatten)]
     pub access: AppAccess,
     /// When it was made, in milliseconds since 1970.
@@ -34,7 +34,7 @@ pub struct AppToken {
     hash: [u8; 32],
 }
 
-/// What a token of an app opens.
+/// Scope of an app's token: the paths of the API that it may use.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct AppAccess {
     /// Folders.

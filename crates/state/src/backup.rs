@@ -49,7 +49,7 @@ pub struct BackupContents {
 /// Result of a restore.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RestoreReport {
-    /// What was restored.
+    /// The restored parts.
     pub contents: BackupContents,
     /// Folder of the files that were replaced.
     pub replaced: Option<PathBuf>,

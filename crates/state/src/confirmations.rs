@@ -1,4 +1,4 @@
-//! What vouches, after a restart, for entries that were loaded before it.
+//! Stored checks that confirm, after a restart, entries that were loaded before it.
 
 use greenroom_cache::Timestamp;
 use rusqlite::{Connection, Transaction, params};
@@ -43,7 +43,7 @@ pub struct StoredConfirmations {
     pub checks: Vec<StoredLibraryCheck>,
 }
 
-/// What is stored for a server, except times after `until_ms`: the clock was set back since.
+/// The stored checks of a server, except times after `until_ms`: the clock was set back since.
 pub(crate) fn read(db: &Connection, server: &str, until_ms: i64) -> Result<StoredConfirmations, StateError> {
     let mut select = db.prepare(
         "SELECT partition, section, value, from_ms, taken_ms FROM fingerprint WHERE server = ?1 AND taken_ms <= ?2",

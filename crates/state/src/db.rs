@@ -46,7 +46,7 @@ pub struct ServerRows {
     pub last_contact: Option<LastContact>,
     /// Warm keys, if they are worth writing.
     pub warm: Option<Vec<StoredWarmKey>>,
-    /// What vouches for entries after a restart, if it changed.
+    /// Checks that confirm entries after a restart, if they changed.
     pub confirmations: Option<StoredConfirmations>,
 }
 

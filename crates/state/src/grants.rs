@@ -92,6 +92,6 @@ pub struct StoredGrants {
     pub images: Vec<ImageGrant>,
     /// Warm keys of the configured token.
     pub warm: Vec<StoredWarmKey>,
-    /// What vouches for entries of earlier processes.
+    /// Checks that confirm entries of earlier processes.
     pub confirmations: StoredConfirmations,
 }

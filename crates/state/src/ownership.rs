@@ -24,7 +24,7 @@ const PAUSE: Duration = Duration::from_millis(10);
 #[derive(Debug)]
 pub struct Ownership {
     lock: Option<DirectoryLock>,
-    /// Why the directory has no lock, if it has none.
+    /// The reason for which the directory has no lock, if it has none.
     unlocked: Option<String>,
 }
 

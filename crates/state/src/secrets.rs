@@ -242,7 +242,7 @@ pub fn is_server_token(name: &str) -> bool {
 /// Whether a media server's token may be written to this file: it does not exist, or holds such a token already.
 ///
 /// # Errors
-/// What it holds instead.
+/// The file has other content, which the text names.
 pub fn may_hold_server_token(path: &Path) -> Result<(), String> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     if is_ours(&name) && !is_server_token(&name) {

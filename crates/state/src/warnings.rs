@@ -19,9 +19,9 @@ pub struct Warning {
     /// The remedy.
     #[schema(value_type = String)]
     pub remedy: Cow<'static, str>,
-    /// What Greenroom can do about it.
+    /// Action that Greenroom offers.
     pub action: Option<WarningAction>,
-    /// What it is about, where one server can have several such warnings.
+    /// Its subject, where one server can have several such warnings.
     #[serde(skip)]
     pub subject: Option<String>,
 }
@@ -59,7 +59,7 @@ pub struct WarningAction {
     /// Its body.
     #[schema(value_type = Object)]
     pub body: serde_json::Value,
-    /// What will be lost, to be confirmed by a person; `null` if nothing is.
+    /// The loss that a person has to confirm; `null` if nothing is.
     pub takes: Option<String>,
 }
 

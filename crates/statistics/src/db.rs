@@ -140,11 +140,6 @@ impl StatisticsDb {
             .is_none_or(|(path, inode)| std::fs::metadata(path).is_ok_and(|metadata| metadata.ino() == *inode))
     }
 
-    /// Whether it survives the process.
-    pub fn is_persistent(&self) -> bool {
-        self.file.is_some()
-    }
-
     /// Approximate bytes of all rows.
     pub fn bytes(&self) -> u64 {
         self.bytes

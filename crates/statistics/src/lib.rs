@@ -90,7 +90,7 @@ pub struct StatisticsFlush {
     pub outcome: Result<String, String>,
 }
 
-/// Which counts to write.
+/// Selection of counts to write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum FlushScope {
     /// All.
@@ -291,7 +291,7 @@ impl Statistics {
         (spots.clone().any(SpotChecker::is_enabled), spots.next().map_or(0, SpotChecker::one_in))
     }
 
-    /// What other TTLs of a class would have saved; `None` if there is no such server.
+    /// Savings that other TTLs of a class would have brought; `None` if there is no such server.
     pub fn what_if(&self, server: &str, class: Class) -> Option<WhatIfReport> {
         let server = self.media().find(|media| media.name() == server)?;
         let lifetime = server.lifetime(class, class.lifetime(server.origin.settings.kind));

@@ -284,7 +284,7 @@ pub struct SpotCheckSummary {
     pub wrong: u64,
 }
 
-/// What other TTLs of a class would have saved.
+/// Savings that other TTLs of a class would have brought.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct WhatIfReport {
     /// The server.

@@ -1,4 +1,4 @@
-//! Cutoff of the retention.
+//! The time before which stored counts are deleted, and its delay after a jump of the clock.
 
 use greenroom_cache::Timestamp;
 use greenroom_request_log::time_series::DAY_MS;

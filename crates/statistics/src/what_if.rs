@@ -1,4 +1,4 @@
-//! What other TTLs would have saved: replays sampled traffic. Pure.
+//! Estimates the savings of other TTLs by replaying sampled traffic. Pure functions.
 //!
 //! A fresh response is served; a stale one is served and refreshed; after that a load is waited for. Invalidations and
 //! warming are left out, because they cost the same under any TTL.

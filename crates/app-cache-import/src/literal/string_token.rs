@@ -1,11 +1,11 @@
-//! A string in quotes, with the escapes of Python.
+//! Parses a quoted string with Python's escapes.
 
 use crate::unreadable::UnreadableValue;
 use crate::value_arena::PythonValue;
 
 const NO_PLAIN_VALUE: UnreadableValue = UnreadableValue::new("no plain value");
 
-/// Reads the string at the beginning of a text; returns what follows, too.
+/// Parses the string at the beginning of a text; returns it and the rest of the text.
 pub(super) fn read(text: &str) -> Result<(PythonValue, &str), UnreadableValue> {
     let (is_bytes, after) = text.strip_prefix('b').map_or((false, text), |after| (true, after));
     let quote = after.chars().next().ok_or(NO_PLAIN_VALUE)?;
@@ -67,7 +67,7 @@ impl StringReader<'_> {
             'U' if !self.is_bytes => self.hexadecimal(8),
             'N' if !self.is_bytes => Err(NO_PLAIN_VALUE),
             _ => {
-                // Python leaves what it does not know as it is.
+                // Python leaves unknown escapes as they are.
                 self.push(u32::from('\\'))?;
                 self.push(letter.into())
             }
@@ -76,7 +76,7 @@ impl StringReader<'_> {
 
     fn hexadecimal(&mut self, digits: usize) -> Result<(), UnreadableValue> {
         let first = self.digits(digits)?;
-        // JSON writes what is beyond 16 bits as two halves.
+        // JSON writes a character beyond 16 bits as two surrogates.
         if digits == 4 && (0xd800..0xdc00).contains(&first) && self.letters.as_str().starts_with("\\u") {
             self.letters.next();
             self.letters.next();

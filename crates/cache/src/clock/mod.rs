@@ -49,7 +49,7 @@ pub struct Clock {
     leaps: Arc<ClockLeaps>,
 }
 
-/// How far the clock was advanced past the monotonic clock.
+/// Time by which the clock was advanced past the monotonic clock.
 #[derive(Debug, Default)]
 struct ClockLeaps {
     sum_ms: AtomicU64,

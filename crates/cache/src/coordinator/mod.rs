@@ -58,7 +58,7 @@ pub(crate) struct Coordinator {
     pub(crate) trust: PeerTrust,
 }
 
-/// What is needed to identify and count a load when it completes.
+/// Data that identifies and counts a load when it completes.
 #[derive(Debug, Clone)]
 pub(crate) struct LoadContext {
     pub(crate) key: Key,

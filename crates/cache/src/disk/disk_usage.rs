@@ -51,7 +51,7 @@ pub(super) fn add_usage(db: &Connection, by: RowSize) -> Result<(), StorageError
     Ok(())
 }
 
-/// How many of the `recorded` bytes (estimated sizes of all rows) to remove so that the `used` bytes (measured) fall to
+/// Number of the `recorded` bytes (estimated sizes of all rows) to remove so that the `used` bytes (measured) fall to
 /// `max_bytes`.
 pub(super) fn excess(used: u64, max_bytes: u64, recorded: i64) -> i64 {
     let (over, recorded) = (used.saturating_sub(max_bytes), recorded.max(0).cast_unsigned());

@@ -42,7 +42,7 @@ impl StorageErrorKind {
         }
     }
 
-    /// What a person can do about it.
+    /// The remedy, for a person.
     pub fn remedy(self) -> &'static str {
         match self {
             Self::Full => "free space on this disk or lower disk.max_bytes; only hits after a restart are lost",

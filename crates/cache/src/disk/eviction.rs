@@ -21,7 +21,7 @@ const SCAN_ROWS: i64 = 2_000;
 /// Min age of an unreferenced file before it is removed: its row may not be committed yet.
 pub(super) const ORPHAN_AFTER: Duration = Duration::from_secs(600);
 
-/// How far the rows were scanned for purged ones.
+/// Position up to which the rows were scanned for purged ones.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(super) struct PurgeCursor {
     /// Everything purged up to this invalidation is removed.

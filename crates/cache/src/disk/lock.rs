@@ -26,7 +26,7 @@ pub struct DirectoryLock {
     unlocked: Option<io::Error>,
 }
 
-/// Why a directory could not be locked.
+/// Reason for which a directory could not be locked.
 #[derive(Debug)]
 pub enum LockError {
     /// Another process holds the lock.

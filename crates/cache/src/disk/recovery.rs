@@ -20,7 +20,7 @@ const RENEW_PAUSE: Duration = Duration::from_secs(1);
 /// Max wait for another process that is about to end.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// What to do about a store that cannot be opened.
+/// Treatment of a store that cannot be opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum RecoveryAction {
     /// Move it aside and create a new one.

@@ -23,7 +23,7 @@ pub struct DiskSettings {
     pub file_above_bytes: usize,
     /// Max bytes waiting to be written; beyond it, the oldest writes are dropped and counted.
     pub max_queued_bytes: u64,
-    /// How long the writer waits for further entries before it begins a transaction.
+    /// Time for which the writer waits for further entries before it begins a transaction.
     pub write_linger: Duration,
     /// Min time between two writes of a value that is short-lived, or equal to its copy on disk. Until then the newest
     /// value waits in memory; a flush or clean shutdown writes it. Zero writes every value.

@@ -1,4 +1,5 @@
-//! Which of several gateways does what is done once for all of them: it leads. A gateway without others always leads.
+//! The leader of several gateways: it does the work that is done once for all of them. A gateway without others always
+//! leads.
 //!
 //! A gateway leads, or follows, until a moment by its own clock; after that it does not know, until the store that the
 //! gateways share answers again.

@@ -91,7 +91,7 @@ pub struct RemoteEntry {
     pub deadlines: EntryDeadlines,
     /// Whether its lifetime was set for this value instead of by the policy.
     pub adapted: bool,
-    /// What its load knew.
+    /// The newest number that its load knew when it began.
     pub known: RemoteSequence,
 }
 

@@ -1,4 +1,4 @@
-//! What several caches tell each other through a store.
+//! Messages that several caches exchange through a store.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::scope::{GracePeriod, Invalidation, InvalidationMode, Scope};
 /// A position in the store's sequence of invalidations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct RemoteSequence {
-    /// Which sequence: another one begins where the store lost numbers that it had assigned.
+    /// Id of the sequence: another one begins where the store lost numbers that it had assigned.
     pub epoch: u64,
     /// The newest number known.
     pub seq: u64,

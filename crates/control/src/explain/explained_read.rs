@@ -223,7 +223,7 @@ fn resolve_credential(server: &Server, query: &ExplainQuery, in_url: Credential)
     }
 }
 
-/// Where the server's response differs from the cached one; `None` if they are equal.
+/// Differences of the server's response from the cached one; `None` if they are equal.
 fn difference(entry: &Value, status: StatusCode, body: &[u8], target: &str) -> Option<String> {
     let (cached_status, _) = response::parse_head(&entry.meta);
     let cached = ComparedResponse::new(cached_status.as_u16(), &entry.body);

@@ -100,14 +100,14 @@ const TOO_MANY_OVERRIDES: Problem = Problem {
     detail: "The limit matching.max_decisions is reached. Delete some overrides, or raise the limit.",
 };
 
-/// Why a request failed.
+/// Reason of a failed request.
 #[derive(Debug)]
 pub(crate) enum MatchApiError {
     Problem(Problem),
     BadPathMap(PathMapError),
     /// The libraries have no snapshot yet; the text tells their progress.
     NotIndexed(String),
-    /// What is wrong with the body, which names the key.
+    /// Error of the body, which names the key.
     BadKey(String),
     /// The number of a malformed import line.
     BadLine(usize),

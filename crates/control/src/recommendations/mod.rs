@@ -27,7 +27,7 @@ use greenroom_sync::index::SYNC_WITHOUT_INDEX;
 use greenroom_sync::index::{Libraries, LibraryId, LibraryState};
 use window::SlidingWindow;
 
-/// How often facts are evaluated.
+/// Interval at which facts are evaluated.
 const INTERVAL: Duration = Duration::from_secs(60);
 
 /// Time limit for reading the free space. Real time: disks do not run faster with the process clock.

@@ -21,7 +21,7 @@ pub(super) struct ServerRecommendationInput {
     pub(super) events: EventStreamState,
     /// True if it rejected the configured token when last used.
     pub(super) rejects_token: bool,
-    /// How far its clock was ahead of ours at its last response.
+    /// Time by which its clock was ahead of ours at its last response.
     pub(super) ahead_s: Option<i64>,
     /// Its reported version.
     pub(super) version: Option<String>,

@@ -100,7 +100,7 @@ fn gateway_routes() -> OpenApiRouter<Arc<ApiState>> {
         .routes(routes!(api::warm))
 }
 
-/// What the disk holds.
+/// Routes that list stored entries.
 fn stored_routes() -> OpenApiRouter<Arc<ApiState>> {
     OpenApiRouter::new()
         .routes(routes!(stored_api::list_stored))

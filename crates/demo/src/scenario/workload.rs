@@ -62,7 +62,7 @@ pub(super) struct MenuVisits {
 /// When the visits after the first begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FurtherVisits {
-    /// One, so long after the end of the first.
+    /// One, this time after the end of the first.
     After(Duration),
     /// At this interval from the start of the first, until the end.
     Interval(Duration),

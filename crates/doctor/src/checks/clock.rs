@@ -12,7 +12,7 @@ pub fn check(facts: &ServerFacts) -> Option<Finding> {
     facts.identity_response.as_ref().ok()?.clock_ahead_s.map(compare)
 }
 
-/// Warns of a server's clock that is so many seconds ahead of this machine's.
+/// The finding for a server's clock that is ahead of this machine's by `ahead_s`, or behind it.
 pub fn compare(ahead_s: i64) -> Finding {
     if ahead_s.unsigned_abs() <= LARGEST_S {
         return Finding::ok(CHECK, "the server's clock agrees with this machine's");

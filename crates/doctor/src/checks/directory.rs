@@ -15,7 +15,7 @@ pub fn check(facts: &MachineFacts) -> Vec<Finding> {
     vec![check_directory(&facts.directory, facts.container)]
 }
 
-/// What is wrong with a data directory, found by trying it; `None` if it can be written.
+/// Problem of a data directory, found by trying it; `None` if it can be written.
 pub fn find_problem(path: &Path) -> Option<Finding> {
     let finding = check_directory(&machine::directory(path), machine::is_container());
     Some(finding).filter(|finding| finding.level == FindingLevel::Problem)
@@ -66,8 +66,8 @@ fn check_directory(facts: &DirectoryFacts, container: bool) -> Finding {
     }
 }
 
-/// Where to run a command. In a container the folder is mounted from the host; commands inside it are often not
-/// possible.
+/// The place where a command is run. In a container the folder is mounted from the host; commands inside it are often
+/// not possible.
 fn where_to(container: bool) -> &'static str {
     if container { "on the machine, for the folder that is mounted there: " } else { "" }
 }

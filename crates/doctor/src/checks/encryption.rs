@@ -74,7 +74,7 @@ fn flaw(fault: &CertificateFault) -> String {
     }
 }
 
-/// How to make a certificate trusted.
+/// Advice on making a certificate trusted.
 fn remedy_for(facts: &ServerFacts, distrust: &CertificateRejection) -> String {
     let pin = format!(
         "pin it, if the fingerprint is the one the server itself shows: tls.pin_sha256 = \"{}\"",

@@ -1,4 +1,4 @@
-//! Which server answers.
+//! Checks that the configured server answers, and not another one.
 
 use greenroom_dialect::request::ServerKind;
 use greenroom_dialect::server_identity::ServerIdentity;

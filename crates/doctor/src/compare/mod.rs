@@ -55,7 +55,7 @@ pub struct ProxyComparison<'a> {
     pub clock: Clock,
 }
 
-/// Why the comparison was given up.
+/// Reason for which the comparison was given up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ComparisonError {
     /// The server does not answer.

@@ -1,4 +1,4 @@
-//! A file of which only so many bytes are read.
+//! A file of which at most a fixed number of bytes is read.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::page_archive::MAX_LISTING_BYTES;
 
-/// A file of which only so many bytes are read: a listing that goes on for ever ends with an error.
+/// A file of which at most a fixed number of bytes is read: a listing that goes on for ever ends with an error.
 #[derive(Debug)]
 pub struct BoundedFile {
     file: BufReader<File>,
@@ -19,7 +19,7 @@ pub struct BoundedFile {
 pub struct ReadBudget(Arc<AtomicU64>);
 
 impl ReadBudget {
-    /// Allows so many bytes from now on.
+    /// Allows this number of bytes from now on.
     pub fn set(&self, bytes: u64) {
         self.0.store(bytes, Ordering::Relaxed);
     }

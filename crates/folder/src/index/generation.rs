@@ -12,7 +12,7 @@ use crate::file_details::MetadataState;
 use crate::file_entry::FileEntry;
 use crate::natural_key::natural_key;
 
-/// Max bytes of a file's value in an order; files that differ behind them are ordered by path.
+/// Max bytes of a file's sort key; files whose keys differ only beyond them are ordered by path.
 pub const MAX_KEY_BYTES: usize = 256;
 
 /// An order of a list.
@@ -49,7 +49,7 @@ impl SortOrder {
         Self::EVERY.into_iter().find(|order| order.word() == word)
     }
 
-    /// The value of a file in this order, of at most [`MAX_KEY_BYTES`]: byte order is the order.
+    /// The sort key of a file, of at most [`MAX_KEY_BYTES`]; comparing the bytes of two keys gives this order.
     pub fn key(self, file: &FileEntry) -> Box<[u8]> {
         match self {
             Self::Name => cut(&file.name_key).into(),
@@ -60,7 +60,7 @@ impl SortOrder {
         }
     }
 
-    /// Compares two files: by value, then by path.
+    /// Compares two files: by sort key, then by path.
     pub fn compare(self, a: &FileEntry, b: &FileEntry) -> Ordering {
         let by_value = match self {
             Self::Name => cut(&a.name_key).cmp(cut(&b.name_key)),
@@ -166,7 +166,7 @@ impl FolderGeneration {
     }
 }
 
-/// Sorts places; an almost sorted list costs little more than a look at it.
+/// Sorts positions; sorting an almost sorted list takes nearly linear time.
 fn sort(places: &mut [u32], files: &[Arc<FileEntry>], order: SortOrder) {
     if order == SortOrder::Series {
         places.sort_by_cached_key(|place| {

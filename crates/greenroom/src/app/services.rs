@@ -20,7 +20,7 @@ use greenroom_sync::index::Libraries;
 use greenroom_sync::matching::Matcher;
 use greenroom_sync::playlists::{self, PlaylistService};
 
-/// Services beside the servers: library indexes, statistics, jobs.
+/// Services beside the servers: library indexes, statistics, jobs, folders of files.
 pub(super) struct ProcessServices {
     pub(super) libraries: Arc<Libraries>,
     pub(super) playlists: Arc<PlaylistService>,

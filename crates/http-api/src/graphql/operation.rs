@@ -1,4 +1,4 @@
-//! What a GraphQL request asks.
+//! Parses GraphQL requests: the kind, the name and the identity of their operations.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use super::strict_json;
 
 /// Max operations of one batch.
 const MAX_BATCH: usize = 64;
-/// Members of a request.
+/// Members of a request object that are understood.
 const MEMBERS: [&str; 4] = ["query", "operationName", "variables", "extensions"];
 
 /// Kind of a request; that of a batch is the greatest of its operations'.
@@ -21,7 +21,7 @@ const MEMBERS: [&str; 4] = ["query", "operationName", "variables", "extensions"]
 pub enum OperationKind {
     /// It reads.
     Query,
-    /// It goes on without an end: it is passed on.
+    /// A subscription, whose response has no end: it is passed through.
     Subscription,
     /// It is not understood, so it may be anything.
     Other,
@@ -32,16 +32,16 @@ pub enum OperationKind {
 /// A request: one operation, or a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GraphqlRequest {
-    /// What it does.
+    /// Its kind.
     pub kind: OperationKind,
     /// Name of the operation; empty without one, and for a batch of different ones.
     pub name: String,
-    /// The same text for requests that ask the same, and only for those.
+    /// A text that is equal for equivalent requests, and only for those.
     pub identity: String,
 }
 
 impl GraphqlRequest {
-    /// What the body of a POST asks.
+    /// The request in the body of a POST.
     pub fn of_body(body: &[u8], documents: &PersistedDocuments) -> Self {
         let Some(mut value) = strict_json::parse(body) else { return Self::other() };
         match &mut value {
@@ -55,13 +55,13 @@ impl GraphqlRequest {
         };
         let mut request = Self::of_operations(operations, value.is_array());
         if has_inexact_number(&value) {
-            // Numbers that are rounded when they are read could make two requests one.
+            // Rounding a number while parsing could give two different requests the same identity.
             request.identity.push_str(&String::from_utf8_lossy(body));
         }
         request
     }
 
-    /// What the query of a GET asks.
+    /// The request in the query of a GET.
     pub fn of_query(query: &str, documents: &PersistedDocuments) -> Self {
         let mut pairs = BTreeMap::new();
         for (name, text) in form_urlencoded::parse(query.as_bytes()).into_owned().filter(|(name, _)| is_member(name)) {

@@ -126,7 +126,7 @@ async fn send_parts(mut writer: WriteHalf<DuplexStream>, parts: &[Vec<u8>], turn
     let _ = writer.shutdown().await; // the server may have closed before
 }
 
-/// What a client receives that sends these parts, and how many of the responses are the fast path's.
+/// Responses to a client that sends these parts, and the number of those from the fast path.
 fn received(parts: &[Vec<u8>], turns: &[usize], buffer: usize, has_fast_path: bool) -> (String, usize) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     runtime.expect("a runtime").block_on(async {

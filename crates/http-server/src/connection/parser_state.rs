@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
-/// What the parser of a connection owes. It is used by one task at a time.
+/// Responses that the parser of a connection owes. It is used by one task at a time.
 #[derive(Debug, Default)]
 pub(super) struct ParserState(AtomicU8);
 

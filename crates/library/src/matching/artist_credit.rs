@@ -7,7 +7,7 @@ use super::parse::{is_version_phrase, key, within};
 
 /// Max names; a longer credit does not identify an artist.
 const MAX_NAMES: usize = 24;
-/// How often an artist before a title is taken off.
+/// Max number of artists that are removed from the front of a title.
 const MAX_REPETITIONS: usize = 2;
 
 /// Role of a name in a credit.

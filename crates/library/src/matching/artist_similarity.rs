@@ -28,7 +28,7 @@ pub(super) enum ArtistRelation {
     Renamed,
     /// Similar, and unknown to the library as it was asked for.
     Similar,
-    /// Most likely somebody else: the library has the one that was asked for, or only a guest is shared.
+    /// Most likely another artist: the library has the one that was asked for, or only a guest is shared.
     Other,
 }
 
@@ -92,7 +92,7 @@ pub(super) fn similar(index: &TrackIndex, question: &MatchQuery<'_>, kin: &mut A
 }
 
 /// Match of a queried and an indexed name. If the queried name itself is indexed, a merely similar one is
-/// somebody else's.
+/// another artist's.
 fn artist_match(
     index: &TrackIndex,
     question: &MatchQuery<'_>,

@@ -30,7 +30,7 @@ pub(super) struct ArtistTable {
     by_key: HashedMap<u64, u32>,
 }
 
-/// How letters are split into words. If the same letters occur with several splits, the smallest is stored,
+/// A split of letters into words. If the same letters occur with several splits, the smallest is stored,
 /// so that order of insertion does not matter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct WordBoundaries {
@@ -84,7 +84,7 @@ impl ArtistTable {
         }
     }
 
-    /// How this name is split.
+    /// Split of this name.
     pub(super) fn boundaries_of(name: &CreditName) -> WordBoundaries {
         WordBoundaries::from_name(name)
     }
@@ -94,7 +94,7 @@ impl ArtistTable {
         self.unused.contains(&name)
     }
 
-    /// How a name is split.
+    /// Split of a name.
     pub(super) fn boundaries(&self, name: u32) -> WordBoundaries {
         self.span(name).0.1
     }

@@ -1,4 +1,4 @@
-//! Matches the rows of one list, which explain each other: an artist whom several rows call by another name.
+//! Matches the rows of one list together, because several rows can show that an artist has another name.
 
 use std::collections::{HashMap, HashSet};
 
@@ -10,7 +10,7 @@ use super::{MatchDecision, MatchPolicy, MatchResult, Track};
 /// Rows of a list, with different titles, that have to show the same renaming of an artist.
 const MIN_RENAMED: usize = 3;
 
-/// What the rows of one list show of each other: artists whom several of them call by the same other name.
+/// Other names of artists, each confirmed by several rows of one list.
 #[derive(Debug, Default)]
 pub struct ListEvidence {
     /// Keys of the titles by the name asked for and the indexed one.

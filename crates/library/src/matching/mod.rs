@@ -72,7 +72,7 @@ pub struct Track<'a> {
     pub ids: &'a [&'a str],
 }
 
-/// Which recordings count as a match.
+/// Recordings that count as a match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum MatchPolicy {
     /// Only the same recording.
@@ -136,7 +136,7 @@ impl TrackIndex {
         decision::resolve_row(self, wanted, policy)
     }
 
-    /// Matches the tracks of one list. An artist whom three of them call by the same other name is believed to be
+    /// Matches the tracks of one list. An artist to whom three of them give the same other name is believed to be
     /// the same.
     pub fn resolve_all(&self, wanted: &[Track<'_>], policy: MatchPolicy) -> Vec<MatchResult> {
         list::resolve_all(self, wanted, policy)

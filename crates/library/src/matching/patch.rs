@@ -1,8 +1,8 @@
 //! Patches an index: a new one that shares all but the difference with the index it is made from, and answers exactly as
 //! one that was built of all tracks.
 //!
-//! What tracks no longer have is taken out of every posting list, so that nothing leads to it. Numbers of titles, names
-//! and words stay as they were; new ones follow.
+//! Values that tracks no longer have are removed from every posting list, so that no search finds a track by them.
+//! Numbers of titles, names and words stay as they were; new ones follow.
 
 use std::sync::Arc;
 

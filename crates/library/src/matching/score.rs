@@ -31,7 +31,7 @@ const MAX_DOUBTFUL_SCORE: f32 = AGAINST_FACTOR - 0.01;
 const MIN_TITLE_SIMILARITY: f32 = 0.55;
 const MIN_ARTIST_SIMILARITY: f32 = 0.5;
 
-/// How sure it is that a row is the track that was asked for, if no other version is meant.
+/// Certainty that a row is the requested track, if no other version is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum MatchCertainty {
     /// Title and artist are equal under the normal forms.

@@ -217,7 +217,7 @@ pub(super) fn is_near_by_letters(one: (u32, u8), other: (u32, u8)) -> bool {
         || (one.1.min(other.1) >= MIN_CUT_OFF_LENGTH && other_letters <= 12)
 }
 
-/// What tells a title from others: the hash of its spelling, and part of that without its artist.
+/// Identity of a title: the hash of its spelling, and part of that without its artist.
 pub(super) fn title_identity(text_key: u64, rest: [u8; 3]) -> u64 {
     let [low, middle, high] = rest;
     text_key ^ u64::from(u32::from_le_bytes([low, middle, high, 1])).wrapping_mul(0x9e37_79b9_7f4a_7c15)

@@ -351,7 +351,7 @@ pub(super) fn is_weak_title(heading: &str) -> bool {
     WEAK_TITLES.contains(&plain(heading).as_str())
 }
 
-/// What a column of this name holds.
+/// Content of a column with this name.
 pub(super) fn kind_of(heading: &str) -> Option<ColumnKind> {
     let wanted = plain(heading);
     if wanted.is_empty() {

@@ -4,7 +4,7 @@
 //! a western language: a letter with a diacritic stands among letters without one. Cyrillic, Greek or Japanese in an
 //! encoding of its own has whole words of such bytes; that is not guessed, its rows are reported instead.
 
-/// How the bytes of a playlist encode its text.
+/// Text encoding of a playlist.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum TextEncoding {
     /// UTF-8, or plain ASCII.

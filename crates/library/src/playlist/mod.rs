@@ -100,7 +100,7 @@ pub struct PlaylistRowError {
 pub struct Playlist {
     /// Its format.
     pub format: PlaylistFormat,
-    /// How its text was encoded.
+    /// Encoding of its text.
     pub encoding: TextEncoding,
     /// Its name, which no other playlist of the file has.
     pub name: Option<String>,

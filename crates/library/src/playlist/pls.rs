@@ -6,7 +6,7 @@ use super::text::DecodedText;
 use super::{MAX_ROWS, Playlist, PlaylistFormat, PlaylistParseError, combined_title, duration, m3u};
 use super::{PlaylistRow, RowErrorKind};
 
-/// What is said of one entry.
+/// Fields of one entry.
 #[derive(Debug, Default)]
 struct PlsEntry {
     line: u32,

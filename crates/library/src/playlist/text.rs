@@ -80,12 +80,12 @@ impl DecodedText<'_> {
             .map_err(|error| PlaylistParseError::Encoding(line_at(&self.bytes, error.valid_up_to())))
     }
 
-    /// How it was encoded.
+    /// Its encoding.
     pub(super) fn encoding(&self) -> TextEncoding {
         self.encoding
     }
 
-    /// How it was encoded, where [`TextLine::western`] decodes the lines that are no UTF-8.
+    /// Its encoding, where [`TextLine::western`] decodes the lines that are no UTF-8.
     pub(super) fn encoding_of_western_lines(&self) -> TextEncoding {
         if std::str::from_utf8(&self.bytes).is_ok() { self.encoding } else { TextEncoding::Mixed }
     }

@@ -71,7 +71,7 @@ impl Snapshot {
         self.history.iter().any(|(from, _)| from.0.ptr_eq(&id.0))
     }
 
-    /// What changed since the rows with this id; `None` if that is not known.
+    /// Changes since the rows with this id; `None` if they are unknown.
     pub fn changes_since(&self, id: &RowsId) -> Option<RowChanges> {
         let start = self.history.iter().position(|(from, _)| from.0.ptr_eq(&id.0))?;
         let steps = &self.history[start..];

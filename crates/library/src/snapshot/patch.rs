@@ -45,7 +45,7 @@ impl Snapshot {
         if Arc::ptr_eq(&self.tracks, &self.whole_tracks) { 0 } else { self.tracks.patched_rows() }
     }
 
-    /// Whether so many tracks were patched that the track index should be built whole.
+    /// Whether the patched tracks are too many to patch the track index, so that it should be built whole.
     pub fn is_merge_due(&self) -> bool {
         self.patched_tracks() > merge_bound(self.len())
     }

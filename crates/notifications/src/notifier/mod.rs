@@ -60,7 +60,7 @@ impl Notifier {
         Self { leadership, ..self }
     }
 
-    /// What this gateway sends of a digest.
+    /// The part of a digest that this gateway sends.
     fn share_of(&self, digest: Digest, now: Timestamp) -> Option<Digest> {
         match self.leadership.role(now) {
             ClusterRole::Leader | ClusterRole::Unknown => Some(digest),

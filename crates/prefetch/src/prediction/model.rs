@@ -297,7 +297,7 @@ impl RequestPattern {
 }
 
 impl PatternRun {
-    /// How far down the list the client went; `None` if it skipped most rows on the way.
+    /// Number of rows down to the last one that the client requested; `None` if it skipped most rows on the way.
     fn depth(self) -> Option<usize> {
         let depth = u64::BITS - self.requested_rows.leading_zeros();
         (2 * self.requested_rows.count_ones() > depth).then_some(usize::try_from(depth).unwrap_or(MAX_ROWS))

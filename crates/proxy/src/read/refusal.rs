@@ -39,7 +39,7 @@ pub fn apply_refusal(
         (403, SharingScope::Identity) if identity.deny_path(PathHash::of(read)) || was_its_own => {
             end_right(server, identity);
         }
-        // A library that the user may not see. Others of the same path he may, so the path stays.
+        // The user may not see this library, but perhaps others of the same path, so the path stays.
         (401, SharingScope::Identity) if was_its_own => end_right(server, identity),
         _ => {}
     }

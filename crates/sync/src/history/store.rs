@@ -46,7 +46,7 @@ impl HistoryStore {
     /// after a grace period.
     ///
     /// # Errors
-    /// Why the file cannot be used.
+    /// Reason for which the file cannot be used.
     pub fn open(data_dir: &Path, max_rows: u64, servers: &[&str], now_ms: Timestamp) -> Result<Self, StateError> {
         let db = reader::open_newest(&data_dir.join(FILE))?;
         // Rows lost in a crash are requested again.

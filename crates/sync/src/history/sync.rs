@@ -43,7 +43,7 @@ impl PlaybackHistory {
     /// Syncs the mirror with the servers. Returns a summary.
     ///
     /// # Errors
-    /// Why a server could not be mirrored; rows received so far are stored.
+    /// Reason for which a server could not be mirrored; rows received so far are stored.
     pub async fn sync(&self, observer: SyncObserver<'_>) -> Result<String, String> {
         let Ok(_guard) = self.sync_lock.try_lock() else { return Ok("Already running.".to_owned()) };
         let Some(store) = self.store.clone() else { return Err("the playback history is disabled".to_owned()) };

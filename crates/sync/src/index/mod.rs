@@ -201,7 +201,7 @@ impl Library {
         Some(rows.into_iter().collect())
     }
 
-    /// What kind of items it holds.
+    /// Kind of its items.
     pub fn contents(&self) -> LibraryContents {
         self.status.lock().info.as_ref().map_or(LibraryContents::Other, |info| info.contents)
     }

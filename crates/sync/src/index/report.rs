@@ -39,7 +39,7 @@ pub struct LibraryReport {
     pub server: String,
     /// Its title on the server.
     pub title: String,
-    /// What kind of items it holds.
+    /// Kind of its items.
     pub contents: &'static str,
     /// State of the index.
     pub state: &'static str,
@@ -53,7 +53,7 @@ pub struct LibraryReport {
     /// The newest snapshot.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub generation: Option<GenerationReport>,
-    /// What changed with it.
+    /// Changes that it brought.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_diff: Option<serde_json::Value>,
     /// Requests spent on it.
@@ -73,7 +73,7 @@ pub struct LibraryFailureReport {
     pub reason: &'static str,
     /// The error in one sentence.
     pub text: String,
-    /// What to do about it.
+    /// The remedy.
     pub remedy: &'static str,
     /// Since when it stands, in milliseconds since 1970.
     pub since_ms: u64,

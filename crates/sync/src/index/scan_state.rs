@@ -27,7 +27,7 @@ pub(super) enum ScanState {
 }
 
 impl ScanState {
-    /// What follows when the server reports whether it scans.
+    /// The next state after the server has reported whether it scans.
     pub(super) fn reported(self, is_scanning: bool) -> Self {
         match self {
             _ if is_scanning => Self::Scanning,
@@ -36,7 +36,7 @@ impl ScanState {
         }
     }
 
-    /// What follows when a round begins.
+    /// The next state at the start of a round.
     pub(super) fn begun(self) -> Self {
         match self {
             Self::CatchingUp { .. } => Self::CatchingUp { has_begun: true },
@@ -44,7 +44,7 @@ impl ScanState {
         }
     }
 
-    /// What follows when a round ends.
+    /// The next state at the end of a round.
     pub(super) fn ended(self, has_succeeded: bool) -> Self {
         match self {
             Self::CatchingUp { has_begun: true } if has_succeeded => Self::Idle,
@@ -84,7 +84,7 @@ impl Library {
         self.status.lock().scan == ScanState::Scanning
     }
 
-    /// What the list of libraries says of it, and whether it is scanned: what was known before, if that is unknown.
+    /// Its entry in the list of libraries, with the scan state that the server reports, or the last known one.
     pub(super) async fn with_scan(&self, client: &LibraryClient, info: LibraryInfo) -> LibraryInfo {
         let scan = client.scans(std::slice::from_ref(&info), false).await.pop().flatten();
         LibraryInfo { is_scanning: scan.unwrap_or_else(|| self.is_scanned()), ..info }

@@ -150,7 +150,7 @@ impl IndexError {
         }
     }
 
-    /// What to do about it.
+    /// The remedy.
     pub fn remedy(&self) -> &'static str {
         match self {
             Self::Unreachable => "Greenroom keeps trying. Check that the server is running.",

@@ -67,7 +67,7 @@ pub(super) struct LibraryStatus {
     pub(super) cancel: Option<(AttemptKind, CancellationToken)>,
     /// A requester of the running build wants the result accepted.
     pub(super) has_force: bool,
-    /// How often it was turned off: work begun before is discarded.
+    /// Number of times that it was turned off: work begun before is discarded.
     pub(super) turned_off: u64,
     /// Bytes that the running build will need.
     pub(super) building_bytes: u64,

@@ -44,7 +44,7 @@ pub struct AccountReport {
     pub removed: usize,
     /// Entries that were not removed.
     pub held_back: usize,
-    /// Why they were not.
+    /// Reason for which they were not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub held_back_reason: Option<HeldBackReason>,
     /// Tracks that the playlist already had.
@@ -59,7 +59,7 @@ pub struct AccountReport {
     /// Changes of a dry run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub diff: Option<PlaylistDiff>,
-    /// What failed.
+    /// The error.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<PlaylistFailure>,
 }
@@ -80,7 +80,7 @@ pub struct PlaylistDiff {
     pub requests: Vec<PlannedRequests>,
 }
 
-/// What a planned request does.
+/// Effect of a planned request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 #[schema(as = PlaylistAction)]
@@ -105,7 +105,7 @@ pub enum PlannedAction {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = PlaylistRequests)]
 pub struct PlannedRequests {
-    /// What each does.
+    /// The effect of each.
     pub action: PlannedAction,
     /// Number of requests.
     pub requests: usize,

@@ -14,7 +14,7 @@ pub struct CurrentEntry {
     pub key: String,
 }
 
-/// What one request can do on this server.
+/// Limits of one request on this server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BatchLimits {
     /// Items a playlist is created with.
@@ -68,7 +68,7 @@ pub enum PlanStep {
     Swap,
 }
 
-/// Why entries were not removed that a replaced playlist should not have any more.
+/// Reason for which a replaced playlist still has entries that its source lacks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]
 #[schema(as = HeldBackReason)]
@@ -81,7 +81,7 @@ pub enum HeldBackReason {
     Shrink,
 }
 
-/// What decides whether entries may be removed.
+/// Facts that decide whether entries may be removed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RemovalInputs {
     /// Entries of the playlist.
@@ -118,7 +118,7 @@ pub fn next_step(current: &[CurrentEntry], wanted: &[String], limits: BatchLimit
     if edit_requests <= append_requests { edit_plan.phase(current, wanted) } else { append_plan.phase() }
 }
 
-/// Why entries are not removed; `None` if they may be.
+/// Reason for which entries are not removed; `None` if they may be.
 pub fn held_back_reason(inputs: RemovalInputs) -> Option<HeldBackReason> {
     match inputs {
         RemovalInputs { leaving: 0, .. } => None,

@@ -130,7 +130,7 @@ impl RowCounts {
     }
 }
 
-/// What a scan of the server means for a sync, as a sentence.
+/// Effect of a scan of the server on a sync, as a sentence.
 pub fn changing_warning(not_yet: usize, is_dry: bool) -> String {
     let rows = if not_yet == 1 { "1 row is".to_owned() } else { format!("{not_yet} rows are") };
     let then =
@@ -138,7 +138,7 @@ pub fn changing_warning(not_yet: usize, is_dry: bool) -> String {
     format!("The server is scanning its files, so {rows} not there yet, and nothing is removed. {then}")
 }
 
-/// Why so many entries were not removed, as a sentence.
+/// Reason for which entries were not removed, as a sentence.
 pub fn held_back_warning(held_back: usize, reason: HeldBackReason, unreadable: usize) -> String {
     match reason {
         HeldBackReason::Unreadable => format!(
@@ -220,7 +220,7 @@ pub struct PlaylistReport {
     pub dry_run: bool,
     /// Format of the source.
     pub format: &'static str,
-    /// How its text was encoded: `utf-8`, `utf-16`, `windows-1252`, `iso-8859-1` or `mixed`.
+    /// Encoding of its text: `utf-8`, `utf-16`, `windows-1252`, `iso-8859-1` or `mixed`.
     pub encoding: &'static str,
     /// Rows by outcome.
     pub counts: RowCounts,
@@ -340,7 +340,7 @@ pub fn report_row(row: &PlaylistRow, resolved: &TrackResolution) -> RowReport {
     }
 }
 
-/// Why the matcher did not search for a row, as readable text; `None` if it did.
+/// Reason for which the matcher did not search for a row, as readable text; `None` if it did.
 fn decided_by(source: MatchSource) -> Option<&'static str> {
     match source {
         MatchSource::Pin => Some("pinned by a person"),

@@ -5,7 +5,7 @@ use greenroom_library::playlist;
 
 use greenroom_config::playlist_mode::PlaylistMode;
 
-/// How often a sync runs again by itself because the server was scanning.
+/// Max number of times that a sync repeats itself because the server was scanning.
 pub const MAX_SCAN_REPEATS: u32 = 20;
 
 /// Source of the rows.
@@ -49,7 +49,7 @@ pub struct SyncRequest {
     pub live: u32,
     /// Wait for the library's first build.
     pub wait: bool,
-    /// How often it may run again by itself after a scan of the server.
+    /// Number of times that it may repeat itself after a scan of the server.
     pub repeats: u32,
     /// Tracks that earlier runs of this request wrote while the server scanned: they may be removed.
     pub written_before: Vec<WrittenTracks>,

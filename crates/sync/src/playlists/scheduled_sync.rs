@@ -36,7 +36,7 @@ impl SourceLocation {
     }
 }
 
-/// Why a sync runs.
+/// Reason for a run of a sync.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SyncTrigger {
     /// It is due: only the leader of several gateways may run it.

@@ -17,7 +17,7 @@ use super::run::RunResult;
 pub struct LastSync {
     /// Time at which it ended, in milliseconds since 1970.
     pub at_ms: u64,
-    /// How it ended: `done`, `failed` or `cancelled`.
+    /// Its result: `done`, `failed` or `cancelled`.
     pub state: &'static str,
     /// Whether the server was scanning its files: it runs again once that has ended.
     pub is_changing: bool,

@@ -94,7 +94,7 @@ pub struct StoreTotals {
 pub struct CoveringInvalidation {
     /// Its sequence number.
     pub seq: u64,
-    /// What it covers.
+    /// Its scope.
     pub scope: Scope,
     /// Whether it is a purge: the value may not even replace a failed load.
     pub purges: bool,
@@ -111,7 +111,7 @@ pub struct VacuumReport {
     pub after_bytes: u64,
 }
 
-/// Why an inspection failed, in one line.
+/// Reason of a failed inspection, in one line.
 pub type InspectError = String;
 
 impl Inspection {

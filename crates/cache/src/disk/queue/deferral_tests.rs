@@ -1,4 +1,4 @@
-//! How often a polled value is written, hour by hour, under a paused clock.
+//! Number of writes of a polled value, hour by hour, under a paused clock.
 
 use super::*;
 use crate::disk::DiskSettings;

@@ -56,7 +56,7 @@ pub(super) struct QueueState {
     pub(super) wake_condition: WakeCondition,
 }
 
-/// What the writer sleeps for.
+/// Event for which the writer sleeps.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(super) enum WakeCondition {
     /// It is awake.

@@ -23,7 +23,7 @@ pub(super) const USES_EVERY: Duration = Duration::from_secs(3600);
 const USES_PER_STEP: usize = 500;
 
 impl Writer {
-    /// How long the writer may sleep if nothing is queued.
+    /// Max time for which the writer may sleep if nothing is queued.
     pub(super) fn until_due(&self) -> Duration {
         let now_ms = self.shared.clock.now();
         let at_ms =

@@ -15,7 +15,7 @@ pub(crate) const SETTLE_MS: u64 = 3000;
 pub(crate) const SETTLE_FRESH_MS: u64 = 1000;
 pub(crate) const HOLD_MS: u64 = 30_000;
 
-/// What an invalidation covers, spelled out.
+/// Scope of an invalidation, spelled out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum NaiveScope {
     Key(KeyIndex),

@@ -56,8 +56,8 @@ pub(in crate::crawl) fn hints(frame: &[u8]) -> Vec<ChangeHint> {
     }
 }
 
-/// Frames do not assign items to libraries: the library is certain only if exactly one library changed. A frame that
-/// names nothing may be about anything.
+/// Change hints of a frame. It does not assign items to libraries, so their library is certain only if exactly one
+/// changed. A frame that names no item and no library may concern any.
 fn changed(changes: &Changes) -> Vec<ChangeHint> {
     let shelves: Vec<String> = changes.collection_folders.iter().map(|id| guid::normalize(id).into_owned()).collect();
     let shelf = match &shelves[..] {

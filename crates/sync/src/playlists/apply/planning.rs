@@ -35,7 +35,7 @@ impl PlaylistWriter<'_> {
         }
     }
 
-    /// What a dry run would change.
+    /// Changes that a dry run reports.
     pub(super) fn plan(&self, current: &[CurrentEntry], state: &mut WriteState) {
         let goal = goal(state.mode, current, state);
         let wanted: HashSet<&str> = goal.iter().map(String::as_str).collect();
@@ -112,7 +112,7 @@ impl PlaylistWriter<'_> {
         planned.0
     }
 
-    /// How many of these items a playlist is created with.
+    /// Number of these items with which a playlist is created.
     pub(super) fn create_batch(&self, goal: &[String], state: &WriteState) -> usize {
         match state.max_batch {
             Some(limit) => limit.min(goal.len()),
@@ -121,7 +121,7 @@ impl PlaylistWriter<'_> {
         }
     }
 
-    /// What one request can do.
+    /// Limits of one request.
     pub(super) fn batch_limits(&self, state: &WriteState) -> BatchLimits {
         let kind = self.client.kind();
         let sample: Vec<String> = state.tracks.iter().map(|track| track.key.clone()).collect();
