@@ -37,6 +37,9 @@ pub struct Difference {
     pub added: Vec<Arc<FileEntry>>,
     /// Files that are gone.
     pub removed: Vec<Arc<FileEntry>>,
+    /// Files that stay and are one with a removed file: a link to it, or the name under which it was listed as well while it
+    /// was renamed.
+    pub twins: Vec<Arc<FileEntry>>,
     /// Files with another name, before and after.
     pub renamed: Vec<(Arc<FileEntry>, Arc<FileEntry>)>,
     /// Files with another content or number at the same path, before and after.
@@ -49,6 +52,14 @@ impl Difference {
     /// Whether nothing changed.
     pub fn is_empty(&self) -> bool {
         self.added.is_empty() && self.removed.is_empty() && self.renamed.is_empty() && self.changed.is_empty()
+    }
+
+    fn find_twins(&mut self) {
+        let removed: HashMap<u64, &Arc<FileEntry>> = self.removed.iter().map(|file| (file.stat.inode, file)).collect();
+        let is_twin = |file: &&Arc<FileEntry>| {
+            removed.get(&file.stat.inode).is_some_and(|removed| removed.stat.is_same_file(&file.stat))
+        };
+        self.twins = self.files.iter().filter(is_twin).cloned().collect();
     }
 
     /// Leaves out the last new files by path, so that no more than so many files are left. Returns their count.
@@ -93,6 +104,7 @@ impl Comparison<'_> {
             difference.put(&Arc::new(file), |difference, file| difference.added.push(file));
         }
         difference.removed.extend(undecided.known.into_iter().flatten());
+        difference.find_twins();
         difference.files.sort_by(|a, b| a.path.cmp(&b.path));
         difference
     }

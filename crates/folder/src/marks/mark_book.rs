@@ -269,7 +269,10 @@ impl MarkBook {
         }
         written.follow_paths(difference);
         let left = difference.renamed.iter().map(|(before, _)| &*before.path).collect();
-        let claimed = written.claim(&difference.added, &left, &mut batch);
+        let unmarked = difference.twins.iter().filter(|twin| twin.marks.bits() == 0);
+        let unmarked = unmarked.filter(|twin| difference.added.iter().all(|added| added.id != twin.id));
+        let heirs: Vec<_> = difference.added.iter().chain(unmarked).cloned().collect();
+        let claimed = written.claim(&heirs, &left, &mut batch);
         let follow = difference.renamed.len() + claimed;
         let result = if batch.is_empty() { Ok(()) } else { written.commit(batch) };
         publish();

@@ -4,6 +4,26 @@ use super::fixture::{Tree, remove};
 use crate::marks::{FollowedList, MarkAction, MarkChange, MarkError, MarkExport};
 
 #[tokio::test(flavor = "multi_thread")]
+async fn marks_go_to_the_other_name_of_a_file_that_was_listed_under_both_while_it_was_renamed() {
+    let tree = Tree::new(&["a.cbz", "c.cbz"]);
+    let running = tree.open();
+    running.fresh().await;
+    running.mark("processed", &["a.cbz", "c.cbz"]);
+    // As a scan that reads the directory during the rename finds it.
+    std::fs::hard_link(tree.root().join("a.cbz"), tree.root().join("b.cbz")).expect("linked");
+    running.holds(&["a.cbz", "b.cbz", "c.cbz"]).await;
+    assert_eq!(running.processed(), ["a.cbz", "c.cbz"]);
+    remove(&tree.root().join("a.cbz"));
+    running.holds(&["b.cbz", "c.cbz"]).await;
+    assert_eq!(running.processed(), ["b.cbz", "c.cbz"]);
+    running.stop().await;
+    let running = tree.open();
+    running.fresh().await;
+    assert_eq!(running.processed(), ["b.cbz", "c.cbz"], "also after a restart");
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn marks_follow_renames_replacements_and_restarts() {
     let tree = Tree::new(&["1.cbz", "2.cbz", "3.cbz"]);
     let running = tree.open();
