@@ -50,15 +50,15 @@ fn of_literal(text: &str) -> Result<Import, String> {
 }
 
 fn import(arena: &ValueArena, id: Result<ValueId, UnreadableValue>) -> Result<Import, String> {
-    let id = id.map_err(reason)?;
+    let id = id.map_err(|unreadable| reason(&unreadable))?;
     Ok(Import {
-        value: encoding::encode(arena, id).map_err(reason),
-        key: entry_key::to_text(arena, id).map_err(reason),
+        value: encoding::encode(arena, id).map_err(|unreadable| reason(&unreadable)),
+        key: entry_key::to_text(arena, id).map_err(|unreadable| reason(&unreadable)),
     })
 }
 
 /// The reason as a person reads it.
-fn reason(unreadable: UnreadableValue) -> String {
+fn reason(unreadable: &UnreadableValue) -> String {
     let text = unreadable.to_string();
     assert!(!text.is_empty() && text.len() <= MAX_REASON_BYTES, "a reason of {} bytes", text.len());
     assert!(!text.contains(char::is_control), "a reason that moves the cursor: {text:?}");
