@@ -24,6 +24,7 @@ use greenroom_folder::list::{ListFilter, ListQuery, PageSize};
 use greenroom_folder::marks::{MarkAction, MarkChange};
 use greenroom_folder::{Folder, FolderContext};
 use greenroom_state::db::StateDb;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -36,6 +37,7 @@ const FILES_IN_A_FOLDER: usize = 100;
 /// Bytes of a page, which take no room.
 const PAGE_BYTES: u32 = 3_000_000;
 const CLIENTS: usize = 8;
+const RESCANS: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_secs(10);
 /// Of so many files, two are renamed, one is removed, and one is new.
 const SHARE: usize = 20;
@@ -54,7 +56,7 @@ fn main() -> ExitCode {
     }
     make_tree(&folder, files);
     let mut is_good = true;
-    for part in ["find", "scan", "find", "scan", "find", "scan", "memory", "changes", "poll"] {
+    for part in ["find", "scan", "find", "scan", "find", "scan", "memory", "rescan", "changes", "poll"] {
         let program = std::env::current_exe().expect("this program");
         let status = Command::new(program).arg(&folder).arg(files.to_string()).arg(part).status();
         is_good &= status.is_ok_and(|status| status.success());
@@ -67,6 +69,7 @@ async fn measure(part: &str, folder: &Path, files: usize) {
         "find" => find(folder),
         "scan" => scan(folder, files).await,
         "memory" => memory(folder, files).await,
+        "rescan" => rescan(folder, files).await,
         "poll" => change(folder, files, WatchMode::Poll).await,
         _ => change(folder, files, WatchMode::Auto).await,
     }
@@ -263,19 +266,9 @@ async fn change(folder: &Path, files: usize, watch: WatchMode) {
     tokio::task::spawn_blocking(move || marking.change_marks(&mark).expect("marked")).await.expect("it ended");
     let findings = Arc::new(ListFindings::default());
     let least = files - files / SHARE;
-    let tasks = TaskTracker::new();
-    let clients: Vec<_> = (0..CLIENTS)
-        .map(|client| tasks.spawn(ask(Arc::clone(&comics), client as u64, least, Arc::clone(&findings))))
-        .collect();
-    let (scanning, stop) = (Arc::clone(&comics), Arc::clone(&findings));
+    let clients = ask_meanwhile(&comics, least, &findings);
     if watch == WatchMode::Auto {
-        // A full scan runs all the time.
-        tasks.spawn(async move {
-            while !stop.ends.load(Ordering::Relaxed) {
-                scanning.request_scan(false);
-                tokio::time::sleep(Duration::from_millis(100)).await;
-            }
-        });
+        scan_meanwhile(&comics, &findings);
     }
     let tree = folder.join("tree");
     let began = Instant::now();
@@ -289,6 +282,45 @@ async fn change(folder: &Path, files: usize, watch: WatchMode) {
         .iter()
         .filter(|number| list.find(&renamed_name(**number)).is_none_or(|file| file.marks.bits() == 0))
         .count();
+    report(clients, &findings).await;
+    println!("marks lost {lost} of {}", renamed.len());
+    change_back(&folder.join("tree"), files);
+}
+
+/// Lists while the whole tree is scanned again and again and nothing in it changes.
+async fn rescan(folder: &Path, files: usize) {
+    let comics = open(folder, FolderSettings { watch: WatchMode::Off, ..settings(folder) });
+    comics.start();
+    comics.wait_for_first().await.expect("a list");
+    wait_until(&comics, |list| list.enriched == list.files.len()).await;
+    let findings = Arc::new(ListFindings::default());
+    let scans = comics.report().counters.scans;
+    let clients = ask_meanwhile(&comics, files, &findings);
+    scan_meanwhile(&comics, &findings);
+    tokio::time::sleep(RESCANS).await;
+    println!("{} full scans in {} s", comics.report().counters.scans - scans, RESCANS.as_secs());
+    report(clients, &findings).await;
+}
+
+/// Clients that ask until told to end.
+fn ask_meanwhile(comics: &Arc<Folder>, least: usize, findings: &Arc<ListFindings>) -> Vec<JoinHandle<Vec<u64>>> {
+    let client = |client| tokio::spawn(ask(Arc::clone(comics), client, least, Arc::clone(findings)));
+    (0..CLIENTS as u64).map(client).collect()
+}
+
+/// Full scans, one after the other, until told to end.
+fn scan_meanwhile(comics: &Arc<Folder>, findings: &Arc<ListFindings>) {
+    let (comics, findings) = (Arc::clone(comics), Arc::clone(findings));
+    tokio::spawn(async move {
+        while !findings.ends.load(Ordering::Relaxed) {
+            comics.request_scan(false);
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    });
+}
+
+/// Ends the clients and says how long they waited.
+async fn report(clients: Vec<JoinHandle<Vec<u64>>>, findings: &ListFindings) {
     findings.ends.store(true, Ordering::Relaxed);
     let mut times: Vec<u64> = Vec::new();
     for client in clients {
@@ -299,8 +331,7 @@ async fn change(folder: &Path, files: usize, watch: WatchMode) {
     let (p50, p99, longest) = (at(50), at(99), at(100));
     let (empty, too_short) = (findings.empty.load(Ordering::Relaxed), findings.too_short.load(Ordering::Relaxed));
     println!("{} lists by {CLIENTS} clients: p50 {p50:.2} ms, p99 {p99:.2} ms, longest {longest:.1} ms", times.len());
-    println!("empty {empty}, too short {too_short}; marks lost {lost} of {}", renamed.len());
-    change_back(&folder.join("tree"), files);
+    println!("empty {empty}, too short {too_short}");
 }
 
 /// Asks for pages of many kinds until told to end; returns how long each took, with its JSON, in microseconds.
