@@ -173,7 +173,7 @@ async fn ask(control: &Arc<ControlPlane>, request: &FuzzRequest) -> Response<Bod
         max_connections_per_peer: 64,
         open_reads: Vec::new(),
     };
-    greenroom_control::handle_request(Arc::clone(control), settings, peer, asked).await
+    greenroom_api::handle_request(Arc::clone(control), settings, peer, asked).await
 }
 
 fn shows(request: &FuzzRequest, token: &str) -> bool {

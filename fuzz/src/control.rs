@@ -99,7 +99,7 @@ async fn ask(control: &Arc<ControlPlane>, place: ControlEndpoint, request: &Fuzz
         max_connections_per_peer: 64,
         open_reads: Vec::new(),
     };
-    greenroom_control::handle_request(Arc::clone(control), settings, peer, asked).await
+    greenroom_api::handle_request(Arc::clone(control), settings, peer, asked).await
 }
 
 async fn check_response(place: ControlEndpoint, request: &FuzzRequest, session: &str, answer: Response<Body>) {

@@ -10,37 +10,43 @@ use greenroom_proxy::server::Server;
 
 /// One app of one server.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
-pub(super) struct AppStats {
-    pub(super) server: String,
-    pub(super) name: String,
-    pub(super) asked: u64,
-    pub(super) reached: u64,
-    pub(super) saved: u64,
-    pub(super) failed: u64,
+pub struct AppStats {
+    /// Name of the media server or HTTP API.
+    pub server: String,
+    /// Name of the app.
+    pub name: String,
+    /// Requests of the app.
+    pub asked: u64,
+    /// Requests that reached the server.
+    pub reached: u64,
+    /// Requests answered without the server.
+    pub saved: u64,
+    /// Requests that failed.
+    pub failed: u64,
     /// Requests waiting in the server's request queue now.
-    pub(super) waiting: usize,
+    pub waiting: usize,
     /// Total time its requests have waited there.
-    pub(super) waited_ms: u64,
+    pub waited_ms: u64,
     /// Requests rejected for lack of a valid token.
-    pub(super) unauthorised: u64,
+    pub unauthorised: u64,
     /// Requests whose response shows that their token is valid.
-    pub(super) let_in: u64,
+    pub let_in: u64,
     /// Those among them that were answered without asking the server.
-    pub(super) let_in_saved: u64,
+    pub let_in_saved: u64,
     /// Request type of its first request.
-    pub(super) first_asked: Option<&'static str>,
+    pub first_asked: Option<&'static str>,
     /// True if none of its requests had a valid token.
-    pub(super) is_stranger: bool,
+    pub is_stranger: bool,
 }
 
 impl AppStats {
     /// Counters since start of all apps of a server.
-    pub(super) fn from_server(server: &Server) -> impl Iterator<Item = Self> + use<> {
+    pub fn from_server(server: &Server) -> impl Iterator<Item = Self> + use<> {
         Self::from_apps(server.name().to_owned(), &server.apps)
     }
 
     /// Counters since start of these apps of the server with this name.
-    pub(super) fn from_apps(server: String, apps: &ClientApps) -> impl Iterator<Item = Self> + use<> {
+    pub fn from_apps(server: String, apps: &ClientApps) -> impl Iterator<Item = Self> + use<> {
         apps.counters().into_iter().map(move |(name, counters)| Self {
             server: server.clone(),
             name,
@@ -59,12 +65,12 @@ impl AppStats {
     }
 
     /// Adds another app's counters.
-    pub(super) fn add(&mut self, other: &Self) {
+    pub fn add(&mut self, other: &Self) {
         add!(self, other; asked reached saved failed waited_ms unauthorised let_in let_in_saved);
     }
 
     /// The difference from an earlier snapshot.
-    pub(super) fn since(&self, before: &Self) -> Self {
+    pub(crate) fn since(&self, before: &Self) -> Self {
         since!(self, before; asked reached saved failed waited_ms unauthorised let_in let_in_saved)
     }
 }

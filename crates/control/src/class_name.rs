@@ -6,7 +6,7 @@ use greenroom_request_log::RouteName;
 use crate::error::Problem;
 
 /// Rejects unknown request types.
-pub(super) fn check_class(class: Option<&str>) -> Result<(), Problem> {
+pub fn check_class(class: Option<&str>) -> Result<(), Problem> {
     let is_known = class.is_none_or(|class| Class::parse(class).is_some() || RouteName::is_known(class));
     if is_known { Ok(()) } else { Err(Problem::UNKNOWN_CLASS) }
 }

@@ -6,22 +6,30 @@ use greenroom_dialect::class::Class;
 
 /// The cache behind one compatibility path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum CompatCache {
+pub enum CompatCache {
+    /// Current activities.
     Activities,
+    /// Current sessions.
     Sessions,
+    /// Live statistics.
     LiveStats,
+    /// Statistics.
     Stats,
+    /// Recently added media.
     Recent,
+    /// Playback history.
     History,
+    /// Requests in the background.
     Background,
 }
 
 impl CompatCache {
-    pub(crate) const EVERY: [Self; 7] =
+    /// Every cache, in the order of the counters.
+    pub const EVERY: [Self; 7] =
         [Self::Activities, Self::Sessions, Self::LiveStats, Self::Stats, Self::Recent, Self::History, Self::Background];
 
     /// Its name in these dashboards.
-    pub(crate) fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::Activities => "plex_activities",
             Self::Sessions => "plex_sessions",
@@ -34,7 +42,7 @@ impl CompatCache {
     }
 
     /// The request type it consists of, if it is a single one.
-    pub(crate) fn class(self) -> Option<Class> {
+    pub fn class(self) -> Option<Class> {
         match self {
             Self::Activities => Some(Class::Activities),
             Self::Sessions => Some(Class::Sessions),
@@ -46,23 +54,25 @@ impl CompatCache {
 
 /// Hits and misses per cache, since start or the last reset.
 #[derive(Debug, Default)]
-pub(crate) struct CompatCacheCounters([(AtomicU64, AtomicU64); CompatCache::EVERY.len()]);
+pub struct CompatCacheCounters([(AtomicU64, AtomicU64); CompatCache::EVERY.len()]);
 
 impl CompatCacheCounters {
     /// Counts a request.
-    pub(crate) fn record(&self, cache: CompatCache, is_hit: bool) {
+    pub fn record(&self, cache: CompatCache, is_hit: bool) {
         let (hits, misses) = &self.0[cache as usize];
         if is_hit { hits } else { misses }.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(crate) fn reset(&self) {
+    /// Sets all counters to zero.
+    pub fn reset(&self) {
         for (hits, misses) in &self.0 {
             hits.store(0, Ordering::Relaxed);
             misses.store(0, Ordering::Relaxed);
         }
     }
 
-    pub(crate) fn get(&self, cache: CompatCache) -> (u64, u64) {
+    /// Hits and misses of this cache.
+    pub fn get(&self, cache: CompatCache) -> (u64, u64) {
         let (hits, misses) = &self.0[cache as usize];
         (hits.load(Ordering::Relaxed), misses.load(Ordering::Relaxed))
     }

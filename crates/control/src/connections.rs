@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 /// Limit on the connections of the control port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ConnectionBound {
+pub enum ConnectionBound {
     /// On all of them.
     Total,
     /// On those of one address.
@@ -31,11 +31,11 @@ pub(crate) enum ConnectionBound {
 
 /// How often each limit closed or refused a connection.
 #[derive(Debug, Default)]
-pub(crate) struct ConnectionRefusals([AtomicU64; ConnectionBound::EVERY.len()]);
+pub struct ConnectionRefusals([AtomicU64; ConnectionBound::EVERY.len()]);
 
 /// All connections of the control port.
 #[derive(Debug)]
-pub(crate) struct ConnectionTable {
+pub struct ConnectionTable {
     state: Mutex<ConnectionTableState>,
     settings: ControlSettings,
 }
@@ -58,7 +58,7 @@ struct OpenConnection {
 
 /// An accepted connection. It leaves the table when this is dropped.
 #[derive(Debug)]
-pub(crate) struct AcceptedConnection {
+pub struct AcceptedConnection {
     table: Arc<ConnectionTable>,
     id: u64,
     close: CancellationToken,
@@ -66,14 +66,14 @@ pub(crate) struct AcceptedConnection {
 
 /// A request in progress, until it is dropped.
 #[derive(Debug)]
-pub(crate) struct BusyConnection(Arc<AcceptedConnection>);
+pub struct BusyConnection(Arc<AcceptedConnection>);
 
 impl ConnectionBound {
     /// Every limit.
-    pub(crate) const EVERY: [Self; 2] = [Self::Total, Self::PerPeer];
+    pub const EVERY: [Self; 2] = [Self::Total, Self::PerPeer];
 
     /// Its name in metrics.
-    pub(crate) fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::Total => "connections",
             Self::PerPeer => "connections-per-peer",
@@ -83,19 +83,19 @@ impl ConnectionBound {
 
 impl ConnectionRefusals {
     /// Counts a connection that was closed or refused.
-    pub(crate) fn record(&self, bound: ConnectionBound) {
+    pub fn record(&self, bound: ConnectionBound) {
         self.0[bound as usize].fetch_add(1, Ordering::Relaxed);
     }
 
     /// Every limit with its count.
-    pub(crate) fn counts(&self) -> impl Iterator<Item = (&'static str, u64)> {
+    pub fn counts(&self) -> impl Iterator<Item = (&'static str, u64)> {
         ConnectionBound::EVERY.into_iter().map(|bound| (bound.name(), self.0[bound as usize].load(Ordering::Relaxed)))
     }
 }
 
 impl ConnectionTable {
     /// An empty table.
-    pub(crate) fn new(settings: ControlSettings) -> Arc<Self> {
+    pub fn new(settings: ControlSettings) -> Arc<Self> {
         Arc::new(Self { state: Mutex::default(), settings })
     }
 
@@ -103,7 +103,7 @@ impl ConnectionTable {
     ///
     /// # Errors
     /// A limit is reached, and none of the connections is idle.
-    pub(crate) fn accept(
+    pub fn accept(
         self: &Arc<Self>,
         peer: IpAddr,
         refusals: &ConnectionRefusals,
@@ -160,12 +160,12 @@ impl ConnectionTableState {
 
 impl AcceptedConnection {
     /// Waits until the connection must give way to another.
-    pub(crate) async fn closed(&self) {
+    pub async fn closed(&self) {
         self.close.cancelled().await;
     }
 
     /// Keeps the connection open until the result is dropped.
-    pub(crate) fn begin_request(self: &Arc<Self>) -> BusyConnection {
+    pub fn begin_request(self: &Arc<Self>) -> BusyConnection {
         if let Some(connection) = self.table.state.lock().connections.get_mut(&self.id) {
             connection.requests += 1;
         }
@@ -181,7 +181,7 @@ impl Drop for AcceptedConnection {
 
 impl BusyConnection {
     /// The response, which keeps its connection open until it has ended.
-    pub(crate) fn attach_to(self, response: Response) -> Response {
+    pub fn attach_to(self, response: Response) -> Response {
         response.map(|body| Body::new(BusyBody { body, _connection: self }))
     }
 }

@@ -6,34 +6,35 @@ use utoipa::ToSchema;
 
 /// The disk tier as a whole. Counters count since start.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
-pub(super) struct DiskTierStats {
+pub struct DiskTierStats {
     /// Bytes stored now.
-    pub(super) bytes: u64,
+    pub bytes: u64,
     /// Max bytes stored.
-    pub(super) max_bytes: u64,
+    pub max_bytes: u64,
     /// True if it is disabled or degraded.
-    pub(super) is_off: bool,
+    pub is_off: bool,
     /// Responses waiting to be written.
-    pub(super) queued: u64,
-    pub(super) queued_bytes: u64,
+    pub queued: u64,
+    /// Bytes that wait to be written.
+    pub queued_bytes: u64,
     /// Reads found on disk.
-    pub(super) hits: u64,
+    pub(crate) hits: u64,
     /// Reads not found on disk.
-    pub(super) misses: u64,
+    pub(crate) misses: u64,
     /// Reads that did not wait for the disk.
-    pub(super) slow: u64,
+    pub(crate) slow: u64,
     /// Responses written.
-    pub(super) written: u64,
+    pub(crate) written: u64,
     /// Responses that could not be written.
-    pub(super) failed: u64,
+    pub(crate) failed: u64,
     /// Responses dropped because they were too large or the write queue was full.
-    pub(super) dropped: u64,
+    pub(crate) dropped: u64,
     /// Corrupt rows: not what was written.
-    pub(super) torn: u64,
+    pub(crate) torn: u64,
     /// Invalidations that could not be made durable.
-    pub(super) marks_lost: u64,
+    pub(crate) marks_lost: u64,
     /// Damaged files set aside.
-    pub(super) set_aside: u64,
+    pub(crate) set_aside: u64,
 }
 
 impl From<DiskStats> for DiskTierStats {
@@ -59,7 +60,7 @@ impl From<DiskStats> for DiskTierStats {
 
 impl DiskTierStats {
     /// Name, help and value of every counter.
-    pub(super) fn counters(&self) -> [(&'static str, &'static str, u64); 9] {
+    pub fn counters(&self) -> [(&'static str, &'static str, u64); 9] {
         [
             ("disk_hits", "Reads found in the disk tier", self.hits),
             ("disk_misses", "Reads not found in the disk tier", self.misses),

@@ -12,41 +12,41 @@ const KIND_PREFIX: &str = "urn:greenroom:problem:";
 
 /// A problem returned to the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Problem {
+pub struct Problem {
     /// HTTP status.
-    pub(super) status: StatusCode,
+    pub status: StatusCode,
     /// Stable machine-readable code.
-    pub(super) code: &'static str,
+    pub code: &'static str,
     /// Short summary.
-    pub(super) title: &'static str,
+    pub title: &'static str,
     /// One sentence on how to fix it.
-    pub(super) detail: &'static str,
+    pub detail: &'static str,
 }
 
 impl Problem {
     /// No resource at this path.
-    pub(super) const NOT_FOUND: Self = Self {
+    pub const NOT_FOUND: Self = Self {
         status: StatusCode::NOT_FOUND,
         code: "nothing-here",
         title: "Not found",
         detail: "No resource at this path. The page is at /, the API is described at /api/v1/openapi.json.",
     };
     /// The path exists, the method is not allowed.
-    pub(super) const METHOD_NOT_ALLOWED: Self = Self {
+    pub const METHOD_NOT_ALLOWED: Self = Self {
         status: StatusCode::METHOD_NOT_ALLOWED,
         code: "wrong-method",
         title: "Method not allowed",
         detail: "The Allow header lists the methods of this path. Reads use GET; changes use POST, PUT or DELETE.",
     };
     /// The body is malformed.
-    pub(super) const BAD_BODY: Self = Self {
+    pub const BAD_BODY: Self = Self {
         status: StatusCode::BAD_REQUEST,
         code: "bad-body",
         title: "Invalid body",
         detail: "Send a small JSON object with the keys of this path and no others: /api/v1/openapi.json lists them.",
     };
     /// The path or the query is malformed.
-    pub(super) const BAD_QUERY: Self = Self {
+    pub const BAD_QUERY: Self = Self {
         status: StatusCode::BAD_REQUEST,
         code: "bad-query",
         title: "Invalid path or query",
@@ -54,182 +54,182 @@ impl Problem {
                  its type, and no others: /api/v1/openapi.json lists them.",
     };
     /// The body exceeds the size limit.
-    pub(super) const TOO_LONG: Self = Self {
+    pub const TOO_LONG: Self = Self {
         status: StatusCode::PAYLOAD_TOO_LARGE,
         code: "too-long",
         title: "Body too long",
         detail: "The body of a request to this path has at most a few kilobytes.",
     };
     /// The body did not arrive in time.
-    pub(super) const TOO_SLOW: Self = Self {
+    pub const TOO_SLOW: Self = Self {
         status: StatusCode::REQUEST_TIMEOUT,
         code: "too-slow",
         title: "Body timeout",
         detail: "The body did not arrive in time. Send the request again, with the whole body at once.",
     };
     /// The body's content type is not JSON.
-    pub(super) const NOT_JSON: Self = Self {
+    pub const NOT_JSON: Self = Self {
         status: StatusCode::UNSUPPORTED_MEDIA_TYPE,
         code: "not-json",
         title: "The body must be JSON",
         detail: "Send it with \"Content-Type: application/json\".",
     };
     /// A page session requests data that needs the control token, because it holds secrets.
-    pub(super) const NEEDS_TOKEN: Self = Self {
+    pub const NEEDS_TOKEN: Self = Self {
         status: StatusCode::FORBIDDEN,
         code: "needs-token",
         title: "Control token required",
         detail: "The response holds secrets, so a session is not enough: send the control token, as `greenroom backup` does.",
     };
     /// The disk tier is empty or unreadable.
-    pub(super) const NOT_STORED: Self = Self {
+    pub const NOT_STORED: Self = Self {
         status: StatusCode::SERVICE_UNAVAILABLE,
         code: "not-stored",
         title: "Disk tier unavailable",
         detail: "The disk tier is empty, disabled, or cannot be read; the log says why.",
     };
     /// No server with this name is configured.
-    pub(super) const UNKNOWN_SERVER: Self = Self {
+    pub const UNKNOWN_SERVER: Self = Self {
         status: StatusCode::NOT_FOUND,
         code: "unknown-server",
         title: "No such server",
         detail: "No server with this name is configured. /api/v1/servers lists the configured ones.",
     };
     /// Unknown request type.
-    pub(super) const UNKNOWN_CLASS: Self = Self {
+    pub const UNKNOWN_CLASS: Self = Self {
         status: StatusCode::NOT_FOUND,
         code: "unknown-class",
         title: "No such request type",
         detail: "No request type has this name. The page and /api/v1/cache/stats list them.",
     };
     /// A change could not be persisted.
-    pub(super) const BYPASS_NOT_SAVED: Self = Self {
+    pub const BYPASS_NOT_SAVED: Self = Self {
         status: StatusCode::INSUFFICIENT_STORAGE,
         code: "not-kept",
         title: "The change cannot be saved",
         detail: "The bypasses stay as they were: the data directory cannot be written. The log says why.",
     };
     /// The limit of individual bypasses is reached.
-    pub(super) const TOO_MANY_BYPASSES: Self = Self {
+    pub const TOO_MANY_BYPASSES: Self = Self {
         status: StatusCode::CONFLICT,
         code: "too-many-bypasses",
         title: "Too many bypasses",
         detail: "At most 64 bypasses can be active. Remove some, or bypass a whole server or request type.",
     };
     /// Several servers are configured and the request names none.
-    pub(super) const SERVER_REQUIRED: Self = Self {
+    pub const SERVER_REQUIRED: Self = Self {
         status: StatusCode::BAD_REQUEST,
         code: "which-server",
         title: "Server required",
         detail: "Several servers are configured, and the URL belongs to none of them. Name one in \"server\".",
     };
     /// A value is neither a URL nor a path.
-    pub(super) const NOT_A_URL: Self = Self {
+    pub const NOT_A_URL: Self = Self {
         status: StatusCode::BAD_REQUEST,
         code: "no-address",
         title: "Not a URL or path",
         detail: "Send a URL or a path as an app requests it, such as /library/sections.",
     };
     /// No notification target with this name is configured.
-    pub(super) const UNKNOWN_TARGET: Self = Self {
+    pub const UNKNOWN_TARGET: Self = Self {
         status: StatusCode::NOT_FOUND,
         code: "unknown-target",
         title: "No such target",
         detail: "No [[notice]] with this name is configured, or none at all. docs/notices.md explains how.",
     };
     /// Warming is already running.
-    pub(super) const ALREADY_WARMING: Self = Self {
+    pub const ALREADY_WARMING: Self = Self {
         status: StatusCode::CONFLICT,
         code: "already-warming",
         title: "Already warming",
         detail: "A warming run is in progress. Retry when it has ended.",
     };
     /// A check or clean-up of the disk tier is already running.
-    pub(super) const ALREADY_RUNNING: Self = Self {
+    pub const ALREADY_RUNNING: Self = Self {
         status: StatusCode::CONFLICT,
         code: "already-at-work",
         title: "Already running",
         detail: "A check or clean-up of the disk tier is in progress; they run one at a time. Retry when it has ended.",
     };
     /// Unknown library.
-    pub(super) const UNKNOWN_LIBRARY: Self = Self {
+    pub const UNKNOWN_LIBRARY: Self = Self {
         status: StatusCode::NOT_FOUND,
         code: "unknown-library",
         title: "No such library",
         detail: "No library has this id. /api/v1/libraries lists them; ids look like home:3.",
     };
     /// A TTL window exceeds its maximum.
-    pub(super) const OUT_OF_BOUNDS: Self = Self {
+    pub const OUT_OF_BOUNDS: Self = Self {
         status: StatusCode::BAD_REQUEST,
         code: "out-of-bounds",
         title: "TTL out of range",
         detail: "A TTL is a whole number of seconds from 0 to 31536000, which is a year.",
     };
     /// A TTL override could not be persisted.
-    pub(super) const TTL_NOT_SAVED: Self = Self {
+    pub const TTL_NOT_SAVED: Self = Self {
         status: StatusCode::INSUFFICIENT_STORAGE,
         code: "not-kept",
         title: "The change cannot be saved",
         detail: "The TTL policies stay as they were: state.db in the data directory cannot be written. The log says why.",
     };
     /// The request names no invalidation target, or more than one.
-    pub(super) const INVALIDATION_TARGET_REQUIRED: Self = Self {
+    pub const INVALIDATION_TARGET_REQUIRED: Self = Self {
         status: StatusCode::BAD_REQUEST,
         code: "what-is-stale",
         title: "Invalidation target required",
         detail: "Send exactly one of \"tag\", \"class\", \"path\" and \"all\": true.",
     };
     /// A reset names nothing, or more than one thing.
-    pub(super) const RESET_TARGET_REQUIRED: Self = Self {
+    pub const RESET_TARGET_REQUIRED: Self = Self {
         status: StatusCode::BAD_REQUEST,
         code: "what-goes-back",
         title: "Reset target required",
         detail: "Send exactly one of \"class\" and \"all\": true.",
     };
     /// Responses of this path are never cached.
-    pub(super) const NEVER_CACHED: Self = Self {
+    pub const NEVER_CACHED: Self = Self {
         status: StatusCode::NOT_FOUND,
         code: "never-kept",
         title: "Never cached",
         detail: "Responses of this path are never cached, so there is nothing to invalidate.",
     };
     /// Unknown job.
-    pub(super) const UNKNOWN_JOB: Self = Self {
+    pub const UNKNOWN_JOB: Self = Self {
         status: StatusCode::NOT_FOUND,
         code: "unknown-job",
         title: "No such job",
         detail: "No job has this name. /api/v1/jobs lists them.",
     };
     /// The library is turned off.
-    pub(super) const LIBRARY_DISABLED: Self = Self {
+    pub const LIBRARY_DISABLED: Self = Self {
         status: StatusCode::CONFLICT,
         code: "library-off",
         title: "The library index is disabled",
         detail: "Enable it first: PUT {\"enabled\": true} to its path.",
     };
     /// A match override could not be persisted.
-    pub(super) const CHANGE_NOT_SAVED: Self = Self {
+    pub const CHANGE_NOT_SAVED: Self = Self {
         status: StatusCode::INSUFFICIENT_STORAGE,
         code: "not-kept",
         title: "The change cannot be saved",
         detail: "Nothing changed: state.db in the data directory cannot be written. The log says why.",
     };
     /// The stored statistics cannot be read.
-    pub(super) const STATISTICS_UNREADABLE: Self = Self {
+    pub const STATISTICS_UNREADABLE: Self = Self {
         status: StatusCode::SERVICE_UNAVAILABLE,
         code: "statistics-unreadable",
         title: "The statistics cannot be read",
         detail: "state.db in the data directory cannot be read. The log says why.",
     };
     /// Spot checks are disabled by the configuration.
-    pub(super) const SPOT_CHECKS_DISABLED: Self = Self {
+    pub const SPOT_CHECKS_DISABLED: Self = Self {
         status: StatusCode::CONFLICT,
         code: "no-spot-checks",
         title: "Spot checks are disabled",
         detail: "statistics.spot_check_one_in is 0 in the configuration. Set it, for example to 200, and restart.",
     };
     /// Too many live pages are open.
-    pub(super) const TOO_MANY_CLIENTS: Self = Self {
+    pub const TOO_MANY_CLIENTS: Self = Self {
         status: StatusCode::SERVICE_UNAVAILABLE,
         code: "too-many-viewers",
         title: "Too many open pages",
@@ -245,7 +245,7 @@ impl IntoResponse for Problem {
 
 impl Problem {
     /// The response for this problem with another `detail`.
-    pub(super) fn response_with_detail(self, detail: &str) -> Response {
+    pub fn response_with_detail(self, detail: &str) -> Response {
         ProblemBody::new(self.status, self.code, self.title, detail).into_response()
     }
 }
@@ -253,7 +253,7 @@ impl Problem {
 /// A problem in the format of RFC 9457.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Problem)]
-pub(super) struct ProblemBody<'a> {
+pub struct ProblemBody<'a> {
     /// Its stable type: `urn:greenroom:problem:` and the code.
     #[serde(rename = "type")]
     kind: String,
@@ -268,11 +268,12 @@ pub(super) struct ProblemBody<'a> {
     code: &'a str,
     /// The playlist run concerned.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) run: Option<&'a str>,
+    pub run: Option<&'a str>,
 }
 
 impl<'a> ProblemBody<'a> {
-    pub(super) fn new(status: StatusCode, code: &'a str, title: &'a str, detail: &'a str) -> Self {
+    /// A problem with these parts (RFC 9457).
+    pub fn new(status: StatusCode, code: &'a str, title: &'a str, detail: &'a str) -> Self {
         Self { kind: format!("{KIND_PREFIX}{code}"), title, status: status.as_u16(), detail, code, run: None }
     }
 }

@@ -47,12 +47,12 @@ impl ImageUrlSigner {
     }
 
     /// The link to an image of an item, for a dashboard; `None` for any other path.
-    pub(crate) fn sign_url(&self, server: &Server, path: &str, now_ms: Timestamp) -> Option<String> {
+    pub fn sign_url(&self, server: &Server, path: &str, now_ms: Timestamp) -> Option<String> {
         self.sign_url_for(server, path, ImageRequester::App, now_ms)
     }
 
     /// The link to an image, for our own page.
-    pub(crate) fn sign_own_page_url(&self, server: &Server, path: &str, now_ms: Timestamp) -> Option<String> {
+    pub fn sign_own_page_url(&self, server: &Server, path: &str, now_ms: Timestamp) -> Option<String> {
         self.sign_url_for(server, path, ImageRequester::OwnPage, now_ms)
     }
 
@@ -74,21 +74,21 @@ impl ImageUrlSigner {
     }
 
     /// Expiry, in seconds since 1970, and signature of a text.
-    pub(crate) fn sign_text(&self, text: &str, now_ms: Timestamp) -> (u64, String) {
+    pub fn sign_text(&self, text: &str, now_ms: Timestamp) -> (u64, String) {
         let expires_s = expiry_s(now_ms);
         let signature = hmac::sign(&self.0, format!("{text}\n{expires_s}").as_bytes());
         (expires_s, HEXLOWER.encode(signature.as_ref()))
     }
 
     /// Seconds until a signed text expires; `None` if its signature is wrong or it has expired.
-    pub(crate) fn check_text(&self, text: &str, expires_s: u64, signature: &str, now_ms: Timestamp) -> Option<u64> {
+    pub fn check_text(&self, text: &str, expires_s: u64, signature: &str, now_ms: Timestamp) -> Option<u64> {
         let signature = HEXLOWER_PERMISSIVE.decode(signature.as_bytes()).ok()?;
         hmac::verify(&self.0, format!("{text}\n{expires_s}").as_bytes(), &signature).ok()?;
         expires_s.checked_sub(now_ms.as_secs()).filter(|remaining_s| *remaining_s > 0)
     }
 
     /// Seconds until the link expires; `None` if it is invalid or expired.
-    pub(crate) fn remaining_s(&self, image_query: &SignedImageQuery, now_ms: Timestamp) -> Option<u64> {
+    pub fn remaining_s(&self, image_query: &SignedImageQuery, now_ms: Timestamp) -> Option<u64> {
         let signature = HEXLOWER_PERMISSIVE.decode(image_query.signature.as_bytes()).ok()?;
         hmac::verify(
             &self.0,
@@ -101,7 +101,7 @@ impl ImageUrlSigner {
 }
 
 /// Number of the period in which all links stay the same.
-pub(crate) fn period(now_ms: Timestamp) -> u64 {
+pub fn period(now_ms: Timestamp) -> u64 {
     now_ms.as_millis() / millis(ALIGNMENT)
 }
 
@@ -113,15 +113,15 @@ fn expiry_s(now_ms: Timestamp) -> u64 {
 /// The parameters of a signed link.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(crate) struct SignedImageQuery {
+pub struct SignedImageQuery {
     /// The server's name.
-    pub(crate) server: String,
+    pub server: String,
     /// The image path on that server.
-    pub(crate) path: String,
+    pub path: String,
     /// The kind of page that shows it.
     #[serde(default)]
     #[param(inline)]
-    pub(crate) viewer: ImageRequester,
+    pub viewer: ImageRequester,
     /// Expiry, in seconds since 1970.
     until: u64,
     /// Signature over the other parameters.
@@ -130,7 +130,7 @@ pub(crate) struct SignedImageQuery {
 
 impl SignedImageQuery {
     /// The parameters of a link as a page passes it on in a parameter: exactly a link of ours, relative to this server.
-    pub(crate) fn from_link(link: &str) -> Option<Self> {
+    pub fn from_link(link: &str) -> Option<Self> {
         let link: Uri = link.parse().ok()?;
         if link.scheme().is_some() || link.authority().is_some() || link.path() != PATH {
             return None;
@@ -143,7 +143,7 @@ impl SignedImageQuery {
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 #[schema(as = PictureViewer)]
-pub(crate) enum ImageRequester {
+pub enum ImageRequester {
     /// A dashboard: it counts as an app.
     #[default]
     App,

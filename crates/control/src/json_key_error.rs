@@ -10,7 +10,7 @@ const MAX_SHOWN_CHARS: usize = 60;
 /// # Errors
 /// A sentence: where the JSON is broken, which key is unknown, or which one has a value of another type. Values are
 /// never part of it.
-pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
+pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
     let is_object = bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
     if !is_object {
         return Err("the body must be a JSON object".to_owned());

@@ -15,18 +15,21 @@ use crate::error::Problem;
 /// Max concurrent live pages.
 const MAX_VIEWERS: usize = 64;
 /// Max concurrent watchers of builds.
-pub(crate) const MAX_WATCHERS: usize = 32;
+pub const MAX_WATCHERS: usize = 32;
 
 /// Live viewers and the latest frames.
 #[derive(Debug)]
-pub(super) struct LiveStats {
-    pub(crate) stats: watch::Sender<Bytes>,
-    pub(crate) decisions: watch::Sender<Bytes>,
+pub struct LiveStats {
+    /// The newest statistics, as an event.
+    pub stats: watch::Sender<Bytes>,
+    /// The newest requests, as an event.
+    pub decisions: watch::Sender<Bytes>,
     permits: Arc<Semaphore>,
 }
 
 impl LiveStats {
-    pub(super) fn new() -> Self {
+    /// No updates yet.
+    pub(crate) fn new() -> Self {
         Self {
             stats: watch::Sender::new(Bytes::new()),
             decisions: watch::Sender::new(Bytes::new()),
@@ -35,24 +38,24 @@ impl LiveStats {
     }
 
     /// A viewer slot, held by the permit.
-    pub(super) fn try_acquire(&self) -> Result<OwnedSemaphorePermit, Problem> {
+    pub fn try_acquire(&self) -> Result<OwnedSemaphorePermit, Problem> {
         Arc::clone(&self.permits).try_acquire_owned().map_err(|_| Problem::TOO_MANY_CLIENTS)
     }
 
     /// Number of viewers.
-    pub(super) fn viewers(&self) -> usize {
+    pub fn viewers(&self) -> usize {
         MAX_VIEWERS - self.permits.available_permits()
     }
 }
 
 /// A sequence of frames.
-pub(super) trait Frames: Send + 'static {
+pub trait Frames: Send + 'static {
     /// The next frame; `None` after the last.
     fn next(&mut self) -> impl Future<Output = Option<Bytes>> + Send;
 }
 
 /// A streaming response of server-sent events.
-pub(super) fn event_stream(frames: impl Frames) -> Response {
+pub fn event_stream(frames: impl Frames) -> Response {
     let frames = stream::unfold(frames, |mut frames| async move {
         let frame = frames.next().await?;
         Some((Ok::<_, Infallible>(frame), frames))

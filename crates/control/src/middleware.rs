@@ -21,9 +21,9 @@ use crate::auth::policy::{AccessDecision, AccessInput, PresentedCredential, Rout
 use crate::auth::rate_limit::RateLimitKey;
 use crate::auth::request;
 use crate::auth::session::SessionId;
-use crate::control::ApiState;
 use crate::error::Problem;
 use crate::misdirected_page;
+use crate::state::ApiState;
 use greenroom_state::control_tokens::TokenScope;
 
 /// Content security policy: own resources only, nothing inline, no frames, and no text that becomes markup.
@@ -41,7 +41,7 @@ const SECURITY_HEADERS: [(HeaderName, &str); 5] = [
 ];
 
 /// Passes the request on, or responds with the reason it is denied.
-pub(crate) async fn authorize(State(state): State<Arc<ApiState>>, request: Request, next: Next) -> Response {
+pub async fn authorize(State(state): State<Arc<ApiState>>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
     let (mut input, mut grant) = state.access_input(&parts);
     if decide(&input) == AccessDecision::TokenWrong {
@@ -141,7 +141,7 @@ impl ApiState {
     }
 
     /// True if the credential is still valid: the session is open, the token was not renewed.
-    pub(crate) fn is_grant_valid(&self, grant: AuthGrant) -> bool {
+    pub fn is_grant_valid(&self, grant: AuthGrant) -> bool {
         match grant {
             AuthGrant::Anonymous => true,
             AuthGrant::Session(session) => self.control.sessions.is_open(session, self.control.clock.now()),
@@ -179,7 +179,7 @@ impl ApiState {
     }
 
     /// Records a wrong token.
-    pub(crate) fn record_wrong_token(&self, peer: ConnectionInfo, headers: &HeaderMap) {
+    pub fn record_wrong_token(&self, peer: ConnectionInfo, headers: &HeaderMap) {
         let key = self.rate_limit_key(peer, headers);
         tracing::warn!(peer = %key.address, "wrong control token");
         self.control.login_rate_limiter.record_failure(key, self.control.clock.now());

@@ -5,10 +5,10 @@ use greenroom_origin::breaker::{Breaker, UpstreamOutcome};
 use greenroom_state::warnings::Warning;
 
 /// Code of the warning.
-pub(crate) const CODE: &str = "server-down";
+pub const CODE: &str = "server-down";
 
 /// The warning of an outage of the server with this breaker, in this mode; `None` while it is up.
-pub(crate) fn find(breaker: &Breaker, mode: CacheMode) -> Option<Warning> {
+pub fn find(breaker: &Breaker, mode: CacheMode) -> Option<Warning> {
     let outage = breaker.outage()?;
     Some(warning(outage.cause, mode))
 }

@@ -12,11 +12,11 @@ const MAX_LIMIT: usize = 500;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub(super) struct PageParams {
+pub struct PageParams {
     /// Number of entries skipped.
     #[serde(default)]
     #[param(required = false)]
-    pub(super) offset: usize,
+    pub offset: usize,
     /// Max entries returned.
     #[serde(default = "default_limit", deserialize_with = "limit")]
     #[param(required = false, minimum = 1, maximum = 500)]
@@ -25,7 +25,7 @@ pub(super) struct PageParams {
 
 impl PageParams {
     /// The page of a whole list.
-    pub(super) fn slice<T>(self, entries: &[T]) -> &[T] {
+    pub fn slice<T>(self, entries: &[T]) -> &[T] {
         let start = self.offset.min(entries.len());
         let end = start.saturating_add(self.limit).min(entries.len());
         &entries[start..end]
@@ -37,7 +37,7 @@ fn default_limit() -> usize {
 }
 
 /// Rejects sizes above [`MAX_LIMIT`] rather than cutting them: the caller would take the page for the whole list.
-pub(super) fn limit<'de, D: Deserializer<'de>>(from: D) -> Result<usize, D::Error> {
+pub fn limit<'de, D: Deserializer<'de>>(from: D) -> Result<usize, D::Error> {
     let limit = usize::deserialize(from)?;
     if (1..=MAX_LIMIT).contains(&limit) { Ok(limit) } else { Err(serde::de::Error::custom("limit must be 1 to 500")) }
 }

@@ -9,37 +9,39 @@ use greenroom_proxy::server::Server;
 
 /// Prefetch of one server. Usefulness is counted per request type.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
-pub(super) struct ServerPrefetchStats {
+pub struct ServerPrefetchStats {
     /// True if prefetch is enabled.
-    pub(super) enabled: bool,
+    pub enabled: bool,
     /// Loads that were started.
-    pub(super) started: u64,
+    pub started: u64,
     /// Loads that failed.
-    pub(super) failed: u64,
+    pub failed: u64,
     /// Responses not examined because too many were sent at once.
-    pub(super) unheard: u64,
+    pub unheard: u64,
     /// Likely requests not loaded, by reason.
-    pub(super) skipped: Vec<PrefetchSkipCount>,
+    pub skipped: Vec<PrefetchSkipCount>,
 }
 
 /// Likely requests not loaded for one reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = PrefetchSkipped)]
-pub(super) struct PrefetchSkipCount {
-    pub(super) reason: &'static str,
-    pub(super) count: u64,
+pub struct PrefetchSkipCount {
+    /// Why they were not requested ahead.
+    pub reason: &'static str,
+    /// Number of requests.
+    pub count: u64,
 }
 
 impl ServerPrefetchStats {
     /// Counters since start.
-    pub(super) fn from_server(server: &Server) -> Self {
+    pub fn from_server(server: &Server) -> Self {
         let counted = server.prefetch.counters.snapshot();
         let loads = (counted.started, counted.failed, counted.overflowed);
         Self::from_counts(server.origin.settings.prefetch.enabled, loads, counted.skipped)
     }
 
     /// The same of a server of any HTTP API. It prefetches if a route has a rule.
-    pub(super) fn from_api(server: &ApiServer) -> Self {
+    pub fn from_api(server: &ApiServer) -> Self {
         let counted = server.prefetch_counters().snapshot();
         let loads = (counted.started, counted.failed, counted.overflowed);
         Self::from_counts(server.has_prefetch_rules(), loads, counted.skipped)
@@ -60,7 +62,7 @@ impl ServerPrefetchStats {
     }
 
     /// The difference from an earlier snapshot.
-    pub(super) fn since(&self, before: &Self) -> Self {
+    pub(crate) fn since(&self, before: &Self) -> Self {
         let skipped = self.skipped.iter().zip(&before.skipped).map(|(now, before)| PrefetchSkipCount {
             reason: now.reason,
             count: now.count.saturating_sub(before.count),

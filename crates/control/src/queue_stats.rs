@@ -11,45 +11,48 @@ use greenroom_origin::scheduler::{QueueSnapshot, RequestQueue};
 
 /// The request queue of one server.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
-pub(super) struct QueueStats {
+pub struct QueueStats {
     /// Max concurrent requests.
-    pub(super) places: usize,
+    pub places: usize,
     /// Permits in use.
-    pub(super) busy: usize,
+    pub busy: usize,
     /// Requests waiting for a permit.
-    pub(super) waiting: usize,
+    pub waiting: usize,
     /// Requests that continue without a permit, because they exceeded their time.
-    pub(super) overdue: usize,
+    pub overdue: usize,
     /// Requests aborted because too many continue like that.
-    pub(super) abandoned: u64,
+    pub abandoned: u64,
     /// Requests in progress or waiting by priority, most urgent first.
-    pub(super) ranks: Vec<PriorityStats>,
+    pub ranks: Vec<PriorityStats>,
 }
 
 /// One priority of a queue.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
-pub(super) struct PriorityStats {
-    pub(super) rank: &'static str,
-    pub(super) in_flight: usize,
-    pub(super) waiting: usize,
+pub struct PriorityStats {
+    /// Name of the priority.
+    pub rank: &'static str,
+    /// Requests at the server now.
+    pub in_flight: usize,
+    /// Requests in the queue now.
+    pub waiting: usize,
     /// Requests that had to wait.
-    pub(super) waited: u64,
+    pub waited: u64,
     /// Their total waiting time.
-    pub(super) waited_ms: u64,
+    pub waited_ms: u64,
     /// Requests rejected because too many waited.
-    pub(super) refused: u64,
+    pub refused: u64,
     /// Requests that timed out while waiting.
-    pub(super) waited_in_vain: u64,
+    pub waited_in_vain: u64,
 }
 
 impl QueueStats {
     /// Counters since start.
-    pub(super) fn from_queue(queue: &RequestQueue) -> Self {
+    pub fn from_queue(queue: &RequestQueue) -> Self {
         Self::from(queue.snapshot())
     }
 
     /// The difference from an earlier snapshot. Current values are not subtracted.
-    pub(super) fn since(&self, before: &Self) -> Self {
+    pub(crate) fn since(&self, before: &Self) -> Self {
         let ranks = self.ranks.iter().zip(&before.ranks).map(|(rank, before)| rank.since(before)).collect();
         Self { ranks, abandoned: self.abandoned.saturating_sub(before.abandoned), ..self.clone() }
     }

@@ -17,17 +17,17 @@ const RETRY_PAUSE: Duration = Duration::from_secs(60);
 
 /// Cached name and version of one server.
 #[derive(Debug, Default)]
-pub(super) struct ServerIdentityCache(Mutex<IdentityCacheState>);
+pub struct ServerIdentityCache(Mutex<IdentityCacheState>);
 
 /// The reported identity.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct ServerIdentitySummary {
+pub struct ServerIdentitySummary {
     /// Its display name.
-    pub(super) title: Option<String>,
+    pub title: Option<String>,
     /// Its version.
-    pub(super) version: Option<String>,
+    pub(crate) version: Option<String>,
     /// A remark on anything unusual.
-    pub(super) remark: Option<&'static str>,
+    pub(crate) remark: Option<&'static str>,
 }
 
 #[derive(Debug, Default)]
@@ -39,12 +39,12 @@ struct IdentityCacheState {
 
 impl ServerIdentityCache {
     /// The cached identity.
-    pub(super) fn get(&self) -> ServerIdentitySummary {
+    pub fn get(&self) -> ServerIdentitySummary {
         self.0.lock().summary.clone()
     }
 
     /// Requests the identity in its own task if it is due.
-    pub(super) fn refresh_if_due(self: &Arc<Self>, server: &Arc<Server>) {
+    pub fn refresh_if_due(self: &Arc<Self>, server: &Arc<Server>) {
         let now_ms = server.origin.clock.now();
         let failed_ms = server.origin.counters.last_failure_ms.load(std::sync::atomic::Ordering::Relaxed);
         let mut state = self.0.lock();

@@ -19,80 +19,99 @@ use greenroom_proxy::shadow::ShadowReport;
 
 /// One server.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
-pub(super) struct ServerStats {
-    pub(super) name: String,
-    pub(super) kind: &'static str,
+pub struct ServerStats {
+    /// Name of the server.
+    pub name: String,
+    /// plex, jellyfin or http
+    pub kind: &'static str,
     /// Address and port of the listener for apps.
-    pub(super) listen: String,
+    pub listen: String,
     /// True if apps connect to it over TLS.
-    pub(super) encrypted: bool,
-    pub(super) state: ServerStatus,
+    pub encrypted: bool,
+    /// Its state.
+    pub state: ServerStatus,
     /// Whether it responds, and whether far slower than usual.
-    pub(super) health: Health,
+    pub health: Health,
     /// Its cache mode.
-    pub(super) mode: CacheMode,
+    pub mode: CacheMode,
     /// Results of observe mode, current or last.
-    pub(super) observed: Option<ShadowReport>,
+    pub observed: Option<ShadowReport>,
     /// State of its circuit breaker.
-    pub(super) breaker: &'static str,
+    pub breaker: &'static str,
     /// The current outage.
-    pub(super) outage: Option<OutageStatus>,
+    pub outage: Option<OutageStatus>,
     /// The name it reports.
-    pub(super) title: Option<String>,
-    pub(super) version: Option<String>,
+    pub title: Option<String>,
+    /// The version it reported.
+    pub version: Option<String>,
     /// A remark on anything unusual, as a sentence.
-    pub(super) remark: Option<&'static str>,
-    pub(super) last_answer_ms: Option<u64>,
-    pub(super) last_failure_ms: Option<u64>,
-    pub(super) last_asked_ms: Option<u64>,
-    pub(super) asked: u64,
+    pub remark: Option<&'static str>,
+    /// Time of its last response.
+    pub last_answer_ms: Option<u64>,
+    /// Time of its last failure.
+    pub last_failure_ms: Option<u64>,
+    /// Time of the last request to it.
+    pub last_asked_ms: Option<u64>,
+    /// Requests of apps.
+    pub asked: u64,
     /// Of them, those answered before they were parsed.
-    pub(super) fast_path: u64,
-    pub(super) saved: u64,
-    pub(super) requests_to_server: u64,
-    pub(super) own: u64,
-    pub(super) in_flight: usize,
+    pub fast_path: u64,
+    /// Requests of apps answered without the server.
+    pub saved: u64,
+    /// Requests to the server, own ones included.
+    pub requests_to_server: u64,
+    /// Greenroom's own requests to the server.
+    pub own: u64,
+    /// Requests at the server now.
+    pub in_flight: usize,
     /// Bytes of request bodies held in memory now.
-    pub(super) held_body_bytes: u64,
+    pub held_body_bytes: u64,
     /// Write bodies being forwarded while they arrive.
-    pub(super) uploads: usize,
-    pub(super) queue: QueueStats,
-    pub(super) prefetch: ServerPrefetchStats,
-    pub(super) writes: u64,
-    pub(super) streams: u64,
-    pub(super) bypassed: u64,
-    pub(super) unauthorised: u64,
-    pub(super) refused: u64,
+    pub uploads: usize,
+    /// Its queue.
+    pub queue: QueueStats,
+    /// Requests ahead of the apps.
+    pub prefetch: ServerPrefetchStats,
+    /// Writes of apps.
+    pub writes: u64,
+    /// Streams and files passed through.
+    pub streams: u64,
+    /// Reads that bypassed the cache.
+    pub bypassed: u64,
+    /// Requests without a token where one is needed.
+    pub unauthorised: u64,
+    /// Requests rejected by the gateway.
+    pub refused: u64,
     /// Requests rejected because it was down.
-    pub(super) offline: u64,
+    pub offline: u64,
     /// Number of outages.
-    pub(super) outages: u64,
+    pub outages: u64,
     /// Number of probes.
-    pub(super) probes: u64,
+    pub probes: u64,
     /// Times reads were allowed before every event socket had reconnected.
-    pub(super) unattached: u64,
+    pub unattached: u64,
     /// Lists rejected by the shrink guard.
-    pub(super) doubted: u64,
+    pub doubted: u64,
     /// Times clients reached a limit, by limit.
-    pub(super) limits_reached: Vec<(&'static str, u64)>,
+    pub limits_reached: Vec<(&'static str, u64)>,
 }
 
 /// A current outage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
-pub(super) struct OutageStatus {
+pub struct OutageStatus {
     /// When the first request failed.
-    pub(super) since_ms: u64,
+    pub(crate) since_ms: u64,
     /// Time of the next probe.
-    pub(super) next_try_ms: u64,
+    pub(crate) next_try_ms: u64,
     /// How it failed: `unreachable`, `unwilling` (it answers 502 to 504), `silent`; null if it was down at the start.
-    pub(super) why: Option<&'static str>,
+    pub(crate) why: Option<&'static str>,
 }
 
 /// State of a server.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 #[schema(as = Wellbeing)]
-pub(super) enum ServerStatus {
+pub enum ServerStatus {
     /// It responded last time.
     Well,
     /// It last failed to respond, or responded as something else.
@@ -104,7 +123,7 @@ pub(super) enum ServerStatus {
 
 impl ServerStatus {
     /// The state of this server.
-    pub(super) fn from_server(server: &Server) -> Self {
+    pub fn from_server(server: &Server) -> Self {
         match server.origin.is_responding() {
             Some(true) => Self::Well,
             Some(false) => Self::Unwell,
@@ -115,7 +134,7 @@ impl ServerStatus {
 
 impl ServerStats {
     /// Counters since start.
-    pub(super) fn from_server(server: &Server, listen: String, identity: &ServerIdentitySummary) -> Self {
+    pub fn from_server(server: &Server, listen: String, identity: &ServerIdentitySummary) -> Self {
         let counters = &server.counters;
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let time_ms =
@@ -170,7 +189,7 @@ impl ServerStats {
     }
 
     /// The difference from an earlier snapshot.
-    pub(super) fn since(&self, before: &Self) -> Self {
+    pub(crate) fn since(&self, before: &Self) -> Self {
         let stats = since!(
             self, before;
             asked fast_path saved requests_to_server own writes streams bypassed unauthorised refused offline outages

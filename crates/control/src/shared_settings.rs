@@ -38,14 +38,14 @@ impl ControlPlane {
     }
 
     /// Begins a change of settings; `None` where they are not shared.
-    pub(crate) async fn begin_settings_change(&self) -> Option<SettingsTransaction<'_>> {
+    pub async fn begin_settings_change(&self) -> Option<SettingsTransaction<'_>> {
         self.shared_store()?;
         let guard = self.settings_sync.lock.lock().await;
         Some(SettingsTransaction { guard, before: self.own_settings().await })
     }
 
     /// Ends a change: the store gets what is different now, and `more`, and the other gateways are told.
-    pub(crate) async fn end_settings_change(&self, change: Option<SettingsTransaction<'_>>, more: SettingsChanges) {
+    pub async fn end_settings_change(&self, change: Option<SettingsTransaction<'_>>, more: SettingsChanges) {
         let (Some(transaction), Some(store)) = (change, self.shared_store()) else { return };
         let mut changes = difference(&transaction.before, &self.own_settings().await);
         changes.extend(more);
@@ -266,7 +266,7 @@ fn settings_takeover(news: &[PeerNews]) -> Option<SettingsTakeover> {
 }
 
 /// Fields of a change of mode, for the servers it concerns.
-pub(crate) fn mode_changes<'a>(servers: impl Iterator<Item = &'a Arc<Server>>, mode: CacheMode) -> SettingsChanges {
+pub fn mode_changes<'a>(servers: impl Iterator<Item = &'a Arc<Server>>, mode: CacheMode) -> SettingsChanges {
     servers.map(|server| (mode_field(server), Some(mode.name().to_owned()))).collect()
 }
 

@@ -9,94 +9,106 @@ use crate::disk::DiskTierStats;
 
 /// Statistics of one server and request type. They count clients' requests only, unless a field says otherwise.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
-pub(super) struct ClassCacheStats {
-    pub(super) server: String,
-    pub(super) class: &'static str,
+pub struct ClassCacheStats {
+    /// Name of the server.
+    pub server: String,
+    /// Request type.
+    pub class: &'static str,
     /// Served from the cache, fresh.
-    pub(super) hits: u64,
+    pub hits: u64,
     /// Served from the cache, stale, with a background refresh.
-    pub(super) stale: u64,
+    pub stale: u64,
     /// Joined a load that another request had started.
-    pub(super) joined: u64,
+    pub joined: u64,
     /// Loaded from the server.
-    pub(super) loaded: u64,
+    pub loaded: u64,
     /// Served from the cache because the server failed.
-    pub(super) stale_on_error: u64,
+    pub stale_on_error: u64,
     /// Reads that had to wait: joined, loaded, stale on error and failed together.
-    pub(super) misses: u64,
+    pub misses: u64,
     /// Answered with an error.
-    pub(super) failed: u64,
+    pub failed: u64,
     /// Share of hits and stale; `None` before the first request.
-    pub(super) hit_rate: Option<f64>,
+    pub hit_rate: Option<f64>,
     /// Bytes cached now.
-    pub(super) bytes: u64,
+    pub bytes: u64,
     /// Entries cached now.
-    pub(super) entries: u64,
+    pub entries: u64,
     /// Own loads for warming.
-    pub(super) warm_loads: u64,
+    pub warm_loads: u64,
     /// Background refreshes.
-    pub(super) refreshes: u64,
+    pub refreshes: u64,
     /// Own loads whose response was read.
-    pub(super) refreshes_useful: u64,
+    pub refreshes_useful: u64,
     /// Own loads whose response was never read.
-    pub(super) refreshes_useless: u64,
+    pub refreshes_useless: u64,
     /// Prefetched responses.
-    pub(super) ahead_loads: u64,
+    pub ahead_loads: u64,
     /// Prefetched responses that an app has read.
-    pub(super) ahead_useful: u64,
+    pub ahead_useful: u64,
     /// Prefetched responses dropped unread.
-    pub(super) ahead_useless: u64,
+    pub ahead_useless: u64,
     /// Evicted entries.
-    pub(super) evictions: u64,
+    pub evictions: u64,
     /// For the metrics only.
     #[serde(skip)]
-    pub(super) detail: ClassStatsDetail,
+    pub detail: ClassStatsDetail,
 }
 
 /// Values for the metrics that the page does not show.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct ClassStatsDetail {
-    pub(super) misses: Vec<(&'static str, u64)>,
-    pub(super) loads: Vec<(&'static str, u64)>,
-    pub(super) refusals: Vec<(&'static str, u64)>,
-    pub(super) load_times: LoadTimeHistogram,
+pub struct ClassStatsDetail {
+    /// Misses by reason.
+    pub misses: Vec<(&'static str, u64)>,
+    /// Loads by reason.
+    pub loads: Vec<(&'static str, u64)>,
+    /// Refusals by reason.
+    pub refusals: Vec<(&'static str, u64)>,
+    /// Durations of loads.
+    pub load_times: LoadTimeHistogram,
 }
 
 /// Load duration histogram: counts per bucket (upper limit in seconds) and the sum in seconds.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct LoadTimeHistogram {
-    pub(super) buckets: Vec<(f64, u64)>,
-    pub(super) sum_s: f64,
+pub struct LoadTimeHistogram {
+    /// Upper bounds in seconds, each with the number of loads up to it.
+    pub buckets: Vec<(f64, u64)>,
+    /// Sum of all durations, in seconds.
+    pub sum_s: f64,
 }
 
 /// The memory tier as a whole.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = MemoryFigures)]
-pub(super) struct MemoryTierStats {
+pub struct MemoryTierStats {
     /// Bytes cached now.
-    pub(super) bytes: u64,
+    pub bytes: u64,
     /// Max bytes cached.
-    pub(super) max_bytes: u64,
+    pub max_bytes: u64,
     /// Entries cached now.
-    pub(super) entries: u64,
+    pub(crate) entries: u64,
 }
 
 /// Engine counters since start.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct CacheEngineStats {
-    pub(super) classes: Vec<ClassCacheStats>,
-    pub(super) memory: MemoryTierStats,
+pub struct CacheEngineStats {
+    /// Counters by server and request type.
+    pub classes: Vec<ClassCacheStats>,
+    /// The memory tier.
+    pub memory: MemoryTierStats,
     /// The disk tier, if configured.
-    pub(super) disk: Option<DiskTierStats>,
-    pub(super) loads_under_way: u64,
-    pub(super) invalidations: u64,
+    pub disk: Option<DiskTierStats>,
+    /// Loads in progress.
+    pub loads_under_way: u64,
+    /// Invalidations.
+    pub invalidations: u64,
     /// Rejections per engine limit.
-    pub(super) limits_reached: Vec<(&'static str, u64)>,
+    pub limits_reached: Vec<(&'static str, u64)>,
 }
 
 impl CacheEngineStats {
     /// Reads the engine's counters.
-    pub(super) fn from_cache(cache: &Cache) -> Self {
+    pub fn from_cache(cache: &Cache) -> Self {
         Self { disk: cache.disk_stats().map(DiskTierStats::from), ..Self::from(&cache.stats()) }
     }
 }
@@ -164,12 +176,12 @@ impl From<&ClassStats> for ClassCacheStats {
 
 impl ClassCacheStats {
     /// Requests of clients.
-    pub(super) fn client_requests(&self) -> u64 {
+    pub fn client_requests(&self) -> u64 {
         self.hits + self.stale + self.misses
     }
 
     /// The difference from an earlier snapshot. Current sizes are not subtracted.
-    pub(super) fn since(&self, before: &Self) -> Self {
+    pub(crate) fn since(&self, before: &Self) -> Self {
         let stats_row = since!(
             self, before;
             hits stale joined loaded stale_on_error misses failed warm_loads refreshes refreshes_useful
@@ -185,7 +197,7 @@ impl ClassCacheStats {
 }
 
 /// The hit rate over all request types.
-pub(super) fn hit_rate(classes: &[ClassCacheStats]) -> Option<f64> {
+pub fn hit_rate(classes: &[ClassCacheStats]) -> Option<f64> {
     let hits = classes.iter().map(|stats_row| stats_row.hits + stats_row.stale).sum();
     share(hits, classes.iter().map(ClassCacheStats::client_requests).sum())
 }

@@ -16,16 +16,20 @@ use greenroom_origin::client_apps::STRANGERS;
 
 /// All counters since start.
 #[derive(Debug, Clone, Default)]
-pub(super) struct CumulativeStats {
-    pub(super) servers: Vec<ServerStats>,
-    pub(super) apps: Vec<AppStats>,
-    pub(super) engine: CacheEngineStats,
-    pub(super) warnings: Vec<ServerWarning>,
+pub struct CumulativeStats {
+    /// Counters of the servers.
+    pub servers: Vec<ServerStats>,
+    /// Counters of the apps.
+    pub apps: Vec<AppStats>,
+    /// Counters of the cache engine.
+    pub engine: CacheEngineStats,
+    /// Active warnings.
+    pub warnings: Vec<ServerWarning>,
 }
 
 /// The counters at the last reset.
 #[derive(Debug)]
-pub(super) struct Baseline(RwLock<BaselineCounters>);
+pub struct Baseline(RwLock<BaselineCounters>);
 
 #[derive(Debug, Default)]
 struct BaselineCounters {
@@ -37,12 +41,12 @@ struct BaselineCounters {
 
 impl Baseline {
     /// A baseline of zero.
-    pub(super) fn new(now_ms: Timestamp) -> Self {
+    pub fn new(now_ms: Timestamp) -> Self {
         Self(RwLock::new(BaselineCounters { since_ms: now_ms, ..BaselineCounters::default() }))
     }
 
     /// Moves the baseline to these counters.
-    pub(super) fn reset(&self, current: CumulativeStats, now_ms: Timestamp) {
+    pub fn reset(&self, current: CumulativeStats, now_ms: Timestamp) {
         let (servers, apps, classes) = (current.servers, current.apps, current.engine.classes);
         *self.0.write() = BaselineCounters {
             since_ms: now_ms,
@@ -53,7 +57,7 @@ impl Baseline {
     }
 
     /// The displayed values: the counters minus the baseline.
-    pub(super) fn snapshot_since(&self, current: CumulativeStats, now_ms: Timestamp) -> StatsSnapshot {
+    pub fn snapshot_since(&self, current: CumulativeStats, now_ms: Timestamp) -> StatsSnapshot {
         let baseline = self.0.read();
         let servers: Vec<ServerStats> = current
             .servers

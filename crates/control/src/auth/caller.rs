@@ -7,9 +7,9 @@ use greenroom_state::control_tokens::TokenScope;
 
 /// The connection a request came over. The server adds it to every request.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct ConnectionInfo {
+pub struct ConnectionInfo {
     /// Peer address.
-    pub(crate) address: SocketAddr,
+    pub address: SocketAddr,
     /// True if the connection is encrypted.
     pub is_encrypted: bool,
     /// True if the request path began with the reverse proxy's base path.
@@ -18,14 +18,14 @@ pub(crate) struct ConnectionInfo {
 
 impl ConnectionInfo {
     /// A connection without requests yet.
-    pub(crate) fn new(address: SocketAddr, is_encrypted: bool) -> Self {
+    pub fn new(address: SocketAddr, is_encrypted: bool) -> Self {
         Self { address, is_encrypted, is_under_base_path: false }
     }
 }
 
 /// The authentication of a request, as far as it can be revoked while the response is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum AuthGrant {
+pub enum AuthGrant {
     /// No credential.
     Anonymous,
     /// A session.
@@ -38,7 +38,7 @@ pub(crate) enum AuthGrant {
 
 /// Facts about an authorised request.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct AuthContext {
+pub struct AuthContext {
     /// How it authenticated.
     pub grant: AuthGrant,
     /// True if the caller may read statistics.

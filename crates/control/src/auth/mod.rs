@@ -4,8 +4,8 @@
 //! [`rate_limit`] (limits wrong tokens), [`caller`] (the authenticated caller). Tokens are in
 //! [`greenroom_state::control_tokens`]; [`crate::middleware`] and, at login, [`crate::api`] compare them.
 
-pub(crate) mod caller;
-pub(crate) mod policy;
-pub(crate) mod rate_limit;
-pub(crate) mod request;
-pub(crate) mod session;
+pub mod caller;
+pub mod policy;
+pub mod rate_limit;
+pub mod request;
+pub mod session;

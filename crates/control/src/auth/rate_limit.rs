@@ -17,16 +17,16 @@ const MAX_PEERS: usize = 1024;
 
 /// Recent wrong tokens per peer.
 #[derive(Debug, Default)]
-pub(crate) struct LoginRateLimiter(Mutex<HashMap<RateLimitKey, FailureWindow>>);
+pub struct LoginRateLimiter(Mutex<HashMap<RateLimitKey, FailureWindow>>);
 
 /// The peer that sends a token. Requests through an untrusted proxy share the proxy's address; they are counted apart
 /// from direct requests of that address, so that they cannot lock those out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct RateLimitKey {
+pub struct RateLimitKey {
     /// Peer address.
-    pub(crate) address: IpAddr,
+    pub address: IpAddr,
     /// True if a header shows that the request passed a proxy.
-    pub(crate) is_forwarded: bool,
+    pub is_forwarded: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -37,14 +37,14 @@ struct FailureWindow {
 
 impl LoginRateLimiter {
     /// Time until tokens of this peer are checked again; `None` if they are checked now.
-    pub(crate) fn retry_after_ms(&self, peer: RateLimitKey, now_ms: Timestamp) -> Option<Duration> {
+    pub fn retry_after_ms(&self, peer: RateLimitKey, now_ms: Timestamp) -> Option<Duration> {
         let peers = self.0.lock();
         let failures = peers.get(&peer.to_network()).filter(|failures| failures.count >= MAX_FAILURES)?;
         Some(failures.left_ms(now_ms)).filter(|left_ms| !left_ms.is_zero())
     }
 
     /// Records a wrong token.
-    pub(crate) fn record_failure(&self, peer: RateLimitKey, now_ms: Timestamp) {
+    pub fn record_failure(&self, peer: RateLimitKey, now_ms: Timestamp) {
         let peer = peer.to_network();
         let mut peers = self.0.lock();
         if peers.len() >= MAX_PEERS && !peers.contains_key(&peer) {

@@ -25,7 +25,7 @@ const FORWARDED_PREFIX: &str = "x-forwarded";
 
 /// Classifies the requested host. An absolute request target must agree with the header. `is_configured` recognises the
 /// configured names.
-pub(crate) fn host(headers: &HeaderMap, uri: &Uri, is_configured: impl Fn(&str) -> bool) -> HostKind {
+pub fn host(headers: &HeaderMap, uri: &Uri, is_configured: impl Fn(&str) -> bool) -> HostKind {
     let mut values = headers.get_all(HOST).iter();
     let (Some(header), None) = (values.next(), values.next()) else { return HostKind::Foreign };
     let Some(header) = header.to_str().ok().and_then(|text| text.parse::<Authority>().ok()) else {
@@ -68,7 +68,7 @@ fn is_local_name(name: &str) -> bool {
 
 /// True if this address belongs to a private network: loopback, link-local, private (RFC 1918, RFC 4193) or shared
 /// (RFC 6598, which overlay networks use).
-pub(crate) fn is_private(peer: IpAddr) -> bool {
+pub fn is_private(peer: IpAddr) -> bool {
     match peer.to_canonical() {
         IpAddr::V4(ip) => {
             let [first, second, ..] = ip.octets();
@@ -91,23 +91,23 @@ fn parse_ip_literal(name: &str) -> Option<IpAddr> {
 }
 
 /// True if the connection comes from this machine.
-pub(crate) fn is_loopback(peer: IpAddr) -> bool {
+pub fn is_loopback(peer: IpAddr) -> bool {
     peer.to_canonical().is_loopback()
 }
 
 /// True if a header shows that the request passed a proxy.
-pub(crate) fn is_forwarded(headers: &HeaderMap) -> bool {
+pub fn is_forwarded(headers: &HeaderMap) -> bool {
     headers.keys().any(|name| name.as_str().starts_with(FORWARDED_PREFIX) || PROXY_HEADERS.contains(name))
 }
 
 /// True if a browser opens a page: a plain read that accepts HTML.
-pub(crate) fn accepts_page(parts: &Parts) -> bool {
+pub fn accepts_page(parts: &Parts) -> bool {
     let accept = parts.headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
     parts.method == Method::GET && accept.contains("text/html")
 }
 
 /// Classifies the `Origin` header; our own origin is the host this request goes to.
-pub(crate) fn origin(headers: &HeaderMap) -> OriginHeader {
+pub fn origin(headers: &HeaderMap) -> OriginHeader {
     let mut values = headers.get_all(ORIGIN).iter();
     let Some(origin) = values.next() else { return OriginHeader::Absent };
     let host = headers.get(HOST).and_then(|host| host.to_str().ok());
@@ -120,7 +120,7 @@ pub(crate) fn origin(headers: &HeaderMap) -> OriginHeader {
 }
 
 /// Classifies the `Sec-Fetch-Site` header.
-pub(crate) fn site(headers: &HeaderMap) -> FetchSite {
+pub fn site(headers: &HeaderMap) -> FetchSite {
     let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or_default());
     match text("sec-fetch-site") {
         None => FetchSite::Absent,
@@ -131,7 +131,7 @@ pub(crate) fn site(headers: &HeaderMap) -> FetchSite {
 }
 
 /// The token of `Authorization: Bearer`. Other schemes may belong to a proxy and are ignored.
-pub(crate) fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
+pub fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
     let (scheme, token) = headers.get(AUTHORIZATION)?.as_bytes().split_at_checked(7)?;
     scheme.eq_ignore_ascii_case(b"bearer ").then(|| token.trim_ascii())
 }

@@ -13,19 +13,19 @@ use parking_lot::Mutex;
 use greenroom_state::secrets;
 
 /// Prefix of the cookie name; the port of the requested host follows it.
-pub(crate) const COOKIE_NAME: &str = "greenroom_session";
+pub const COOKIE_NAME: &str = "greenroom_session";
 /// Lifetime of a session.
-pub(crate) const LIFETIME: Duration = Duration::from_secs(30 * 24 * 3600);
+pub const LIFETIME: Duration = Duration::from_secs(30 * 24 * 3600);
 /// Max concurrent sessions. One more ends the oldest.
 const MAX_SESSIONS: usize = 64;
 
 /// Hash of a session: it recognises the session and cannot be used as one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct SessionId([u8; 32]);
+pub struct SessionId([u8; 32]);
 
 /// Open sessions, each with its expiry in milliseconds.
 #[derive(Debug, Default)]
-pub(crate) struct SessionStore(Mutex<HashMap<SessionId, u64>>);
+pub struct SessionStore(Mutex<HashMap<SessionId, u64>>);
 
 impl SessionId {
     fn from_cookie_value(secret: &str) -> Self {
@@ -33,7 +33,7 @@ impl SessionId {
     }
 
     /// The session in the request's cookie, open or not.
-    pub(crate) fn from_headers(headers: &HeaderMap) -> Option<Self> {
+    pub fn from_headers(headers: &HeaderMap) -> Option<Self> {
         let cookies = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
         let mut pairs = cookies.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
         let own = cookie_name(headers);
@@ -43,7 +43,7 @@ impl SessionId {
 
 impl SessionStore {
     /// Opens a session. Returns its secret, which only its owner may see.
-    pub(crate) fn open(&self, now_ms: Timestamp) -> String {
+    pub fn open(&self, now_ms: Timestamp) -> String {
         let secret = secrets::new_token();
         let mut sessions = self.0.lock();
         sessions.retain(|_, expires_ms| *expires_ms > now_ms.as_millis());
@@ -56,40 +56,43 @@ impl SessionStore {
         secret
     }
 
-    pub(crate) fn is_open(&self, id: SessionId, now_ms: Timestamp) -> bool {
+    /// True if the session exists and has not ended at this time.
+    pub fn is_open(&self, id: SessionId, now_ms: Timestamp) -> bool {
         self.0.lock().get(&id).is_some_and(|expires_ms| *expires_ms > now_ms.as_millis())
     }
 
-    pub(crate) fn close(&self, id: SessionId) {
+    /// Ends this session.
+    pub fn close(&self, id: SessionId) {
         self.0.lock().remove(&id);
     }
 
-    pub(crate) fn close_all(&self) {
+    /// Ends all sessions.
+    pub fn close_all(&self) {
         self.0.lock().clear();
     }
 
     /// Number of open sessions.
-    pub(crate) fn count(&self, now_ms: Timestamp) -> usize {
+    pub fn count(&self, now_ms: Timestamp) -> usize {
         self.0.lock().values().filter(|expires_ms| **expires_ms > now_ms.as_millis()).count()
     }
 }
 
 /// The cookie name for the requested host. Browsers share cookies between all ports of a host: without the port, two
 /// gateways on one host would overwrite each other's cookie.
-pub(crate) fn cookie_name(headers: &HeaderMap) -> String {
+pub fn cookie_name(headers: &HeaderMap) -> String {
     let host = headers.get(HOST).and_then(|host| host.to_str().ok());
     let port = host.and_then(|host| host.rsplit_once(':')).and_then(|(_, port)| port.parse::<u16>().ok());
     port.map_or_else(|| COOKIE_NAME.to_owned(), |port| format!("{COOKIE_NAME}_{port}"))
 }
 
 /// The `Set-Cookie` header of a session, limited to `base_path`; `Secure` if the page was loaded over TLS.
-pub(crate) fn cookie(name: &str, secret: &str, base_path: &str, is_encrypted: bool) -> String {
+pub fn cookie(name: &str, secret: &str, base_path: &str, is_encrypted: bool) -> String {
     let (secure, age) = (if is_encrypted { "; Secure" } else { "" }, LIFETIME.as_secs());
     format!("{name}={secret}; HttpOnly; SameSite=Strict; Path={base_path}/; Max-Age={age}{secure}")
 }
 
 /// The `Set-Cookie` header that deletes the cookie.
-pub(crate) fn no_cookie(name: &str, base_path: &str) -> String {
+pub fn no_cookie(name: &str, base_path: &str) -> String {
     format!("{name}=; HttpOnly; SameSite=Strict; Path={base_path}/; Max-Age=0")
 }
 

@@ -15,7 +15,7 @@ use greenroom_jobs::{JobReport, JobState, folders, indexes, playlists};
 
 impl ControlPlane {
     /// The current snapshot.
-    pub(crate) fn snapshot(&self) -> StatsSnapshot {
+    pub fn snapshot(&self) -> StatsSnapshot {
         let snapshot = self.baseline.snapshot_since(self.cumulative_stats(), self.clock.now());
         let libraries = self.playlists.libraries.all();
         let libraries = libraries.iter().map(|library| library.report(false)).collect();
@@ -34,7 +34,7 @@ impl ControlPlane {
     }
 
     /// Counters since start.
-    pub(crate) fn cumulative_stats(&self) -> CumulativeStats {
+    pub fn cumulative_stats(&self) -> CumulativeStats {
         let server_stats = |managed: &ManagedServer| {
             ServerStats::from_server(&managed.server, managed.listen.to_string(), &managed.identity_cache.get())
         };
@@ -52,13 +52,13 @@ impl ControlPlane {
     }
 
     /// Warnings about the process itself.
-    pub(crate) fn own_warnings(&self) -> impl Iterator<Item = ServerWarning> {
+    pub fn own_warnings(&self) -> impl Iterator<Item = ServerWarning> {
         let active = self.warnings.active().into_iter().chain(cache_setup::disk_warnings(&self.cache));
         active.chain(self.store_warnings()).map(|warning| ServerWarning::new(None, warning))
     }
 
     /// All warnings: outages first, then the others by urgency.
-    pub(crate) fn sorted_warnings(&self) -> Vec<ServerWarning> {
+    pub fn sorted_warnings(&self) -> Vec<ServerWarning> {
         let mut all: Vec<ServerWarning> =
             self.own_warnings().chain(self.servers.iter().flat_map(ManagedServer::warnings)).collect();
         all.extend(self.apis.iter().flat_map(ManagedApi::warnings));
@@ -67,7 +67,7 @@ impl ControlPlane {
     }
 
     /// Reads the names of users again if that is due.
-    pub(crate) async fn refresh_user_names(&self) {
+    pub async fn refresh_user_names(&self) {
         if !self.user_names.is_due(self.clock.now()) {
             return;
         }
@@ -80,7 +80,7 @@ impl ControlPlane {
     }
 
     /// Spot check results by server.
-    pub(crate) fn spot_check_counts(&self) -> Vec<(String, Vec<(&'static str, u64)>)> {
+    pub fn spot_check_counts(&self) -> Vec<(String, Vec<(&'static str, u64)>)> {
         let results = |managed: &ManagedServer| {
             (managed.server.name().to_owned(), managed.server.recorders.spot_checks.results().collect())
         };
@@ -88,12 +88,12 @@ impl ControlPlane {
     }
 
     /// Active bypasses of all servers.
-    pub(crate) fn bypasses(&self) -> Vec<Bypass> {
+    pub fn bypasses(&self) -> Vec<Bypass> {
         self.shared_bypasses().map(|bypasses| bypasses.list()).unwrap_or_default()
     }
 
     /// All jobs, library indexes, folders and scheduled playlists.
-    pub(crate) fn job_reports(&self) -> Vec<JobReport> {
+    pub fn job_reports(&self) -> Vec<JobReport> {
         let mut all = self.jobs.reports();
         all.extend(indexes::reports(&self.playlists.libraries));
         all.extend(folders::reports(&self.folders));
@@ -102,7 +102,7 @@ impl ControlPlane {
     }
 
     /// Numbers of running jobs and of running index builds.
-    pub(crate) fn running(&self) -> (usize, usize) {
+    pub fn running(&self) -> (usize, usize) {
         let jobs = self.job_reports();
         let (builds, others): (Vec<&JobReport>, Vec<&JobReport>) =
             jobs.iter().filter(|job| job.state == JobState::Running).partition(|job| indexes::is_index(&job.id));
@@ -112,7 +112,7 @@ impl ControlPlane {
 
 impl ManagedServer {
     /// Warnings about this server.
-    pub(crate) fn warnings(&self) -> impl Iterator<Item = ServerWarning> {
+    pub fn warnings(&self) -> impl Iterator<Item = ServerWarning> {
         let server = self.server.name().to_owned();
         let outage = outage_warning::find(&self.server.origin.breaker, self.server.mode());
         let active = outage.into_iter().chain(self.server.origin.warnings.active());

@@ -1,9 +1,8 @@
 //! The control plane: the parts it shows and controls, and its own state.
 //!
-//! Every handler borrows an [`ApiState`]. Methods of a single feature live in that feature's module; shared ones live
-//! here. Modules: `figures` (statistics and their snapshot), `api_state` (the state of the handlers).
+//! Methods of a single feature live in that feature's module; shared ones live here. Module: `figures` (statistics and
+//! their snapshot).
 
-mod api_state;
 mod figures;
 
 use std::net::SocketAddr;
@@ -51,73 +50,90 @@ use greenroom_statistics::user_names::UserNames;
 use greenroom_sync::history::PlaybackHistory;
 use greenroom_sync::playlists::PlaylistService;
 
-pub(crate) use api_state::ApiState;
-
 /// Everything the control plane shows and changes.
 #[derive(Debug)]
 pub struct ControlPlane {
-    pub(crate) servers: Vec<ManagedServer>,
+    /// The media servers.
+    pub servers: Vec<ManagedServer>,
     /// Servers of any HTTP API.
-    pub(crate) apis: Vec<ManagedApi>,
-    pub(crate) cache: Cache,
-    pub(crate) clock: Clock,
-    pub(crate) token: TokenStore,
+    pub apis: Vec<ManagedApi>,
+    /// The cache engine.
+    pub cache: Cache,
+    /// The process clock.
+    pub clock: Clock,
+    /// Tokens of the control plane.
+    pub token: TokenStore,
     /// Warnings about the process itself.
-    pub(crate) warnings: Arc<Warnings>,
+    pub warnings: Arc<Warnings>,
     /// Playlists, with the libraries and their track matching.
     pub playlists: Arc<PlaylistService>,
     /// The remote store, if there is one.
-    pub(crate) remote_store: Option<Arc<RedisStore>>,
+    pub remote_store: Option<Arc<RedisStore>>,
     /// Orders changes of settings that gateways share.
-    pub(crate) settings_sync: SettingsSync,
+    pub settings_sync: SettingsSync,
     /// Sends notifications.
-    pub(crate) notifier: Arc<Notifier>,
+    pub notifier: Arc<Notifier>,
     /// Trace exporter.
-    pub(crate) traces: Arc<OtlpExporter>,
-    pub(crate) jobs: Arc<Jobs>,
-    pub(crate) statistics: Arc<Statistics>,
+    pub traces: Arc<OtlpExporter>,
+    /// Scheduled jobs.
+    pub jobs: Arc<Jobs>,
+    /// Request statistics.
+    pub statistics: Arc<Statistics>,
     /// Produces recommendations.
-    pub(crate) recommender: Option<Arc<Recommender>>,
+    pub recommender: Option<Arc<Recommender>>,
     /// Stores TTL overrides.
-    pub(crate) ttl_overrides: Option<ttl_overrides::TtlOverrideStore>,
+    pub ttl_overrides: Option<ttl_overrides::TtlOverrideStore>,
     /// Paths of state and cache.
-    pub(crate) storage_location: Option<StorePaths>,
+    pub storage_location: Option<StorePaths>,
     /// Folders of files.
-    pub(crate) folders: Arc<Folders>,
+    pub folders: Arc<Folders>,
     /// Caches for apps.
-    pub(crate) app_caches: AppCaches,
+    pub app_caches: AppCaches,
     /// Tokens of apps.
-    pub(crate) app_tokens: Arc<AppTokens>,
+    pub app_tokens: Arc<AppTokens>,
     /// Tracks background work of requests.
-    pub(crate) tasks: TaskTracker,
+    pub tasks: TaskTracker,
     /// Permit for work over the whole disk tier: one at a time.
-    pub(crate) long_work: Arc<Semaphore>,
-    pub(crate) sessions: SessionStore,
-    pub(crate) login_rate_limiter: LoginRateLimiter,
-    pub(crate) refusals: [AtomicU64; AccessDecision::DENIALS.len()],
+    pub long_work: Arc<Semaphore>,
+    /// Sessions of the page.
+    pub sessions: SessionStore,
+    /// Limits wrong tokens by caller.
+    pub login_rate_limiter: LoginRateLimiter,
+    /// Refused requests, by decision.
+    pub refusals: [AtomicU64; AccessDecision::DENIALS.len()],
     /// Connections that were closed or refused.
-    pub(crate) connection_refusals: ConnectionRefusals,
+    pub connection_refusals: ConnectionRefusals,
     /// Requests for more pictures than one answer may link.
-    pub(crate) picture_refusals: AtomicU64,
-    pub(crate) baseline: Baseline,
-    pub(crate) live: LiveStats,
+    pub picture_refusals: AtomicU64,
+    /// Zero point of the statistics after a reset.
+    pub baseline: Baseline,
+    /// Live updates of open pages.
+    pub live: LiveStats,
     /// Limits concurrent watchers of index builds.
-    pub(crate) build_watch_permits: Arc<Semaphore>,
-    pub(crate) internal_client: Arc<InternalClient>,
-    pub(crate) dashboard: Arc<Dashboard>,
-    pub(crate) history: Arc<PlaybackHistory>,
-    pub(crate) user_names: UserNames,
-    pub(crate) image_url_signer: ImageUrlSigner,
+    pub build_watch_permits: Arc<Semaphore>,
+    /// Own requests for dashboards.
+    pub internal_client: Arc<InternalClient>,
+    /// The dashboard's statistics.
+    pub dashboard: Arc<Dashboard>,
+    /// Playback history.
+    pub history: Arc<PlaybackHistory>,
+    /// Names of users, or what stands for them.
+    pub user_names: UserNames,
+    /// Signs image links.
+    pub image_url_signer: ImageUrlSigner,
     /// Cache hits of the compatibility endpoints.
-    pub(crate) compat_cache_counters: CompatCacheCounters,
+    pub compat_cache_counters: CompatCacheCounters,
 }
 
 /// One configured server.
 #[derive(Debug)]
-pub(crate) struct ManagedServer {
-    pub(crate) server: Arc<Server>,
-    pub(crate) listen: SocketAddr,
-    pub(crate) identity_cache: Arc<ServerIdentityCache>,
+pub struct ManagedServer {
+    /// The media server.
+    pub server: Arc<Server>,
+    /// The address at which its clients reach it.
+    pub listen: SocketAddr,
+    /// Its name and version, as it reported them.
+    pub identity_cache: Arc<ServerIdentityCache>,
 }
 
 impl ControlPlane {
@@ -164,13 +180,13 @@ impl ControlPlane {
     }
 
     /// The server with this name, or all.
-    pub(crate) fn select_servers<'a>(&'a self, only: Option<&'a str>) -> impl Iterator<Item = &'a Arc<Server>> {
+    pub fn select_servers<'a>(&'a self, only: Option<&'a str>) -> impl Iterator<Item = &'a Arc<Server>> {
         let servers = self.servers.iter().map(|managed| &managed.server);
         servers.filter(move |server| only.is_none_or(|only| only == server.name()))
     }
 
     /// Resolves a URL to a server: by name, by the port it listens on, by the server's own address, or the only one.
-    pub(crate) fn server_for_url(&self, url: &str, name: Option<&str>) -> Result<Arc<Server>, Problem> {
+    pub fn server_for_url(&self, url: &str, name: Option<&str>) -> Result<Arc<Server>, Problem> {
         self.check_server(name)?;
         let authority = url.trim().parse::<http::Uri>().ok().and_then(|uri| uri.authority().cloned());
         let is_match = |managed: &&ManagedServer| match (name, &authority) {
@@ -188,7 +204,7 @@ impl ControlPlane {
 
     /// Resolves a URL to a server of any HTTP API, if it is of one: by name, by the port it listens on, by the server's
     /// own address, or the only one.
-    pub(crate) fn api_for_url(&self, url: &str, name: Option<&str>) -> Option<Arc<ApiServer>> {
+    pub fn api_for_url(&self, url: &str, name: Option<&str>) -> Option<Arc<ApiServer>> {
         let authority = url.trim().parse::<http::Uri>().ok().and_then(|uri| uri.authority().cloned());
         let is_match = |api: &&ManagedApi| match (name, &authority) {
             (Some(name), _) => api.server.name() == name,
@@ -201,18 +217,19 @@ impl ControlPlane {
     }
 
     /// The bypasses, which all servers share.
-    pub(crate) fn shared_bypasses(&self) -> Option<&Arc<Bypasses>> {
+    pub fn shared_bypasses(&self) -> Option<&Arc<Bypasses>> {
         let media = self.servers.first().map(|managed| &managed.server.modes.bypasses);
         media.or_else(|| self.apis.first().map(|api| &api.server.bypasses))
     }
 
     /// The server of any HTTP API with this name, or all.
-    pub(crate) fn select_apis<'a>(&'a self, only: Option<&'a str>) -> impl Iterator<Item = &'a Arc<ApiServer>> {
+    pub fn select_apis<'a>(&'a self, only: Option<&'a str>) -> impl Iterator<Item = &'a Arc<ApiServer>> {
         let apis = self.apis.iter().map(|api| &api.server);
         apis.filter(move |server| only.is_none_or(|only| only == server.name()))
     }
 
-    pub(crate) fn check_server(&self, name: Option<&str>) -> Result<(), Problem> {
+    /// Rejects the name of a server that is not configured.
+    pub fn check_server(&self, name: Option<&str>) -> Result<(), Problem> {
         let is_api = |name: &str| self.apis.iter().any(|api| api.server.name() == name);
         let is_known =
             name.is_none_or(|name| is_api(name) || self.servers.iter().any(|managed| managed.server.name() == name));
@@ -220,19 +237,21 @@ impl ControlPlane {
     }
 
     /// Requests the identity of servers that are not identified yet.
-    pub(crate) fn refresh_identities(&self) {
+    pub fn refresh_identities(&self) {
         for managed in &self.servers {
             managed.identity_cache.refresh_if_due(&managed.server);
         }
     }
 
-    pub(crate) fn record_refusal(&self, decision: AccessDecision) {
+    /// Counts a refused request.
+    pub fn record_refusal(&self, decision: AccessDecision) {
         if let Some(index) = AccessDecision::DENIALS.iter().position(|refusal| *refusal == decision) {
             self.refusals[index].fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    pub(crate) fn refusal_counts(&self) -> impl Iterator<Item = (&'static str, u64)> {
+    /// Refused requests and connections, by reason.
+    pub fn refusal_counts(&self) -> impl Iterator<Item = (&'static str, u64)> {
         let counts = self.refusals.iter().map(|count| count.load(Ordering::Relaxed));
         let requests = AccessDecision::DENIALS.iter().map(|refusal| refusal.name()).zip(counts);
         let pictures = ("too-many-pictures", self.picture_refusals.load(Ordering::Relaxed));

@@ -17,7 +17,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use super::ExplainQuery;
 use super::explanation::{ExplainedCaller, ExplainedEntry, Explanation, KeyParts, LastInvalidation, OriginComparison};
 use super::outcome::{DecisionInputs, ExplainOutcome};
-use crate::api::run_blocking;
+use crate::blocking::run_blocking;
 use greenroom_config::CacheMode;
 use greenroom_origin::body::{CollectedBody, collect};
 use greenroom_origin::client_apps::ClientApp;

@@ -8,32 +8,32 @@ use utoipa::ToSchema;
 #[schema(as = Why)]
 pub struct Explanation {
     /// The server.
-    pub server: String,
+    pub(crate) server: String,
     /// The request, without secrets.
-    pub asked: String,
+    pub(crate) asked: String,
     /// `read`, `write`, `stream` or `refused`.
-    pub kind: &'static str,
+    pub(crate) kind: &'static str,
     /// The request type of a read; otherwise why it passes or is rejected.
-    pub class: String,
+    pub(crate) class: String,
     /// Identifier of the response a request would get now.
-    pub outcome: &'static str,
+    pub(crate) outcome: &'static str,
     /// The response a request gets now, as a sentence.
-    pub sentence: String,
+    pub(crate) sentence: String,
     /// The token's identity.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub identity: Option<ExplainedCaller>,
+    pub(crate) identity: Option<ExplainedCaller>,
     /// The cache key.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub key: Option<KeyParts>,
+    pub(crate) key: Option<KeyParts>,
     /// The cache entry.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub entry: Option<ExplainedEntry>,
+    pub(crate) entry: Option<ExplainedEntry>,
     /// The last invalidation that affects it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub invalidation: Option<LastInvalidation>,
+    pub(crate) invalidation: Option<LastInvalidation>,
     /// The server's current response.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub server_says: Option<OriginComparison>,
+    pub(crate) server_says: Option<OriginComparison>,
 }
 
 /// The token and its identity.
@@ -41,13 +41,13 @@ pub struct Explanation {
 #[schema(as = WhyAsker)]
 pub struct ExplainedCaller {
     /// Where the token came from: `address`, `given`, `configured` or `none`.
-    pub token: &'static str,
+    pub(crate) token: &'static str,
     /// True if it was seen before.
-    pub known: bool,
+    pub(crate) known: bool,
     /// Grant of this token for this request type: `holds`, `expired` or `missing`.
-    pub proof: &'static str,
+    pub(crate) proof: &'static str,
     /// True if an event stream invalidates entries for it.
-    pub live_signal: bool,
+    pub(crate) live_signal: bool,
 }
 
 /// The cache key.
@@ -55,11 +55,11 @@ pub struct ExplainedCaller {
 #[schema(as = WhyKey)]
 pub struct KeyParts {
     /// The partition: `public`, `images`, or a keyed hash that reveals nothing about the token.
-    pub partition: String,
+    pub(crate) partition: String,
     /// The canonical request.
-    pub text: String,
+    pub(crate) text: String,
     /// The format of the response.
-    pub representation: &'static str,
+    pub(crate) representation: &'static str,
 }
 
 /// The cache entry.
@@ -67,23 +67,23 @@ pub struct KeyParts {
 #[schema(as = WhyKept)]
 pub struct ExplainedEntry {
     /// Bytes of the body.
-    pub bytes: usize,
+    pub(crate) bytes: usize,
     /// The tier that holds it.
-    pub tier: &'static str,
+    pub(crate) tier: &'static str,
     /// Its maximum age, in milliseconds.
-    pub age_ms: u64,
+    pub(crate) age_ms: u64,
     /// Why it was loaded.
-    pub loaded_because: &'static str,
+    pub(crate) loaded_because: &'static str,
     /// Time until it stops being fresh, in milliseconds; negative afterwards.
-    pub fresh_left_ms: i64,
+    pub(crate) fresh_left_ms: i64,
     /// Time until it stops being served stale, with a background refresh.
-    pub stale_left_ms: i64,
+    pub(crate) stale_left_ms: i64,
     /// Time until it stops being served on errors.
-    pub stale_on_error_left_ms: i64,
+    pub(crate) stale_on_error_left_ms: i64,
     /// True if it is a warm key.
-    pub warm: bool,
+    pub(crate) warm: bool,
     /// The tags that invalidate it.
-    pub tags: Vec<String>,
+    pub(crate) tags: Vec<String>,
 }
 
 /// The last invalidation that affects the cache entry.
@@ -91,13 +91,13 @@ pub struct ExplainedEntry {
 #[schema(as = WhyInvalidated)]
 pub struct LastInvalidation {
     /// When, in milliseconds.
-    pub at_ms: u64,
+    pub(crate) at_ms: u64,
     /// How long ago, in milliseconds.
-    pub ago_ms: u64,
+    pub(crate) ago_ms: u64,
     /// The tag or scope by which it applies.
-    pub by: String,
+    pub(crate) by: String,
     /// `none` if the entry was loaded later, `marked` if it is served on errors only, `purged` if not even then.
-    pub effect: &'static str,
+    pub(crate) effect: &'static str,
 }
 
 /// The server's current response.
@@ -105,13 +105,13 @@ pub struct LastInvalidation {
 #[schema(as = WhySaid)]
 pub struct OriginComparison {
     /// `same`, `different`, `nothing-kept` or `no-answer`.
-    pub word: &'static str,
+    pub(crate) word: &'static str,
     /// The response's status, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub status: Option<u16>,
+    pub(crate) status: Option<u16>,
     /// Where it differs from the cached response, or why there is no response.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub detail: Option<String>,
+    pub(crate) detail: Option<String>,
     /// How long it took, in milliseconds.
-    pub took_ms: u64,
+    pub(crate) took_ms: u64,
 }

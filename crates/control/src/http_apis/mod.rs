@@ -28,14 +28,15 @@ const KIND: &str = "http";
 
 /// One configured server of any HTTP API.
 #[derive(Debug)]
-pub(crate) struct ManagedApi {
-    pub(crate) server: Arc<ApiServer>,
+pub struct ManagedApi {
+    /// The server.
+    pub server: Arc<ApiServer>,
     pub(crate) listen: SocketAddr,
 }
 
 impl ManagedApi {
     /// Its state.
-    pub(crate) fn status(&self) -> ServerStatus {
+    pub fn status(&self) -> ServerStatus {
         let counters = &self.server.counters;
         let (good_ms, bad_ms) =
             (counters.last_success_ms.load(Ordering::Relaxed), counters.last_failure_ms.load(Ordering::Relaxed));
@@ -47,7 +48,7 @@ impl ManagedApi {
     }
 
     /// Counters since start.
-    pub(crate) fn stats(&self) -> ServerStats {
+    pub fn stats(&self) -> ServerStats {
         let (server, counters, status) = (&self.server, &self.server.counters, self.status());
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let time_ms =
@@ -95,12 +96,12 @@ impl ManagedApi {
     }
 
     /// Counters since start of all its apps.
-    pub(crate) fn apps(&self) -> impl Iterator<Item = AppStats> {
+    pub fn apps(&self) -> impl Iterator<Item = AppStats> {
         AppStats::from_apps(self.server.name().to_owned(), &self.server.apps)
     }
 
     /// Warnings about it.
-    pub(crate) fn warnings(&self) -> impl Iterator<Item = ServerWarning> {
+    pub fn warnings(&self) -> impl Iterator<Item = ServerWarning> {
         let server = &self.server;
         let outage = outage_warning::find(server.breaker(), server.mode());
         let unstored = server.unstored_routes();
@@ -111,7 +112,7 @@ impl ManagedApi {
     }
 
     /// Its apps.
-    pub(crate) fn client_apps(&self) -> &ClientApps {
+    pub fn client_apps(&self) -> &ClientApps {
         &self.server.apps
     }
 }

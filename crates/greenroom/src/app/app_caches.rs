@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use super::ProcessContext;
+use greenroom_api::UnixSocket;
 use greenroom_app_cache::AppCaches;
 use greenroom_config::{AppCachesSettings, ControlSettings};
-use greenroom_control::{ControlPlane, UnixSocket};
+use greenroom_control::ControlPlane;
 use greenroom_state::warnings::Warning;
 
 impl ProcessContext {

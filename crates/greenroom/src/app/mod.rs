@@ -173,7 +173,7 @@ impl Process {
         context.remote_store.follow_peers(&control_plane, tasks, stop);
         let tokens = (stop.clone(), context.draining.clone());
         context.serve_app_caches(app_socket, &control_plane, &settings.control);
-        tasks.spawn(greenroom_control::serve(control_plane, listener, settings.control, certificate, tokens));
+        tasks.spawn(greenroom_api::serve(control_plane, listener, settings.control, certificate, tokens));
         context.start_exporters(settings.disk.is_some());
         context.state.start_writer(&without_addresses(&servers), &context.clock, settings.settle)?;
         for server_listener in server_listeners {

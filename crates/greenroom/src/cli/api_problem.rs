@@ -115,8 +115,8 @@ mod tests {
     fn every_detail_written_for_programs_has_words_for_the_command_line() {
         // Problems of paths that no command uses.
         let of_the_page = ["wrong-method", "too-many-viewers"];
-        let control = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../control/src");
-        let files = ["error.rs", "matching_api/mod.rs"].map(|file| control.join(file));
+        let crates = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let files = ["control/src/error.rs", "api/src/matching_api/mod.rs"].map(|file| crates.join(file));
         let mut found = 0;
         for file in files {
             let text = std::fs::read_to_string(&file).expect("read the source");

@@ -5,7 +5,7 @@
 
 use std::io::Write;
 
-use greenroom_control::set_log_error_counter;
+use greenroom_api::set_log_error_counter;
 use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 

@@ -258,7 +258,7 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Command::Notices(command) => notices::run(&command),
         Command::Token(command) => token::run(&command),
         Command::Openapi => {
-            println!("{}", greenroom_control::description());
+            println!("{}", greenroom_api::description());
             SUCCESS
         }
         Command::Completions(options) => completions::print_completions(&options),

@@ -8,10 +8,11 @@ use serde_json::Value;
 
 /// Allowed dependencies: the program may use everything, each other crate only the crates below it. A crate that is not
 /// named here may not exist.
-const ALLOWED: [(&str, &[&str]); 33] = [
+const ALLOWED: [(&str, &[&str]); 36] = [
     (
         "greenroom",
         &[
+            "greenroom-api",
             "greenroom-app-cache",
             "greenroom-app-cache-import",
             "greenroom-cache",
@@ -42,6 +43,30 @@ const ALLOWED: [(&str, &[&str]); 33] = [
             "greenroom-sync",
         ],
     ),
+    (
+        "greenroom-api",
+        &[
+            "greenroom-app-cache",
+            "greenroom-app-cache-api",
+            "greenroom-cache",
+            "greenroom-config",
+            "greenroom-control",
+            "greenroom-dashboard-api",
+            "greenroom-dialect",
+            "greenroom-folder",
+            "greenroom-http-server",
+            "greenroom-jobs",
+            "greenroom-library-api",
+            "greenroom-notifications",
+            "greenroom-origin",
+            "greenroom-proxy",
+            "greenroom-remote-store",
+            "greenroom-request-log",
+            "greenroom-state",
+            "greenroom-statistics",
+            "greenroom-sync",
+        ],
+    ),
     ("greenroom-app-cache", &["greenroom-cache", "greenroom-config"]),
     ("greenroom-app-cache-api", &["greenroom-app-cache", "greenroom-cache"]),
     ("greenroom-app-cache-import", &[]),
@@ -52,7 +77,6 @@ const ALLOWED: [(&str, &[&str]); 33] = [
         "greenroom-control",
         &[
             "greenroom-app-cache",
-            "greenroom-app-cache-api",
             "greenroom-cache",
             "greenroom-config",
             "greenroom-dashboard",
@@ -62,7 +86,6 @@ const ALLOWED: [(&str, &[&str]); 33] = [
             "greenroom-http-caching",
             "greenroom-http-server",
             "greenroom-jobs",
-            "greenroom-library",
             "greenroom-notifications",
             "greenroom-origin",
             "greenroom-proxy",
@@ -96,6 +119,21 @@ const ALLOWED: [(&str, &[&str]); 33] = [
             "greenroom-proxy",
             "greenroom-state",
             "greenroom-statistics",
+            "greenroom-sync",
+        ],
+    ),
+    (
+        "greenroom-dashboard-api",
+        &[
+            "greenroom-cache",
+            "greenroom-control",
+            "greenroom-dashboard",
+            "greenroom-dialect",
+            "greenroom-folder",
+            "greenroom-jobs",
+            "greenroom-library-api",
+            "greenroom-proxy",
+            "greenroom-remote-store",
             "greenroom-sync",
         ],
     ),
@@ -145,6 +183,20 @@ const ALLOWED: [(&str, &[&str]); 33] = [
         ],
     ),
     ("greenroom-library", &[]),
+    (
+        "greenroom-library-api",
+        &[
+            "greenroom-cache",
+            "greenroom-config",
+            "greenroom-control",
+            "greenroom-dialect",
+            "greenroom-folder",
+            "greenroom-library",
+            "greenroom-proxy",
+            "greenroom-remote-store",
+            "greenroom-sync",
+        ],
+    ),
     (
         "greenroom-notifications",
         &["greenroom-cache", "greenroom-config", "greenroom-dialect", "greenroom-origin", "greenroom-state"],

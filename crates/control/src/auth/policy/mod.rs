@@ -22,7 +22,7 @@ const PUBLIC_PATHS: [&str; 5] =
     ["/healthz", "/readyz", "/api/plex/image", "/api/plex/proxy/image", "/api/folder/content"];
 
 /// Paths of the comic app, for the folder with `compat = true`.
-pub(crate) const COMIC_APP_PATHS: [&str; 3] = ["/api/files", "/api/cache/stats", "/api/cache/prewarm"];
+pub const COMIC_APP_PATHS: [&str; 3] = ["/api/files", "/api/cache/stats", "/api/cache/prewarm"];
 
 /// Reads that use POST, because their input is too long for a URL, or because an app does so.
 const READ_BY_POST: [&str; 4] =
@@ -33,7 +33,7 @@ const CACHES: &str = "/api/v1/caches/";
 
 /// Permission a request needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum RouteAccess {
+pub enum RouteAccess {
     /// No statistics: the bare page, health. Public.
     Open,
     /// Returns the caller's permissions. Public, but a wrong token counts as a failed guess.
@@ -50,7 +50,7 @@ pub(crate) enum RouteAccess {
 
 /// The name by which the request addresses this process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum HostKind {
+pub enum HostKind {
     /// `localhost` or a loopback address of this machine.
     Loopback,
     /// A configured name or address.
@@ -65,7 +65,7 @@ pub(crate) enum HostKind {
 
 /// Origin of the sending page, from the `Origin` header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum OriginHeader {
+pub enum OriginHeader {
     /// Absent: not a browser, or not a script.
     Absent,
     /// This origin.
@@ -76,7 +76,7 @@ pub(crate) enum OriginHeader {
 
 /// Site of the sending page, from the `Sec-Fetch-Site` header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum FetchSite {
+pub enum FetchSite {
     /// Absent.
     Absent,
     /// Same origin, or typed by the user.
@@ -89,7 +89,7 @@ pub(crate) enum FetchSite {
 
 /// The credential of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum PresentedCredential {
+pub enum PresentedCredential {
     /// None, or an expired session.
     Absent,
     /// The control token.
@@ -112,34 +112,34 @@ pub(crate) enum PresentedCredential {
 /// All inputs of the decision.
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, and any mixture occurs")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct AccessInput {
+pub struct AccessInput {
     /// The permission needed.
-    pub(crate) route: RouteAccess,
+    pub route: RouteAccess,
     /// The host of the request.
-    pub(crate) host: HostKind,
+    pub host: HostKind,
     /// True if the control plane listens beyond loopback.
-    pub(crate) listens_beyond_loopback: bool,
+    pub listens_beyond_loopback: bool,
     /// True if the connection comes from this machine.
-    pub(crate) peer_is_loopback: bool,
+    pub peer_is_loopback: bool,
     /// True if the connection comes from a private network.
-    pub(crate) peer_is_private: bool,
+    pub peer_is_private: bool,
     /// True if a header shows that the request passed a proxy.
-    pub(crate) is_forwarded: bool,
+    pub is_forwarded: bool,
     /// True if this path is open to the peer's network.
-    pub(crate) is_open_read: bool,
+    pub is_open_read: bool,
     /// See [`OriginHeader`].
-    pub(crate) origin: OriginHeader,
+    pub origin: OriginHeader,
     /// See [`FetchSite`].
-    pub(crate) site: FetchSite,
+    pub site: FetchSite,
     /// See [`PresentedCredential`].
-    pub(crate) credential: PresentedCredential,
+    pub credential: PresentedCredential,
     /// True if this peer sent too many wrong tokens lately.
-    pub(crate) is_throttled: bool,
+    pub is_throttled: bool,
 }
 
 /// Result of the access decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum AccessDecision {
+pub enum AccessDecision {
     /// Allowed.
     Allow,
     /// The host is not one of ours.
@@ -160,7 +160,7 @@ pub(crate) enum AccessDecision {
 
 impl RouteAccess {
     /// The permission that a method on a path needs. Unlisted paths are closed.
-    pub(crate) fn classify(method: &Method, path: &str) -> Self {
+    pub fn classify(method: &Method, path: &str) -> Self {
         let reads = method == Method::GET || method == Method::HEAD;
         match path {
             _ if reads && (PUBLIC_PATHS.contains(&path) || web::contains(path)) => Self::Open,
@@ -193,7 +193,7 @@ fn is_path_of_entries(path: &str) -> bool {
 }
 
 /// Whether a path belongs to what this token opens; `compat` is the folder that answers the comic app's paths.
-pub(crate) fn is_path_of(path: &str, access: &AppAccess, compat: Option<&str>) -> bool {
+pub fn is_path_of(path: &str, access: &AppAccess, compat: Option<&str>) -> bool {
     if let Some(rest) = path.strip_prefix(CACHES) {
         let name = rest.split('/').next().unwrap_or_default();
         return access.caches.iter().any(|cache| cache == name);
@@ -208,7 +208,8 @@ pub(crate) fn is_path_of(path: &str, access: &AppAccess, compat: Option<&str>) -
     is_of_app && compat.is_some_and(has)
 }
 
-pub(crate) fn decide(input: &AccessInput) -> AccessDecision {
+/// The decision about a request, from its facts alone.
+pub fn decide(input: &AccessInput) -> AccessDecision {
     let is_host_allowed = match input.host {
         HostKind::Loopback | HostKind::Named => true,
         HostKind::Address => input.listens_beyond_loopback,
@@ -272,7 +273,7 @@ fn is_direct(input: &AccessInput) -> bool {
 
 impl AccessDecision {
     /// All denials.
-    pub(crate) const DENIALS: [Self; 7] = [
+    pub const DENIALS: [Self; 7] = [
         Self::Misdirected,
         Self::ForeignPage,
         Self::TokenMissing,
@@ -283,7 +284,7 @@ impl AccessDecision {
     ];
 
     /// Name in metrics and problems.
-    pub(crate) fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::Allow => "allowed",
             Self::Misdirected => "misdirected",
@@ -297,7 +298,7 @@ impl AccessDecision {
     }
 
     /// The problem for the client; `None` if allowed.
-    pub(crate) fn problem(self) -> Option<Problem> {
+    pub fn problem(self) -> Option<Problem> {
         let (status, title, detail) = match self {
             Self::Allow => return None,
             Self::Misdirected => (
