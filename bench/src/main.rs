@@ -83,7 +83,9 @@ async fn bench(effort: &BenchScale, parts: &[&str], other: Option<&str>, length:
     let mut ids = 1..;
     let wanted = |part: &str| parts.is_empty() || parts.contains(&part);
     if wanted("hits") {
-        let mut peers = vec![&greenroom, &nginx, &nginx_open, &varnish, &bare];
+        let any_api = server::greenroom_for_http("Greenroom, kind http", origin.port, folder).await?;
+        // The last one is the measure.
+        let mut peers = vec![&greenroom, &any_api, &nginx, &nginx_open, &varnish, &bare];
         peers.extend(&beside);
         let lengths = length.map_or_else(|| hits::LENGTHS.to_vec(), |length| vec![length]);
         hits::compare(&peers, &lengths, origin.port, effort.rounds, effort.requests).await?;

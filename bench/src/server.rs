@@ -94,6 +94,37 @@ pub(crate) async fn greenroom(
 ) -> Result<BenchServer, String> {
     let port = free_port()?;
     let file = greenroom_configuration(name, port, origin, folder, more)?;
+    start_greenroom(name, program, port, &file).await
+}
+
+/// The gateway in front of the origin as a server of any HTTP API, whose responses live as long and belong to the token.
+pub(crate) async fn greenroom_for_http(name: &'static str, origin: u16, folder: &Path) -> Result<BenchServer, String> {
+    let (port, control, folder_text) = (free_port()?, free_port()?, folder.display());
+    let text = format!(
+        r#"data_dir = "{folder_text}/{name}"
+[control]
+listen = "127.0.0.1:{control}"
+[[server]]
+name = "bench"
+kind = "http"
+url = "http://127.0.0.1:{origin}"
+listen = "127.0.0.1:{port}"
+credential_headers = ["x-plex-token"]
+[[server.route]]
+path = "/library/sections/{{section}}/all"
+fresh_s = 3600
+"#
+    );
+    let file = write(folder, &format!("{name}.toml"), &text)?;
+    start_greenroom(name, None, port, &file).await
+}
+
+async fn start_greenroom(
+    name: &'static str,
+    program: Option<&str>,
+    port: u16,
+    file: &Path,
+) -> Result<BenchServer, String> {
     let program = program.map_or_else(own_program, |program| Ok(program.into()))?;
     let mut command = Command::new(program);
     command.arg("serve").arg("--config").arg(file).stderr(Stdio::null());

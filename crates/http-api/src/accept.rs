@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::api_server::ApiServer;
-use crate::{dispatch, prober};
+use crate::{dispatch, fast_path, prober};
 
 /// Serves clients of `server` until stopped, over TLS if there is a certificate, and probes the server while it is down.
 /// Once `draining`, it accepts no connection, and each response asks its client to reconnect.
@@ -32,7 +32,7 @@ pub async fn serve(
         limits: Arc::clone(&server.limits),
         trusted_proxies: server.settings.listener_limits.trusted_proxies.clone(),
         certificate,
-        fast_path: None,
+        fast_path: fast_path::of(&server),
     };
     accept::serve(owner, listener, move |_, request, connection| {
         let server = Arc::clone(&server);

@@ -38,10 +38,17 @@ pub(crate) fn caller_of(
     let now_ms = server.clock.now();
     let name = client_name(&Credential::default(), headers, |word| holds_credential(server, headers, word));
     let app = server.apps.get_or_insert_named(name, false, now_ms);
+    let caller = Caller { app, user: partition.and_then(|partition| UserHash::parse(partition.as_str())), category };
+    count(&caller, now_ms);
+    caller
+}
+
+/// Counts a request of this caller.
+pub(crate) fn count(caller: &Caller, now_ms: Timestamp) {
+    let Caller { app, category, .. } = caller;
     app.record_seen(now_ms);
     app.requests.fetch_add(1, Ordering::Relaxed);
     app.first_asked.get_or_init(|| category.name());
-    Caller { app, user: partition.and_then(|partition| UserHash::parse(partition.as_str())), category }
 }
 
 /// Whether a word of the app's name is one of its credentials.
@@ -69,9 +76,14 @@ pub(crate) struct InFlightRequest {
 impl InFlightRequest {
     /// A request that begins now.
     pub(crate) fn new(server: &Arc<ApiServer>, caller: Caller) -> Self {
+        Self::started(server, caller, server.clock.now_us(), server.clock.now())
+    }
+
+    /// A request that began at these two times, which are the same.
+    pub(crate) fn started(server: &Arc<ApiServer>, caller: Caller, started_us: u64, now_ms: Timestamp) -> Self {
         server.counters.requests.fetch_add(1, Ordering::Relaxed);
-        server.counters.last_request_ms.store(server.clock.now(), Ordering::Relaxed);
-        Self { started_us: server.clock.now_us(), server: Arc::clone(server), caller, is_answered: false }
+        server.counters.last_request_ms.store(now_ms, Ordering::Relaxed);
+        Self { started_us, server: Arc::clone(server), caller, is_answered: false }
     }
 
     /// Records the response.
@@ -86,7 +98,8 @@ impl InFlightRequest {
         response
     }
 
-    fn record(&mut self, outcome: DecisionOutcome, status: u16, bytes: u64) {
+    /// Records a response with this status and so many bytes.
+    pub(crate) fn record(&mut self, outcome: DecisionOutcome, status: u16, bytes: u64) {
         self.is_answered = true;
         let Self { server, caller, started_us, .. } = self;
         let now_us = server.clock.now_us();

@@ -11,6 +11,8 @@ use greenroom_request_log::{CacheResult, DecisionOutcome, DecisionReason, PassRe
 pub struct ApiCounters {
     /// Requests of apps.
     pub requests: AtomicU64,
+    /// Of them, those answered before they were parsed.
+    pub fast_path: AtomicU64,
     /// Requests answered without asking the server.
     pub saved: AtomicU64,
     /// Requests to the server that no app waited for.

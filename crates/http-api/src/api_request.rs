@@ -46,7 +46,7 @@ pub(crate) const ANY_OBJECT: &str = "*";
 const ROUTE_TAG: &str = "tag ";
 
 /// A request.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct ApiRequest {
     pub(crate) method: Method,
     /// Path and query as the server gets them, without what is added.
@@ -135,6 +135,11 @@ impl ApiRequest {
             caller: None,
             load_reason: OnceLock::new(),
         }
+    }
+
+    /// The same request without anything of its connection.
+    pub(crate) fn without_connection(&self) -> Self {
+        Self { interim: None, ..self.clone() }
     }
 
     /// The same request as a GraphQL query with this body.

@@ -23,6 +23,7 @@ use tokio_util::task::TaskTracker;
 use crate::api_counters::ApiCounters;
 use crate::api_request::{ApiRequest, public_partition};
 use crate::graphql::persisted_documents::PersistedDocuments;
+use crate::known_reads::KnownReads;
 use crate::observation::Observation;
 use crate::prefetch_queue::PrefetchQueue;
 use crate::response_index::{SearchVarianceIndex, VariantIndex};
@@ -63,6 +64,8 @@ pub struct ApiServer {
     pub(crate) search_variances: SearchVarianceIndex,
     pub(crate) prefetches: PrefetchQueue,
     pub(crate) hash_key: HashKey,
+    /// Reads that are recognised before they are parsed.
+    pub(crate) known_reads: KnownReads,
     /// Documents of persisted GraphQL queries.
     pub(crate) documents: PersistedDocuments,
     routes: ArcSwap<RouteTable>,
@@ -97,6 +100,7 @@ impl ApiServer {
             observation: ArcSwapOption::empty(),
             bypasses,
             hash_key,
+            known_reads: KnownReads::default(),
             documents: PersistedDocuments::default(),
             settings,
             cache,

@@ -17,7 +17,7 @@ use crate::access_log::{self, InFlightRequest};
 use crate::api_request::ApiRequest;
 use crate::api_server::ApiServer;
 use crate::graphql::operation::{GraphqlRequest, OperationKind};
-use crate::{forward, observed_read, prefetch, read, response};
+use crate::{fast_path, forward, observed_read, prefetch, read, response};
 
 /// Max bytes of a request whose body is read to be understood. A longer one is passed on as one that is not understood,
 /// and counted.
@@ -73,7 +73,13 @@ pub(crate) async fn handle(
     }
     let api_request = Arc::new(server.searched(api_request).await);
     let response = match kind {
-        RequestKind::Read => answer_read(&server, &api_request).await,
+        RequestKind::Read => {
+            let head = fast_path::unknown_head(&server, &api_request, connection, (&parts.uri, &parts.headers));
+            let response = answer_read(&server, &api_request).await;
+            let outcome = response.extensions().get().copied();
+            fast_path::learn(&server, &api_request, head, outcome).await;
+            response
+        }
         RequestKind::Write => write(server, api_request, Body::Stream(body)).await,
         RequestKind::Pass => match answer_head(&server, &api_request).await {
             Some(response) if body.is_end_stream() => response,

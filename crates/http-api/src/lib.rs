@@ -1,7 +1,7 @@
 //! A cache for any HTTP API (`kind = "http"`): from a client's connection to its response.
 //!
 //! The rules are in `greenroom-http-caching`, the engine in `greenroom-cache`. This crate connects them: `accept` (a
-//! listener), `dispatch` (what a request is), `api_request` (whose it is, and its keys), `route_table` (what is
+//! listener), `dispatch` (what a request is), `fast_path` with `known_reads` (reads answered before they are parsed), `api_request` (whose it is, and its keys), `route_table` (what is
 //! configured for it), `read` (from the cache, or loaded), `loader` (one exchange with the server), `response_index` (what
 //! responses vary by), `prefetch` with `prefetch_queue` (what an app is likely to read next), `forward` (writes, and what
 //! is passed on), `graphql` (queries and mutations), `response` (what a client gets), `upstream` (breaker, queue, budget)
@@ -21,10 +21,12 @@ mod api_request;
 mod api_server;
 mod caller;
 mod dispatch;
+mod fast_path;
 mod forward;
 mod graphql;
 pub mod inspection;
 pub mod json_pointer;
+mod known_reads;
 mod loader;
 pub mod observation;
 mod observed_read;

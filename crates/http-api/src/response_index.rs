@@ -100,11 +100,17 @@ impl<F: IndexedFact> ResponseIndex<F> {
         Self { known: quick_cache::sync::Cache::new(MAX_RESOURCES), hash_key, none: Arc::default() }
     }
 
-    fn digest(&self, resource: &Key) -> [u8; 32] {
+    /// Digest of a resource, for [`Self::known`].
+    pub(crate) fn digest(&self, resource: &Key) -> [u8; 32] {
         let mut hasher = blake3::Hasher::new_keyed(&self.hash_key.0);
         let partition = resource.partition().as_str().as_bytes();
         hasher.update(&(partition.len() as u64).to_be_bytes()).update(partition).update(resource.text().as_bytes());
         *hasher.finalize().as_bytes()
+    }
+
+    /// What is known of a resource in memory, by its digest.
+    pub(crate) fn known(&self, digest: &[u8; 32]) -> Option<Arc<F>> {
+        self.known.get(digest)
     }
 
     /// What is known of a resource.

@@ -10,5 +10,6 @@ pub mod interim;
 pub mod limits;
 pub mod on_sent;
 pub mod passing;
+pub mod raw_head;
 pub mod server_certificate;
 pub mod write_timeout;

@@ -77,6 +77,7 @@ impl ManagedApi {
             last_failure_ms: time_ms(&counters.last_failure_ms),
             last_asked_ms: time_ms(&counters.last_request_ms),
             asked: read(&counters.requests),
+            fast_path: read(&counters.fast_path),
             saved: read(&counters.saved),
             requests_to_server: server.upstream_requests(),
             own: read(&counters.own),

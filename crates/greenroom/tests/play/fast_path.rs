@@ -116,7 +116,18 @@ fn mix() -> Vec<Step> {
 
 /// A response without what depends on the moment.
 fn timeless(response: Option<RawResponse>) -> String {
+    response.map_or_else(|| "closed".into(), |response| format!("{:?} {}", timeless_head(&response), response.text()))
+}
+
+/// The same with its fields in the order of their names: which of two stands first says nothing.
+fn timeless_in_order(response: Option<RawResponse>) -> String {
     let Some(response) = response else { return "closed".into() };
+    let mut head = timeless_head(&response);
+    head.sort_unstable();
+    format!("{head:?} {}", response.text())
+}
+
+fn timeless_head(response: &RawResponse) -> Vec<String> {
     let line = |line: &str| match line.split_once(": ") {
         Some(("date" | "age" | "x-response-time-ms", _)) => String::new(),
         Some(("cache-status", status)) => status
@@ -126,8 +137,7 @@ fn timeless(response: Option<RawResponse>) -> String {
             .join("; "),
         _ => line.to_owned(),
     };
-    let head: Vec<String> = response.head.lines().map(line).collect();
-    format!("{head:?} {}", response.text())
+    response.head.lines().map(line).collect()
 }
 
 /// The recorded decisions, oldest first, without what depends on the moment or the data directory.
@@ -289,4 +299,129 @@ async fn apps_of_a_jellyfin_get_and_leave_the_same_with_the_fast_path_and_withou
     assert_same(&on, &off);
     assert!(on.fast > 10 && off.fast == 0, "{} and {}", on.fast, off.fast);
     server.stop().await;
+}
+
+/// What clients of an HTTP API send, and what only hostile ones do.
+fn api_mix() -> Vec<Step> {
+    let get = |target: &str, lines: &str| format!("GET {target} HTTP/1.1\r\nHost: x\r\n{lines}\r\n");
+    let mut steps = Vec::new();
+    for lines in ["", "Authorization: Bearer ann\r\n", "Accept-Language: de\r\nAccept-Encoding: gzip, br\r\n"] {
+        for target in [
+            "/plain",
+            "/plain?a=1",
+            "/vary",
+            "/private",
+            "/unkeyed?b=1",
+            "/unkeyed?b=2",
+            "/checked",
+            "/never",
+            "/missing",
+        ] {
+            steps.extend(repeated(&get(target, lines)));
+        }
+    }
+    let known = get("/plain", "");
+    let odd = |lines: &str| get("/plain", lines);
+    for request in [
+        known.replacen("GET", "HEAD", 1),
+        known.replacen("/plain", "http://x/plain", 1),
+        odd("If-None-Match: \"1\"\r\n"),
+        odd("If-None-Match: \"2\"\r\n"),
+        odd("If-Modified-Since: Tue, 01 Jan 2030 00:00:00 GMT\r\n"),
+        odd("If-Match: \"1\"\r\n"),
+        odd("Range: bytes=0-3\r\n"),
+        odd("Range: bytes=0-3\r\nIf-Range: \"1\"\r\n"),
+        odd("Cache-Control: max-age=1000\r\n"),
+        odd("Cache-Control: only-if-cached\r\n"),
+        odd("Pragma: no-cache\r\n"),
+        odd("TE: trailers\r\n"),
+        odd("Content-Length: 0\r\n"),
+        odd("Connection: x-key\r\nX-Key: 1\r\n"),
+        odd("Host: y\r\n"),
+        odd("Cookie: session=1\r\n"),
+    ] {
+        steps.extend(repeated(&request));
+    }
+    steps.push(Step::Ask(vec![known.repeat(3)], 3));
+    steps.push(Step::Ask(vec![known[..9].into(), known[9..].into()], 1));
+    let body = format!("Content-Length: {}\r\n", known.len());
+    steps.push(Step::Ask(vec![odd(&body).replacen("GET", "PUT", 1), known.clone()], 1));
+    steps.extend(repeated(&known));
+    for (path, on, off) in [
+        ("/api/v1/bypass", (Method::PUT, "{}"), (Method::DELETE, "{}")),
+        ("/api/v1/mode", (Method::PUT, r#"{"mode":"observe"}"#), (Method::PUT, r#"{"mode":"cache"}"#)),
+    ] {
+        for (method, call) in [on, off] {
+            steps.push(Step::Control(method, path, call));
+            steps.extend(repeated(&known));
+        }
+    }
+    steps
+}
+
+/// What the API says; each of its responses has a number.
+fn api_response(request: &ReceivedRequest) -> Vec<u8> {
+    let path = request.target.split('?').next().unwrap_or_default();
+    let (status, fields) = match path {
+        "/vary" => ("200 OK", "Cache-Control: max-age=600\r\nVary: Accept-Language\r\n"),
+        "/private" => ("200 OK", "Cache-Control: private, max-age=600\r\n"),
+        "/unkeyed" => ("200 OK", "Cache-Control: max-age=600\r\nNo-Vary-Search: params=(\"b\")\r\n"),
+        "/checked" => ("200 OK", "Cache-Control: no-cache\r\nETag: \"1\"\r\n"),
+        "/never" => ("200 OK", "Cache-Control: no-store\r\n"),
+        "/missing" => ("404 Not Found", "Cache-Control: max-age=600\r\n"),
+        _ => {
+            ("200 OK", "Cache-Control: max-age=600\r\nETag: \"1\"\r\nDate: Tue, 24 Nov 2026 10:00:00 GMT\r\nAge: 3\r\n")
+        }
+    };
+    let body = format!("{} {}", request.target, request.before);
+    let length = body.len();
+    format!("HTTP/1.1 {status}\r\nContent-Type: text/plain\r\nContent-Length: {length}\r\n{fields}\r\n{body}").into()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_of_an_http_api_get_and_leave_the_same_with_the_fast_path_and_without() {
+    let play = async |is_on: bool| {
+        let server = ScriptedServer::start(&TaskTracker::new(), |request: &ReceivedRequest| {
+            ScriptedReply::Bytes(api_response(request))
+        })
+        .await;
+        let (url, more) = (format!("http://{}", server.address), format!("fast_path = {is_on}\n"));
+        let stage = GatewayConfigBuilder::new().server("api", "http", &url, &more).table(QUIET).start().await;
+        let (mut client, mut outcome) = (stage.raw().await, Outcome::default());
+        for step in api_mix() {
+            match step {
+                Step::Ask(parts, count) => {
+                    let has_bodies = !parts.iter().any(|part| part.starts_with("HEAD"));
+                    for part in parts {
+                        client.send(part).await;
+                        tokio::task::yield_now().await;
+                    }
+                    for _ in 0..count {
+                        let response = if has_bodies { client.answer().await } else { client.head().await };
+                        outcome.responses.push(timeless_in_order(response));
+                    }
+                }
+                Step::Control(method, path, body) => {
+                    let told = stage.control().send(method, path, body).await;
+                    assert!(told.status.is_success(), "{path}: {}", told.text());
+                }
+                Step::Reconnect | Step::Reject(_) => unreachable!("not in this mix"),
+            }
+        }
+        outcome.decisions = decisions(&stage).await;
+        let counters = &stage.process.apis[0].0.counters;
+        let counts = [&counters.requests, &counters.saved, &counters.passed, &counters.bypassed, &counters.writes];
+        outcome.counters.extend(counts.map(|count| count.load(Ordering::Relaxed)));
+        outcome.counters.push(stage.process.apis[0].0.upstream_requests());
+        outcome.fast = counters.fast_path.load(Ordering::Relaxed);
+        let told = stage.control().get("/api/v1/servers").await.json();
+        assert_eq!(told[0]["fast_path"].as_u64(), Some(outcome.fast), "{told}");
+        server.stop();
+        stage.stop().await;
+        outcome
+    };
+    let (on, off) = (play(true).await, play(false).await);
+    assert_same(&on, &off);
+    assert!(on.fast > 20 && off.fast == 0, "{} and {}", on.fast, off.fast);
+    assert!(on.responses.iter().any(|response| response.contains("HTTP/1.1 304 Not Modified")), "conditions were met");
 }

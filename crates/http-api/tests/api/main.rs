@@ -1,6 +1,7 @@
 //! The cache for any HTTP API, through real sockets.
 
 mod bodies;
+mod fast_path;
 mod fixture;
 mod graphql;
 mod headers;

@@ -16,7 +16,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf, 
 
 use super::tests::owner;
 use super::*;
-use crate::connection::FastRequest;
+use crate::connection::{FastRequest, FastResponse};
 
 const PEER: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 1);
 
@@ -91,7 +91,7 @@ fn connect(buffer: usize, has_fast_path: bool) -> TestConnection {
         let length = (1..=LONGEST).find(|length| known(*length).as_bytes() == request.head)?;
         out.extend_from_slice(format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n").as_bytes());
         count.fetch_add(1, Ordering::Relaxed);
-        Some(body_of(length))
+        Some(FastResponse { body: body_of(length), has_date: false })
     };
     let fast_path = has_fast_path.then(|| FastPath::new(answer));
     let owner = ListenerOwner { fast_path, ..owner("") };

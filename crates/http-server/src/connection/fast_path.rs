@@ -34,7 +34,20 @@ impl fmt::Debug for FastRequest<'_> {
     }
 }
 
-type Respond = dyn Fn(FastRequest<'_>, &mut Vec<u8>) -> Option<Bytes> + Send + Sync;
+/// Largest body of a response. While it is sent, the parser waits for a head, and its timeout ends the connection: a larger
+/// body could take that long on a slow line. Beside writing so much, parsing the request costs nothing.
+pub const MAX_FAST_BODY_BYTES: usize = 1024 * 1024;
+
+/// A response whose head is encoded already.
+#[derive(Debug, Clone)]
+pub struct FastResponse {
+    /// The body.
+    pub body: Bytes,
+    /// Whether its head has a date; else the connection adds one.
+    pub has_date: bool,
+}
+
+type Respond = dyn Fn(FastRequest<'_>, &mut Vec<u8>) -> Option<FastResponse> + Send + Sync;
 
 /// Decides whether a request is answered at once. Clones are the same.
 #[derive(Clone)]
@@ -47,9 +60,11 @@ impl fmt::Debug for FastPath {
 }
 
 impl FastPath {
-    /// `respond` appends the head of the response, without its date and the empty line, and returns the body. `None`
-    /// hands the request to the HTTP parser.
-    pub fn new(respond: impl Fn(FastRequest<'_>, &mut Vec<u8>) -> Option<Bytes> + Send + Sync + 'static) -> Self {
+    /// `respond` appends the head of the response, without the empty line, and returns the rest. `None` hands the request
+    /// to the HTTP parser.
+    pub fn new(
+        respond: impl Fn(FastRequest<'_>, &mut Vec<u8>) -> Option<FastResponse> + Send + Sync + 'static,
+    ) -> Self {
         Self(Arc::new(respond))
     }
 }
@@ -96,13 +111,16 @@ impl FastConnection {
             return false;
         }
         self.head.clear();
-        let Some(body) = (self.fast_path.0)(FastRequest { head: received, now_us }, &mut self.head) else {
+        let Some(response) = (self.fast_path.0)(FastRequest { head: received, now_us }, &mut self.head) else {
             return false;
         };
-        self.head.extend_from_slice(b"date: ");
-        self.head.extend_from_slice(self.date.text(&self.clock, now_us));
-        self.head.extend_from_slice(b"\r\n\r\n");
-        (self.body, self.written, self.is_writing) = (body, 0, true);
+        if !response.has_date {
+            self.head.extend_from_slice(b"date: ");
+            self.head.extend_from_slice(self.date.text(&self.clock, now_us));
+            self.head.extend_from_slice(b"\r\n");
+        }
+        self.head.extend_from_slice(b"\r\n");
+        (self.body, self.written, self.is_writing) = (response.body, 0, true);
         true
     }
 

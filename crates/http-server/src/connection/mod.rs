@@ -19,7 +19,7 @@ use parking_lot::Mutex;
 
 use crate::passing::{PassThroughCount, PassThroughGuard};
 pub use body_framing::BodyFraming;
-pub use fast_path::{FastPath, FastRequest, PARSER_TURN_US};
+pub use fast_path::{FastPath, FastRequest, FastResponse, MAX_FAST_BODY_BYTES, PARSER_TURN_US};
 use parser_state::ParserState;
 use request_head::HeadSniffer;
 pub use stream::ClientStream;

@@ -22,17 +22,17 @@ use crate::response::{base_url, server_timing, write_hit_headers};
 use crate::sabotage;
 use crate::server::Server;
 use greenroom_config::CacheMode;
-use greenroom_http_server::connection::{ClientConnection, FastPath, FastRequest};
+use greenroom_http_server::connection::{ClientConnection, FastPath, FastRequest, FastResponse, MAX_FAST_BODY_BYTES};
 use greenroom_request_log::{CacheResult, DecisionOutcome};
-
-/// Largest body. While it is sent, the parser waits for a head, and its timeout ends the connection: a larger body could take
-/// that long on a slow line. Beside writing so much, parsing the request costs nothing.
-const MAX_BODY_BYTES: usize = 1024 * 1024;
 
 /// The fast path of a server's listener, if it is switched on.
 pub(crate) fn of(server: &Arc<Server>) -> Option<FastPath> {
-    let respond =
-        |server: Arc<Server>| move |request: FastRequest<'_>, out: &mut Vec<u8>| answer(&server, request, out);
+    let respond = |server: Arc<Server>| {
+        move |request: FastRequest<'_>, out: &mut Vec<u8>| {
+            let body = answer(&server, request, out)?;
+            Some(FastResponse { body, has_date: false })
+        }
+    };
     is_switched_on(server).then(|| FastPath::new(respond(Arc::clone(server))))
 }
 
@@ -105,7 +105,7 @@ fn is_authorized(server: &Server, known: &CachedClassification, read: &Read, now
 /// The body of a response with this status; `None` if such a one is left to the parser.
 fn body_of(entry: &Entry, status: StatusCode) -> Option<Bytes> {
     match status {
-        StatusCode::OK if (1..=MAX_BODY_BYTES).contains(&entry.body().len()) => Some(entry.body().clone()),
+        StatusCode::OK if (1..=MAX_FAST_BODY_BYTES).contains(&entry.body().len()) => Some(entry.body().clone()),
         StatusCode::NOT_MODIFIED => Some(Bytes::new()),
         _ => None,
     }

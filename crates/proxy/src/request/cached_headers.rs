@@ -3,6 +3,7 @@
 use std::sync::OnceLock;
 
 use greenroom_cache::HybridTimestamp;
+use greenroom_http_server::raw_head::encode_response_head;
 use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, StatusCode};
 use parking_lot::RwLock;
@@ -48,15 +49,8 @@ impl CachedHeaders {
 
 impl CachedHead {
     fn encode(&self) -> Box<[u8]> {
-        let reason = self.status.canonical_reason().unwrap_or_default();
-        let mut encoded = format!("HTTP/1.1 {} {reason}\r\n", self.status.as_str()).into_bytes();
         // The length is written with the body.
-        for (name, value) in self.headers.iter().filter(|(name, _)| **name != CONTENT_LENGTH) {
-            for part in [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
-                encoded.extend_from_slice(part);
-            }
-        }
-        encoded.into_boxed_slice()
+        encode_response_head(self.status, &self.headers, |name| *name == CONTENT_LENGTH)
     }
 }
 

@@ -31,7 +31,7 @@ use greenroom_request_log::UserHash;
 /// Max heads per server.
 const MAX_HEADS: usize = 2048;
 /// Longer heads are not memoised. With its classification a head takes some four times its length.
-pub(super) const MAX_HEAD_BYTES: usize = 2048;
+const MAX_HEAD_BYTES: usize = greenroom_http_server::raw_head::MAX_BYTES;
 /// Initial capacity: enough for most heads, and within the allocator's fast size classes.
 const INITIAL_HEAD_BYTES: usize = 1000;
 

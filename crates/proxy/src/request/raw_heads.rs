@@ -8,61 +8,21 @@ use std::sync::Arc;
 use greenroom_cache::{Key, Timestamp};
 use greenroom_dialect::classification::{Classification, SharingScope};
 use greenroom_dialect::request::{RequestView, ServerKind};
-use http::header::{
-    CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, EXPECT, HOST, HeaderName, HeaderValue, IF_RANGE,
-    RANGE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
-};
-use http::{HeaderMap, Method, Uri};
+use greenroom_http_server::raw_head::{self, has_lines_of, is_head_of};
+use http::{HeaderMap, Uri};
 
-use super::classified_request::{CachedClassification, ClassificationCache, ClassifiedRequest, MAX_HEAD_BYTES};
+use super::classified_request::{CachedClassification, ClassificationCache, ClassifiedRequest};
 use crate::sabotage;
-
-/// Headers by which a request asks for more than its response, or for another one than that of the cache.
-const DEMANDS: [HeaderName; 10] =
-    [CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, EXPECT, IF_RANGE, RANGE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE];
 
 /// Whether the response depends on the request's head alone, not on the connection: a read with one key, without a body,
 /// without conditions on the cache, and without headers for the connection.
 pub fn is_plain(kind: ServerKind, view: &RequestView<'_>, classification: &Classification, key: Option<&Key>) -> bool {
     let Classification::Read(read) = classification else { return false };
-    let is_keep_alive = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"keep-alive");
     key.is_some()
-        && *view.method == Method::GET
         && view.body.is_empty()
         && matches!(read.sharing, SharingScope::Identity | SharingScope::Public)
-        && !DEMANDS.iter().any(|name| view.headers.contains_key(name))
-        && view.headers.get_all(HOST).iter().count() == 1
-        && view.headers.get_all(CONNECTION).iter().all(is_keep_alive)
+        && raw_head::is_plain(view.method, view.headers)
         && !kind.is_local_network_only(view)
-}
-
-/// Whether these bytes are the head of a request for `uri` that the connection outlives. The first line is compared, so
-/// that bytes that were taken for another request are none.
-fn is_head_of(raw: &[u8], uri: &Uri) -> bool {
-    let path = uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str).as_bytes();
-    let line = |raw: &[u8]| {
-        let rest = raw.strip_prefix(b"GET ")?.strip_prefix(path)?.strip_prefix(b" HTTP/1.1\r\n")?;
-        Some(rest.ends_with(b"\r\n\r\n"))
-    };
-    raw.len() <= MAX_HEAD_BYTES && line(raw).unwrap_or(false)
-}
-
-/// Whether the lines of this raw head are exactly these headers, which the parser read. Different code found the end of
-/// the head among the bytes, so what it found is compared: a head with another token must never mean this request.
-fn has_lines_of(raw: &[u8], headers: &HeaderMap) -> bool {
-    let lines = raw.split(|byte| *byte == b'\n').skip(1).map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
-    let fields: Vec<_> = lines.map(|line| split_field(line).unwrap_or_default()).collect();
-    let are_values_of = |name: &HeaderName| {
-        let named = fields.iter().filter(|(other, _)| other.eq_ignore_ascii_case(name.as_str().as_bytes()));
-        named.map(|(_, value)| *value).eq(headers.get_all(name).iter().map(HeaderValue::as_bytes))
-    };
-    fields.len() == headers.len() && headers.keys().all(are_values_of)
-}
-
-/// Name and value of a header line.
-fn split_field(line: &[u8]) -> Option<(&[u8], &[u8])> {
-    let colon = line.iter().position(|byte| *byte == b':')?;
-    Some((&line[..colon], line[colon + 1..].trim_ascii()))
 }
 
 impl ClassificationCache {
@@ -99,6 +59,8 @@ impl ClassificationCache {
 
 #[cfg(test)]
 mod tests {
+    use http::{HeaderName, HeaderValue, Method};
+
     use super::*;
     use crate::proxy_request::classify;
     use crate::server::Server;
@@ -168,39 +130,8 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_not_the_head_of_this_request_are_not_learned() {
-        assert!(is_head_of(RAW, &uri("/UserViews")));
-        assert!(!is_head_of(RAW, &uri("/UserViews?a=b")) && !is_head_of(RAW, &uri("/User")));
-        for raw in [
-            &b"GET /UserViews HTTP/1.0\r\nHost: x\r\n\r\n"[..],
-            b"\r\nGET /UserViews HTTP/1.1\r\nHost: x\r\n\r\n",
-            b"GET /UserViews HTTP/1.1\r\nHost: x\n\n",
-            b"GET  /UserViews HTTP/1.1\r\n\r\n",
-            b"",
-        ] {
-            assert!(!is_head_of(raw, &uri("/UserViews")), "{raw:?}");
-        }
-        let long = [b"GET /UserViews HTTP/1.1\r\nx: ", &[b'x'; MAX_HEAD_BYTES][..], b"\r\n\r\n"].concat();
-        assert!(!is_head_of(&long, &uri("/UserViews")));
-    }
-
-    #[test]
     fn bytes_with_other_header_lines_than_the_request_are_not_learned() {
         let read = headers(&[("host", "x"), ("x-emby-token", "anna")]);
-        assert!(has_lines_of(RAW, &read));
-        assert!(has_lines_of(b"GET / HTTP/1.1\r\nHOST:x\r\nX-Emby-Token: \tanna \r\n\r\n", &read));
-        for raw in [
-            &b"GET /UserViews HTTP/1.1\r\nHost: x\r\nX-Emby-Token: bert\r\n\r\n"[..],
-            b"GET /UserViews HTTP/1.1\r\nHost: x\r\n\r\n",
-            b"GET /UserViews HTTP/1.1\r\nHost: x\r\nX-Emby-Token: anna\r\nX-Emby-Token: anna\r\n\r\n",
-            b"GET /UserViews HTTP/1.1\r\nHost: x\r\nX-Emby-Token: anna\r\nRange: bytes=0-1\r\n\r\n",
-            b"GET /UserViews HTTP/1.1\r\nHost: x\r\nX-Emby-Token anna\r\n\r\n",
-        ] {
-            assert!(!has_lines_of(raw, &read), "{:?}", String::from_utf8_lossy(raw));
-        }
-        let two = headers(&[("host", "x"), ("accept", "a"), ("accept", "b")]);
-        assert!(has_lines_of(b"GET / HTTP/1.1\r\nAccept: a\r\nHost: x\r\nAccept: b\r\n\r\n", &two));
-        assert!(!has_lines_of(b"GET / HTTP/1.1\r\nAccept: b\r\nHost: x\r\nAccept: a\r\n\r\n", &two));
         let [server] = jellyfins(["den"]);
         let of_bert = b"GET /UserViews HTTP/1.1\r\nHost: x\r\nX-Emby-Token: bert\r\n\r\n";
         let classified = classified(&server, &Method::GET, "/UserViews", &[]);

@@ -104,7 +104,7 @@ async fn learned() -> LearnedRequest {
 #[tokio::test]
 async fn a_body_that_may_take_long_to_send_is_left_to_the_parser() {
     let learned = learned().await;
-    for (length, is_answered) in [(MAX_BODY_BYTES, true), (MAX_BODY_BYTES + 1, false)] {
+    for (length, is_answered) in [(MAX_FAST_BODY_BYTES, true), (MAX_FAST_BODY_BYTES + 1, false)] {
         learned.server.cache.invalidate(&Scope::Key(learned.key().clone()), &Invalidation::mark_stale());
         learned.store(&"a".repeat(length)).await;
         assert_eq!(learned.ask().is_some(), is_answered, "{length} bytes");
