@@ -187,6 +187,11 @@ impl OriginClient {
             .build()
     }
 
+    /// Whether every connection speaks HTTP/1.1: another version is agreed on in the handshake of TLS only.
+    pub fn is_http1_only(&self) -> bool {
+        self.scheme == Scheme::HTTP
+    }
+
     /// Host and port of the server.
     pub fn authority(&self) -> &Authority {
         &self.authority

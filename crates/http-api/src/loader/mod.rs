@@ -16,7 +16,7 @@ use greenroom_http_caching::validation::{self, CONDITIONS};
 use greenroom_origin::body::Body;
 use greenroom_origin::client::UpstreamRequestKind;
 use greenroom_request_log::RequestCategory;
-use http::header::{ETAG, HeaderMap, HeaderValue, IF_RANGE, RANGE, TE};
+use http::header::{CONNECTION, ETAG, HeaderMap, HeaderValue, IF_RANGE, RANGE, TE};
 use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use tokio::sync::SemaphorePermit;
@@ -209,6 +209,10 @@ impl ApiLoader {
         // A trailer could repeat the secrets that are added to the address.
         if request.accepts_trailers && self.server.settings.add_query.is_empty() {
             headers.insert(TE, HeaderValue::from_static("trailers"));
+            // RFC 9110, section 10.1.4. HTTP/2 has no such field.
+            if self.server.upstream.client.is_http1_only() {
+                headers.insert(CONNECTION, HeaderValue::from_static("te"));
+            }
         }
         let malformed = || LoadError::new(LoadErrorKind::Refused, "the request cannot be forwarded");
         let target = with_added_query(&self.server.settings, target);
