@@ -1,4 +1,4 @@
-//! What a gateway costs a household all day: wake-ups, CPU share, and bytes written to disk. `greenroom-bench day`,
+//! Cost of a gateway in a household all day: wake-ups, CPU share, and bytes written to disk. `greenroom-bench day`,
 //! with `--settle=`, `--idle=` and `--widget=SECONDS`, `--evening=MINUTES` (zero leaves a phase out) and
 //! `--beside=PROGRAM` for another build in the same run.
 //!

@@ -61,7 +61,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// How other builds of Greenroom are called.
+/// Names of other builds of Greenroom.
 const OTHER_BUILDS: [&str; 3] = ["beside", "beside-2", "beside-3"];
 
 /// Runs everything, or only the named parts: `hits`, `disk`, `misses`, `crowd`. `--beside=PROGRAM,PROGRAM` are other builds of

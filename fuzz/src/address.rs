@@ -1,4 +1,4 @@
-//! What must hold of the one field of an answer that is rewritten.
+//! Properties of the one field of an answer that is rewritten.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! What must hold of any answer of a server: what is kept is whole, and says a bounded amount.
+//! Properties of any answer of a server: what is kept is whole, and says a bounded amount.
 
 use bytes::Bytes;
 use greenroom_dialect::classification::{Classification, Read, Representation};
@@ -58,7 +58,7 @@ fn read(kind: ServerKind, form: Representation, target: &str) -> Option<Read> {
     }
 }
 
-/// What is kept is whole: another reader than the one that judged it finds its end.
+/// A stored answer is whole: another reader than the one that judged it finds its end.
 fn check_complete(read: &Read, body: &[u8], said: &Result<ResponseFacts, UnusableResponse>) {
     if said.is_err() {
         return;

@@ -1,4 +1,4 @@
-//! What must hold of any body of an HTTP API: what a route reads in it is bounded, and the same each time.
+//! Properties of any body of an HTTP API: what a route reads in it is bounded, and the same each time.
 
 use greenroom_http_api::json_pointer::{first_values, values};
 use greenroom_http_api::{GraphqlResult, MAX_OBJECTS};

@@ -1,4 +1,4 @@
-//! What must hold of any requests to the caches for apps: an app is told nothing of another app's cache and changes
+//! Properties of any requests to the caches for apps: an app is told nothing of another app's cache and changes
 //! nothing in it, a token that only reads changes nothing at all, what is acknowledged is stored, and a refusal says what
 //! is wrong.
 
@@ -214,7 +214,7 @@ async fn check_answer(request: &FuzzRequest, answer: Response<Body>, requests: &
     }
 }
 
-/// What a put acknowledged is found, unless it was stored for a time that may be over.
+/// An acknowledged put is found, unless it was stored for a time that may be over.
 async fn check_stored(request: &FuzzRequest, caches: &AppCaches) {
     let (path, query) = request.parts();
     if query.contains('%') || query.contains("ttl_ms") {

@@ -1,4 +1,4 @@
-//! What must hold of archives of comics, their metadata and names, whatever is in them.
+//! Properties of archives of comics, their metadata and names, whatever is in them.
 
 use std::fs::File;
 use std::io::{Seek, Write};

@@ -1,4 +1,4 @@
-//! What must hold where two answers are compared: the same is no difference, and only places are told.
+//! Properties of comparisons of two answers: the same is no difference, and only places are told.
 
 use greenroom_response_comparison::{ComparedResponse, ComparisonDepth, ResponseComparison, compare};
 use http::header::CONTENT_TYPE;

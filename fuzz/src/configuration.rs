@@ -1,10 +1,10 @@
-//! What must hold of any configuration: it is read, or every problem says its place and keeps the secrets.
+//! Properties of any configuration: it is read, or every problem says its place and keeps the secrets.
 
 use greenroom_config::{ConfigSource, Settings};
 
 use super::request::{SECRET, split_once, with_secret};
 
-/// How the file is called in problems.
+/// Name of the file in problems.
 const FILE: &str = "greenroom.toml";
 
 /// Checks what must hold of a configuration: a file, and after a line `---` variables of the environment.

@@ -1,4 +1,4 @@
-//! What must hold of any request to the control plane: without the token nothing changes, called by a foreign name
+//! Properties of any request to the control plane: without the token nothing changes, called by a foreign name
 //! nothing is told, and no answer holds a secret.
 
 use std::net::{IpAddr, SocketAddr};
@@ -31,7 +31,7 @@ static RUNTIME: LazyLock<Runtime> =
 struct ControlEndpoint {
     listen: &'static str,
     peer: &'static str,
-    /// What a reverse proxy puts before our paths, and the name it is called by.
+    /// Prefix of a reverse proxy before our paths, and its host name.
     reverse_proxy: Option<(&'static str, &'static str)>,
 }
 

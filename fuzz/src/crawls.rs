@@ -1,4 +1,4 @@
-//! What must hold of a library's pages and of what notifications say about its items, whatever a server sends.
+//! Properties of a library's pages and of what notifications say about its items, whatever a server sends.
 
 use std::collections::HashSet;
 

@@ -1,4 +1,4 @@
-//! What must hold of the credentials of a request, in every form.
+//! Properties of the credentials of a request, in every form.
 
 use greenroom_dialect::credential::{Credential, Secret};
 use greenroom_dialect::request::{RequestView, ServerKind};
@@ -21,7 +21,7 @@ pub fn check(kind: ServerKind, bytes: &[u8]) {
     }
 }
 
-/// What is sent on is the same token, in one form, and does not print itself.
+/// The forwarded token is the same, in one form, and does not print itself.
 fn arrives(kind: ServerKind, request: &FuzzRequest, credential: &Credential, translate: bool) {
     let sent = kind.credential_headers(credential, translate);
     let mut headers = HeaderMap::new();

@@ -1,4 +1,4 @@
-//! What must hold of any stream of server-sent events: cut into events wherever its chunks end, it stays what it is.
+//! Properties of any stream of server-sent events: cut into events wherever its chunks end, it stays what it is.
 
 use greenroom_proxy::forward::sse::{end_of_event, event_data};
 

@@ -1,4 +1,4 @@
-//! What must hold of the headers that pass in either direction, and of the name an app is known by.
+//! Properties of the headers that pass in either direction, and of the name an app is known by.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -14,7 +14,7 @@ use http::{HeaderMap, StatusCode};
 
 use super::request::FuzzRequest;
 
-/// What belongs to a connection or speaks for another address, and never reaches a server.
+/// Headers that belong to a connection or speak for another address, and never reach a server.
 const NEVER_SENT: [&str; 12] = [
     "connection",
     "keep-alive",
@@ -101,7 +101,7 @@ fn a_response_has_one_framing(headers: &HeaderMap) {
     }
 }
 
-/// What the connection's header names is of the connection as well.
+/// Headers that the connection's header names belong to the connection as well.
 fn names_stay_behind(headers: &HeaderMap, passed: &HeaderMap) {
     let lines = headers.get_all(CONNECTION).iter().filter_map(|line| line.to_str().ok());
     for name in lines.flat_map(|line| line.split(',')).map(str::trim) {

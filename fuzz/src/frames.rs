@@ -1,4 +1,4 @@
-//! What must hold of any frame of a notification socket.
+//! Properties of any frame of a notification socket.
 
 use greenroom_dialect::request::ServerKind;
 use greenroom_dialect::server_event::ServerEvent;

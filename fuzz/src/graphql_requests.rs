@@ -1,4 +1,4 @@
-//! What must hold of any GraphQL request: it is read in bounded stack and time, and in other words it is the same.
+//! Properties of any GraphQL request: it is read in bounded stack and time, and in other words it is the same.
 
 use greenroom_http_api::{GraphqlRequest, OperationKind, PersistedDocuments};
 use serde_json::Value;

@@ -1,4 +1,4 @@
-//! What must hold of whatever a server says of itself.
+//! Properties of whatever a server says of itself.
 
 use greenroom_dialect::own_user::own_user;
 use greenroom_dialect::request::ServerKind;

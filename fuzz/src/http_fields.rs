@@ -1,4 +1,4 @@
-//! What must hold of the head of any exchange with an HTTP API: what is stored comes back as it was, is selected by the
+//! Properties of the head of any exchange with an HTTP API: what is stored comes back as it was, is selected by the
 //! request that caused it, and gets no fresher with time.
 
 use std::time::Duration;
@@ -96,7 +96,7 @@ fn completed(head: &StoredHead) {
     }
 }
 
-/// What a response says of queries comes back as it was, and parameters that are none make no difference.
+/// A statement of a response about queries comes back as it was, and parameters that are none make no difference.
 fn searches(response: &HeaderMap, query: &str) {
     let variance = SearchVariance::of_response(response);
     assert_eq!(SearchVariance::decode(&variance.encode()), variance, "what is known of queries comes back");

@@ -1,4 +1,4 @@
-//! What must hold of every parser of foreign bytes, one room per parser: a property is a function that panics where
+//! Properties of every parser of foreign bytes, one room per parser: a property is a function that panics where
 //! it does not hold. The fuzz targets call them with whatever the fuzzer makes up, a test calls them with the seeds.
 //!
 //! Rooms: [`requests`] with [`spelling`], [`credentials`], [`forwarding`]: what clients send. [`answers`] with

@@ -1,4 +1,4 @@
-//! What must hold of any response to a request for a token.
+//! Properties of any response to a request for a token.
 
 use std::fmt::Debug;
 

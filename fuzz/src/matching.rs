@@ -1,4 +1,4 @@
-//! What must hold of matching whatever the texts are: a result is bounded, and the order of the rows changes none.
+//! Properties of matching whatever the texts are: a result is bounded, and the order of the rows changes none.
 
 use greenroom_library::matching::{
     MatchDecision, MatchPolicy, MatchResult, Track, TrackCandidate, TrackIndex, TrackIndexBuilder,
@@ -58,7 +58,7 @@ fn bounded(verdict: &MatchResult, rows: usize) {
     }
 }
 
-/// What was decided, and what is said of each candidate; rows that say the same may stand for each other.
+/// The decision, and what is said of each candidate; rows that say the same may stand for each other.
 fn decisions(verdict: &MatchResult, rows: &[&str]) -> (MatchDecision, Vec<(String, String)>) {
     let told = |candidate: &TrackCandidate| {
         let row = with_track(rows[candidate.row as usize], |track| {

@@ -1,4 +1,4 @@
-//! What must hold of paths, of rules that map them, and of names of items, whatever anybody writes.
+//! Properties of paths, of rules that map them, and of names of items, whatever is written.
 
 use greenroom_library::external_id;
 use greenroom_library::files::{

@@ -1,4 +1,4 @@
-//! What must hold of a submitted playlist, whatever is in it.
+//! Properties of a submitted playlist, whatever is in it.
 
 use std::collections::HashSet;
 

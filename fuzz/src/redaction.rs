@@ -1,4 +1,4 @@
-//! What must hold of anything that is shown: a secret that stands in it is not told.
+//! Properties of anything that is shown: a secret that stands in it is not told.
 
 use greenroom_dialect::redact;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -8,7 +8,7 @@ use super::request::{SECRET, chance, split_once};
 /// No address is nested deeper than this.
 const MAX_LEVELS: u8 = 12;
 
-/// What is shown may grow by escapes, level by level, but not without end.
+/// A shown text may grow by escapes, level by level, but not without end.
 const MAX_GROWTH: usize = 64;
 
 /// Checks that a secret does not show, wherever it stands. The first line is the name before it, the second begins

@@ -4,7 +4,7 @@
 use greenroom_dialect::request::RequestView;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
-/// What is planted where an input says `$T`, and must not be found where secrets may not be.
+/// Secret that is planted where an input says `$T`, and must not be found where secrets may not be.
 pub const SECRET: &str = "gr33nr00mS3cr3tT0k3n";
 
 /// Says whose the credential is proven to be; no header of a request.
@@ -19,7 +19,7 @@ pub struct FuzzRequest {
     pub target: String,
     /// Whatever of the lines can be headers.
     pub headers: HeaderMap,
-    /// What follows the empty line.
+    /// Body after the empty line.
     pub body: Vec<u8>,
     /// Whom the credential is proven to belong to.
     pub own_user: Option<String>,
@@ -94,7 +94,7 @@ pub fn with_secret(text: &str) -> String {
     text.replace("$T", SECRET)
 }
 
-/// What stands before and after the first `mark`; all of it and nothing if there is none.
+/// Bytes before and after the first `mark`; all of it and nothing if there is none.
 pub fn split_once<'a>(bytes: &'a [u8], mark: &[u8]) -> (&'a [u8], &'a [u8]) {
     match bytes.windows(mark.len()).position(|window| window == mark) {
         Some(at) => (&bytes[..at], &bytes[at + mark.len()..]),

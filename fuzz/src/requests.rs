@@ -1,4 +1,4 @@
-//! What must hold of the classification of any request at all.
+//! Properties of the classification of any request at all.
 
 use std::sync::Arc;
 
@@ -66,7 +66,7 @@ pub fn check(kind: ServerKind, bytes: &[u8]) {
     }
 }
 
-/// What a server of this kind makes of a request.
+/// Classification of a request by a server of this kind.
 pub fn classify(kind: ServerKind, request: &FuzzRequest) -> Classification {
     kind.classify(&request.view(), request.own_user.as_deref())
 }
@@ -110,7 +110,7 @@ fn hides_the_secret(kind: ServerKind, request: &FuzzRequest, read: &Read) {
     }
 }
 
-/// What is rebuilt can be written down for the server, and carries nothing that is not ours to say.
+/// A rebuilt request can be written down for the server, and carries nothing that is not ours to say.
 fn can_be_sent(read: &Read) {
     assert!(read.key.bytes().all(|byte| (b' '..=b'~').contains(&byte)), "no plain key: {}", read.key);
     let sent: PathAndQuery = read.target.parse().expect("the target can be sent");
@@ -120,7 +120,7 @@ fn can_be_sent(read: &Read) {
     }
 }
 
-/// What is sent to the server is, if it came from a client, the same read; so it is with the other method, and
+/// A request to the server is, if it came from a client, the same read; so it is with the other method, and
 /// with headers that say nothing about the answer.
 fn meets_itself(kind: ServerKind, request: &FuzzRequest, read: &Read) {
     let mut headers = HeaderMap::new();

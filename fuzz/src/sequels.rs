@@ -1,4 +1,4 @@
-//! What must hold of what a client is expected to ask next, whatever it asked before and whatever its server answered:
+//! Properties of what a client is expected to ask next, whatever it asked before and whatever its server answered:
 //! it is a read in the client's own words, bounded, and tells no secret.
 
 use greenroom_dialect::class::Class;
@@ -12,10 +12,10 @@ use http::{HeaderMap, Method};
 use super::request::{FuzzRequest, SECRET, split_once};
 use super::requests;
 
-/// What may be expected.
+/// Classes that may be expected.
 const CLASSES: [Class; 3] = [Class::Item, Class::Lists, Class::Images];
 
-/// How much of it.
+/// Max reads that may be expected.
 const MOST: usize = 7;
 
 /// Checks what must hold after these visits of one client: each a request and, after a line `--`, what it was answered,

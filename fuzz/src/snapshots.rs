@@ -1,8 +1,8 @@
-//! What must hold of the file of a snapshot: it is read whole or not at all, whatever is in it.
+//! Properties of the file of a snapshot: it is read whole or not at all, whatever is in it.
 
 use greenroom_library::snapshot::Snapshot;
 
-/// What a file of the version that is read begins with.
+/// First bytes of a file of the version that is read.
 const HEAD: &[u8; 20] = b"greenroom shelf\n\x01\0\0\0";
 
 /// Checks what must hold of these bytes as a file, behind a sound head and digest, and as the rows of a sound block.

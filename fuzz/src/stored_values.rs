@@ -1,4 +1,4 @@
-//! What must hold of any value in another cache's store, as a pickle or as what `repr` wrote: it is refused in one short
+//! Properties of any value in another cache's store, as a pickle or as what `repr` wrote: it is refused in one short
 //! sentence, or stored within the limits, the same each time; plain JSON that was made of it means the same when it is
 //! read as a literal.
 

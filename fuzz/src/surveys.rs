@@ -1,4 +1,4 @@
-//! What must hold of a survey of a server, whatever that server answers: it only reads, and it ends.
+//! Properties of a survey of a server, whatever that server answers: it only reads, and it ends.
 
 use greenroom_dialect::classification::Classification;
 use greenroom_dialect::request::ServerKind;
@@ -7,7 +7,7 @@ use greenroom_doctor::probe_set::{ProbeFormat, ProbeSet};
 use super::request::{FuzzRequest, chance, split_once};
 use super::requests;
 
-/// How many reads the survey may make: enough to come to those that answers name.
+/// Max reads of the survey: enough to come to those that answers name.
 const MAX_READS: usize = 40;
 
 /// Checks what must hold of a survey of a server that gives these answers in turn: bodies between lines `---`.

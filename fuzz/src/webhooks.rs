@@ -1,4 +1,4 @@
-//! What must hold of any webhook: only its payload counts, and it only ever makes stale.
+//! Properties of any webhook: only its payload counts, and it only ever makes stale.
 
 use std::sync::LazyLock;
 

@@ -33,7 +33,7 @@ pub fn is_whole(text: &str) -> bool {
     open.is_empty() && roots == 1
 }
 
-/// Where the `>` is that ends the tag at the start of `text`: one in quotes is part of a value.
+/// Position of the `>` that ends the tag at the start of `text`: one in quotes is part of a value.
 fn end_of_tag(text: &str) -> Option<usize> {
     let mut quote = None;
     text.char_indices().find_map(|(at, letter)| {

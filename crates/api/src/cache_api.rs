@@ -26,7 +26,7 @@ pub(super) struct ServerSelector {
     server: Option<String>,
 }
 
-/// What to purge: everything of one server or all, or only one request type or tag.
+/// Purge request: everything of one server or all, or only one request type or tag.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = ClearWhat)]

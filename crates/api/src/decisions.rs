@@ -25,7 +25,7 @@ const DEFAULT_LIMIT: usize = 100;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct DecisionsQuery {
-    /// How many at most: 1 to 500.
+    /// Max entries: 1 to 500.
     #[param(minimum = 1, maximum = 500)]
     limit: Option<usize>,
     /// Only of this request type.
@@ -43,7 +43,7 @@ pub(super) struct DecisionsResponse {
     items: Vec<DecisionEntry>,
 }
 
-/// How one request was answered.
+/// The decision about one request.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct DecisionEntry {
     /// Increases by one with every entry, also across restarts.
@@ -59,7 +59,7 @@ pub(super) struct DecisionEntry {
     user_name: Option<String>,
     /// The request type, or "writes", "streams", "refused".
     class: &'static str,
-    /// How it was answered.
+    /// Its result.
     verdict: &'static str,
     /// Code of the reason.
     reason: Option<&'static str>,

@@ -36,7 +36,7 @@ pub(super) struct TestNotificationResult {
     target: String,
     /// True if it accepted the message.
     delivered: bool,
-    /// Why it did not.
+    /// Reason of the failure.
     reason: Option<String>,
 }
 

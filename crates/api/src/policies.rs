@@ -133,7 +133,7 @@ impl PolicyChangeRequest {
     }
 }
 
-/// What to reset to the configuration: one request type or all, on one server or all.
+/// Request to reset one request type or all, on one server or all, to the configuration.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PolicyResetRequest {
@@ -144,7 +144,7 @@ pub(super) struct PolicyResetRequest {
     all: bool,
 }
 
-/// What to invalidate: exactly one of these, on one server or all.
+/// Invalidation request: exactly one of these, on one server or all.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct InvalidateRequest {

@@ -245,7 +245,7 @@ pub(super) struct WhatIfQuery {
     class: String,
 }
 
-/// What other TTLs of a request type would have saved, by the traffic of the last day.
+/// Savings that other TTLs of a request type would have made, by the traffic of the last day.
 #[utoipa::path(
     get,
     path = "/api/v1/statistics/what-if",

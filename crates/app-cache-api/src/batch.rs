@@ -94,7 +94,7 @@ pub(crate) struct BatchItem {
 pub(crate) struct BatchResponse {
     /// One for each operation, in their order.
     results: Vec<BatchItemResult>,
-    /// What to wait for with flush, if puts were deferred.
+    /// Barrier to await with flush, if puts were deferred.
     #[serde(skip_serializing_if = "Option::is_none")]
     barrier: Option<String>,
 }
@@ -158,8 +158,8 @@ pub(crate) struct BatchItemResult {
     version: String,
 }
 
-/// Gets, stores and removes entries in one transaction. Each operation has a result of its own; one that is not valid does
-/// not stop the others.
+/// Gets, stores and removes entries in one transaction. Each operation has a result of its own; one that is not valid
+/// does not stop the others.
 #[utoipa::path(
     post,
     path = "/api/v1/caches/{cache}/batch",

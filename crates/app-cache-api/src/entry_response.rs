@@ -14,7 +14,7 @@ use http::header::{
 use crate::parameters::{entity_tag, sequence_of};
 use crate::problem::NO_ENTRY;
 
-/// How the entry was found [RFC 9211].
+/// Result of the lookup [RFC 9211].
 pub(crate) const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 /// Age of the entry in milliseconds.
 const AGE_MS: HeaderName = HeaderName::from_static("greenroom-age-ms");

@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use crate::problem::{AppCacheProblem, BAD_PARAMETER, SCOPE_REQUIRED, UNKNOWN_BARRIER};
 use crate::request::{MAX_CALL_BYTES, cache_name, read_call};
 
-/// What is invalidated: exactly one of these.
+/// Scope to invalidate: exactly one of these.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = AppCacheInvalidation)]

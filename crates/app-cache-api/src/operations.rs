@@ -1,4 +1,4 @@
-//! What changes an entry in its place: pop, touch, add, tags.
+//! Changes of an entry in its place: pop, touch, add, tags.
 
 use std::time::Duration;
 
@@ -30,14 +30,14 @@ pub(crate) struct TouchRequest {
     stale_ms: u64,
 }
 
-/// What is added to an integer.
+/// Addition to an integer.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = AppCacheIncrement)]
 pub(crate) struct IncrementRequest {
-    /// What is added. Default 1.
+    /// Number to add. Default 1.
     delta: Option<i64>,
-    /// Where it begins if there is no fresh entry; without it that is a 404.
+    /// First value if there is no fresh entry; without it that is a 404.
     default: Option<i64>,
     /// Fresh time of an entry that is made; an entry that is there keeps its own.
     ttl_ms: Option<u64>,

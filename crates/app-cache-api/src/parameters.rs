@@ -15,7 +15,7 @@ use crate::problem::{BAD_PARAMETER, ProblemText};
 /// Max time of an entry; longer ones count as this.
 pub(crate) const MAX_TIME: Duration = Duration::from_secs(100 * 365 * 86_400);
 
-/// How a value is to be stored.
+/// Parameters of a put.
 #[derive(Debug, Default, PartialEq, Eq, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct PutParams {
@@ -41,7 +41,7 @@ pub(crate) struct PutParams {
     pub(crate) defer: bool,
 }
 
-/// What is looked up.
+/// Parameters of a lookup.
 #[derive(Debug, Default, PartialEq, Eq, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct GetParams {

@@ -6,7 +6,7 @@ use http::StatusCode;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use serde::Serialize;
 
-/// Why a call was refused.
+/// Reason to refuse a call.
 #[derive(Debug)]
 pub(crate) enum AppCacheProblem {
     /// A problem with a fixed text.
@@ -22,7 +22,7 @@ pub(crate) struct ProblemText {
     /// Stable code.
     pub(crate) code: &'static str,
     pub(crate) title: &'static str,
-    /// What to do about it.
+    /// Remedy.
     pub(crate) detail: &'static str,
 }
 

@@ -1,4 +1,4 @@
-//! What a request names and brings: cache, key, body.
+//! The parts of a request: cache, key, body.
 
 use std::time::Duration;
 

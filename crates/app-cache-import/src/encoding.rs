@@ -1,5 +1,5 @@
-//! Values as the Python client stores them: bytes and text as they are, everything else as JSON, with tags for what JSON
-//! has no word for.
+//! Values as the Python client stores them: bytes and text as they are, everything else as JSON, with tags for what
+//! JSON has no word for.
 
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -25,7 +25,7 @@ pub const TEXT: &str = "text/plain; charset=utf-8";
 /// A value as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EncodedValue {
-    /// How it is to be read.
+    /// Media type of its encoding.
     pub media_type: &'static str,
     /// Its bytes.
     pub bytes: Vec<u8>,

@@ -1,4 +1,4 @@
-//! What a pickle may call: the closed list of types with which Python writes dates, times and bytes.
+//! Callables of a pickle: the closed list of types with which Python writes dates, times and bytes.
 
 use crate::calendar::{PythonDate, PythonSpan, PythonTime};
 use crate::unreadable::UnreadableValue;

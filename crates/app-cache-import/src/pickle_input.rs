@@ -4,7 +4,7 @@ use crate::unreadable::UnreadableValue;
 
 const CUT_OFF: UnreadableValue = UnreadableValue::new("no pickle (cut off)");
 
-/// What is left of a pickle.
+/// The rest of a pickle.
 pub(crate) struct PickleInput<'a>(pub(crate) &'a [u8]);
 
 impl<'a> PickleInput<'a> {

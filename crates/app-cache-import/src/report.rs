@@ -27,7 +27,7 @@ pub struct ImportReport {
 pub struct NamedEntry {
     /// Its key as its store shows it.
     pub key: String,
-    /// Why.
+    /// The reason.
     pub reason: String,
 }
 

@@ -41,7 +41,7 @@ struct OpenTable {
 
 #[derive(Debug)]
 struct CopiedFile {
-    /// Where the store is.
+    /// Folder of the store.
     folder: PathBuf,
     name: String,
     connection: Connection,
@@ -125,7 +125,8 @@ impl CopiedFile {
         Ok(Self { folder, name, connection, _copy: copy })
     }
 
-    /// Whether there is such a table, and reading it computes nothing: a view or a generated column could compute for ever.
+    /// Whether there is such a table, and reading it computes nothing: a view or a generated column could compute for
+    /// ever.
     fn has_plain_table(&self, table: &str) -> Result<bool, String> {
         const PLAIN: &str = "SELECT EXISTS(SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1 \
                              AND sql NOT LIKE '%VIRTUAL%') \

@@ -20,7 +20,7 @@ use crate::value_arena::{PythonValue, ValueArena, ValueId};
 const MAX_JSON_BYTES: usize = 64 << 20;
 /// Characters of a key in a report.
 const MAX_NAME_CHARS: usize = 80;
-/// How diskcache stores a value: as the column, as bytes or text in a file, as a pickle.
+/// diskcache's storage modes of a value: the column, bytes or text in a file, a pickle.
 const RAW: i64 = 1;
 const BINARY: i64 = 2;
 const TEXT: i64 = 3;

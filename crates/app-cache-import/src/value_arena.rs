@@ -9,7 +9,7 @@ pub const MAX_PARTS: u64 = 10_000_000;
 pub(crate) const TOO_MANY_PARTS: UnreadableValue = UnreadableValue::new("too many parts");
 /// Bytes of text that count as a part.
 const BYTES_PER_PART: u64 = 16;
-/// How deep values may be nested.
+/// Max nesting of values.
 pub const MAX_DEPTH: u32 = 100;
 
 /// A place in an arena.

@@ -14,7 +14,7 @@ pub const MAX_MEDIA_TYPE_BYTES: usize = 255;
 /// Max characters of a version.
 pub const MAX_VERSION_CHARS: usize = 1024;
 
-/// What is to be stored under a key.
+/// A value to store under a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewEntry {
     /// The value. An empty one is a value like any other.
@@ -40,7 +40,7 @@ pub struct StoredEntry {
     pub stored_ms: Timestamp,
     /// Its number: no other write has the same.
     pub sequence: u64,
-    /// Where it was found.
+    /// Tier that held it.
     pub tier: EntryTier,
 }
 

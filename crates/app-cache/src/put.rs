@@ -3,7 +3,7 @@
 use crate::entry::NewEntry;
 use crate::name::EntryKey;
 
-/// What the store must hold under the key for a put to take place.
+/// Condition of a put on the entry that the store holds under the key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum PutCondition {
     /// Anything.

@@ -1,8 +1,8 @@
-//! What an invalidation covers.
+//! Scopes of invalidations.
 
 use crate::name::EntryTags;
 
-/// What an invalidation covers within one cache.
+/// Scope of an invalidation within one cache.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum InvalidationScope {
     /// One key.
@@ -41,8 +41,8 @@ pub(crate) fn end_of_prefix(prefix: &str) -> Option<String> {
     None
 }
 
-/// First key of those that begin with a prefix and come after another key, and the first one behind all of them, both as
-/// bytes: an index is searched between them. An empty `after` is before all keys.
+/// First key of those that begin with a prefix and come after another key, and the first one behind all of them, both
+/// as bytes: an index is searched between them. An empty `after` is before all keys.
 pub(crate) fn key_range(prefix: &str, after: &[u8]) -> (Vec<u8>, Vec<u8>) {
     // Nothing lies between a key and the same with a NUL behind it, and no UTF-8 begins with 0xFF.
     let next = if after.is_empty() { Vec::new() } else { [after, b"\0"].concat() };

@@ -133,7 +133,7 @@ pub enum CacheResponse<P> {
     Cached {
         /// The value with its tags and times.
         entry: Arc<Entry>,
-        /// How it was obtained.
+        /// Its cache status.
         served: CacheStatus,
         /// Tier in which it was found.
         tier: Tier,
@@ -192,7 +192,7 @@ impl<P> CacheResponse<P> {
         }
     }
 
-    /// How it was obtained; `None` if it was passed through.
+    /// Its cache status; `None` if it was passed through.
     pub fn served(&self) -> Option<CacheStatus> {
         match self {
             Self::Cached { served, .. } | Self::Shared { served, .. } => Some(*served),

@@ -108,7 +108,7 @@ fn victim() {
     });
 }
 
-/// What a victim reported before it died.
+/// Reports of a victim before it died.
 #[derive(Default)]
 struct VictimLog {
     flushed: Option<u64>,

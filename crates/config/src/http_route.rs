@@ -75,7 +75,7 @@ pub struct HttpRouteSettings {
     pub invalidates: Vec<String>,
     /// Rules for requests that are loaded after one of its responses.
     pub prefetch: Vec<PrefetchRule>,
-    /// Whether its responses are the same for everybody, with and without credentials.
+    /// Whether its responses are the same for all clients, with and without credentials.
     pub public: bool,
     /// Whether responses that are read at a steady rhythm are refreshed before the next read.
     pub warm: bool,

@@ -29,7 +29,7 @@ pub enum ConnectionBound {
     PerPeer,
 }
 
-/// How often each limit closed or refused a connection.
+/// Connections closed or refused, by limit.
 #[derive(Debug, Default)]
 pub struct ConnectionRefusals([AtomicU64; ConnectionBound::EVERY.len()]);
 

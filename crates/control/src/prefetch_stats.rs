@@ -26,7 +26,7 @@ pub struct ServerPrefetchStats {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = PrefetchSkipped)]
 pub struct PrefetchSkipCount {
-    /// Why they were not requested ahead.
+    /// Reason for which they were not requested ahead.
     pub reason: &'static str,
     /// Number of requests.
     pub count: u64,

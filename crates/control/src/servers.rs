@@ -103,7 +103,8 @@ pub struct OutageStatus {
     pub(crate) since_ms: u64,
     /// Time of the next probe.
     pub(crate) next_try_ms: u64,
-    /// How it failed: `unreachable`, `unwilling` (it answers 502 to 504), `silent`; null if it was down at the start.
+    /// Kind of the failure: `unreachable`, `unwilling` (it answers 502 to 504), `silent`; null if it was down at the
+    /// start.
     pub(crate) why: Option<&'static str>,
 }
 

@@ -1,6 +1,6 @@
-//! Settings that gateways with one remote store have in common: bypasses, TTL overrides, pins and rejections of matches,
-//! and changes of mode. Each is a field of one hash in the store, so changes at two gateways meet without a loss. A change
-//! is stored here and there before its caller is answered, and every live gateway has it by then.
+//! Settings that gateways with one remote store have in common: bypasses, TTL overrides, pins and rejections of
+//! matches, and changes of mode. Each is a field of one hash in the store, so changes at two gateways meet without a
+//! loss. A change is stored here and there before its caller is answered, and every live gateway has it by then.
 //!
 //! What is changed while the store is away counts here at once, and is handed over when it is back.
 
@@ -201,7 +201,8 @@ impl ControlPlane {
         }
     }
 
-    /// The revocations of other gateways are unknown: every token must be accepted once more. In an outage its grants still hold.
+    /// The revocations of other gateways are unknown: every token must be accepted once more. In an outage its grants
+    /// still hold.
     async fn expire_grants(&self) {
         for server in self.select_servers(None) {
             server.identities.all().iter().for_each(|identity| identity.expire_grants());
@@ -247,7 +248,7 @@ pub async fn follow_peers(control: Arc<ControlPlane>, mut news: mpsc::Receiver<N
     }
 }
 
-/// Which settings of the store are taken over.
+/// Settings of the store to take over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum SettingsTakeover {
     /// All: another gateway changed one while this one listened.
@@ -256,7 +257,7 @@ enum SettingsTakeover {
     WithoutModes,
 }
 
-/// What is to be taken over after these announcements, in their order.
+/// The settings to take over after these announcements, in their order.
 fn settings_takeover(news: &[PeerNews]) -> Option<SettingsTakeover> {
     news.iter().rev().find_map(|one| match one {
         PeerNews::SettingsChanged => Some(SettingsTakeover::Whole),

@@ -72,11 +72,11 @@ pub struct Lifetime {
     pub user_state: bool,
     /// Fresh time, in seconds, if the body has no user state or a live signal for its user is proven.
     pub fresh_with_signal_s: u32,
-    /// What holds of the response's age, whatever the settings say about its type.
+    /// Bound on the response's age, whatever the settings say about its type.
     pub age_limit: Option<AgeLimit>,
 }
 
-/// What holds of a response's age, whatever the settings say about its type.
+/// Bound on a response's age, whatever the settings say about its type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AgeLimit {
     /// At this age in seconds it is not served any more unless a load fails, such as in an outage.

@@ -45,9 +45,9 @@ pub struct Read {
     pub tags: Vec<Tag>,
     /// Representation of the response.
     pub representation: Representation,
-    /// Which tokens may share the response.
+    /// Tokens that may share the response.
     pub sharing: SharingScope,
-    /// What of the token itself the response depends on, beyond its account and the key.
+    /// Dependence of the response on the token itself, beyond its account and the key.
     pub token_dependence: TokenDependence,
     /// Default lifetime, adapted to the request (bodies with user state live shorter).
     pub lifetime: Lifetime,
@@ -66,7 +66,7 @@ pub enum Representation {
     Opaque,
 }
 
-/// Which tokens may share a response.
+/// Tokens that may share a response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SharingScope {
     /// Only the token that made the request, and others that are proven to be of the same account.
@@ -77,24 +77,24 @@ pub enum SharingScope {
     Image(ImageSubject),
 }
 
-/// What of a token a response depends on, beyond its account and what the request says.
+/// Dependence of a response on a token, beyond its account and the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TokenDependence {
     /// Nothing: all tokens of an account get the same.
     Nothing,
-    /// The name of the key, if the token is an API key: the server takes it for the name of the app, whatever the request
-    /// says. Otherwise the request names the app, and the key of the response holds what depends on it.
+    /// The name of the key, if the token is an API key: the server takes it for the name of the app, whatever the
+    /// request says. Otherwise the request names the app, and the key of the response holds what depends on it.
     KeyName,
     /// The device or app that the server knows the token by, because the request names none.
     Device,
 }
 
-/// What an image shows, in whatever size and format.
+/// The subject of an image, in whatever size and format.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ImageSubject {
     /// The item; where the path names none, the image itself.
     pub item: String,
-    /// Which of the item's images, in the server's spelling (`Primary`, `thumb`); empty if it has but one.
+    /// Kind of the item's image, in the server's spelling (`Primary`, `thumb`); empty if it has but one.
     pub kind: String,
 }
 
@@ -121,8 +121,8 @@ pub struct Write {
 }
 
 impl Write {
-    /// What is invalidated at once where events and changed-since requests tell what happens later. A scan that was only
-    /// started has changed nothing yet but the activities.
+    /// The invalidations that are made at once where events and changed-since requests tell what happens later. A scan
+    /// that was only started has changed nothing yet but the activities.
     pub fn at_once(&self) -> Vec<TagInvalidation> {
         let is_told_later = |stale: &TagInvalidation| self.name == SCAN && stale.tag != Tag::activities();
         self.invalidations.iter().filter(|stale| !is_told_later(stale)).cloned().collect()
@@ -162,13 +162,13 @@ impl EditedDocument {
 pub struct ThrottledInvalidation {
     /// Key of the playing item.
     pub item: String,
-    /// How far the item was played.
+    /// Progress of the item.
     pub progress: ReportedProgress,
     /// Applied at most once a minute.
     pub invalidations: Vec<TagInvalidation>,
 }
 
-/// How far an item was played, in the unit of the server's running times.
+/// Progress of an item, in the unit of the server's running times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReportedProgress {
     /// Playback started, which counts as a play.

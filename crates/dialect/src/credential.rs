@@ -30,7 +30,7 @@ impl fmt::Debug for Secret {
 pub struct Credential {
     /// The token, from whatever place the client put it in.
     pub token: Option<Secret>,
-    /// Where the token was found.
+    /// Place of the token in the request.
     pub form: TokenForm,
     /// Several different tokens were found: the request passes through uncached with the first by precedence.
     pub ambiguous: bool,

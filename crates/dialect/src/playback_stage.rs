@@ -1,4 +1,4 @@
-//! What a position makes of an item: new, in progress, or played.
+//! Stages of an item's playback by position: new, in progress, or played.
 //!
 //! A server decides by percentages of the running time: below one an item is not in progress yet, above another it
 //! counts as played. Both are settings of the server (5 and 90 as shipped), which this program does not read. So each
@@ -15,7 +15,7 @@ const BEGINNING: u64 = 25;
 /// The lowest percentage at which an item may count as played.
 const END: u64 = 75;
 
-/// What a position makes of an item.
+/// Stage of an item's playback.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PlaybackStage {
     /// Playback starts: another play of the item.

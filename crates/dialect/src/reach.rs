@@ -1,7 +1,7 @@
 //! Extends invalidations, and completes tags, by what is known of items: their ancestors, groups and members.
 //!
-//! Whatever is unknown counts as the worst case: the tag as it is, without a group, is that of all responses that may be
-//! concerned.
+//! Whatever is unknown counts as the worst case: the tag as it is, without a group, is that of all responses that may
+//! be concerned.
 
 use std::collections::HashSet;
 
@@ -87,7 +87,7 @@ fn group_of_members<'a>(lineage: &'a Lineage, set: &str, user: &str) -> Option<&
 }
 
 impl DocumentEdit {
-    /// What the write concerns, given the document as it was last seen; `None` if that may be anything.
+    /// The tags that the write concerns, given the document as it was last seen; `None` if that may be anything.
     pub fn narrowed(&self, before: &[(String, u64)]) -> Option<Vec<TagInvalidation>> {
         jellyfin::narrowed_edit(self, before)
     }

@@ -29,7 +29,7 @@ pub struct ResponseFacts {
     pub tags: Vec<Tag>,
     /// Parents of items, for the lineage: (item, parent).
     pub parents: Vec<(String, Option<String>)>,
-    /// What the body tells of items beside their parents.
+    /// Facts about items beside their parents.
     pub items: ItemFacts,
     /// The client's own user, if the response names it (Jellyfin's `/Users/Me`).
     pub own_user: Option<String>,
@@ -38,13 +38,13 @@ pub struct ResponseFacts {
     /// Length of the whole list, of which this may be a page; only for lists over a library, for the shrink
     /// guard.
     pub total: Option<u64>,
-    /// Why the response is for the one client that asked, and is not stored.
+    /// Reason for which the response is for the one client that asked, and is not stored.
     pub unshared: Option<UnsharedReason>,
     /// Whether the server is scanning for changed files; `None` if the body does not tell.
     pub scanning: Option<bool>,
 }
 
-/// What a body tells of items, for the lineage.
+/// Facts about items in a body, for the lineage.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ItemFacts {
     /// Groups of items: (item, group).
@@ -105,7 +105,7 @@ impl ResponseFacts {
     }
 }
 
-/// Why a complete response is for the one client that asked, and is not stored.
+/// Reason for which a complete response is for the one client that asked, and is not stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum UnsharedReason {
     /// Its rows are not the requested page.
@@ -116,7 +116,7 @@ pub enum UnsharedReason {
     UncertainAccount,
 }
 
-/// Why a response must not be cached although its status was 200.
+/// Reason for which a response must not be cached although its status was 200.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum UnusableResponse {
     /// It does not parse as its class requires: truncated, or another program's page.

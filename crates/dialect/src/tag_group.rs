@@ -1,4 +1,4 @@
-//! What invalidations of lists are narrowed by: fields of user state, and groups of items.
+//! Groups that narrow invalidations of lists: fields of user state, and groups of items.
 
 /// A field of user state by which a list can be filtered or sorted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -17,9 +17,9 @@ pub struct UserList(BTreeMap<String, UserRecord>);
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct UserRecord {
     is_disabled: bool,
-    /// What the user may do and see.
+    /// The user's permissions.
     policy: String,
-    /// What else the server's answers to the user depend on.
+    /// Other settings of the user that the server's responses depend on.
     configuration: String,
 }
 
@@ -61,7 +61,7 @@ impl UserList {
         Some(Self(rows.into_iter().map(record).collect()))
     }
 
-    /// What changed since `before`.
+    /// The changes since `before`.
     pub fn changes_since(&self, before: &Self) -> Vec<UserChange> {
         let gone = before.0.keys().filter(|id| !self.0.contains_key(*id)).map(|id| UserChange::Rights(id.clone()));
         let changed = self.0.iter().filter_map(|(id, now)| match before.0.get(id) {

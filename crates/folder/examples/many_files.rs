@@ -1,9 +1,9 @@
-//! A folder of many comics: what its first scan takes beside `find`, how much memory it needs with all metadata, and how
-//! fast lists are answered while it is scanned again and thousands of files change.
+//! A folder of many comics: what its first scan takes beside `find`, how much memory it needs with all metadata, and
+//! how fast lists are answered while it is scanned again and thousands of files change.
 //!
 //! `cargo run --release -p greenroom-folder --example many_files -- FOLDER [FILES]` makes a tree of sparse archives in
-//! this folder (100,000 without a number), unless it is there already, and measures each part in a process of its own. It
-//! needs 8 KiB of disk for each file. Linux only.
+//! this folder (100,000 without a number), unless it is there already, and measures each part in a process of its own.
+//! It needs 8 KiB of disk for each file. Linux only.
 
 #![expect(clippy::disallowed_methods, reason = "it measures real time")]
 
@@ -246,7 +246,7 @@ async fn memory(folder: &Path, files: usize) {
     println!("15 s later: memory {}", memory_line("VmRSS"));
 }
 
-/// What the clients saw.
+/// Findings of the clients.
 #[derive(Default)]
 struct ListFindings {
     ends: AtomicBool,
@@ -383,7 +383,7 @@ fn new_name(number: usize) -> String {
     file_name(number).replace('#', "new ")
 }
 
-/// What the list must be after the changes.
+/// The list that must be there after the changes.
 struct WantedList {
     changes: usize,
     files: usize,

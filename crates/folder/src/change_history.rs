@@ -1,7 +1,8 @@
-//! What changed in a folder lately: files that came, went, were renamed or got another content, in `state.db`.
+//! Recent changes of a folder: files that came, went, were renamed or got another content, in `state.db`.
 //!
-//! The first list of a folder is no change. After a crash the saved list may be older than the history, and a comparison
-//! finds the same changes again: a file that is added while its last record says added is not recorded twice.
+//! The first list of a folder is no change. After a crash the saved list may be older than the history, and a
+//! comparison finds the same changes again: a file that is added while its last record says added is not recorded
+//! twice.
 
 use greenroom_cache::Timestamp;
 use std::path::Path;
@@ -27,7 +28,7 @@ pub const MAX_DAYS: u64 = 31;
 /// The length of a day in milliseconds.
 pub const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 
-/// What happened to a file.
+/// Change of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 #[schema(as = FolderChangeKind)]
@@ -67,7 +68,7 @@ pub struct FileChange {
     pub id: i64,
     /// When it was noticed, in milliseconds since 1970.
     pub at_ms: u64,
-    /// What happened.
+    /// Kind of the change.
     pub kind: ChangeKind,
     /// The file's path below the root, after the change.
     pub path: String,

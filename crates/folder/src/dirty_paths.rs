@@ -1,4 +1,4 @@
-//! What changed in the tree since it was last read, as the system reported it.
+//! Changes in the tree since it was last read, as the system reported them.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 /// From this many paths on, the whole tree is read instead.
 pub(crate) const MAX_PATHS: usize = 20_000;
 
-/// What changed in the tree since it was last read.
+/// Changes in the tree since it was last read.
 #[derive(Debug, Default)]
 pub struct DirtyPaths {
     changes: Mutex<ReportedChanges>,

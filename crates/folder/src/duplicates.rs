@@ -10,7 +10,7 @@ use crate::file_entry::FileEntry;
 use crate::index::FolderGeneration;
 use crate::natural_key::natural_key;
 
-/// Why files seem to be duplicates.
+/// Reason to take files for duplicates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 #[schema(as = FolderDuplicateReason)]
@@ -24,7 +24,7 @@ pub enum DuplicateReason {
 /// Files that seem to be duplicates of each other.
 #[derive(Debug, Clone)]
 pub struct DuplicateGroup {
-    /// Why.
+    /// The reason.
     pub reason: DuplicateReason,
     /// The files, ordered by path.
     pub files: Vec<Arc<FileEntry>>,

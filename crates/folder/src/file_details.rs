@@ -1,16 +1,16 @@
-//! What was read from a file's content.
+//! Facts read from a file's content.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::comic_info::ComicInfo;
 
-/// What was read from a file's content.
+/// Facts read from a file's content.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct FileDetails {
     /// Whether its metadata could be read.
     pub metadata: MetadataState,
-    /// Why it could not, or what was odd.
+    /// Reason for which it could not be read, or an oddity.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<Box<str>>,
     /// Pages: images in the archive.

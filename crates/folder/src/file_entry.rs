@@ -15,11 +15,11 @@ pub struct FileEntry {
     pub id: u64,
     /// Its path below the root, with `/`.
     pub path: Box<str>,
-    /// What the file system knows of it.
+    /// Facts of the file system about it.
     pub stat: FileFacts,
     /// When it was first seen.
     pub added_ms: Timestamp,
-    /// What was read from its content, once it was.
+    /// Facts read from its content, once it was.
     pub details: Option<Arc<FileDetails>>,
     /// Its marks.
     pub marks: MarkCell,
@@ -34,7 +34,8 @@ impl FileEntry {
         Self { id, path: path.into(), stat, added_ms, details: None, marks: MarkCell::default(), name_key }
     }
 
-    /// The same file at this path and with these facts now. What was read from its content stays while that is the same.
+    /// The same file at this path and with these facts now. What was read from its content stays while that is the
+    /// same.
     #[must_use]
     pub fn moved(&self, path: &str, stat: FileFacts) -> Self {
         let is_same = self.stat.has_same_content(&stat);

@@ -36,7 +36,7 @@ use crate::watcher::TreeWatch;
 /// Age of a list from which on `refresh` scans anew.
 const MIN_REFRESH: Duration = Duration::from_secs(5);
 
-/// What all folders need.
+/// Dependencies of all folders.
 #[derive(Debug, Clone)]
 pub struct FolderContext {
     /// The data directory.
@@ -47,11 +47,11 @@ pub struct FolderContext {
     pub tasks: TaskTracker,
     /// Ends them.
     pub stop: CancellationToken,
-    /// Where warnings are raised.
+    /// Register of warnings.
     pub warnings: Arc<Warnings>,
 }
 
-/// What changes while a folder runs, beside its list.
+/// State that changes while a folder runs, beside its list.
 #[derive(Debug, Default)]
 pub(crate) struct Status {
     pub(crate) is_confirmed: bool,
@@ -69,14 +69,14 @@ pub(crate) struct Status {
     pub(crate) is_scan_wanted: bool,
 }
 
-/// What watchers of a folder see change.
+/// Changes that watchers of a folder see.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct FolderPulse {
     /// Number of the list.
     pub generation: u64,
     /// Version of the marks.
     pub marks: u64,
-    /// How far the list can be trusted.
+    /// Trust in the list.
     pub state: FolderState,
     /// Files whose metadata is read.
     pub enriched: usize,
@@ -91,7 +91,7 @@ pub struct Folder {
     pub(crate) current: ArcSwapOption<FolderGeneration>,
     pub(crate) duplicates: ArcSwap<Duplicates>,
     pub(crate) marks: MarkBook,
-    /// What changed lately.
+    /// Recent changes.
     pub changes: ChangeHistory,
     pub(crate) status: Mutex<Status>,
     pub(crate) scan_requests: Notify,
@@ -291,12 +291,12 @@ impl Folder {
         Some(self.paths.find(&self.settings.path, self.current()?, (queries, maps, case)))
     }
 
-    /// How far its list can be trusted.
+    /// Trust in its list.
     pub fn state(&self) -> FolderState {
         state(&self.status.lock(), self.current.load().is_some())
     }
 
-    /// How much of the metadata is read.
+    /// Share of the metadata that is read.
     pub fn enriched(&self) -> EnrichmentProgress {
         let current = self.current.load();
         let (done, of) = current.as_ref().map_or((0, 0), |current| (current.enriched, current.files.len()));

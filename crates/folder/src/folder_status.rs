@@ -1,4 +1,4 @@
-//! What a folder shows of itself.
+//! Status of a folder.
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use crate::index::SuspicionReason;
 use crate::scan::ScanProblems;
 
-/// How far a folder's list can be trusted.
+/// Trust in a folder's list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 #[schema(as = FolderState)]
@@ -22,7 +22,7 @@ pub enum FolderState {
     Suspicious,
 }
 
-/// How changes of the tree are noticed.
+/// Way in which changes of the tree are noticed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 #[schema(as = FolderWatch)]
@@ -51,7 +51,7 @@ pub struct ScanProgress {
     pub expected: Option<usize>,
 }
 
-/// How much of the metadata is read.
+/// Share of the metadata that is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, ToSchema)]
 #[schema(as = FolderEnriched)]
 pub struct EnrichmentProgress {
@@ -63,17 +63,17 @@ pub struct EnrichmentProgress {
     pub is_on: bool,
 }
 
-/// What the last complete scan found.
+/// Results of the last complete scan.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = FolderLastScan)]
 pub struct LastScan {
     /// When it ended.
     pub ended_ms: u64,
-    /// How long it took.
+    /// Its duration.
     pub duration_ms: u64,
     /// Files it found.
     pub files: usize,
-    /// What it could not read.
+    /// Files and folders that it could not read.
     pub problems: ScanProblems,
 }
 
@@ -107,7 +107,7 @@ pub struct FolderCounters {
     pub lists_too_early: u64,
 }
 
-/// What a folder shows of itself.
+/// Status of a folder.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = FolderReport)]
 pub struct FolderReport {
@@ -115,9 +115,9 @@ pub struct FolderReport {
     pub name: String,
     /// Its root.
     pub path: String,
-    /// How far its list can be trusted.
+    /// Trust in its list.
     pub state: FolderState,
-    /// Why the last scan is suspicious.
+    /// Reason to suspect the last scan.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub suspicion: Option<SuspicionReason>,
     /// The same as a sentence, or why the last scan failed.
@@ -136,9 +136,9 @@ pub struct FolderReport {
     /// The last complete scan.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_scan: Option<LastScan>,
-    /// How much of the metadata is read.
+    /// Share of the metadata that is read.
     pub enriched: EnrichmentProgress,
-    /// How changes are noticed.
+    /// Way in which changes are noticed.
     pub watch: TreeWatchState,
     /// Names of its marks; the first is the main one.
     pub marks: Vec<String>,

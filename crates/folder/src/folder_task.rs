@@ -20,7 +20,7 @@ const RETRY: Duration = Duration::from_secs(30);
 /// Shortest time between two saves of a list.
 const SAVE_INTERVAL: Duration = Duration::from_secs(60);
 
-/// Why the task does something.
+/// Reason for a turn of the task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Occasion {
     Stop,
@@ -30,7 +30,7 @@ enum Occasion {
     Save,
 }
 
-/// What may be done next.
+/// Work that may be done next.
 #[derive(Debug, Clone, Copy)]
 struct WorkPlan {
     next_scan_ms: Timestamp,
@@ -41,7 +41,8 @@ struct WorkPlan {
 }
 
 impl WorkPlan {
-    /// What has its turn after reports, so that a tree that changes all the time is saved and its archives are read.
+    /// The work that has its turn after reports, so that a tree that changes all the time is saved and its archives are
+    /// read.
     fn turn_after_reports(&self, now_ms: Timestamp) -> Option<Occasion> {
         let is_save_due = self.save_at_ms.is_some_and(|at_ms| at_ms <= now_ms);
         match (self.is_after_reports, is_save_due, self.has_enrichment) {
@@ -309,7 +310,7 @@ impl Folder {
     }
 }
 
-/// Why a tree is polled.
+/// Reason to poll a tree.
 enum WatchStart {
     Network(String),
     Failed(WatchError),

@@ -21,7 +21,7 @@ use crate::scan::{
     FileFacts, Root, RootIdentity, ScanControl, ScanLimits, ScanResult, ScanRules, ScannedFile, scan_paths, scan_tree,
 };
 
-/// What the folder's task keeps between pieces of work.
+/// State of the folder's task between pieces of work.
 #[derive(Debug, Default)]
 pub(crate) struct WorkState {
     pub(crate) next_id: u64,
@@ -52,7 +52,7 @@ impl WorkState {
     }
 }
 
-/// What becomes of reported changes.
+/// End of the work on reported changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ReportsEnd {
     /// They are in the list.
@@ -68,11 +68,11 @@ pub(crate) struct FoundTree {
     pub(crate) root: Root,
     pub(crate) rules: ScanRules,
     pub(crate) result: ScanResult,
-    /// What changed while it was read.
+    /// Changes while it was read.
     pub(crate) changes: ReportedChanges,
 }
 
-/// How a scan ended.
+/// End of a scan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ScanEnd {
     /// Its list is published, or was as before.

@@ -1,5 +1,5 @@
-//! The comic app's own marker files, or its database of marks, which are followed while its backend goes on writing them:
-//! what it adds is marked, what it removes is unmarked. They are only read.
+//! The comic app's own marker files, or its database of marks, which are followed while its backend goes on writing
+//! them: what it adds is marked, what it removes is unmarked. They are only read.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
@@ -53,7 +53,7 @@ impl Folder {
     }
 }
 
-/// What was last read of the files.
+/// Marker files as they were last read.
 #[derive(Debug, Default)]
 pub(crate) struct MarkerFiles {
     seen: BTreeMap<&'static str, SeenFile>,
@@ -69,8 +69,8 @@ struct SeenFile {
     waits_beyond: Option<u64>,
 }
 
-/// What tells one content of a file from the next, for a database also of its log of writes. Two writes within a tick of the
-/// system's clock have the same time.
+/// Stamps that tell one content of a file from the next, for a database also of its log of writes. Two writes within a
+/// tick of the system's clock have the same time.
 type FileStamps = [Option<(SystemTime, u64, u64)>; 2];
 
 impl MarkerFiles {

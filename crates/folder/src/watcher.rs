@@ -1,5 +1,5 @@
-//! Changes of the tree as the system reports them. A scan adds each directory to the watch before it reads it, so nothing is
-//! read twice to be watched, and no change after the reading is missed.
+//! Changes of the tree as the system reports them. A scan adds each directory to the watch before it reads it, so
+//! nothing is read twice to be watched, and no change after the reading is missed.
 
 use std::io::ErrorKind as IoErrorKind;
 use std::path::{Path, PathBuf};
@@ -24,7 +24,7 @@ pub struct TreeWatch {
     is_whole: AtomicBool,
 }
 
-/// Why a tree cannot be watched.
+/// Reason for which a tree cannot be watched.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WatchError {
     /// The system's limit of watches is reached.
@@ -54,8 +54,8 @@ impl TreeWatch {
         Ok(Self { watcher: Mutex::new(watcher), base, root, is_full, is_whole: AtomicBool::new(false) })
     }
 
-    /// Adds a directory, by its path below the root, that is about to be read. One that cannot be read either is left out:
-    /// the watch of its parent reports when it can. Any other failure counts as the limit.
+    /// Adds a directory, by its path below the root, that is about to be read. One that cannot be read either is left
+    /// out: the watch of its parent reports when it can. Any other failure counts as the limit.
     pub fn add(&self, directory: &str) {
         if self.is_full() {
             return;
@@ -173,7 +173,7 @@ impl TreeReports {
     }
 }
 
-/// Where a path of an event is.
+/// Place of an event's path.
 enum TreePath {
     /// In the tree: its path below the root.
     Inside(String),

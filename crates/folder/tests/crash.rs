@@ -94,12 +94,12 @@ fn victim() {
     });
 }
 
-/// What a victim reported.
+/// Reports of a victim.
 #[derive(Debug, Default)]
 struct VictimLog {
     /// The last word of each file that is marked.
     marks: BTreeMap<u64, String>,
-    /// How far its scan and its archives are.
+    /// Progress of its scan and its archives.
     steps: Vec<String>,
 }
 
@@ -108,7 +108,7 @@ impl VictimLog {
         self.steps.iter().any(|told| told == step)
     }
 
-    /// What it was doing when it died.
+    /// The step at which it died.
     fn step(&self) -> Step {
         if self.has_step("scanned") {
             if self.has_step("enriched") { Step::Marks } else { Step::Archives }
@@ -118,7 +118,7 @@ impl VictimLog {
     }
 }
 
-/// Where a victim is killed.
+/// Step at which a victim is killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Step {
     Scan,

@@ -137,7 +137,7 @@ impl ExecutableOperation {
         fields.push(SelectedField { key, name: &field.name, arguments, below: vec![&field.selection_set] });
     }
 
-    /// What `@include` and `@skip` say.
+    /// Result of `@include` and `@skip`.
     fn included(&self, directives: &[Directive<'static, String>]) -> bool {
         directives.iter().all(|directive| {
             let condition =

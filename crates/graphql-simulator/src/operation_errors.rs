@@ -20,7 +20,7 @@ pub(super) struct OperationErrorRule {
     times: Option<u32>,
 }
 
-/// How an operation fails.
+/// Failure of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum OperationFailure {
     /// No data.

@@ -103,7 +103,7 @@ impl QueryResolver<'_> {
         Ok(FieldValue::List(all.map(GraphQlObject::Project).collect()))
     }
 
-    /// What the caller left in the middle, the latest first.
+    /// Projects that the caller left in the middle, the latest first.
     fn resume_watching(&self, arguments: &Arguments) -> FieldResult {
         let user = self.caller.user()?;
         let rows = arguments.get("first").and_then(Value::as_u64).unwrap_or(DEFAULT_PAGE_ROWS);

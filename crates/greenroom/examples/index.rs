@@ -1,4 +1,4 @@
-//! What the index over the tracks of the simulated library costs, and finding 500 tracks in it.
+//! Cost of the index over the tracks of the simulated library, and finding 500 tracks in it.
 //!
 //! `cargo run --release --example index -- [TRACKS] [SEED]`, by default a million tracks of seed 1. CPU time of one
 //! thread; resident memory as the system counts it, beside what there was before.
@@ -16,7 +16,7 @@ const RUNS: usize = 5;
 /// When the newest item came; it changes nothing here.
 const NEWEST_AT: u64 = 1_760_000_000;
 
-/// What is said of a track.
+/// Metadata of a track.
 struct TrackMetadata {
     title: String,
     artist: String,

@@ -1,4 +1,4 @@
-//! How soon reads are answered when the server is down, beside reads of fresh answers: `cargo run --example outage`.
+//! Time until reads are answered when the server is down, beside reads of fresh answers: `cargo run --example outage`.
 //!
 //! Prints milliseconds from the moment the breaker opened to the first answer, and for 2,000 reads of each sort the
 //! median and the longest.

@@ -34,7 +34,7 @@ const VISITS: usize = 10;
 const FIELDS: &str = "fields=DateCreated%2COverview%2CGenres%2CMediaStreams%2CPath";
 const LOOKS: Duration = Duration::from_secs(2);
 
-/// Which season is opened.
+/// The season to open.
 #[derive(Debug, Clone, Copy)]
 enum SeasonChoice {
     First,
@@ -51,7 +51,7 @@ impl SeasonChoice {
     }
 }
 
-/// What the viewer does.
+/// The viewer's evening.
 #[derive(Debug, Clone, Copy)]
 enum EveningKind {
     Shows,
@@ -140,7 +140,7 @@ fn id(row: &Value) -> String {
     row["Id"].as_str().expect("an id").to_owned()
 }
 
-/// What is prefetched.
+/// Extent of prefetching.
 #[derive(Debug, Clone, Copy)]
 enum PrefetchLevel {
     Nothing,

@@ -76,7 +76,7 @@ pub(crate) struct ApiRequest {
     pub(crate) is_graphql_query: bool,
     /// Name of its GraphQL operation.
     pub(crate) operation: Option<String>,
-    /// Where interim responses go.
+    /// Receiver of interim responses.
     pub(crate) interim: Option<Arc<InterimSender>>,
     /// The app and the user; `None` for a request of Greenroom's own.
     pub(crate) caller: Option<Caller>,
@@ -220,8 +220,9 @@ impl ApiRequest {
         self.is_searched(head) && selects(fields, &self.headers, |name, value| self.digest(name, value))
     }
 
-    /// Whether its query is one of those that a stored response is for. Its key says so too, unless that leaves out what
-    /// counts for this response: one from before it was known that anything makes no difference is for its own letters.
+    /// Whether its query is one of those that a stored response is for. Its key says so too, unless that leaves out
+    /// what counts for this response: one from before it was known that anything makes no difference is for its own
+    /// letters.
     pub(crate) fn is_searched(&self, head: &StoredHead) -> bool {
         let told = head.selected_by.iter().find(|(name, _)| *name == NO_VARY_SEARCH);
         match told {

@@ -206,7 +206,7 @@ fn request_kind(request: &ApiRequest, has_body: bool) -> RequestKind {
     }
 }
 
-/// Why a request is not understood, if so.
+/// Reason for which a request is not understood, if so.
 fn rejection(parts: &http::request::Parts, connection: &ClientConnection) -> Option<&'static str> {
     if connection.has_conflicting_length(BodyFraming::from_headers(&parts.headers)) {
         return Some("the request has both a length and chunks");

@@ -1,4 +1,4 @@
-//! What is known of one read: its route, its key, its cache entry, and the server's current response. Leaves no trace
+//! Inspection of one read: its route, its key, its cache entry, and the server's current response. Leaves no trace
 //! in the cache.
 
 use std::sync::Arc;
@@ -40,7 +40,7 @@ pub struct ServerResponse {
     pub status: StatusCode,
     /// Its body.
     pub body: Bytes,
-    /// Why it may not be stored, if so.
+    /// Reason for which it may not be stored, if so.
     pub refusal: Option<StorageRefusal>,
 }
 
@@ -75,7 +75,7 @@ impl ReadInspection {
         })
     }
 
-    /// What it names: path and query without credentials, and without what the variants differ by.
+    /// Text of its resource: path and query without credentials, and without what the variants differ by.
     pub fn resource_text(&self) -> &str {
         self.request.resource.text()
     }

@@ -5,8 +5,8 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-/// The texts, numbers and booleans that a pointer points to, as text; `None` if they are more than `max`, or if the body
-/// is no JSON.
+/// The texts, numbers and booleans that a pointer points to, as text; `None` if they are more than `max`, or if the
+/// body is no JSON.
 pub fn values(body: &[u8], pointer: &str, max: usize) -> Option<Vec<String>> {
     let mut found = FoundValues { texts: Vec::new(), max, has_more: false };
     found.follow(body, pointer)?;
@@ -19,7 +19,7 @@ pub fn first_values(body: &[u8], pointer: &str, max: usize) -> Vec<String> {
     if found.follow(body, pointer).is_some() { found.texts } else { Vec::new() }
 }
 
-/// What was found.
+/// Values found.
 struct FoundValues {
     texts: Vec<String>,
     max: usize,

@@ -49,7 +49,7 @@ impl fmt::Debug for KnownReads {
     }
 }
 
-/// What is known of one head.
+/// A read that is known by its head.
 pub(crate) struct KnownRead {
     pub(crate) request: ApiRequest,
     /// Key of its response, while the facts below hold.
@@ -61,14 +61,14 @@ pub(crate) struct KnownRead {
     head: RwLock<Option<Arc<EncodedHead>>>,
 }
 
-/// What was known of a key of the response index.
+/// A fact in the response index.
 pub(crate) struct Fact<F> {
     digest: [u8; 32],
     value: Arc<F>,
 }
 
 impl<F: IndexedFact> Fact<F> {
-    /// What the index knows of this key.
+    /// The fact of this key.
     pub(crate) async fn of(cache: &Cache, index: &ResponseIndex<F>, key: &Key) -> Self {
         Self { digest: index.digest(key), value: index.get(cache, key).await }
     }
@@ -83,7 +83,7 @@ impl<F: IndexedFact> Fact<F> {
 pub(crate) struct EncodedHead {
     /// Stamp of the entry it is of.
     created: HybridTimestamp,
-    /// What decides on the use of the entry.
+    /// Head of the entry, without its fields: its use depends on it.
     pub(crate) stored: StoredHead,
     pub(crate) status: StatusCode,
     lines: Box<[u8]>,

@@ -1,4 +1,4 @@
-//! What prefetch rules need to know: the last requests that they repeat, and limits on their loads.
+//! State of prefetch rules: the last requests that they repeat, and limits on their loads.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -21,8 +21,8 @@ const MAX_WAITING: usize = 16;
 /// Rules act on a response at most once in this time, because most of what they would load is still cached then.
 const MIN_PAUSE: Duration = Duration::from_mins(1);
 
-/// A request that is repeated with another value in it. It holds no credentials: those are of the request after which it
-/// is repeated.
+/// A request that is repeated with another value in it. It holds no credentials: those are of the request after which
+/// it is repeated.
 #[derive(Debug)]
 pub(crate) struct RequestTemplate {
     pub(crate) method: Method,

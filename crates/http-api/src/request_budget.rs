@@ -20,7 +20,7 @@ pub(crate) struct RequestBudget {
     hours: VecDeque<(u64, u64)>,
 }
 
-/// Why a request may not be sent now.
+/// Reason for which a request may not be sent now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum BudgetRefusal {
     /// The second is used up; there is room after this time, in milliseconds.

@@ -16,7 +16,7 @@ use http::{Method, Response, StatusCode};
 
 use crate::api_request::ApiRequest;
 
-/// What a client gets of a stored response.
+/// The client's response from a stored one.
 pub(crate) fn from_stored(request: &ApiRequest, head: &StoredHead, body: &Bytes, now_ms: Timestamp) -> Response<Body> {
     let mut headers = head.headers.clone();
     let age_s = head.age_ms(now_ms.as_millis()) / 1000;
@@ -24,12 +24,12 @@ pub(crate) fn from_stored(request: &ApiRequest, head: &StoredHead, body: &Bytes,
     build(request, head, headers, body)
 }
 
-/// What a client gets of a response that was just loaded.
+/// The client's response from one that was just loaded.
 pub(crate) fn from_loaded(request: &ApiRequest, head: &StoredHead, body: &Bytes) -> Response<Body> {
     build(request, head, head.headers.clone(), body)
 }
 
-/// What a client gets of a part that was just loaded. It may have been put together with one that was stored.
+/// The client's response from a part that was just loaded. It may have been put together with one that was stored.
 pub(crate) fn from_loaded_part(request: &ApiRequest, head: &StoredHead, body: &Bytes) -> Response<Body> {
     let of_joined = head.part.and_then(|_| stored_part(request, head, head.headers.clone(), body));
     of_joined.unwrap_or_else(|| from_loaded(request, head, body))
@@ -90,7 +90,7 @@ fn part_of(range: RequestedRange, mut headers: HeaderMap, body: &Bytes, first: u
     }
 }
 
-/// What a client gets of a stored part, if that holds all that it asks for.
+/// The client's response from a stored part, if that holds all that it asks for.
 pub(crate) fn from_stored_part(
     request: &ApiRequest,
     head: &StoredHead,

@@ -1,4 +1,4 @@
-//! What the responses of a resource say that decides on its keys: which request fields they vary by, and which
+//! Facts in the responses of a resource that decide on its keys: which request fields they vary by, and which
 //! differences of a query make none. Known in memory, and stored in the cache, so that it is known after a restart.
 
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use greenroom_state::secrets::HashKey;
 
 /// Max resources of which something is known in memory.
 const MAX_RESOURCES: usize = 65_536;
-/// How long it is stored.
+/// Time for which it is stored.
 const STORED_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
 
 const POLICY: Policy = Policy {
@@ -29,7 +29,7 @@ const POLICY: Policy = Policy {
     hard_timeout: Duration::from_secs(1),
 };
 
-/// What is known of a resource.
+/// A fact about a resource.
 pub(crate) trait IndexedFact: Default + PartialEq + Send + Sync + 'static {
     /// Marks the keys of stored facts: no address begins with a space.
     const KEY_PREFIX: &'static str;
@@ -77,7 +77,7 @@ pub(crate) struct ResponseIndex<F> {
 /// By which request fields the responses of a resource vary.
 pub(crate) type VariantIndex = ResponseIndex<SelectingFields>;
 
-/// Which differences of the query make none, by path.
+/// Differences of the query that make none, by path.
 pub(crate) type SearchVarianceIndex = ResponseIndex<SearchVariance>;
 
 /// Stores a text, or nothing.
@@ -108,12 +108,12 @@ impl<F: IndexedFact> ResponseIndex<F> {
         *hasher.finalize().as_bytes()
     }
 
-    /// What is known of a resource in memory, by its digest.
+    /// The known fact of a resource in memory, by its digest.
     pub(crate) fn known(&self, digest: &[u8; 32]) -> Option<Arc<F>> {
         self.known.get(digest)
     }
 
-    /// What is known of a resource.
+    /// The known fact of a resource.
     pub(crate) async fn get(&self, cache: &Cache, resource: &Key) -> Arc<F> {
         let digest = self.digest(resource);
         if let Some(fact) = self.known.get(&digest) {

@@ -12,7 +12,7 @@ use crate::tag_template::TagTemplate;
 /// One route.
 #[derive(Debug)]
 pub(crate) struct Route {
-    /// What is configured; `None` for requests that no route matches.
+    /// Its settings; `None` for requests that no route matches.
     pub(crate) settings: Option<HttpRouteSettings>,
     /// Its name in statistics.
     pub(crate) name: RouteName,

@@ -27,7 +27,7 @@ const MAX_WORD_CHARS: usize = 24;
 pub struct UnstoredRoute {
     /// The route, or a pattern of paths without one.
     pub name: String,
-    /// Why its responses are not stored.
+    /// Reason for which its responses are not stored.
     pub refusal: StorageRefusal,
     /// Requests a day that a lifetime of [`TRIED_LIFETIME_MS`] would save.
     pub saved_per_day: u64,

@@ -52,7 +52,7 @@ pub(crate) struct UpstreamCounters {
     pub(crate) pauses: AtomicU64,
 }
 
-/// Why a request got no response.
+/// Reason for which a request got no response.
 #[derive(Debug)]
 pub(crate) enum SendError {
     /// The server is known to be down.
@@ -67,7 +67,7 @@ pub(crate) enum SendError {
     Failed(UpstreamError),
 }
 
-/// How long a request may wait for the budget.
+/// Max wait of a request for the budget.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum BudgetPatience {
     /// As long as for a response.

@@ -9,18 +9,18 @@ pub const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 /// Name of this cache in it.
 const CACHE_NAME: &str = "greenroom";
 
-/// Why a request was forwarded.
+/// Reason to forward a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ForwardReason {
     /// Its method is not answered from the cache.
     Method,
     /// Nothing is stored for its address.
     UriMiss,
-    /// What is stored is for other request fields.
+    /// The stored response is for other request fields.
     VaryMiss,
     /// Nothing usable is stored, for whatever reason.
     Miss,
-    /// What is stored is stale.
+    /// The stored response is stale.
     Stale,
     /// The request demands it.
     Request,
@@ -45,7 +45,7 @@ impl ForwardReason {
     }
 }
 
-/// What the cache did.
+/// The cache's part in a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CacheStatusField {
     /// It answered with a stored response.

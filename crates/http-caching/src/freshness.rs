@@ -1,4 +1,4 @@
-//! How long a response is fresh, and how old it is (RFC 9111, section 4.2).
+//! Freshness lifetime and age of a response (RFC 9111, section 4.2).
 
 use http::header::{AGE, DATE, EXPIRES, HeaderMap, LAST_MODIFIED};
 use http::{HeaderValue, StatusCode};
@@ -12,7 +12,7 @@ const HEURISTIC_PERCENT: u64 = 10;
 /// Longest lifetime that is guessed.
 const MAX_HEURISTIC_MS: u64 = 24 * 3600 * 1000;
 
-/// Where a lifetime comes from.
+/// Source of a lifetime.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LifetimeSource {
     /// `s-maxage`, `max-age` or `Expires`.

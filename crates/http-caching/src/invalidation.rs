@@ -1,4 +1,4 @@
-//! Which resources a request invalidates (RFC 9111, section 4.4).
+//! Resources that a request invalidates (RFC 9111, section 4.4).
 
 use http::header::{CONTENT_LOCATION, HeaderMap, LOCATION};
 use http::{Method, StatusCode, Uri};

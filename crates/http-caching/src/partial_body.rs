@@ -1,5 +1,5 @@
-//! Parts of one body: which bytes are missing, and which parts may be put together (RFC 9111, section 3.4). Only a strong
-//! entity tag vouches for parts of one version; a date does not, because a body may change twice in its second.
+//! Parts of one body: which bytes are missing, and which parts may be put together (RFC 9111, section 3.4). Only a
+//! strong entity tag vouches for parts of one version; a date does not, because a body may change twice in its second.
 
 use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderMap, HeaderName, RANGE};
@@ -21,12 +21,13 @@ pub struct MissingBytes {
 }
 
 impl MissingBytes {
-    /// What a part lacks of the whole body, if that is one piece.
+    /// The bytes that a part lacks of the whole body, if they are one piece.
     pub fn of_whole(part: PartRange) -> Option<Self> {
         Self::of_range(part, PartRange { first: 0, last: part.complete.checked_sub(1)?, complete: part.complete })
     }
 
-    /// What a part lacks of another one, if that is one piece and the part has something of it, or lies beside it.
+    /// The bytes that a part lacks of another one, if that is one piece and the part has something of it, or lies
+    /// beside it.
     pub fn of_range(part: PartRange, wanted: PartRange) -> Option<Self> {
         let piece = |first, last| (first <= last).then_some(Self { first, last, complete: part.complete });
         if part.complete != wanted.complete || wanted.first > part.last.saturating_add(1) {
@@ -68,8 +69,8 @@ pub fn is_same_version(one: &HeaderMap, other: &HeaderMap) -> bool {
     has_strong_validator(one) && is_same(ETAG) && is_same(CONTENT_ENCODING)
 }
 
-/// Two parts as one, with the fields of the newer one, or as the whole response if nothing is missing; `None` if they may
-/// not be put together, or if there is a gap between them.
+/// Two parts as one, with the fields of the newer one, or as the whole response if nothing is missing; `None` if they
+/// may not be put together, or if there is a gap between them.
 pub fn combine(old: (&StoredHead, &Bytes), new: (&StoredHead, &Bytes)) -> Option<(StoredHead, Bytes)> {
     let (range, other) = (old.0.part?, new.0.part?);
     if !is_same_version(&old.0.headers, &new.0.headers) || range.complete != other.complete {

@@ -1,4 +1,4 @@
-//! What a request says about stored responses.
+//! Directives of a request about stored responses.
 
 use http::HeaderMap;
 use http::header::{CACHE_CONTROL, PRAGMA};

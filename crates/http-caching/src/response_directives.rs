@@ -1,4 +1,4 @@
-//! What a response says about its storage: `Cache-Control`, or a targeted field in its place (RFC 9213).
+//! Directives of a response about its storage: `Cache-Control`, or a targeted field in its place (RFC 9213).
 
 use http::header::{CACHE_CONTROL, HeaderMap, HeaderName};
 use sfv::{BareItem, Dictionary, ListEntry, Parser};
@@ -64,9 +64,9 @@ pub struct ResponseDirectives {
     pub max_age_s: Option<u64>,
     /// Freshness lifetime for shared caches, in seconds.
     pub s_maxage_s: Option<u64>,
-    /// How long it may be used stale while it is validated, in seconds.
+    /// Time for which it may be used stale while it is validated, in seconds.
     pub stale_while_revalidate_s: Option<u64>,
-    /// How long it may be used stale in place of an error, in seconds.
+    /// Time for which it may be used stale in place of an error, in seconds.
     pub stale_if_error_s: Option<u64>,
     /// Whether they come from a targeted field, so that `Cache-Control` and `Expires` count for nothing.
     pub is_targeted: bool,

@@ -3,7 +3,7 @@
 use crate::request_directives::RequestDirectives;
 use crate::stored_head::{StaleOnErrorRule, StoredHead};
 
-/// How a stored response may be used.
+/// Permitted use of a stored response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reuse {
     /// At once.
@@ -14,8 +14,8 @@ pub enum Reuse {
     Validate,
 }
 
-/// Decides whether a stored response satisfies a request at this time. Windows in which it is used while it is validated
-/// are the caller's: here they count as stale.
+/// Decides whether a stored response satisfies a request at this time. Windows in which it is used while it is
+/// validated are the caller's: here they count as stale.
 pub fn reuse(head: &StoredHead, request: &RequestDirectives, now_ms: u64) -> Reuse {
     let left_ms = head.fresh_left_ms(now_ms);
     let millis = |seconds: u64| i64::try_from(seconds.saturating_mul(1000)).unwrap_or(i64::MAX);

@@ -1,4 +1,4 @@
-//! Which differences between the queries of two addresses select another response (`No-Vary-Search`,
+//! Differences between the queries of two addresses that select another response (`No-Vary-Search`,
 //! draft-ietf-httpbis-no-vary-search).
 
 use form_urlencoded::{byte_serialize, parse};
@@ -32,7 +32,7 @@ impl Default for SearchVariance {
 }
 
 impl SearchVariance {
-    /// What a response says; the default if it says nothing, or nothing valid.
+    /// The variance that a response states; the default if it states none, or nothing valid.
     pub fn of_response(headers: &HeaderMap) -> Self {
         let lines: Option<Vec<&str>> = headers.get_all(&NO_VARY_SEARCH).iter().map(|line| line.to_str().ok()).collect();
         lines.map_or_else(Self::default, |lines| Self::decode(&lines.join(",")))

@@ -26,9 +26,9 @@ pub enum CacheKind {
 pub struct ConfiguredLifetimes {
     /// Freshness lifetime; also says that the response may be stored whatever its directives say.
     pub fresh: Option<Duration>,
-    /// How long past that it is used while it is validated.
+    /// Time past that for which it is used while it is validated.
     pub stale: Option<Duration>,
-    /// How long past its freshness it is used if the server cannot be asked.
+    /// Time past its freshness for which it is used if the server cannot be asked.
     pub error: Option<Duration>,
 }
 
@@ -49,13 +49,13 @@ pub struct Exchange<'a> {
     pub times: ExchangeTimes,
     /// Its audience.
     pub audience: CacheKind,
-    /// What is configured for it.
+    /// Its configured lifetimes.
     pub configured: ConfiguredLifetimes,
-    /// How long responses are used in place of an error where nothing else is said.
+    /// Time for which responses are used in place of an error where nothing else is said.
     pub default_error: Duration,
 }
 
-/// Why a response is not stored.
+/// Reason for which a response is not stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum StorageRefusal {
     /// Its method's responses are not.

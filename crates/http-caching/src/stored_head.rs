@@ -32,7 +32,7 @@ pub struct StoredHead {
     pub initial_age_ms: u64,
     /// Freshness lifetime, in milliseconds.
     pub lifetime_ms: u64,
-    /// How long past its freshness it may be used while it is validated, in milliseconds.
+    /// Time past its freshness for which it may be used while it is validated, in milliseconds.
     pub stale_while_revalidate_ms: u64,
     /// Whether it may be used if the server cannot be asked.
     pub stale_on_error: StaleOnErrorRule,

@@ -1,4 +1,4 @@
-//! Which of several responses of one resource a request selects (`Vary`).
+//! The selection among several responses of one resource by a request (`Vary`).
 
 use http::header::{
     ACCEPT, ACCEPT_CHARSET, ACCEPT_ENCODING, ACCEPT_LANGUAGE, CONTENT_ENCODING, HeaderMap, HeaderName, VARY,

@@ -1,6 +1,6 @@
-//! The cases that users of HTTP caches know from the tests of other libraries, decided by the whole of this crate: what is
-//! stored, how long it is fresh, which requests it satisfies, how it is validated. Where the others decide otherwise than
-//! RFC 9111 does, the reason is beside the case.
+//! The cases that users of HTTP caches know from the tests of other libraries, decided by the whole of this crate: what
+//! is stored, how long it is fresh, which requests it satisfies, how it is validated. Where the others decide otherwise
+//! than RFC 9111 does, the reason is beside the case.
 
 use std::time::Duration;
 
@@ -61,7 +61,7 @@ fn fresh_s(status: u16, response: &str) -> Option<i64> {
     stored(status, response, CacheKind::Shared).ok().map(|head| head.fresh_left_ms(NOW_MS) / 1000)
 }
 
-/// How a response with these fields is used for a request with those, so many seconds from now.
+/// Use of a response with these fields for a request with those, so many seconds from now.
 fn used(response: &str, request: &str, seconds: u64) -> Reuse {
     let head = stored(200, response, CacheKind::Shared).expect("stored");
     reuse(&head, &RequestDirectives::of(&fields(request)), NOW_MS + seconds * 1000)

@@ -5,7 +5,7 @@ use http::header::{ACCEPT_RANGES, CONTENT_RANGE, IF_RANGE, RANGE};
 
 use greenroom_simulator_backend::serve::{SimulatedRequest, SimulatedResponse};
 
-/// What is asked of a body of this length: the first and the last byte, or `Err` if it has none of them.
+/// The requested part of a body of this length: the first and the last byte, or `Err` if it has none of them.
 fn requested(range: &str, length: usize) -> Option<Result<(usize, usize), ()>> {
     let (first, last) = range.strip_prefix("bytes=")?.split_once('-')?;
     let end = length.checked_sub(1);

@@ -1,4 +1,4 @@
-//! What the headers of HTTP APIs say of caching, which differs between real ones.
+//! Headers of HTTP APIs about caching, which differs between real ones.
 
 use greenroom_simulator::switch_names::SwitchTable;
 use greenroom_simulator_backend::options::DialectSwitches;

@@ -30,7 +30,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Idle timeout of pooled connections, unless the server announces a shorter one; most servers close theirs after about
 /// a minute.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
-/// How much earlier than the server an idle connection is given up.
+/// Time by which an idle connection is given up earlier than the server does.
 const IDLE_MARGIN: Duration = Duration::from_secs(1);
 /// Shortest idle timeout, whatever the server announces.
 const MIN_IDLE_TIMEOUT: Duration = Duration::from_millis(500);
@@ -64,7 +64,7 @@ pub struct OriginClient {
     in_flight: Arc<()>,
 }
 
-/// How a server is spoken to.
+/// Protocol with a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OriginProtocol {
     /// Responses with a transfer coding that is not known.
@@ -197,8 +197,8 @@ impl OriginClient {
         &self.authority
     }
 
-    /// Sends one request and waits for the response head. A read without a body is sent again on a new connection, once,
-    /// if it met a pooled connection that the server was just closing (RFC 9112, section 9.3.1); nothing else is
+    /// Sends one request and waits for the response head. A read without a body is sent again on a new connection,
+    /// once, if it met a pooled connection that the server was just closing (RFC 9112, section 9.3.1); nothing else is
     /// repeated.
     ///
     /// # Errors

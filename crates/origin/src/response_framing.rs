@@ -4,7 +4,7 @@
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderMap, StatusCode};
 
-/// Why a response must be rejected by its head; `None` if it may be forwarded. `is_upgrade`: the request asked for a
+/// Reason to reject a response by its head; `None` if it may be forwarded. `is_upgrade`: the request asked for a
 /// protocol upgrade.
 pub fn framing_error(status: StatusCode, headers: &HeaderMap, is_upgrade: bool) -> Option<&'static str> {
     framing_conflict(status, headers, is_upgrade).or_else(|| {

@@ -1,4 +1,4 @@
-//! What a server reports of itself: identity, version, clock.
+//! A server's report of itself: identity, version, clock.
 
 use std::sync::atomic::Ordering;
 

@@ -24,7 +24,7 @@ pub(super) struct PlexParams<'a> {
     paging: PagingPlaces,
 }
 
-/// Where the server reads paging.
+/// Places from which the server reads paging.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct PagingPlaces {
     query: bool,

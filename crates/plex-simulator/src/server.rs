@@ -40,11 +40,11 @@ pub(super) struct PlexServer {
     pub(super) port: u16,
     /// Codes that authorize devices.
     pub(super) pins: LinkPins,
-    /// What players are to play.
+    /// Queues of players.
     pub(super) play_queues: PlayQueues,
     clock: SimulatedClock,
     activities: Mutex<Vec<SimulatedActivity>>,
-    /// How often the images of an item were replaced.
+    /// Number of times that the images of an item were replaced.
     image_revisions: Mutex<HashMap<ItemId, u64>>,
 }
 
@@ -69,7 +69,7 @@ impl PlexServer {
         self.clock.now_s()
     }
 
-    /// How often the images of an item were replaced: an edit of its text does not.
+    /// Number of times that the images of an item were replaced: an edit of its text does not.
     pub(super) fn image_revision(&self, item: ItemId) -> u64 {
         self.image_revisions.lock().get(&item).copied().unwrap_or(0)
     }

@@ -204,7 +204,7 @@ fn affected_partitions(server: &Server, audience: &Audience, source: Invalidatio
     if !identities.iter().any(|identity| belongs_to_another(identity)) {
         return AffectedPartitions::All;
     }
-    // A token that shares no partition may be anyone's, and an API key may show any user's state.
+    // A token that shares no partition may be of any account, and an API key may show any user's state.
     let alone = identities.iter().filter(|identity| identity.shared_partition().is_none());
     let mut partitions: Vec<Partition> =
         alone.filter(|identity| !belongs_to_another(identity)).map(|identity| identity.token().clone()).collect();

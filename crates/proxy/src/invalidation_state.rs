@@ -122,8 +122,8 @@ pub struct PlayerReport {
 }
 
 impl PlayerReport {
-    /// Whether the position is where `before` leads without a leap of the player. A smaller leap is shown when the list of
-    /// sessions is next loaded, as the position itself is.
+    /// Whether the position is where `before` leads without a leap of the player. A smaller leap is shown when the list
+    /// of sessions is next loaded, as the position itself is.
     fn continues(&self, before: &Self) -> bool {
         let (Some(now_ms), Some(before_ms)) = (self.position_ms, before.position_ms) else { return false };
         let played_ms = match before.state {
@@ -134,13 +134,13 @@ impl PlayerReport {
     }
 }
 
-/// What a report of a player changes.
+/// Change by a player's report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PlayerChange {
     /// Nothing: it goes on.
     Nothing,
-    /// It leapt to another position; or this is the first report after another change, which the server may have told before
-    /// it showed it.
+    /// It leapt to another position; or this is the first report after another change, which the server may have told
+    /// before it showed it.
     Position,
     /// It plays something else, or is in another state.
     State,

@@ -1,12 +1,13 @@
-//! What a gateway concludes from an answer of the store. Pure: no clock, no connection.
+//! Conclusions of a gateway from an answer of the store. Pure: no clock, no connection.
 //!
 //! **Why no gateway serves what another's completed write made wrong.** The store numbers invalidations. A write is
 //! answered once every gateway on the store's list has heard its number, or is off the list because its lease ended by
-//! the store's clock. A gateway trusts its cache until the lease it asked for would end, counted from *before* it asked,
-//! by its own monotonic clock and shortened by [`LEASE_MARGIN_PERCENT`]: so its trust ends before its lease does. A lease
-//! is only renewed if the gateway has heard what it was told a heartbeat ago. A store that lost numbers is noticed by the number and its token, or because
-//! its marks are not all there: it begins another epoch, in which no older entry is served. A store that is another process
-//! than before (its run id) may have lost leases: it acknowledges no write before every lease that it gave has ended.
+//! the store's clock. A gateway trusts its cache until the lease it asked for would end, counted from *before* it
+//! asked, by its own monotonic clock and shortened by [`LEASE_MARGIN_PERCENT`]: so its trust ends before its lease
+//! does. A lease is only renewed if the gateway has heard what it was told a heartbeat ago. A store that lost numbers
+//! is noticed by the number and its token, or because its marks are not all there: it begins another epoch, in which no
+//! older entry is served. A store that is another process than before (its run id) may have lost leases: it
+//! acknowledges no write before every lease that it gave has ended.
 
 use greenroom_cache::Timestamp;
 use greenroom_cache::remote::ClusterRole;
@@ -17,7 +18,7 @@ use crate::sabotage;
 /// Trust ends this much earlier than the lease, in percent of it: clocks of two machines do not run equally fast.
 const LEASE_MARGIN_PERCENT: u32 = 10;
 
-/// Where a gateway stands in the sequence.
+/// Position of a gateway in the sequence.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SequencePosition {
     /// Epoch of the sequence; zero if none was ever heard.
@@ -66,7 +67,7 @@ pub struct HeartbeatReply {
     pub epoch: u64,
     /// The newest number.
     pub seq: u64,
-    /// What entries in the store must have known.
+    /// The number that entries in the store must have known.
     pub floor: u64,
     /// Whether the lease was renewed.
     pub renewed: bool,
@@ -84,14 +85,14 @@ pub struct HeartbeatReply {
     pub leader: String,
 }
 
-/// How a gateway catches up.
+/// A gateway's way to catch up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CatchUp {
     /// It applies the numbers it was told, if any.
     Log,
     /// It reads the marks of what it has not heard, and invalidates their scopes.
     Marks,
-    /// What it has cached may be older than numbers that no one can tell it: it invalidates everything, and reads the
+    /// Its entries may be older than numbers that no one can tell it: it invalidates everything, and reads the
     /// marks.
     Everything,
     /// It has nothing cached from before this process: it invalidates what it has loaded since, and reads the marks.
@@ -106,8 +107,8 @@ impl CatchUp {
     }
 }
 
-/// How to catch up. `has_past` is whether something may be cached here from before this session, `is_first` whether this
-/// process has read no marks yet.
+/// The way to catch up. `has_past` is whether something may be cached here from before this session, `is_first` whether
+/// this process has read no marks yet.
 pub fn plan_catch_up(
     standing: &SequencePosition,
     heartbeat: &HeartbeatReply,
@@ -134,8 +135,8 @@ pub fn trust_end_ms(sent_ms: Timestamp, heartbeat: &HeartbeatReply, heard: u64, 
     (heartbeat.renewed && heard >= heartbeat.seq).then(|| sent_ms.saturating_add(certain))
 }
 
-/// The role of the gateway with this id, until the end of its trust. Another one only leads once the lease of the leader
-/// has ended by the store's clock, and trust ends before that: so there are never two.
+/// The role of the gateway with this id, until the end of its trust. Another one only leads once the lease of the
+/// leader has ended by the store's clock, and trust ends before that: so there are never two.
 pub fn cluster_role(heartbeat: &HeartbeatReply, id: &str) -> ClusterRole {
     match heartbeat.leader.as_str() {
         "" => ClusterRole::Unknown,
@@ -145,8 +146,8 @@ pub fn cluster_role(heartbeat: &HeartbeatReply, id: &str) -> ClusterRole {
 }
 
 /// Until when, at the latest, a write waits that began at `began_ms`, by our clock. While the session is live, another
-/// gateway may renew its lease once more before it must have heard, so two leases end every wait. Once it has ended, the
-/// store answered no one after that as far as is known here, so one lease from then on.
+/// gateway may renew its lease once more before it must have heard, so two leases end every wait. Once it has ended,
+/// the store answered no one after that as far as is known here, so one lease from then on.
 pub fn wait_end_ms(
     began_ms: Timestamp,
     session_ended_ms: Option<Timestamp>,

@@ -1,9 +1,10 @@
-//! Own invalidations between their number and the moment when every gateway has heard it. Pure: no clock, no connection.
+//! Own invalidations between their number and the moment when every gateway has heard it. Pure: no clock, no
+//! connection.
 
 use crate::agreement::{HeartbeatReply, LogEntry, SequencePosition, is_acknowledged};
 use crate::sabotage;
 
-/// What became of announced invalidations.
+/// Result of announced invalidations.
 #[derive(Debug, PartialEq, Eq)]
 pub enum AnnouncementResult<B> {
     /// Every gateway that serves has heard them.
@@ -74,8 +75,8 @@ impl<B> Announcements<B> {
 }
 
 impl<B> AnnouncedBatch<B> {
-    /// Whether the store may have lost the numbers: it has another epoch, or none so high, or this one is another's, or the
-    /// log went past it without showing it.
+    /// Whether the store may have lost the numbers: it has another epoch, or none so high, or this one is another's, or
+    /// the log went past it without showing it.
     fn is_lost(&self, heartbeat: &HeartbeatReply, standing: &SequencePosition) -> bool {
         let is_of_epoch = heartbeat.epoch == self.epoch;
         standing.epoch != self.epoch

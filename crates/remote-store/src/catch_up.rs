@@ -1,4 +1,4 @@
-//! How a session hears what it has not heard: from the log, or from the marks.
+//! Catching up of a session with invalidations that it has not heard: from the log, or from the marks.
 
 use greenroom_cache::remote::SharedInvalidation;
 use redis::Value;

@@ -11,7 +11,7 @@ use greenroom_cache::remote::LoadClaim;
 use crate::status::count;
 use crate::store::{RedisStore, hex};
 
-/// How long a lease holds without its holder; a load that takes longer is made twice.
+/// Time for which a lease holds without its holder; a load that takes longer is made twice.
 const LEASE: Duration = Duration::from_secs(10);
 /// Ends the id of the gateway that holds a lease.
 const ID_END: char = '.';

@@ -1,6 +1,6 @@
 //! An entry as bytes: a head of fixed size, then tags, metadata and body.
 //!
-//! The digest is keyed with the gateways' key and covers the cache key, so an entry that someone else wrote, or moved
+//! The digest is keyed with the gateways' key and covers the cache key, so an entry that another program wrote, or moved
 //! under another key, is not an entry. Times are the store's: gateways whose clocks differ agree on them.
 
 use bytes::Bytes;

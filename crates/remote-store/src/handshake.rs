@@ -1,4 +1,4 @@
-//! What is asked of a store when it is opened, and now and then after that.
+//! Questions to a store when it is opened, and now and then after that.
 
 use std::sync::Arc;
 

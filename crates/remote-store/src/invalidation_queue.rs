@@ -25,7 +25,7 @@ struct State {
 pub(crate) struct InvalidationBatch {
     /// The invalidations.
     pub(crate) invalidations: Vec<SharedInvalidation>,
-    /// How many had been queued when it was taken.
+    /// Number of invalidations queued when it was taken.
     pub(crate) pushed: u64,
     /// If it covers everything: all own invalidations up to this ticket have their number with it.
     pub(crate) replaces_up_to: Option<u64>,
@@ -66,7 +66,7 @@ impl InvalidationQueue {
         self.notify.notify_one();
     }
 
-    /// How many were queued so far.
+    /// Number of invalidations queued so far.
     pub(crate) fn pushed(&self) -> u64 {
         self.state.lock().pushed
     }

@@ -1,4 +1,4 @@
-//! What a gateway must remember of the store over a restart: where it stood in the sequence, and whether invalidations
+//! A gateway's memory of the store over a restart: where it stood in the sequence, and whether invalidations
 //! were made that the store does not know.
 
 use std::path::{Path, PathBuf};
@@ -16,12 +16,12 @@ const PURGES: &str = "purges";
 /// Max bytes read of it.
 const MAX_BYTES: u64 = 4096;
 
-/// What the file says.
+/// Content of the file.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct JournalRecord {
-    /// Which store and prefix it speaks of: a hash.
+    /// Hash of the store and prefix that it speaks of.
     pub(crate) store: String,
-    /// Where this gateway stood.
+    /// Position of this gateway.
     pub(crate) standing: SequencePosition,
     /// Whether the store lacks invalidations that were made.
     pub(crate) is_behind: bool,

@@ -10,7 +10,7 @@ use crate::agreement::SequencePosition;
 use crate::connection::StoreConnection;
 use crate::store::RedisStore;
 
-/// How long the store holds the question.
+/// Time for which the store holds the question.
 const BLOCK: Duration = Duration::from_secs(2);
 /// Wait after a failure.
 const RETRY: Duration = Duration::from_secs(1);

@@ -41,7 +41,7 @@ struct Lease {
 struct Store {
     epoch: u64,
     born_ms: u64,
-    /// Which process the store is, and which one it knows that it was.
+    /// Run of the store, and the run that it knows of.
     run: u64,
     known_run: u64,
     log: Vec<String>,
@@ -167,7 +167,7 @@ impl Gateway {
         now_ms * self.drift / 1_000
     }
 
-    /// What `Session::beat` does with an answer.
+    /// Does the same as `Session::beat` with an answer.
     fn apply(&mut self, answer: &Answer, store: &mut Store, id: usize, version: u64) -> Option<u64> {
         let heartbeat = &answer.heartbeat;
         let plan = plan_catch_up(&self.standing, heartbeat, self.has_joined, !self.has_joined);
@@ -222,7 +222,7 @@ impl Gateway {
     }
 }
 
-/// What a history held, so that none is empty by mistake.
+/// Counts of a history's contents, so that none is empty by mistake.
 #[derive(Default)]
 struct HistoryCounts {
     hits: usize,

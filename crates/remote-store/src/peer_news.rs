@@ -1,4 +1,4 @@
-//! What other gateways announced that concerns more than the cache: ended grants and changed settings. It travels as
+//! Announcements of other gateways that concern more than the cache: ended grants and changed settings. It travels as
 //! invalidations do, so it has a number, and a gateway that says that it has heard the number has stored what follows.
 
 use std::sync::OnceLock;
@@ -17,7 +17,7 @@ const SETTINGS_TAG: &str = "settings";
 pub enum PeerNews {
     /// The store was reached: settings may have been changed meanwhile.
     Joined,
-    /// What other gateways announced cannot be told any more: grants may have ended.
+    /// Announcements of other gateways that cannot be told any more: grants may have ended.
     Missed,
     /// A partition, a namespace or everything was purged: the grants that it rested on have ended.
     Purged(Scope),
@@ -35,7 +35,7 @@ pub struct NewsBatch {
 }
 
 impl PeerNews {
-    /// What an invalidation of another gateway says beside what it does to the cache; `None` if nothing.
+    /// The news in an invalidation of another gateway, beside what it does to the cache; `None` if nothing.
     pub(crate) fn of(heard: &SharedInvalidation) -> Option<Self> {
         match heard.scope() {
             Scope::Tag { namespace, .. } if namespace.is_empty() => Some(Self::SettingsChanged),
@@ -52,7 +52,7 @@ pub(crate) fn settings_scope() -> Scope {
     Scope::Tag { namespace: String::new(), partition: None, tag: Tag::new(SETTINGS_TAG) }
 }
 
-/// Where the process listens, if it does.
+/// Receiver of the process, if it listens.
 #[derive(Debug, Default)]
 pub(crate) struct NewsDesk(OnceLock<mpsc::Sender<NewsBatch>>);
 

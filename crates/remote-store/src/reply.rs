@@ -11,7 +11,7 @@ use crate::agreement::{HeartbeatReply, LogEntry, Peer};
 pub(crate) enum HearReply {
     /// Another gateway has the prefix for itself.
     Taken { by: String },
-    /// What there is to hear.
+    /// News to hear.
     Told(Box<HeartbeatReply>),
 }
 

@@ -1,5 +1,5 @@
-//! The coordinating task: connects, hears and announces, and says what may be trusted. Everything it concludes is decided
-//! in `agreement`.
+//! The coordinating task: connects, hears and announces, and says what may be trusted. Everything it concludes is
+//! decided in `agreement`.
 
 use greenroom_cache::Timestamp;
 use std::sync::Arc;
@@ -45,14 +45,14 @@ const INFO_INTERVAL: Duration = Duration::from_secs(10);
 /// Bits of an epoch: Lua's numbers are exact up to 53.
 const EPOCH_MASK: u64 = (1 << 48) - 1;
 
-/// Why a session ended.
+/// Reason for the end of a session.
 pub(crate) enum SessionEnd {
     Stopped,
     Lost(String),
     Taken(String),
 }
 
-/// What a heartbeat found.
+/// Result of a heartbeat.
 enum HeartbeatResult {
     /// Nothing to hear.
     Quiet,
@@ -271,7 +271,7 @@ impl Session<'_> {
         }
     }
 
-    /// What the store has under the number of one of ours.
+    /// The store's value under the number of one of ours.
     fn token_of(&self, ticket: u64) -> String {
         format!("{}:{ticket}", self.store.origin)
     }

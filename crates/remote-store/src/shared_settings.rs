@@ -22,7 +22,7 @@ pub type SharedSettings = BTreeMap<String, String>;
 /// Changes of settings by field; `None` removes one.
 pub type SettingsChanges = BTreeMap<String, Option<String>>;
 
-/// What keeps changes in order.
+/// State that keeps changes in order.
 #[derive(Debug, Default)]
 pub struct SettingsSync {
     /// Held from a change here until the store has it, and while the store's settings are taken over.
@@ -46,7 +46,7 @@ impl RedisStore {
         self.settings.shared
     }
 
-    /// What other gateways announce beside invalidations of entries. `None` if someone listens already.
+    /// Announcements of other gateways beside invalidations of entries. `None` if there is a receiver already.
     pub fn subscribe(&self) -> Option<mpsc::Receiver<NewsBatch>> {
         self.news.subscribe()
     }
@@ -60,7 +60,8 @@ impl RedisStore {
         self.run_settings("join", fields).await
     }
 
-    /// Changes settings, field by field; `None` removes one. Returns all of them. [`announce_settings`] tells the others.
+    /// Changes settings, field by field; `None` removes one. Returns all of them. [`announce_settings`] tells the
+    /// others.
     ///
     /// # Errors
     /// If the store cannot be asked.
@@ -92,7 +93,7 @@ pub async fn announce_settings(cache: &Cache) -> bool {
     cache.flush_invalidations().await
 }
 
-/// What leads from one state to the other.
+/// The changes that lead from one state to the other.
 pub fn difference(before: &SharedSettings, after: &SharedSettings) -> SettingsChanges {
     let changed = after.iter().filter(|(field, value)| before.get(*field) != Some(value));
     let removed = before.keys().filter(|field| !after.contains_key(*field));

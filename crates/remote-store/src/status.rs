@@ -1,4 +1,4 @@
-//! What a gateway says of its store.
+//! Status of a gateway's store.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

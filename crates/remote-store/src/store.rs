@@ -36,7 +36,7 @@ pub(crate) struct OpenStore {
     pub(crate) scripts: Arc<Scripts>,
 }
 
-/// What the coordinating task publishes.
+/// State that the coordinating task publishes.
 #[derive(Debug, Default)]
 pub(crate) struct PublishedState {
     pub(crate) state: StoreState,
@@ -67,12 +67,12 @@ pub struct RedisStore {
     pub(crate) open: Mutex<Option<OpenStore>>,
     /// Whether entries may be read: everything was heard, and everything of ours is numbered.
     pub(crate) is_ready: AtomicBool,
-    /// What the store's clock is ahead of ours, in milliseconds.
+    /// Milliseconds by which the store's clock is ahead of ours.
     pub(crate) offset_ms: AtomicI64,
     pub(crate) breaker: Mutex<ReadBreaker>,
     pub(crate) writes: WriteQueue,
     pub(crate) invalidations: InvalidationQueue,
-    /// How many invalidations are numbered and acknowledged.
+    /// Number of invalidations that are numbered and acknowledged.
     pub(crate) settled: watch::Sender<u64>,
     pub(crate) published: Mutex<PublishedState>,
     pub(crate) counters: StoreCounters,
@@ -329,7 +329,7 @@ pub fn identity_secret(settings: &RemoteStoreSettings) -> Option<[u8; 32]> {
     Some(blake3::derive_key("greenroom cluster: identities", &cluster_secret(key.expose())))
 }
 
-/// Which store and prefix: numbers of another mean nothing.
+/// Identity of the store and prefix: numbers of another mean nothing.
 fn store_id(settings: &RemoteStoreSettings) -> String {
     let mut hasher = blake3::Hasher::new();
     for node in &settings.nodes {

@@ -1,4 +1,4 @@
-//! What the store says of itself.
+//! The store's report of itself.
 
 /// Figures of `INFO`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use crate::remote_tier::RemoteTierHandle;
 use crate::store::RedisStore;
 use crate::{session, writer};
 
-/// How long entries may take to be written at shutdown.
+/// Max time to write entries at shutdown.
 const DRAIN: Duration = Duration::from_secs(2);
 
 impl RedisStore {

@@ -21,7 +21,7 @@ const BATCH: usize = 256;
 const CONCURRENT: usize = 32;
 /// Entries are written together that come within this time.
 const LINGER: Duration = Duration::from_millis(5);
-/// How long the writer waits for a store that is away.
+/// Pause of the writer while the store is away.
 const RETRY: Duration = Duration::from_millis(500);
 /// Shortest and longest physical lifetime of an entry.
 const MIN_LIFETIME: Duration = Duration::from_millis(1);

@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use harness::{PlexFixture, XmlElement, rows};
 
-/// What a field holds.
+/// Type of a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum FieldType {
     Text,
@@ -113,7 +113,7 @@ async fn lively() -> PlexFixture {
     server
 }
 
-/// What clients read: path, way, fields with their types (t text, n number, f flag, l list, o object).
+/// Reads of clients: path, way, fields with their types (t text, n number, f flag, l list, o object).
 const READ: [(&str, &str, &str); 26] = [
     (
         "/",
@@ -308,7 +308,7 @@ const RECORDED_XML: [(&str, &str); 14] = [
     ),
 ];
 
-/// What real servers tell of some items or on some machines only, as parts of the way to it.
+/// Fields that real servers tell of some items or on some machines only, as parts of the way to it.
 const SOMETIMES: [(&str, &str); 12] = [
     ("primaryExtraKey", "films with extras"),
     ("hasPremiumPrimaryExtra", "films with extras"),

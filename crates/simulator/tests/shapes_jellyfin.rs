@@ -300,7 +300,7 @@ const NOT_HERE: &[&str] = &[
     "GenreItems",
 ];
 
-/// What all recorded items of a type have, ours have too.
+/// Fields that all recorded items of a type have, ours have too.
 #[tokio::test]
 async fn items_have_the_fields_that_recorded_ones_have() {
     let server = JellyfinFixture::start().await;

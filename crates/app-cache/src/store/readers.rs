@@ -46,7 +46,7 @@ pub struct ListedEntry {
     pub expires_ms: Option<u64>,
 }
 
-/// What a listing is asked for.
+/// Query of a listing.
 #[derive(Debug, Clone)]
 pub(crate) struct EntryListing {
     pub(crate) cache: CacheName,
@@ -81,8 +81,8 @@ impl Readers {
         tokio::task::spawn_blocking(work).await.unwrap_or(Err(AppCacheError::ShuttingDown))
     }
 
-    /// The entries of these keys, expired or not. Once their values have so many bytes, further keys are not read; the first
-    /// one always is.
+    /// The entries of these keys, expired or not. Once their values have so many bytes, further keys are not read; the
+    /// first one always is.
     pub(crate) async fn find(
         &self,
         cache: CacheName,

@@ -36,7 +36,7 @@ pub(crate) struct RemovalStep {
 #[derive(Debug, Default)]
 pub(super) struct Removals(Vec<(InvalidationScope, u64)>);
 
-/// Where the next transaction continues.
+/// Position at which the next transaction continues.
 enum Position {
     /// After this key, in the order of keys.
     Key(Vec<u8>),
@@ -179,8 +179,8 @@ fn candidates(
     }
 }
 
-/// Removes those of these rows that are older than the invalidation. Returns how many, and the position after them unless
-/// they were the last.
+/// Removes those of these rows that are older than the invalidation. Returns how many, and the position after them
+/// unless they were the last.
 fn remove(
     change: &mut WriteTransaction<'_>,
     cache: &CacheName,

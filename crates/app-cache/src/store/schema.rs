@@ -10,11 +10,11 @@ pub(super) const FORMAT: i64 = 3;
 pub(super) const ROW_BYTES: &str = "octet_length(entry.key) + octet_length(entry.value) + octet_length(entry.media_type) \
     + coalesce(octet_length(entry.version), 0) + 2 * coalesce(octet_length(entry.tags), 0)";
 
-/// The tables. `store` has the number of the last write, of the next cache, and of the last removal of a cache, which is
-/// the floor of new ones. A cache that is emptied gets a new id, and
-/// the rows of the old one, in `dropped`, are removed little by little; so are the rows of a large invalidation, which
-/// `removal` has until then, with the key or row up to which they are removed. Keys and tags are bytes, so that a NUL is a letter
-/// like any other. The value is the last column, so that the others are read without it.
+/// The tables. `store` has the number of the last write, of the next cache, and of the last removal of a cache, which
+/// is the floor of new ones. A cache that is emptied gets a new id, and the rows of the old one, in `dropped`, are
+/// removed little by little; so are the rows of a large invalidation, which `removal` has until then, with the key or
+/// row up to which they are removed. Keys and tags are bytes, so that a NUL is a letter like any other. The value is
+/// the last column, so that the others are read without it.
 pub(super) const TABLES: &str = "
     CREATE TABLE store (id INTEGER PRIMARY KEY CHECK (id = 1), sequence INTEGER NOT NULL, next_cache INTEGER NOT NULL,
         floor INTEGER NOT NULL);
@@ -68,7 +68,7 @@ pub(super) const TABLES: &str = "
     CREATE TABLE dropped (cache INTEGER PRIMARY KEY);
 ";
 
-/// What format 2 has more than format 1.
+/// Table that format 2 has and format 1 has not.
 pub(super) const REMOVAL_TABLE: &str = "
     CREATE TABLE removal (
         cache INTEGER NOT NULL,

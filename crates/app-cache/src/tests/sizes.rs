@@ -1,4 +1,4 @@
-//! What entries count, and that a cache's size is that of its entries whatever was done with them.
+//! Sizes of entries, and that a cache's size is that of its entries whatever was done with them.
 
 use std::path::Path;
 

@@ -22,7 +22,7 @@ fn length(at: u64) -> usize {
     }
 }
 
-/// What is done to a directory with an open store.
+/// Damage to a directory with an open store.
 type DamageFn = fn(&Path);
 
 /// Reads and writes constantly while the directory is damaged. No request is affected, and in the end stored values

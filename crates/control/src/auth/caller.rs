@@ -39,7 +39,7 @@ pub enum AuthGrant {
 /// Facts about an authorised request.
 #[derive(Debug, Clone, Copy)]
 pub struct AuthContext {
-    /// How it authenticated.
+    /// Its authentication.
     pub grant: AuthGrant,
     /// True if the caller may read statistics.
     pub may_read: bool,

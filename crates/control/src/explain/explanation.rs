@@ -40,7 +40,7 @@ pub struct Explanation {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = WhyAsker)]
 pub struct ExplainedCaller {
-    /// Where the token came from: `address`, `given`, `configured` or `none`.
+    /// Source of the token: `address`, `given`, `configured` or `none`.
     pub(crate) token: &'static str,
     /// True if it was seen before.
     pub(crate) known: bool,
@@ -72,7 +72,7 @@ pub struct ExplainedEntry {
     pub(crate) tier: &'static str,
     /// Its maximum age, in milliseconds.
     pub(crate) age_ms: u64,
-    /// Why it was loaded.
+    /// Reason of its load.
     pub(crate) loaded_because: &'static str,
     /// Time until it stops being fresh, in milliseconds; negative afterwards.
     pub(crate) fresh_left_ms: i64,
@@ -92,7 +92,7 @@ pub struct ExplainedEntry {
 pub struct LastInvalidation {
     /// When, in milliseconds.
     pub(crate) at_ms: u64,
-    /// How long ago, in milliseconds.
+    /// Time since then, in milliseconds.
     pub(crate) ago_ms: u64,
     /// The tag or scope by which it applies.
     pub(crate) by: String,
@@ -109,9 +109,9 @@ pub struct OriginComparison {
     /// The response's status, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) status: Option<u16>,
-    /// Where it differs from the cached response, or why there is no response.
+    /// First difference from the cached response, or the reason for which there is no response.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) detail: Option<String>,
-    /// How long it took, in milliseconds.
+    /// Its duration, in milliseconds.
     pub(crate) took_ms: u64,
 }

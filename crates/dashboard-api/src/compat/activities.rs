@@ -28,7 +28,7 @@ pub(crate) struct CompatActivitiesResponse {
     cached: bool,
     /// When the oldest of it was loaded.
     timestamp: String,
-    /// How old that is, in seconds.
+    /// Age of the data, in seconds.
     cache_age: Option<f64>,
     /// True if any of it is stale or half of it is missing.
     stale: bool,

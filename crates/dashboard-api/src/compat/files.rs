@@ -25,7 +25,7 @@ use greenroom_library_api::folders_api::problems::{BAD_LIST_QUERY, FolderProblem
 /// Files on a page where none are asked for, and the least and most.
 const PER_PAGE: (i64, i64, i64) = (100, 10, 500);
 
-/// What the app's page asks for. Unknown parameters do no harm, as with the app itself.
+/// Query of the app's page. Unknown parameters do no harm, as with the app itself.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct CompatListParams {

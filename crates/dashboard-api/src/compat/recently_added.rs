@@ -34,7 +34,7 @@ pub(crate) struct CompatRecentResponse {
     cached: bool,
     /// When the oldest of it was loaded.
     timestamp: String,
-    /// How old that is, in seconds.
+    /// Age of the data, in seconds.
     cache_age: f64,
     /// True if any of it is stale.
     stale: bool,

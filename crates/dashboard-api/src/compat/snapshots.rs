@@ -95,12 +95,12 @@ pub(crate) struct CompatTargetStatus {
     /// Time of the last lookup, in seconds since 1970.
     last_used: Option<u64>,
     memory_usage_mb: f64,
-    /// Why it is not available.
+    /// Reason for which it is not available.
     #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<String>,
 }
 
-/// Which kind of servers.
+/// Kind of servers.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct CompatTargetQuery {
@@ -114,7 +114,7 @@ pub(crate) struct CompatMessageResponse {
     message: &'static str,
 }
 
-/// What to rebuild.
+/// Request to rebuild.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 pub(crate) struct CompatRebuildRequest {
     /// `plex`, `jellyfin`, or `all`.

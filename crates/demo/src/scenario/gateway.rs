@@ -25,7 +25,7 @@ const ANYWHERE: &str = "127.0.0.1:0";
 /// Configured name of the playlist tool's account.
 pub(super) const PLAYLIST_ACCOUNT: &str = "playlists";
 
-/// Which program syncs playlists.
+/// Program that syncs playlists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum PlaylistTool {
     /// The gateway, which indexes libraries for it.

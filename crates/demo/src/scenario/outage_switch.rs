@@ -28,7 +28,7 @@ pub(super) enum SwitchCommand {
     LetGo,
 }
 
-/// Why the switch cannot be used now.
+/// Reason for which the switch cannot be used now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SwitchError {
     /// The race's own outage is running.

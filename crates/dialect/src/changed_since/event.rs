@@ -1,4 +1,4 @@
-//! What a changed-since request found, as the event that would have told it.
+//! Results of a changed-since request, as the events that would have told them.
 
 use serde_json::{Value, json};
 

@@ -95,7 +95,7 @@ fn changed<'a>(before: &'a [(String, u64)], after: &'a [(String, u64)]) -> Vec<&
     names
 }
 
-/// What an edit concerns, given the document as it was last seen; `None` if that may be anything.
+/// The tags that an edit concerns, given the document as it was last seen; `None` if that may be anything.
 pub(crate) fn narrowed(edit: &DocumentEdit, before: &[(String, u64)]) -> Option<Vec<TagInvalidation>> {
     let names = changed(before, &edit.fields);
     match &edit.document {

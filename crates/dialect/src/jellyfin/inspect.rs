@@ -216,7 +216,7 @@ fn holds_items(class: Class) -> bool {
     )
 }
 
-/// What the rows tell of items.
+/// Facts about items in the rows.
 fn items(read: &Read, rows: &JellyfinRows) -> ItemFacts {
     let mut items = ItemFacts::default();
     for row in &rows.rows {
@@ -301,8 +301,8 @@ fn counted_groups(read: &Read, rows: &JellyfinRows) -> Vec<TagGroup> {
     rows.rows.iter().filter(|row| counts_others(row)).map(group).collect()
 }
 
-/// Tags of a response whose rows, or the ancestors of which, are not tagged one by one: for edits this one, for marks one
-/// of its own, unless no row shows user state.
+/// Tags of a response whose rows, or the ancestors of which, are not tagged one by one: for edits this one, for marks
+/// one of its own, unless no row shows user state.
 fn untagged(rows: &JellyfinRows, for_edits: &Tag) -> Vec<Tag> {
     let groups = groups_of(rows, rows.rows.iter());
     let mut tags = groups::narrowed(for_edits, &groups);

@@ -9,7 +9,7 @@ use super::query::CanonicalQuery;
 pub(super) const EVERY: [&str; 9] =
     ["name", "genres", "studios", "people", "dates", "ratings", "ids", "created", IMAGES];
 
-/// Which images an item has.
+/// The images of an item.
 pub(super) const IMAGES: &str = "images";
 
 /// Parameters that choose no rows by metadata, or by fields of which an edit reaches every list (tags, ratings for
@@ -161,7 +161,7 @@ pub(super) fn of_list(path: &str, query: &CanonicalQuery<'_>) -> Vec<&'static st
     fields
 }
 
-/// What a changed name of an item's document concerns beside the item's own rows.
+/// Reach of a changed field of an item's document, beside the item's own rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum EditedField {
     /// Lists by this field.
@@ -172,7 +172,7 @@ pub(super) enum EditedField {
     Unknown,
 }
 
-/// What a change of this name concerns.
+/// Reach of a changed field of this name.
 pub(super) fn of_edited(name: &str) -> EditedField {
     match EDITED.iter().find(|(known, _)| is(known, name)) {
         Some((_, Some(field))) => EditedField::Listed(field),

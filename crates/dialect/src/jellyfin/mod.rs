@@ -73,7 +73,7 @@ pub(crate) fn classify(request: &RequestView<'_>, own_user: Option<&str>) -> Cla
     }
 }
 
-/// What the body of this write tells: players' reports name their items, documents the fields that change.
+/// Use of the body of this write: players' reports name their items, documents the fields that change.
 pub(crate) fn body_use(request: &RequestView<'_>) -> BodyUse {
     let Ok(address) = JellyfinPath::split(request.target) else { return BodyUse::Unread };
     let lowercase = address.lowercase_segments();

@@ -75,7 +75,7 @@ fn id(value: Cow<'_, str>) -> Cow<'_, str> {
     }
 }
 
-/// What stands in the key for a value of [`canonical_values`]: the value, and for a cutoff its day.
+/// The form in the key of a value of [`canonical_values`]: the value, and for a cutoff its day.
 pub(super) fn value_in_key(value: &str, shape: Option<ParamShape>) -> Cow<'_, str> {
     match shape {
         Some(ParamShape::Cutoff) => day_up(Cow::Borrowed(value)),

@@ -22,14 +22,14 @@ pub(super) fn socket_reason(method: &Method, headers: &HeaderMap, lowercase: &[&
     upgrades.then_some(Upgrade)
 }
 
-/// Why a GET or HEAD of this path is never cached, if it is on the list.
+/// Reason never to cache a GET or HEAD of this path, if it is on the list.
 pub(super) fn pass_reason_for_read(lowercase: &[&str]) -> Option<StreamReason> {
     // A page of a plugin is no file.
     let asset = || matches!(lowercase, ["web", file, ..] if !file.starts_with("configurationpage")).then_some(Asset);
     media(lowercase).or_else(|| account(lowercase)).or_else(|| moment(lowercase)).or_else(asset)
 }
 
-/// Why a request with another method changes nothing cached: it is a query, a login, or playback.
+/// Reason for which a request with another method changes nothing cached: it is a query, a login, or playback.
 pub(super) fn pass_reason_for_write(lowercase: &[&str]) -> Option<StreamReason> {
     match lowercase {
         ["users", "authenticatebyname" | "authenticatewithquickconnect" | "forgotpassword"]

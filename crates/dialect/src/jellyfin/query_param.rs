@@ -4,7 +4,7 @@
 
 use std::cmp::Ordering;
 
-/// How the server reads a parameter's values.
+/// The server's reading of a parameter's values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ParamShape {
     /// One text, number or date.

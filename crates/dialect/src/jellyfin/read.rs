@@ -103,7 +103,7 @@ fn document(
     Ok(finish(class, &route.path, (query, own), &key_name, facets))
 }
 
-/// What of the token itself the response depends on. The server takes the app's name and the device from the token where
+/// Dependence of the response on the token itself. The server takes the app's name and the device from the token where
 /// the request names none, and the app's name from an API key in any case.
 fn token_dependence(request: &RequestView<'_>, route: &JellyfinRoute) -> TokenDependence {
     let client = credential(request);

@@ -80,8 +80,8 @@ struct Changes {
     collection_folders: Vec<String>,
 }
 
-/// Items, their ancestors, and lists that can hold them, because added or edited items may now belong to other lists. A change that names
-/// nothing may be of anything.
+/// Items, their ancestors, and lists that can hold them, because added or edited items may now belong to other lists. A
+/// change that names nothing may be of anything.
 fn library_changed(changes: &Changes) -> Vec<TagInvalidation> {
     let Changes { folders_added_to, folders_removed_from, items_added, items_removed, items_updated, .. } = changes;
     let lists = [folders_added_to, folders_removed_from, items_added, items_removed, items_updated];
@@ -150,7 +150,7 @@ fn in_number<const N: usize>(tags: [Tag; N], item: Option<&str>) -> [TagInvalida
     tags.map(|tag| TagInvalidation { of_item: item.map(str::to_owned), ..TagInvalidation::everyone(tag) })
 }
 
-/// What every change of an item concerns: what shows it, and what contains it.
+/// The tags that every change of an item concerns: those of responses that show it or contain it.
 fn item_changed(item: &str) -> [TagInvalidation; 5] {
     [
         TagInvalidation::everyone(Tag::belonging(item)),

@@ -19,7 +19,7 @@ const DEFAULT_LIFETIME_S: u64 = 900;
 /// Max lifetime of a code in seconds, whatever the response states.
 const MAX_LIFETIME_S: u64 = 3_600;
 
-/// How the user approves the code.
+/// The user's way to approve the code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PinFormat {
     /// By opening a link with a long code.

@@ -51,7 +51,7 @@ pub struct PlaylistInfo {
     pub length: Option<u64>,
     /// A smart playlist: the result of a query, which cannot be written.
     pub is_smart: bool,
-    /// What its owner wrote about it.
+    /// Its owner's summary of it.
     pub summary: Option<String>,
     /// Whether the requesting user may delete it, if stated.
     pub may_delete: Option<bool>,
@@ -87,7 +87,7 @@ pub struct PlaylistPage<T> {
     pub total: Option<u64>,
 }
 
-/// How many items of a write the server accepted.
+/// Number of items of a write that the server accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AcceptedCount {
     /// Items in the request.
@@ -206,7 +206,7 @@ impl ServerKind {
         Ok(self.entries(body)?.rows.into_iter().map(|entry| entry.key).collect())
     }
 
-    /// How many of the first of these items fit into one request that adds them: at least one.
+    /// Number of the first of these items that fit into one request that adds them: at least one.
     pub fn max_add_batch(self, keys: &[String], max_bytes: usize, max_items: usize) -> usize {
         let separator = match self {
             Self::Plex => 3,
@@ -220,7 +220,7 @@ impl ServerKind {
         keys.iter().take(max_items).take_while(fits).count().max(1).min(keys.len())
     }
 
-    /// How many of the first of these items fit into the request that creates a playlist.
+    /// Number of the first of these items that fit into the request that creates a playlist.
     pub fn max_create_batch(self, keys: &[String], max_bytes: usize, max_items: usize) -> usize {
         match self {
             Self::Plex => self.max_add_batch(keys, max_bytes, max_items),
@@ -264,7 +264,7 @@ impl ServerKind {
         }
     }
 
-    /// How many of the first of these entries one request can remove.
+    /// Number of the first of these entries that one request can remove.
     pub fn max_remove_batch(self, entries: &[String], max_bytes: usize, max_items: usize) -> usize {
         match self {
             Self::Plex => entries.len().min(1),
@@ -298,8 +298,8 @@ impl ServerKind {
 }
 
 impl ServerKind {
-    /// Whether a new playlist can take the place of an old one: where entries are removed and moved one by one, that may
-    /// need fewer requests than editing it.
+    /// Whether a new playlist can take the place of an old one: where entries are removed and moved one by one, that
+    /// may need fewer requests than editing it.
     pub fn can_swap_playlists(self) -> bool {
         self == Self::Plex
     }

@@ -86,8 +86,8 @@ fn is_setup(method: &Method, lowercase: &[&str], anonymous: bool) -> bool {
     }
 }
 
-/// Why a header keeps the request from being a read: it asks for an endless stream on a path that is not known to have
-/// one, so the server decides. Only a GET becomes a socket.
+/// Reason for which a header keeps the request from being a read: it asks for an endless stream on a path that is not
+/// known to have one, so the server decides. Only a GET becomes a socket.
 fn stream_reason(request: &RequestView<'_>, path: &RequestPath<'_>) -> Option<StreamReason> {
     let route = route::find(&path.parts());
     if matches!(route, Some(PlexRoute::Pass(StreamReason::Socket | StreamReason::Events))) {

@@ -89,7 +89,7 @@ const PLAYED_FIELDS: [&str; 7] =
 /// Fields of user state that a rating changes, in lower case.
 const RATING_FIELDS: [&str; 2] = ["lastratedat", "userrating"];
 
-/// What a list depends on whose choice is not known.
+/// Dependence of a list whose choice is not known.
 const EITHER: [UserState; 2] = [UserState::Rating, UserState::Continued];
 
 /// Removes flags from `pairs` and refines `route` by the rest.
@@ -135,8 +135,8 @@ pub(super) fn refine(
     Ok(())
 }
 
-/// The fields of user state, among those that a write can name, by which the rows of this read are chosen. `is_composed`:
-/// by its route, not by its query.
+/// The fields of user state, among those that a write can name, by which the rows of this read are chosen.
+/// `is_composed`: by its route, not by its query.
 pub(super) fn states(route: &ReadRoute, pairs: &[PlexQueryPair], is_composed: bool) -> Vec<UserState> {
     if !route.tags.contains(&Tag::watch_lists()) {
         return Vec::new();

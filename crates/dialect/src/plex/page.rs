@@ -25,7 +25,7 @@ pub struct RequestedPage {
     are_children: bool,
 }
 
-/// What a response says about the rows in it.
+/// A response's own statement about the rows in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct ReturnedPage {
     /// First row, if the response says that it is a page.

@@ -130,7 +130,7 @@ pub(super) struct PlexRows {
     refreshing: bool,
     /// Total number of rows, if the container states it.
     total: Option<u64>,
-    /// What the container states about its own rows.
+    /// The container's statement about its own rows.
     page: ReturnedPage,
 }
 
@@ -258,8 +258,8 @@ impl PlexRows {
         }
     }
 
-    /// Records an item's parent. Marking a collection or a playlist concerns items that nothing leads to, so their place
-    /// counts as unknown. A row without a parent counts as a root only if its kind never has a parent.
+    /// Records an item's parent. Marking a collection or a playlist concerns items that nothing leads to, so their
+    /// place counts as unknown. A row without a parent counts as a root only if its kind never has a parent.
     fn link(&mut self, item: &str, parent: Option<&str>, grandparent: Option<&str>, kind: &str) {
         if let Some(parent) = parent {
             self.push(item, Some(parent));

@@ -87,7 +87,7 @@ fn progress(name: &'static str, params: &WriteParams<'_>) -> Write {
     }
 }
 
-/// How far the item was played. The server decides by percentages of the running time.
+/// Progress of the item. The server decides by percentages of the running time.
 fn progress_of(params: &WriteParams<'_>) -> ReportedProgress {
     let number = |name: &str| params.all(name).first().and_then(|text| text.parse().ok());
     match number("time") {
@@ -96,7 +96,7 @@ fn progress_of(params: &WriteParams<'_>) -> ReportedProgress {
     }
 }
 
-/// What a player's report changes, once a minute or at its end. The player may be a new one.
+/// The tags that a player's report concerns, once a minute or at its end. The player may be a new one.
 fn reported(ids: &[String]) -> Vec<TagInvalidation> {
     let mut stale = invalidation::watched(ids, TagInvalidation::account);
     stale.push(TagInvalidation::everyone(Tag::players()));

@@ -69,7 +69,7 @@ struct TaggedRead {
     tags: Vec<Tag>,
 }
 
-/// What is known of items, and the reads of each user.
+/// Known items, and the reads of each user.
 struct CachedReads {
     lineage: Lineage,
     by_user: BTreeMap<String, Vec<TaggedRead>>,

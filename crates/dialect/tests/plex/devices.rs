@@ -1,11 +1,11 @@
-//! What of a Plex response depends on the device of the client: it is in the key, or the request passes through. A Plex
+//! Dependence of Plex responses on the client's device: it is in the key, or the request passes through. A Plex
 //! server names no token's account, so that no two tokens share anything; the table holds for one token on two devices.
 
 use greenroom_dialect::classification::{Classification, TokenDependence};
 
 use crate::test_request::get;
 
-/// Where a response depends on the device.
+/// Part of a request in which the device makes a difference.
 #[derive(Debug, PartialEq, Eq)]
 enum Device {
     /// Nowhere.

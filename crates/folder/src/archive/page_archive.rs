@@ -1,4 +1,4 @@
-//! What all kinds of archives have in common.
+//! Functions that all kinds of archives have in common.
 
 use std::io::Read;
 
@@ -64,7 +64,7 @@ impl PageEntry {
     }
 }
 
-/// Why an archive cannot be read.
+/// Reason for which an archive cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ArchiveError {
     /// It is no archive of a known kind.

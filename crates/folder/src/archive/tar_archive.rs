@@ -13,7 +13,7 @@ pub(super) struct TarPages {
     budget: ReadBudget,
 }
 
-/// What a walk over a tar archive is for.
+/// Purpose of a walk over a tar archive.
 struct Walk {
     entries: Vec<PageEntry>,
     /// The entry to read, with the max bytes.

@@ -1,4 +1,4 @@
-//! How the next list of files follows from the last one and a scan: what is the same file under another name, what was
+//! The next list of files, from the last one and a scan: which is the same file under another name, what was
 //! replaced, what is new and what is gone. Pure but for two questions to the disk.
 
 use greenroom_cache::Timestamp;
@@ -37,8 +37,8 @@ pub struct Difference {
     pub added: Vec<Arc<FileEntry>>,
     /// Files that are gone.
     pub removed: Vec<Arc<FileEntry>>,
-    /// Files that stay and are one with a removed file: a link to it, or the name under which it was listed as well while it
-    /// was renamed.
+    /// Files that stay and are one with a removed file: a link to it, or the name under which it was listed as well
+    /// while it was renamed.
     pub twins: Vec<Arc<FileEntry>>,
     /// Files with another name, before and after.
     pub renamed: Vec<(Arc<FileEntry>, Arc<FileEntry>)>,
@@ -76,7 +76,7 @@ impl Difference {
     }
 }
 
-/// What is not decided yet.
+/// Files that are not decided yet.
 #[derive(Default)]
 struct UndecidedFiles {
     /// Known files that are not, or not as such, at their path any more.
@@ -109,7 +109,7 @@ impl Comparison<'_> {
         difference
     }
 
-    /// What is where it was stays; a file that is still the same but for its content is changed.
+    /// A file that is where it was stays; one that is still the same but for its content is changed.
     fn compare_by_path(&mut self, difference: &mut Difference) -> UndecidedFiles {
         let mut undecided = UndecidedFiles::default();
         let mut scanned = std::mem::take(&mut self.scanned).into_iter().peekable();

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 /// From this many lost files on, a scan that loses more than half of a folder must be confirmed by another.
 const MANY_LOST: usize = 100;
 
-/// What a scan found, beside what was known.
+/// Findings of a scan, beside what was known.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ScanEvidence {
     /// Files of the last generation.
@@ -23,7 +23,7 @@ pub struct ScanEvidence {
     pub is_accepted: bool,
 }
 
-/// Why a scan is suspicious.
+/// Reason to suspect a scan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 #[schema(as = FolderSuspicion)]

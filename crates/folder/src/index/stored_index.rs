@@ -1,5 +1,5 @@
-//! The index on disk: the last generation, compressed, replaced as a whole. It is a cache: a file that cannot be read is
-//! dropped, and the tree is scanned.
+//! The index on disk: the last generation, compressed, replaced as a whole. It is a cache: a file that cannot be read
+//! is dropped, and the tree is scanned.
 
 use greenroom_cache::Timestamp;
 use std::fs::{File, OpenOptions};
@@ -19,7 +19,7 @@ const FORMAT: u32 = 1;
 /// Longest line, in bytes.
 const MAX_LINE_BYTES: u64 = 256 * 1024;
 
-/// What was saved of a folder's index.
+/// Saved index of a folder.
 #[derive(Debug, Default)]
 pub struct StoredIndex {
     /// Its files, ordered by path.

@@ -1,11 +1,11 @@
-//! Which files a list shows.
+//! Filters of lists.
 
 use std::collections::HashSet;
 
 use crate::file_details::MetadataState;
 use crate::file_entry::FileEntry;
 
-/// Which files a list shows.
+/// Filter of a list.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub enum ListFilter {
     /// All files.

@@ -13,7 +13,7 @@ use crate::file_details::MetadataState;
 use crate::file_entry::FileEntry;
 use crate::index::FolderGeneration;
 
-/// How many files of a folder pass each filter.
+/// Number of files of a folder that pass each filter.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = FolderCounts)]
 pub struct ListCounts {
@@ -53,7 +53,7 @@ pub struct FileRow {
     pub marks: Vec<String>,
     /// Whether its metadata was read.
     pub metadata: MetadataState,
-    /// Why it was not.
+    /// Reason for which it was not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
     /// Its pages.
@@ -116,7 +116,7 @@ pub struct ListPage {
     pub total_files: usize,
     /// Its pages, at least 1.
     pub total_pages: usize,
-    /// Where the next page begins; absent on the last.
+    /// Cursor of the next page; absent on the last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_cursor: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! What a list is asked for.
+//! Queries of lists.
 
 use super::filter::ListFilter;
 use crate::index::SortOrder;
@@ -36,12 +36,12 @@ impl PageSize {
     }
 }
 
-/// What a list is asked for.
+/// Query of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListQuery {
     /// Words that must all be in a file's path, series or title, in any order.
     pub words: Vec<String>,
-    /// Which files.
+    /// Filter of the files.
     pub filter: ListFilter,
     /// The order.
     pub sort: SortOrder,
@@ -51,7 +51,7 @@ pub struct ListQuery {
     pub page: usize,
     /// Files on a page.
     pub per_page: PageSize,
-    /// Where the page begins, instead of its number.
+    /// Cursor of the page, instead of its number.
     pub cursor: Option<String>,
 }
 
@@ -86,7 +86,7 @@ impl ListQuery {
     }
 }
 
-/// Why a query cannot be answered.
+/// Reason for which a query cannot be answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum QueryError {
     /// The page size is out of range.

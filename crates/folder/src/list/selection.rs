@@ -18,7 +18,7 @@ const MAX_SELECTIONS: usize = 16;
 pub struct Selection {
     /// Their places.
     pub places: Arc<Vec<u32>>,
-    /// How many files of the folder pass each filter.
+    /// Number of files of the folder that pass each filter.
     pub counts: Arc<ListCounts>,
 }
 

@@ -10,7 +10,7 @@ use super::mark_change::MarkError;
 use super::mark_store::{FollowedChange, StoreBatch};
 use crate::index::FolderGeneration;
 
-/// How much of another program's list is applied.
+/// Part of another program's list that is applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FollowedList {
     /// All of it.

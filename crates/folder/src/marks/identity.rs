@@ -1,9 +1,9 @@
-//! What identifies a marked file beyond its path.
+//! Identity of a marked file beyond its path.
 
 use crate::file_entry::FileEntry;
 use crate::scan::FileFacts;
 
-/// What identifies a marked file beyond its path.
+/// Identity of a marked file beyond its path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MarkIdentity {
     /// Its facts when the mark was last written.

@@ -35,7 +35,7 @@ pub struct MarkBook {
     pub(super) written: Mutex<MarkLedger>,
 }
 
-/// What a change does to the record by which the last one is undone.
+/// Effect of a change on the record by which the last one is undone.
 #[derive(Debug)]
 enum UndoRecord {
     /// This change is undone next.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// What a change does.
+/// Effect of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 #[schema(as = FolderMarkAction)]
@@ -19,7 +19,7 @@ pub enum MarkAction {
 pub struct MarkChange {
     /// Name of the mark.
     pub mark: String,
-    /// What is done.
+    /// Effect of the change.
     pub action: MarkAction,
     /// Paths of the files.
     pub paths: Vec<String>,
@@ -39,7 +39,7 @@ pub struct MarkReceipt {
     pub missing_paths: Vec<String>,
 }
 
-/// Why marks cannot be changed.
+/// Reason for which marks cannot be changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MarkError {
     /// The name is no short plain word.

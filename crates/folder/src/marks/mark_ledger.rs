@@ -9,7 +9,7 @@ use super::mark_store::{MarkStore, StoreBatch, StoredMark};
 use crate::file_entry::FileEntry;
 use crate::index::Difference;
 
-/// What is on disk. Its lock orders all changes of marks and all publications.
+/// The marks on disk. Its lock orders all changes of marks and all publications.
 #[derive(Debug)]
 pub(super) struct MarkLedger {
     pub(super) store: Option<MarkStore>,

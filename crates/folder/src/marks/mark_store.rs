@@ -42,7 +42,7 @@ pub struct MarksBefore {
     pub mask: u32,
 }
 
-/// What is applied of another program's list of the files with a mark.
+/// Applied part of another program's list of the files with a mark.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct FollowedChange {
     /// Name of the mark.
@@ -53,18 +53,18 @@ pub struct FollowedChange {
     pub removed: Vec<String>,
 }
 
-/// What is to be written in one transaction.
+/// Changes to write in one transaction.
 #[derive(Debug, Default)]
 pub struct StoreBatch {
     /// Rows that go.
     pub deleted: Vec<String>,
     /// Rows that are written.
     pub written: Vec<StoredMark>,
-    /// What the batch would have to restore, if it can be undone.
+    /// Marks that undoing the batch restores, if it can be undone.
     pub undo: Option<Vec<MarksBefore>>,
     /// Paths of the last batch that have a new name, from and to.
     pub renamed: Vec<(String, String)>,
-    /// What is now applied of another program's list.
+    /// Part of another program's list that is applied now.
     pub followed: Option<FollowedChange>,
 }
 
@@ -147,7 +147,7 @@ impl MarkStore {
         Ok(())
     }
 
-    /// What is applied of another program's list of the files with a mark.
+    /// The applied part of another program's list of the files with a mark.
     ///
     /// # Errors
     /// The database.
@@ -157,7 +157,7 @@ impl MarkStore {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// What undoing the last batch restores.
+    /// The marks that undoing the last batch restores.
     ///
     /// # Errors
     /// The database.

@@ -11,7 +11,7 @@ use super::mark_export::{ExportRow, MAX_IMPORT_BYTES, MarkExport};
 
 /// Names of such databases, the newest first.
 pub(crate) const FILE_NAMES: [&str; 2] = ["comicmaintainer.db", "markers.db"];
-/// How an SQLite database begins.
+/// First bytes of an SQLite database.
 const MAGIC: &[u8] = b"SQLite format 3\0";
 /// Max wait for a program that writes it.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(1);

@@ -1,11 +1,11 @@
-//! What the file system knows of a file.
+//! Facts of the file system about a file.
 
 use std::io;
 use std::os::fd::BorrowedFd;
 
 use serde::{Deserialize, Serialize};
 
-/// What the file system knows of a file.
+/// Facts of the file system about a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileFacts {
     /// Bytes.

@@ -17,7 +17,7 @@ pub struct Root {
     identity: RootIdentity,
 }
 
-/// Which directory a root is, whatever its path.
+/// Identity of a root directory, whatever its path.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RootIdentity {
     /// Number of its file system.
@@ -44,7 +44,7 @@ impl Root {
         self.identity.device
     }
 
-    /// Which directory it is.
+    /// Identity of the directory.
     pub fn identity(&self) -> RootIdentity {
         self.identity
     }
@@ -77,7 +77,7 @@ impl Root {
         if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("it is no regular file")) }
     }
 
-    /// What is known of a path below it, without following links: `None` if it is neither a file nor a directory.
+    /// Facts about a path below it, without following links: `None` if it is neither a file nor a directory.
     ///
     /// # Errors
     /// It is not there, behind a link, or may not be read.

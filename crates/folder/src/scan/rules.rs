@@ -1,4 +1,4 @@
-//! Which paths belong to a folder's index.
+//! Rules for the paths of a folder's index.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ pub const MAX_DEPTH: usize = 64;
 /// Longest path of a file, in bytes.
 pub const MAX_PATH_BYTES: usize = 4_096;
 
-/// Which paths belong to a folder's index: files with its extensions, not hidden, not ignored.
+/// Rules for the paths of a folder's index: files with its extensions, not hidden, not ignored.
 #[derive(Debug, Clone)]
 pub struct ScanRules {
     extensions: Vec<String>,

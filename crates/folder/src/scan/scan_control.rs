@@ -1,8 +1,8 @@
-//! What a scan shows while it runs, and how it is cancelled.
+//! Progress of a scan while it runs, and its cancellation.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-/// What a scan shows while it runs, and how it is cancelled.
+/// Progress of a scan while it runs, and its cancellation.
 #[derive(Debug, Default)]
 pub struct ScanControl {
     files: AtomicU64,

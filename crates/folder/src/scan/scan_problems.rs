@@ -1,4 +1,4 @@
-//! What a scan could not read.
+//! Files and folders that a scan could not read.
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 /// Max number of paths that are named.
 const MAX_NAMED: usize = 20;
 
-/// What a scan could not read: counts, and the first paths by name.
+/// Files and folders that a scan could not read: counts, and the first paths by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = FolderScanProblems)]
 pub struct ScanProblems {

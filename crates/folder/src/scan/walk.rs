@@ -15,7 +15,7 @@ use super::{Root, ScanControl, ScanProblems, ScanRules};
 pub struct ScannedFile {
     /// Its path below the root, with `/`.
     pub path: String,
-    /// What the file system knows of it.
+    /// Facts of the file system about it.
     pub stat: FileFacts,
 }
 
@@ -46,7 +46,7 @@ impl ScanLimits {
 pub struct ScanResult {
     /// All files, ordered by path.
     pub files: Vec<ScannedFile>,
-    /// What could not be read.
+    /// Files and folders that could not be read.
     pub problems: ScanProblems,
 }
 

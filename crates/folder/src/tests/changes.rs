@@ -1,4 +1,4 @@
-//! What changed lately.
+//! Recent changes.
 
 use greenroom_cache::Timestamp;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What the system reports is judged as a scan is, and nothing that was reported is lost.
+//! Reports of the system are judged as scans are, and none is lost.
 
 use std::collections::HashMap;
 use std::sync::Arc;

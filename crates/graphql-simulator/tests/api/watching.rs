@@ -1,4 +1,4 @@
-//! What users watch, and mutations of it.
+//! Users' watching, and mutations of it.
 
 use serde_json::{Value, json};
 

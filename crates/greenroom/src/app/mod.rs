@@ -98,7 +98,7 @@ pub struct Process {
     remote_store: RemoteStoreService,
 }
 
-/// What every part of the process depends on.
+/// Dependencies of every part of the process.
 struct ProcessContext {
     data_dir: DataDir,
     clock: Clock,

@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// How long the store may take to be left at shutdown.
+/// Max time to leave the store at shutdown.
 const STOP_TIMEOUT: Duration = Duration::from_secs(4);
 /// The name of this machine, on Linux.
 const HOST_NAME_FILE: &str = "/proc/sys/kernel/hostname";

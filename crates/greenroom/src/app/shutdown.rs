@@ -1,4 +1,4 @@
-//! How a process ends: alone, or in favour of another that takes over its connections.
+//! The end of a process: alone, or in favour of another that takes over its connections.
 
 use std::time::Duration;
 

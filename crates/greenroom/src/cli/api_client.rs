@@ -37,7 +37,7 @@ const RELOAD_TIMEOUT: Duration = Duration::from_secs(2);
 /// Largest response that is read: a backup.
 const MAX_RESPONSE_BYTES: usize = 1024 * 1024 * 1024;
 
-/// Where the gateway is found.
+/// Address of the gateway.
 #[derive(Debug, Args, Default)]
 pub(super) struct GatewayArgs {
     /// Configuration file of the running gateway

@@ -27,7 +27,7 @@ Examples:
 
 Exit code 0: all are indexed; 1: one is not; 2: a name is unknown.";
 
-/// What was typed.
+/// Arguments.
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]

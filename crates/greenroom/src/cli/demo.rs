@@ -16,7 +16,7 @@ const EVENING_MINUTES: u32 = 90;
 /// The same after the race, which has taken half of the three minutes that a visitor gives the demo.
 const EVENING_MINUTES_AFTER_RACE: u32 = 15;
 
-/// What was typed.
+/// Arguments.
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct DemoArgs {

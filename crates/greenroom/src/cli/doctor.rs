@@ -26,7 +26,7 @@ const READ_TIMEOUT: Duration = Duration::from_secs(60);
 /// Largest response that is read.
 const MAX_RESPONSE_BYTES: usize = 64 * 1024 * 1024;
 
-/// What was typed.
+/// Arguments.
 #[derive(Debug, Args)]
 pub(super) struct DoctorArgs {
     #[command(flatten)]
@@ -43,7 +43,8 @@ pub(super) struct DoctorArgs {
     /// Only this server
     #[arg(long, value_name = "NAME")]
     server: Option<String>,
-    /// Address of that server on the running gateway; for a gateway with a certificate, with the certificate's name [default: its configured address]
+    /// Address of that server on the running gateway; for a gateway with a certificate, with the certificate's name
+    /// [default: its configured address]
     #[arg(long, value_name = "URL", requires = "compare")]
     through: Option<String>,
     /// Maximum number of reads to compare

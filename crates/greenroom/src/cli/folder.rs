@@ -52,7 +52,7 @@ enum FolderCommand {
     Changes {
         /// Name of the folder
         folder: String,
-        /// How many days back: 1 to 31
+        /// Days back: 1 to 31
         #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u64).range(1..=31))]
         days: u64,
     },

@@ -19,7 +19,7 @@ const MAX_PATHS_BYTES: u64 = 64 * 1024 * 1024;
 /// Paths per request.
 const PATHS_PER_REQUEST: usize = 10_000;
 
-/// What is asked of the running gateway.
+/// Arguments for the running gateway.
 #[derive(Debug, Args)]
 #[group(id = "online", multiple = true)]
 pub(super) struct OnlineMatchArgs {

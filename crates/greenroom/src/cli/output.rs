@@ -1,4 +1,4 @@
-//! How a command prints: text for people, or with `--json` one JSON document on standard output, an error included.
+//! Output of commands: text for people, or with `--json` one JSON document on standard output, an error included.
 
 use std::ffi::OsString;
 use std::sync::OnceLock;

@@ -22,14 +22,15 @@ const JELLYFIN_PORT: u16 = 8096;
 const GRAPHQL_PORT: u16 = 8480;
 const HTTP_API_PORT: u16 = 8481;
 
-/// What was typed.
+/// Arguments.
 #[derive(Debug, Args)]
 #[command(after_help = after_help())]
 pub(super) struct SimulateArgs {
     /// Kind of server
     #[arg(value_enum)]
     kind: SimulatedServerKind,
-    /// Address and port [default: 127.0.0.1:32400 for Plex, 127.0.0.1:8096 for Jellyfin, 127.0.0.1:8480 for GraphQL, 127.0.0.1:8481 for HTTP]
+    /// Address and port [default: 127.0.0.1:32400 for Plex, 127.0.0.1:8096 for Jellyfin, 127.0.0.1:8480 for GraphQL,
+    /// 127.0.0.1:8481 for HTTP]
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<SocketAddr>,
     /// Seed of the random library, latencies and history

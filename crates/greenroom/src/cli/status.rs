@@ -12,7 +12,7 @@ use greenroom_cache::{Clock, Timestamp};
 use greenroom_demo::scenario::table::align;
 use greenroom_proxy::shadow::report::format_thousands;
 
-/// What was typed.
+/// Arguments.
 #[derive(Debug, Args)]
 pub(super) struct StatusArgs {
     /// Print JSON

@@ -22,8 +22,8 @@ use greenroom_state::secrets::{DataDir, is_ours};
 pub(super) enum TokenCommand {
     /// Print the token of the control plane
     Show(TokenArgs),
-    /// Create a new token. The old one is rejected at once (within five seconds if the running gateway cannot be reached),
-    /// and every logged-in browser is logged out
+    /// Create a new token. The old one is rejected at once (within five seconds if the running gateway cannot be
+    /// reached), and every logged-in browser is logged out
     Rotate(TokenArgs),
     /// Make a token for an app, which opens only the folders and caches it names, and print it. It is not shown again
     Add(AddTokenArgs),
@@ -56,7 +56,7 @@ pub(super) struct AddTokenArgs {
     json: bool,
 }
 
-/// Where the tokens of apps are.
+/// Place of the tokens of apps.
 #[derive(Debug, clap::Args)]
 pub(super) struct ListTokensArgs {
     #[command(flatten)]
@@ -78,7 +78,7 @@ pub(super) struct RevokeTokenArgs {
     json: bool,
 }
 
-/// Which token.
+/// The token.
 #[derive(Debug, clap::Args)]
 pub(super) struct TokenArgs {
     #[command(flatten)]
@@ -101,7 +101,7 @@ pub(super) struct DataDirArgs {
     data_dir: Option<PathBuf>,
 }
 
-/// Where the path for webhooks is.
+/// Place of the path for webhooks.
 #[derive(Debug, clap::Args)]
 pub(super) struct WebhookArgs {
     #[command(flatten)]

@@ -12,7 +12,7 @@ use super::api_client::{GatewayArgs, read_token};
 use super::duration::duration;
 use super::modes::with_gateway;
 
-/// What was typed.
+/// Arguments.
 #[derive(Debug, Args)]
 pub(super) struct WhyArgs {
     /// Address or path as an app requests it, such as /library/sections; it may contain the app's token

@@ -4,7 +4,7 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
-/// What a finished command left: its exit code, standard output and standard error.
+/// Result of a finished command: its exit code, standard output and standard error.
 pub(crate) struct CommandOutput {
     pub(crate) code: i32,
     pub(crate) out: String,

@@ -56,7 +56,7 @@ impl RunningProgram {
         Self { child, lines }
     }
 
-    /// What it prints up to a line that begins with `last`.
+    /// Its output up to a line that begins with `last`.
     fn output_up_to(&self, last: &str) -> String {
         let mut text = String::new();
         loop {
@@ -70,7 +70,7 @@ impl RunningProgram {
     }
 }
 
-/// What `greenroom serve` prints at its start with these arguments.
+/// Output of `greenroom serve` at its start with these arguments.
 fn startup(arguments: &[&str]) -> String {
     let home = folder();
     let all = [&["serve", "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0"], arguments].concat();

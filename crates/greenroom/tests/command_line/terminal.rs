@@ -34,7 +34,7 @@ fn colours_are_shown_where_they_are_wanted_and_nowhere_else() {
     assert!(error.errors.starts_with("greenroom: no Greenroom data"), "{:?}", error.errors);
 }
 
-/// What a command shows on a terminal, which `script` makes; `None` where that program is not installed.
+/// Output of a command on a terminal, which `script` makes; `None` where that program is not installed.
 fn on_a_terminal(arguments: &[&str], variables: &[(&str, &str)]) -> Option<String> {
     let home = folder();
     let line = format!("{} {}", env!("CARGO_BIN_EXE_greenroom"), arguments.join(" "));

@@ -1,5 +1,5 @@
-//! What a Jellyfin binds in its own way means the same through Greenroom: lists, dates, and the notation that a client
-//! names.
+//! Queries that a Jellyfin binds in its own way mean the same through Greenroom: lists, dates, and the notation that a
+//! client names.
 
 use greenroom_simulator::catalogue::{MediaKind, SortKey};
 use greenroom_simulator::jellyfin::{self, Jellyfin, item_id};

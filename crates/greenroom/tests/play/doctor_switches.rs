@@ -21,7 +21,7 @@ fn turns<S: Default>(switches: &'static SwitchTable<S>) -> impl Iterator<Item = 
     switches.iter().filter_map(turn)
 }
 
-/// What is wrong with the comparison of this server, if anything is.
+/// Findings of the comparison of this server.
 async fn differences(kind: &str, server: SimulatedServer) -> Option<Value> {
     let stage = GatewayConfigBuilder::new().server(kind, kind, &server.url(), "").start().await;
     let token = server.tokens().owner_a().to_owned();

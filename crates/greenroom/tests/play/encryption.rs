@@ -44,7 +44,7 @@ impl EncryptionFixture {
         is_found
     }
 
-    /// Why the certificate is rejected. The app does not learn it.
+    /// Reason to reject the certificate. The app does not learn it.
     async fn distrust(&self) -> String {
         let answer = self.stage.client().with("x-plex-token", "any").get("/library/sections").await;
         assert_eq!(answer.status, 503, "{}", answer.text());

@@ -47,7 +47,7 @@ fn repeated(request: &str) -> impl Iterator<Item = Step> {
     std::iter::repeat_n(request.to_owned(), 4).map(|request| Step::Ask(vec![request], 1))
 }
 
-/// What several apps send, and what only hostile clients do.
+/// Requests of several apps, and some that only hostile clients send.
 fn mix() -> Vec<Step> {
     let mut steps = Vec::new();
     for lines in [PLEX_API, WIDGET, BROWSER] {
@@ -156,7 +156,7 @@ async fn decisions(stage: &GatewayFixture) -> Vec<Value> {
     items
 }
 
-/// What a client sees and the gateway records; and how many requests were answered before they were parsed.
+/// Responses of a client and records of the gateway; and how many requests were answered before they were parsed.
 #[derive(Debug, Default)]
 struct Outcome {
     responses: Vec<String>,
@@ -301,7 +301,7 @@ async fn apps_of_a_jellyfin_get_and_leave_the_same_with_the_fast_path_and_withou
     server.stop().await;
 }
 
-/// What clients of an HTTP API send, and what only hostile ones do.
+/// Requests of clients of an HTTP API, and some that only hostile ones send.
 fn api_mix() -> Vec<Step> {
     let get = |target: &str, lines: &str| format!("GET {target} HTTP/1.1\r\nHost: x\r\n{lines}\r\n");
     let mut steps = Vec::new();
@@ -359,7 +359,7 @@ fn api_mix() -> Vec<Step> {
     steps
 }
 
-/// What the API says; each of its responses has a number.
+/// The API's response; each has a number.
 fn api_response(request: &ReceivedRequest) -> Vec<u8> {
     let path = request.target.split('?').next().unwrap_or_default();
     let (status, fields) = match path {

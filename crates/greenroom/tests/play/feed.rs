@@ -174,7 +174,7 @@ fn report(position_s: u64, is_paused: bool) -> String {
     json!({"ItemId": item_id(FILM), "PositionTicks": position_s * 10_000_000, "IsPaused": is_paused}).to_string()
 }
 
-/// What a list of sessions shows of plays: whether each is paused.
+/// The plays in a list of sessions: whether each is paused.
 fn plays(sessions: &Value) -> Vec<bool> {
     let rows = sessions.as_array().expect("a list");
     let playing = rows.iter().filter(|row| row["NowPlayingItem"].is_object());

@@ -103,7 +103,7 @@ impl Gap {
         ]
     }
 
-    /// How often the server was asked for one of these itself.
+    /// Number of requests for one of these that reached the server itself.
     fn asked(&self) -> usize {
         let reads = self.reads();
         let starts: Vec<&str> = reads.iter().map(|read| read.split('?').next().unwrap_or_default()).collect();

@@ -1,5 +1,5 @@
-//! What an item lacks: a 404 of one of its images says nothing about the others, and that there is no image, no lyrics
-//! and no segments is remembered for a short time, until something may have made them.
+//! Absent parts of an item: a 404 of one of its images says nothing about the others, and that there is no image, no
+//! lyrics and no segments is remembered for a short time, until something may have made them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

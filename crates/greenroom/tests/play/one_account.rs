@@ -51,7 +51,7 @@ fn films(server: &SimulatedServer, count: usize) -> Vec<String> {
     server.state().view().list(MediaKind::Film, SortKey::Title).iter().take(count).map(|id| item_id(*id)).collect()
 }
 
-/// What a web client reads in its first minute: 96 reads of lists, single items, and what is about the user.
+/// Reads of a web client in its first minute: 96 of lists, single items, and what is about the user.
 fn first_minute(server: &SimulatedServer, user: &str) -> Vec<String> {
     let mut targets: Vec<String> =
         ["/UserViews", "/UserItems/Resume?limit=12", "/Items/Latest?limit=16", "/Shows/NextUp?limit=24"]

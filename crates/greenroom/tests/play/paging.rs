@@ -28,7 +28,7 @@ const FORMS: [PagingForm; 2] = [PagingForm::Query, PagingForm::Headers];
 /// One page as a client sees it.
 struct Page {
     keys: Vec<String>,
-    /// Where the list ends, as `PlexAPI` reads it.
+    /// End of the list, as `PlexAPI` reads it.
     end: usize,
     was_hit: bool,
 }

@@ -683,7 +683,7 @@ async fn a_long_answer_of_an_unknown_path_becomes_a_stream_and_a_short_one_holds
     stage.stop().await;
 }
 
-/// What the server sends of a body in chunks, before the last chunk.
+/// The server's bytes of a body in chunks, before the last chunk.
 fn in_chunks(length: usize) -> Vec<u8> {
     let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nCache-Control: no-store\r\n";
     format!("{head}Transfer-Encoding: chunked\r\n\r\n{length:x}\r\n{}\r\n", "x".repeat(length)).into_bytes()

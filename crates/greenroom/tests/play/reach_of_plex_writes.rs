@@ -1,4 +1,4 @@
-//! What each write to a Plex changes of 72 reads of two users, and what of them is asked again. The table is printed:
+//! Changes of each write to a Plex in 72 reads of two users, and those that are asked again. The table is printed:
 //! `cargo nextest run -p greenroom --test play reach_of_plex --no-capture`.
 
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! A write through Greenroom is seen by everybody at once where it shows, and costs nothing where it does not.
+//! A write through Greenroom is seen by all clients at once where it shows, and costs nothing where it does not.
 
 use greenroom_simulator::jellyfin::Jellyfin;
 use greenroom_simulator::options::SimulatorOptions;

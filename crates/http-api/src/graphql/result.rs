@@ -1,4 +1,4 @@
-//! What a GraphQL response says: whether it is good, and which objects it is about.
+//! The reading of a GraphQL response: whether it is good, and which objects it is about.
 
 use greenroom_http_caching::invalidation::{WriteOutcome, write_outcome};
 use http::StatusCode;
@@ -20,7 +20,7 @@ pub enum ResultKind {
     Failed,
 }
 
-/// What a response says.
+/// The reading of a response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GraphqlResult {
     /// Whether it is good.
@@ -83,7 +83,7 @@ fn collect_objects(value: &Value, objects: &mut Vec<String>) -> bool {
     }
 }
 
-/// What a mutation invalidates.
+/// Effect of a mutation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum MutationEffect {
     /// Nothing: the server says that it did nothing.
@@ -96,7 +96,7 @@ pub(crate) enum MutationEffect {
     Uncertain,
 }
 
-/// What a mutation invalidates by its response; `result` is `None` if that is too long to be read. The status counts as
+/// Effect of a mutation by its response; `result` is `None` if that is too long to be read. The status counts as
 /// for any write, but data shows that something was done whatever the status says. With errors a part was done, and the
 /// response does not say which objects that touched.
 pub(crate) fn mutation_effect(

@@ -31,10 +31,10 @@ use load_failure::{is_outage, load_error, outage_error};
 use redirect::{MAX_REDIRECTS, RedirectTerms};
 use stored_part::StoredPart;
 
-/// How long past its use a response with a validator is kept, to be validated.
+/// Time past its use for which a response with a validator is kept, to be validated.
 const KEPT_FOR_VALIDATION: Duration = Duration::from_secs(7 * 24 * 3600);
 
-/// What a load is for.
+/// Purpose of a load.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LoadTarget {
     /// The whole resource.
@@ -51,7 +51,7 @@ pub(crate) struct ApiLoader {
     pub(crate) target: LoadTarget,
 }
 
-/// What the server is asked beside the client's question.
+/// Condition of the request to the server, beside the client's question.
 #[derive(Debug, Clone, Copy)]
 enum UpstreamCondition<'a> {
     /// Nothing.
@@ -66,12 +66,12 @@ enum UpstreamCondition<'a> {
 struct UpstreamAnswer<'a> {
     response: Response<Incoming>,
     times: ExchangeTimes,
-    /// What the redirects on the way to it allow.
+    /// Terms of the redirects on the way to it.
     redirects: RedirectTerms,
     _permit: SemaphorePermit<'a>,
 }
 
-/// What is stored when a load begins.
+/// Stored responses when a load begins.
 struct StoredState {
     /// The response to validate.
     whole: Option<(StoredHead, Arc<Entry>)>,

@@ -1,5 +1,5 @@
-//! Redirects within the server that are followed, if that is configured. What they lead to is stored for the address that
-//! was asked, under the terms of every response on the way.
+//! Redirects within the server that are followed, if that is configured. What they lead to is stored for the address
+//! that was asked, under the terms of every response on the way.
 
 use greenroom_cache::{Tag, Timestamp};
 use greenroom_http_caching::freshness::ExchangeTimes;
@@ -18,10 +18,10 @@ use crate::route_table::RouteMatch;
 /// Max redirects that are followed for one read; the next one is passed on.
 pub(super) const MAX_REDIRECTS: usize = 5;
 
-/// What the redirects on the way to a response allow. By default there were none.
+/// Terms of the redirects on the way to a response. By default there were none.
 #[derive(Debug, Default)]
 pub(super) struct RedirectTerms {
-    /// Why one of them may not be stored, if so.
+    /// Reason for which one of them may not be stored, if so.
     refusal: Option<StorageRefusal>,
     /// Tags of the addresses that they lead to.
     pub(super) tags: Vec<Tag>,
@@ -33,7 +33,7 @@ pub(super) struct RedirectTerms {
 }
 
 impl RedirectTerms {
-    /// How many there were.
+    /// Number of redirects.
     pub(super) fn count(&self) -> usize {
         self.count
     }
@@ -57,8 +57,8 @@ impl RedirectTerms {
         }
     }
 
-    /// Why what they lead to is not stored, if so: it may lead elsewhere next time. A configured lifetime counts in place
-    /// of what they say of theirs, but not of by what they vary.
+    /// Reason not to store the response that they lead to, if so: it may lead elsewhere next time. A configured
+    /// lifetime counts in place of what they say of theirs, but not of by what they vary.
     pub(super) fn refusal(&self, is_configured: bool) -> Option<StorageRefusal> {
         if self.selecting.iter().any(Option::is_none) {
             return Some(StorageRefusal::VaryStar);
@@ -101,8 +101,8 @@ impl RedirectTerms {
     }
 }
 
-/// Where a read goes on, if its response is a redirect within the server that is followed. One that sets a cookie is the
-/// client's to follow.
+/// Target at which a read goes on, if its response is a redirect within the server that is followed. One that sets a
+/// cookie is the client's to follow.
 pub(super) fn next_target<B>(
     server: &ApiServer,
     request: &ApiRequest,

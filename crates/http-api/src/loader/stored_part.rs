@@ -18,7 +18,7 @@ use crate::api_server::ApiServer;
 pub(super) struct StoredPart {
     pub(super) head: StoredHead,
     pub(super) entry: Arc<Entry>,
-    /// What it lacks of what is asked for, if the server should be asked for that alone.
+    /// The bytes that it lacks of those asked for, if the server should be asked for that alone.
     pub(super) missing: Option<MissingBytes>,
 }
 

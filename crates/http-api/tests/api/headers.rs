@@ -1,4 +1,4 @@
-//! What the headers of responses and requests say is done.
+//! Headers of responses and requests are obeyed.
 
 use greenroom_cache::disk::DiskSettings;
 use greenroom_cache::{Cache, CacheSettings, Clock};

@@ -1,4 +1,4 @@
-//! What is recorded of requests: route, result, app, user, and what the cache would have saved.
+//! Records of requests: route, result, app, user, and what the cache would have saved.
 
 use greenroom_cache::Timestamp;
 use greenroom_config::CacheMode;

@@ -1,4 +1,4 @@
-//! What changed in a folder lately.
+//! Recent changes of a folder.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,12 +20,12 @@ const USUAL_DAYS: u64 = 7;
 const USUAL_LIMIT: usize = 100;
 const MAX_LIMIT: usize = 500;
 
-/// Which changes are asked for.
+/// Query of changes.
 #[derive(Debug, Clone, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ChangesParams {
-    /// How many days back: 1 to 31. Default 7.
+    /// Days back: 1 to 31. Default 7.
     #[param(minimum = 1, maximum = 31)]
     days: Option<u64>,
     /// Max changes returned: 1 to 500. Default 100.
@@ -35,7 +35,7 @@ pub(crate) struct ChangesParams {
     before: Option<i64>,
 }
 
-/// What changed in a folder, newest first.
+/// Changes of a folder, newest first.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = FolderChanges)]
 pub(crate) struct ChangesResponse {

@@ -34,7 +34,7 @@ pub(crate) const PATH: &str = "/api/folder/content";
 /// Bytes that are read at a time.
 const CHUNK_BYTES: usize = 64 * 1024;
 
-/// What a link shows.
+/// Kind of a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 #[schema(as = FolderLinkKind)]
@@ -45,7 +45,7 @@ pub(crate) enum LinkKind {
     File,
 }
 
-/// What a link names.
+/// Subject of a link.
 #[derive(Debug, Clone)]
 pub(crate) struct FileLink {
     pub(crate) folder: String,
@@ -64,7 +64,7 @@ pub(crate) struct FileLinkQuery {
     folder: String,
     /// The file's number.
     file: u64,
-    /// What is shown.
+    /// Kind of the link.
     #[param(inline)]
     kind: LinkKind,
     /// When the file was changed, in milliseconds since 1970.
@@ -185,7 +185,7 @@ fn open(folder: &Folder, file: &FileEntry, asked: &HeaderMap, is_head: bool) -> 
     Ok(response)
 }
 
-/// What is sent for a range.
+/// Response to a range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum RangeAnswer {
     /// The whole file, as for several ranges and what is no range.

@@ -38,7 +38,7 @@ struct DuplicateGroupRow {
     reason: DuplicateReason,
     /// The first 50 of them.
     files: Vec<FileRow>,
-    /// How many there are.
+    /// Number of files.
     total_files: usize,
 }
 

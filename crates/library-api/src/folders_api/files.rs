@@ -32,7 +32,7 @@ use greenroom_control::state::ApiState;
 /// Whole lists are made by at most two requests at a time: each holds a row and a link of every file.
 static WHOLE_LISTS: Semaphore = Semaphore::const_new(2);
 
-/// What a list is asked for.
+/// Query of a list.
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -50,7 +50,7 @@ pub(crate) struct FileListParams {
     sort: Option<String>,
     /// `asc` or `desc`.
     direction: Option<String>,
-    /// Where the page begins: `next_cursor` of the page before. Unlike page numbers it neither skips nor repeats files
+    /// Start of the page: `next_cursor` of the page before. Unlike page numbers it neither skips nor repeats files
     /// while the list changes.
     cursor: Option<String>,
     /// Asks for a scan; this answer is the list as it is.
@@ -84,7 +84,7 @@ pub struct NotYetResponse {
     state: FolderState,
     #[serde(skip_serializing_if = "Option::is_none")]
     progress: Option<ScanProgress>,
-    /// Why there is none.
+    /// Reason for which there is none.
     message: String,
 }
 

@@ -51,7 +51,7 @@ pub(crate) struct MarkResponse {
     receipt: MarkReceipt,
 }
 
-/// What an import of a marker file means.
+/// Parameters of the import of a marker file.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]

@@ -33,7 +33,7 @@ pub(crate) struct FolderMatchRequest {
     paths: Vec<String>,
     /// `exact` (default) or `ignore`.
     case: Option<String>,
-    /// How paths of the caller begin, and how they begin here.
+    /// Beginnings of the caller's paths, and those of the same paths here.
     maps: Option<Vec<PathMapParams>>,
 }
 

@@ -65,7 +65,7 @@ pub(crate) const COVERS_BUSY: Problem = Problem {
     detail: "Covers are made one at a time; load this one again in a few seconds.",
 };
 
-/// Why a request about a folder's list or marks is refused.
+/// Reason to refuse a request about a folder's list or marks.
 #[derive(Debug)]
 pub enum FolderProblem {
     /// A fixed problem.

@@ -135,7 +135,7 @@ impl From<matching::MatchDecision> for TrackMatchDecision {
 #[schema(as = MatchedTrack)]
 pub(super) struct MatchedTrack {
     pub(super) decision: TrackMatchDecision,
-    /// How the match was found.
+    /// Source of the match.
     pub(super) source: MatchSource,
     /// The accepted item.
     pub(super) item: Option<MatchedItem>,

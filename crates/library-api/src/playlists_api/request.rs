@@ -22,7 +22,7 @@ pub(super) struct SyncRequestBody {
     source: Value,
     #[serde(default)]
     hint: String,
-    /// Which playlist of a file with several, counted from 1.
+    /// Number of the playlist in a file with several, counted from 1.
     part: Option<usize>,
     pub(super) server: Option<String>,
     library: Option<String>,
@@ -74,7 +74,7 @@ pub(crate) struct SyncRequestParams {
     wait: bool,
     detach: bool,
     pub(super) hint: Option<String>,
-    /// Which playlist of a file with several, counted from 1.
+    /// Number of the playlist in a file with several, counted from 1.
     pub(super) part: Option<usize>,
 }
 

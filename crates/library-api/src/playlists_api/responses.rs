@@ -41,7 +41,7 @@ pub(crate) struct PlaylistRunResponse {
     counts: Option<RowCounts>,
     #[serde(skip_serializing_if = "Option::is_none")]
     accounts: Option<Vec<AccountReport>>,
-    /// Why it could not begin to write.
+    /// Reason for which it could not begin to write.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<PlaylistFailure>,
 }

@@ -25,7 +25,7 @@ pub enum LoginError {
 }
 
 impl LoginError {
-    /// What to do about it.
+    /// Remedy.
     pub fn remedy(&self) -> &'static str {
         match self {
             Self::NoResponse(_, ProbeError::NoSuchName(_)) => {

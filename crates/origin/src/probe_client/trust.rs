@@ -18,7 +18,7 @@ use greenroom_config::Fingerprint;
 use greenroom_config::certificate_files::{CertificateFiles, certificates};
 use greenroom_state::file_work_queue::FileWorkQueue;
 
-/// Which certificates are accepted, and for which name.
+/// Accepted certificates, and the name they must be for.
 #[derive(Debug, Clone)]
 pub struct ProbeTrust {
     trust: greenroom_config::CertificateTrust,

@@ -38,7 +38,7 @@ impl Priority {
     }
 }
 
-/// What decides the priority of a read.
+/// Facts that decide the priority of a read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PriorityInput {
     /// No client waits for it.

@@ -166,7 +166,7 @@ pub(super) fn rows(listed: MediaKind) -> impl Iterator<Item = Node> {
     })
 }
 
-/// How a value is shown, if its type does not tell.
+/// Display type of a value, if its own type does not tell.
 fn sub_type(name: &str) -> Option<&'static str> {
     match name {
         "userRating" | "rating" => Some("rating"),

@@ -24,22 +24,22 @@ struct LibraryRecord {
     seen: HashSet<(String, String)>,
 }
 
-/// What a check needs.
+/// Requests that a check needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CheckKind {
     /// Nothing: the last one is recent enough.
     Recent,
     /// The counter alone: events were heard since the last check.
     Counter,
-    /// What changed since this moment, too; in milliseconds.
+    /// A request for the changes since this moment, too; in milliseconds.
     ChangedSince(Timestamp),
     /// Nothing can be compared: the counter is the first, or moved.
     Restart,
 }
 
 impl LibraryRecords {
-    /// What the check of a section needs. `counter` is the current one; a check at `recent_ms` or later is good enough;
-    /// `heard_since_ms`: since when events are heard, if they tell of every change.
+    /// The requests that the check of a section needs. `counter` is the current one; a check at `recent_ms` or later is
+    /// good enough; `heard_since_ms`: since when events are heard, if they tell of every change.
     pub fn plan(
         &self,
         section: &str,

@@ -1,10 +1,10 @@
-//! What is known of changes that were not heard: from when on the server's events arrive, and what vouches for entries
+//! Knowledge of changes that were not heard: from when on the server's events arrive, and what vouches for entries
 //! that were loaded before.
 //!
-//! An entry from before a gap is unconfirmed. Two things together vouch for it: a check of the library, which tells that
-//! no item changed since the library was last watched without a gap, and, if its body has user state, the account's
-//! fingerprint, which is as it was when events were still heard. [`crate::confirmation_check`] asks the server for both;
-//! this module remembers the answers and decides.
+//! An entry from before a gap is unconfirmed. Two things together vouch for it: a check of the library, which tells
+//! that no item changed since the library was last watched without a gap, and, if its body has user state, the
+//! account's fingerprint, which is as it was when events were still heard. [`crate::confirmation_check`] asks the
+//! server for both; this module remembers the answers and decides.
 
 mod accounts;
 mod feed_times;
@@ -30,7 +30,7 @@ pub use library_checks::{CheckKind, LibraryRecords};
 /// Max accounts whose newest fingerprint is remembered. Beyond, all are taken again.
 const MAX_FLIGHTS: usize = 1_024;
 
-/// What confirms entries of one server.
+/// Confirmation of entries of one server.
 #[derive(Debug, Default)]
 pub struct Confirmation {
     feed: FeedTimes,
@@ -117,7 +117,8 @@ impl Confirmation {
         Arc::clone(flights.entry(partition.to_owned()).or_default())
     }
 
-    /// Before this moment images are unconfirmed, if the last gap ended at `gap_end_ms`: they are all confirmed together.
+    /// Before this moment images are unconfirmed, if the last gap ended at `gap_end_ms`: they are all confirmed
+    /// together.
     pub fn images_unconfirmed_before_ms(&self, gap_end_ms: Timestamp) -> Timestamp {
         let confirmed_ms = self.images_confirmed_ms.load(Ordering::Acquire);
         let from_ms = self.images_from_ms.load(Ordering::Acquire);
@@ -146,7 +147,7 @@ impl Confirmation {
         self.is_changed.store(true, Ordering::Release);
     }
 
-    /// What to write, if it changed or with `all`.
+    /// The confirmations to write, if they changed or with `all`.
     pub fn drain_changes(&self, all: bool) -> Option<StoredConfirmations> {
         (self.is_changed.swap(false, Ordering::AcqRel) || all).then(|| StoredConfirmations {
             fingerprints: self.fingerprints.lock().stored(),

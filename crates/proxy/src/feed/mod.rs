@@ -1,4 +1,4 @@
-//! What a server's own events tell, without the connection itself: see [`crate::feed_worker`].
+//! State of a server's own events, without the connection itself: see [`crate::feed_worker`].
 //!
 //! Modules: `change_queue` (library changes for the index), `echo` (whether own writes are heard back), `sessions` (the
 //! last told sessions), `pulse_demand` (whether reads are answered from the cache).

@@ -23,7 +23,7 @@ const TOLD_WITHIN_US: u64 = 2_000_000;
 /// Time that the author of a write waits for the message about it. The server sends it within 50 ms.
 const OWN_WRITE_TIMEOUT: Duration = Duration::from_millis(250);
 
-/// What a token may see of the sessions.
+/// Rights of a token to sessions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SessionRights {
     /// All of them.
@@ -83,8 +83,8 @@ impl SessionFeed {
         self.since_ms.store(Timestamp::UNIX_EPOCH, Ordering::Release);
     }
 
-    /// What was told last, and when, in milliseconds, whether or not anything is told now. `None` to the author of a later
-    /// write.
+    /// The sessions told last, and when, in milliseconds, whether or not anything is told now. `None` to the author of
+    /// a later write.
     pub fn last_told_for(&self, identity: &Arc<Identity>) -> Option<(Arc<SessionList>, Timestamp)> {
         let written_us = self.last_write_us(identity);
         let told = self.told.lock();
@@ -148,7 +148,7 @@ impl SessionFeed {
             || self.told.lock().as_ref().is_none_or(|told| told.at_us > written_us)
     }
 
-    /// What this token may see, if that was checked within `ttl` and the token was not revoked since.
+    /// Rights of this token, if they were checked within `ttl` and the token was not revoked since.
     pub fn rights(&self, identity: &Arc<Identity>, now_ms: Timestamp, ttl: Duration) -> Option<SessionRights> {
         let rights = self.rights.lock();
         let entry = rights.iter().find(|entry| entry.is_of(identity))?;

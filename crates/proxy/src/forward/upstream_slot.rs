@@ -1,9 +1,9 @@
-//! What a pass-through request holds while the media server works for it: a permit of the request queue, or one of the
+//! Slot of a pass-through request while the media server works for it: a permit of the request queue, or one of the
 //! limited places for media, sockets and event streams.
 //!
-//! A permit of the queue is held until the response has ended. A response that is long becomes a stream instead, as soon
-//! as there is a place for one: its pace is the client's, and slow clients would hold every permit. So does one that
-//! takes longer than `load_timeout`; if there is no place then, it ends.
+//! A permit of the queue is held until the response has ended. A response that is long becomes a stream instead, as
+//! soon as there is a place for one: its pace is the client's, and slow clients would hold every permit. So does one
+//! that takes longer than `load_timeout`; if there is no place then, it ends.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -34,7 +34,7 @@ use greenroom_origin::scheduler::{DetachedPermit, QueuePermit, QueueRequest};
 /// Longer responses become streams. A connection takes this much from the server however slow its client is.
 const MAX_QUEUED_BYTES: u64 = 64 * 1024;
 
-/// What a pass-through request holds.
+/// Slot of a pass-through request.
 #[derive(Debug)]
 pub enum UpstreamSlot {
     /// A permit of the request queue.
@@ -185,8 +185,8 @@ impl HeldBody {
         self.slot.as_ref().is_some_and(UpstreamSlot::is_queued)
     }
 
-    /// Exchanges a permit of the queue for a place among the streams. Returns the limit that is reached if there is none;
-    /// then the permit stays.
+    /// Exchanges a permit of the queue for a place among the streams. Returns the limit that is reached if there is
+    /// none; then the permit stays.
     fn become_stream(&mut self) -> Option<LimitKind> {
         if !self.is_queued() {
             return None;
@@ -290,8 +290,8 @@ fn unproven_address(request: &ProxyRequest) -> Option<IpAddr> {
     (!request.classified.identity.was_authorized()).then(|| client_network(request.client))
 }
 
-/// The body of a response to a read that cannot be cached. One of unknown length is read while the load holds its permit
-/// of the queue, until it ends or proves to be long, so that a short one takes no place among the streams.
+/// The body of a response to a read that cannot be cached. One of unknown length is read while the load holds its
+/// permit of the queue, until it ends or proves to be long, so that a short one takes no place among the streams.
 pub async fn begin_uncached_body(body: Incoming) -> Result<Body, hyper::Error> {
     if body.size_hint().exact().is_some() {
         return Ok(Body::Stream(body));

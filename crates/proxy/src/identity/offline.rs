@@ -1,4 +1,4 @@
-//! What was valid at the last contact with the server, for an outage.
+//! Grants that were valid at the last contact with the server, for an outage.
 
 use greenroom_cache::Timestamp;
 use std::sync::atomic::Ordering;

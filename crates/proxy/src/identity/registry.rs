@@ -33,7 +33,7 @@ pub struct IdentityRegistry {
     revocations: Arc<Revocations>,
 }
 
-/// What all identities of one server have in common.
+/// State that all identities of one server share.
 #[derive(Debug)]
 pub(super) struct IdentityContext {
     pub(super) hasher: TokenHasher,

@@ -13,7 +13,7 @@ pub(super) fn is_cacheable(status: StatusCode, headers: &HeaderMap) -> bool {
     status == StatusCode::OK && !no_store && !headers.contains_key(SET_COOKIE) && is_plain(headers)
 }
 
-/// How a response of the server fails that is neither an error nor an answer to what was asked, whatever its headers
+/// Failure of a response of the server that is neither an error nor an answer to what was asked, whatever its headers
 /// say about caching: a load asks for the whole value, uncompressed and without a condition. `None` for an answer,
 /// which may still not be stored.
 pub(super) fn failure_of(status: StatusCode, headers: &HeaderMap) -> Option<LoadErrorKind> {

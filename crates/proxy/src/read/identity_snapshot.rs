@@ -1,4 +1,4 @@
-//! What is known of an identity when its request is sent, so that the response is used for nothing that changed since.
+//! Snapshot of an identity when its request is sent, so that the response is used for nothing that changed since.
 
 use crate::identity::Identity;
 use crate::server::{AccountProof, Server};

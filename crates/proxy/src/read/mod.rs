@@ -246,7 +246,7 @@ pub fn key(request: &ProxyRequest, read: &Read) -> Key {
     request.classified.key.clone().unwrap_or_else(|| request.server.key_of(&request.classified.identity, read))
 }
 
-/// What the response depends on beyond its content.
+/// Dependences of the response beyond its content.
 fn response_options<'a>(request: &'a ProxyRequest, read: &Read, parts: &'a request::Parts) -> ResponseOptions<'a> {
     let is_api = !matches!(read.class, Class::Images | Class::Assets);
     ResponseOptions {

@@ -59,7 +59,8 @@ pub(super) async fn answer(
 }
 
 /// The answer while the server fails: what was told last, to a token whose rights were checked at most
-/// `offline_auth_ttl` before `checked_by_ms`. `None` if nothing was told since `cached_ms` and since the last write of this account, or too long ago.
+/// `offline_auth_ttl` before `checked_by_ms`. `None` if nothing was told since `cached_ms` and since the last write of
+/// this account, or too long ago.
 pub(super) fn last_told(
     request: &ProxyRequest,
     read: &Arc<Read>,
@@ -112,7 +113,7 @@ fn is_plain(read: &Read) -> bool {
     read.representation == Representation::Json && !read.headers.iter().any(|(name, value)| accepts(name, value))
 }
 
-/// What the request's token may see. The server is asked once in the lifetime of a grant.
+/// Rights of the request's token to sessions. The server is asked once in the lifetime of a grant.
 async fn rights(request: &ProxyRequest) -> Option<SessionRights> {
     let (server, identity) = (&request.server, &request.classified.identity);
     if identity.is_anonymous() || server.origin.settings.kind != ServerKind::Jellyfin {

@@ -47,7 +47,7 @@ const CREDENTIAL_HEADERS: [&str; 5] =
     ["x-plex-token", "authorization", "x-emby-authorization", "x-emby-token", "x-mediabrowser-token"];
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
-/// What a request is forwarded with, besides the client's own headers.
+/// Context in which a request is forwarded, besides the client's own headers.
 #[derive(Debug, Clone, Copy)]
 pub struct ForwardContext<'a> {
     /// Kind of the server.

@@ -81,7 +81,7 @@ pub fn parse_head(meta: &Bytes) -> (StatusCode, HeaderMap) {
     (status, headers)
 }
 
-/// What a response depends on beyond its content.
+/// Dependences of a response beyond its content.
 #[derive(Debug, Clone, Copy)]
 pub struct ResponseOptions<'a> {
     /// The client's headers.
@@ -94,7 +94,7 @@ pub struct ResponseOptions<'a> {
     pub cached_headers: &'a CachedHeaders,
 }
 
-/// How an entry came to be served.
+/// Details of a served entry.
 #[derive(Debug, Clone, Copy)]
 pub struct CacheHitDetails {
     /// Kind of the hit.

@@ -65,7 +65,7 @@ pub struct Server {
     pub classifications: ClassificationCache,
     /// The server's own events.
     pub feed: EventFeed,
-    /// What confirms entries from before a gap.
+    /// Confirmation of entries from before a gap.
     pub confirmation: Confirmation,
     /// Listings of whole video libraries by apps.
     pub listing_watch: ListingWatch,
@@ -148,8 +148,8 @@ impl Server {
         }
     }
 
-    /// The same server, known to the media server by the id of this installation, where the key that hides identities is
-    /// shared with others. Before anything else refers to the server.
+    /// The same server, known to the media server by the id of this installation, where the key that hides identities
+    /// is shared with others. Before anything else refers to the server.
     #[must_use]
     pub fn with_device_of(mut self, installation: HashKey) -> Self {
         let device_id = IdentityRegistry::device_id_of(self.name(), installation);
@@ -259,7 +259,7 @@ impl Server {
         }
     }
 
-    /// What was loaded before this moment may have missed a change, in milliseconds; zero if nothing. Without a token
+    /// Entries loaded before this moment may have missed a change, in milliseconds; zero if nothing. Without a token
     /// the server's events are never heard: then a restart loses nothing but the live signals of users.
     fn unconfirmed_before_ms(&self, class: Class, lifetime: Lifetime) -> Timestamp {
         let gap_end_ms = self.confirmation.gap_end_ms(self.origin.started_ms, self.origin.clock.last_leap());

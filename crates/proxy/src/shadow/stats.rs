@@ -14,7 +14,7 @@ pub const WRITES: &str = "writes";
 /// Row of pass-through requests.
 pub const STREAMS: &str = "streams";
 
-/// How the cache would have answered a read.
+/// The cache's predicted response to a read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum PredictedOutcome {
     /// Served from the cache, fresh.

@@ -94,7 +94,7 @@ pub struct StoredResponse {
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[schema(as = StoredMarker)]
 pub struct StoredInvalidation {
-    /// What was invalidated.
+    /// The invalidated scope.
     pub by: String,
     /// Whether the response must not be served even if a load fails.
     pub purges: bool,

@@ -17,7 +17,7 @@ pub struct BodyFacts {
     pub is_proven: bool,
 }
 
-/// How to handle a body.
+/// Handling of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BodyPlan {
     /// No body.

@@ -1,4 +1,4 @@
-//! What a gateway does about numbers, connections and answers that were lost.
+//! Recoveries of a gateway from lost numbers, connections and answers.
 
 use std::sync::Arc;
 use std::time::Duration;

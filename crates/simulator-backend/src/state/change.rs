@@ -31,7 +31,7 @@ pub enum StateChange {
         playlist: ItemId,
         /// Its title.
         title: String,
-        /// What happened to it.
+        /// Cause of the change.
         cause: PlaylistChangeCause,
         /// The users who see it, or saw it.
         audience: PlaylistAudience,
@@ -82,7 +82,7 @@ pub enum WatchChangeCause {
     Started,
 }
 
-/// What happened to a playlist.
+/// Cause of a playlist's change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PlaylistChangeCause {
     /// It was created.

@@ -1,4 +1,4 @@
-//! What a player's report does to a user's state: media servers differ in when a play counts and what is resumable.
+//! Effects of a player's report on a user's state: media servers differ in when a play counts and what is resumable.
 
 use super::watch::{PlayerState, WatchState};
 

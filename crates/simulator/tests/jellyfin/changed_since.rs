@@ -1,4 +1,4 @@
-//! What a reader that was away asks: what changed since a moment, and whether any user state did.
+//! Questions of a reader that was away: what changed since a moment, and whether any user state did.
 
 use greenroom_simulator::catalogue::MediaKind;
 use greenroom_simulator::jellyfin::item_id;

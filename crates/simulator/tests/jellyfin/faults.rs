@@ -1,4 +1,4 @@
-//! What goes wrong goes wrong the way it does with the real server.
+//! Faults look the way they do with the real server.
 
 use greenroom_simulator::catalogue::MediaKind;
 use greenroom_simulator::faults::Fault;

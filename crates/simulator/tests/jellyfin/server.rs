@@ -45,7 +45,7 @@ pub(crate) struct JellyfinRequestBuilder<'a> {
     body: Vec<u8>,
 }
 
-/// What came back.
+/// A response.
 pub(crate) struct JellyfinTestResponse {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,

@@ -1,4 +1,4 @@
-//! What the server says of itself, and its tasks.
+//! The server's report of itself, and its tasks.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What happens to a library while tools look away, and what they can find out about it.
+//! Upheavals of a library while tools look away, and what they can find out about it.
 
 use greenroom_simulator::catalogue::{CatalogueSize, ItemId, MediaKind, Section, SortKey};
 use greenroom_simulator::jellyfin::{item_id, library_id};

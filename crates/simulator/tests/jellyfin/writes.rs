@@ -1,4 +1,4 @@
-//! What is written is read at once, by those it concerns, and every answer says how many writes it includes.
+//! A write is read at once, by those it concerns, and every answer says how many writes it includes.
 
 use greenroom_simulator::catalogue::MediaKind;
 use greenroom_simulator::jellyfin::{item_id, user_id};

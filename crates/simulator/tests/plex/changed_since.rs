@@ -1,4 +1,4 @@
-//! What a reader that was away asks: what changed since a moment, and whether anything did.
+//! Questions of a reader that was away: what changed since a moment, and whether anything did.
 
 use greenroom_simulator::catalogue::{MediaKind, SortKey};
 use greenroom_simulator::users::UserId;

@@ -1,4 +1,4 @@
-//! What can go wrong, each seen by a client.
+//! Faults, each seen by a client.
 
 use greenroom_simulator::faults::{Fault, FaultRule};
 use greenroom_simulator::latency::LatencyProfile;

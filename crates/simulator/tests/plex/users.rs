@@ -1,4 +1,4 @@
-//! Which users may send requests, and what each sees.
+//! Users that may send requests, and what each sees.
 
 use crate::harness::{PlexFixture, keys, rows};
 

@@ -119,14 +119,14 @@ fn item(before: &[&str], id: &str, after: &[&str]) -> JellyfinRoute {
     JellyfinRoute::new(&segments, Class::Item).with_tags([Tag::item(&id)])
 }
 
-/// What belongs to an item and shows no state of it.
+/// A part of an item that shows no state of it.
 fn part(before: &[&str], id: &str, after: &[&str]) -> JellyfinRoute {
     let id: Cow<'_, str> = guid::normalize(id);
     let segments = [before, &[&*id], after].concat();
     JellyfinRoute::new(&segments, Class::Item).with_tags([Tag::about(&id)])
 }
 
-/// What belongs to an item and shows nothing of the item's own document.
+/// A resource of an item that shows nothing of the item's own document.
 fn belonging(before: &[&str], id: &str, after: &[&str]) -> JellyfinRoute {
     let id: Cow<'_, str> = guid::normalize(id);
     let segments = [before, &[&*id], after].concat();

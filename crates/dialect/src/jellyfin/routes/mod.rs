@@ -39,7 +39,7 @@ pub(super) struct JellyfinRoute {
     pub(super) user_state: bool,
     /// Parameters that matter.
     pub(super) params: AllowedParams,
-    /// What holds of a response's age beside its type's lifetime.
+    /// Bound on a response's age beside its type's lifetime.
     pub(super) age_limit: Option<AgeLimit>,
 }
 

@@ -53,7 +53,7 @@ struct InvalidateArgs {
     scope: ScopeArgs,
 }
 
-/// What is invalidated.
+/// Scope to invalidate.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 struct ScopeArgs {

@@ -72,7 +72,7 @@ struct CacheDirArgs {
     data_dir: Option<PathBuf>,
 }
 
-/// Which answers.
+/// Filter of the entries.
 #[derive(Debug, Clone, Args, Default)]
 struct FilterArgs {
     /// Only entries of this server

@@ -24,7 +24,7 @@ const MAX_REPORTED: u64 = 20;
 /// Rows between two progress lines.
 const PROGRESS_STEP: u64 = 1_000;
 
-/// What was typed.
+/// Arguments.
 #[derive(Debug, Args)]
 pub(super) struct MatchArgs {
     /// With --queries, a CSV file of the library's tracks: lib_id, title, artist, and if known artists, album_artist,
@@ -37,7 +37,7 @@ pub(super) struct MatchArgs {
     /// CSV file to write: qid, decision, lib_id, score, reasons, candidates (each as lib_id, score and path)
     #[arg(long, value_name = "FILE", requires = "queries")]
     output: Option<PathBuf>,
-    /// Which matches are accepted
+    /// Matches to accept
     #[arg(long, value_enum, default_value_t = MatchPolicyArg::Strict)]
     policy: MatchPolicyArg,
     /// Print JSON
@@ -103,7 +103,7 @@ pub(super) fn run(options: &MatchArgs) -> u8 {
     }
 }
 
-/// Why a match failed.
+/// Reason for which a match failed.
 #[derive(Debug)]
 struct FileMatchError {
     message: String,

@@ -36,17 +36,17 @@ Exit code 0: complete; 3: rows are missing from the library, or an account canno
 (--missing FILE writes them to a file); 4: the server is scanning its files, and the sync runs again by itself
 once that has ended; 1: it failed; 2: the command line is wrong.";
 
-/// What was typed.
+/// Arguments.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(super) struct SyncArgs {
-    /// Playlist file: JSPF, XSPF, ListenBrainz, Spotify or plain JSON, M3U, PLS, CSV, or lines "Artist - Title"; - reads
-    /// standard input
+    /// Playlist file: JSPF, XSPF, ListenBrainz, Spotify or plain JSON, M3U, PLS, CSV, or lines "Artist - Title"; -
+    /// reads standard input
     #[arg(value_name = "FILE", required_unless_present = "from", conflicts_with = "from")]
     file: Option<PathBuf>,
-    /// Of a file with several playlists, only the one of this name; may be repeated; those of one name are numbered, such
-    /// as "Road" and "Road (2)" [default: all]
+    /// Of a file with several playlists, only the one of this name; may be repeated; those of one name are numbered,
+    /// such as "Road" and "Road (2)" [default: all]
     #[arg(long, value_name = "NAME", conflicts_with = "from")]
     playlist: Vec<String>,
     /// Read a playlist of a configured server instead, by its name or id
@@ -61,7 +61,7 @@ pub(super) struct SyncArgs {
     /// Name on the server [default: the name in the file, else the file's name]
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
-    /// What to do with an existing playlist
+    /// Change of an existing playlist
     #[arg(long, value_enum, default_value_t = SyncModeArg::Create)]
     mode: SyncModeArg,
     /// Allow a replaced playlist to lose most of its tracks, or any if few rows were found
@@ -73,7 +73,7 @@ pub(super) struct SyncArgs {
     /// Write nothing, print what would be written
     #[arg(long)]
     dry_run: bool,
-    /// Which matches are accepted
+    /// Matches to accept
     #[arg(long, value_enum, default_value_t = SyncPolicyArg::Strict)]
     policy: SyncPolicyArg,
     /// Search the server for missing tracks, with at most this number of requests
@@ -93,7 +93,7 @@ pub(super) struct SyncArgs {
     gateway: GatewayArgs,
 }
 
-/// What may happen to a playlist that is there.
+/// Permitted change of a playlist that is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum SyncModeArg {
     /// Leave it alone, unless an earlier run with the same rows created it
@@ -104,7 +104,7 @@ enum SyncModeArg {
     Append,
 }
 
-/// What may count as found.
+/// Matches that count as found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum SyncPolicyArg {
     /// Only this recording
@@ -193,7 +193,7 @@ struct SyncInput {
     source: InputSource,
 }
 
-/// What is sent.
+/// Input to send.
 enum InputSource {
     Request(Value),
     File(String, Bytes),

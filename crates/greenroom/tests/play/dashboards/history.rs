@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::DashboardFixture;
 
-/// What komandorr's page makes of rows of `/api/plex/watch-history`.
+/// komandorr's page of rows of `/api/plex/watch-history`.
 struct KomandorrPage {
     watch_time_s: u64,
     badges: Vec<(String, Vec<String>)>,

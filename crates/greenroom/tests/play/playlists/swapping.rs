@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::fixture::{BOTH, PlaylistFixture};
 
-/// What a dry run says, and what the run needs then.
+/// The plan of a dry run, and the requests of the run.
 async fn planned_and_done(house: &PlaylistFixture, wanted: Vec<usize>, mode: &str) -> (Value, u64) {
     let wish = |dry: bool| json!({"mode": mode, "shrink": true, "dry_run": dry});
     let planned = house.sync(house.rows(wanted.clone()), wish(true)).await;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// The documents that lead through the source.
 const DOCUMENTS: [&str; 4] = ["ARCHITECTURE.md", "CONTRIBUTING.md", "README.md", "docs/fuzzing.md"];
-/// What runs make and the documents speak of; `fuzz/.gitignore` keeps it out of the tree.
+/// Folders that runs make and the documents name; `fuzz/.gitignore` keeps it out of the tree.
 const MADE_BY_RUNS: [&str; 2] = ["fuzz/corpus", "fuzz/findings"];
 /// Top-level folders of the tree.
 const TOP_LEVEL: [&str; 7] = ["crates/", "docs/", "e2e/", "fuzz/", "bench/", "packaging/", "clients/"];

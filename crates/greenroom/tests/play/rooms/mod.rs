@@ -1,10 +1,11 @@
 //! The rooms of every crate: the top-level modules know each other without a cycle, none is too large to be read, and
-//! every type is called by a noun.
+//! every type is called by a noun, and comments say the thing that they stand beside.
 //!
 //! Only source outside of tests counts: a file without items behind `cfg(test)`.
 
 mod cycle;
 mod documents;
+mod english;
 mod milliseconds;
 mod names;
 mod source;

@@ -21,7 +21,7 @@ fn drained(outdated: &OutdatedPartitions) -> Vec<Partition> {
     purged.into_inner()
 }
 
-/// What happens to one token.
+/// Event of one token.
 #[derive(Debug, Clone)]
 enum Event {
     /// The server names this owner.

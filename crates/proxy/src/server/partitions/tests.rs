@@ -1,4 +1,4 @@
-//! Which token finds which response: tokens, accounts and servers in any order of proofs, loads, revocations and replaced servers.
+//! Responses by token: tokens, accounts and servers in any order of proofs, loads, revocations and replaced servers.
 
 use std::time::Duration;
 

@@ -49,7 +49,7 @@ pub(super) fn arranged(
     shown
 }
 
-/// What of the configuration applies to the latest items.
+/// Rules of the configuration for the latest items.
 pub(super) struct LatestItemsRules {
     /// Whether played items are left out.
     pub(super) hide_played: bool,
@@ -57,7 +57,7 @@ pub(super) struct LatestItemsRules {
     pub(super) excluded: Vec<JellyfinId>,
 }
 
-/// What of the configuration of `user` applies to the latest items.
+/// Rules of the configuration of `user` for the latest items.
 pub(super) fn latest_rules(ask: &JellyfinRequest<'_>, user: UserId) -> LatestItemsRules {
     let stored = current(ask, user);
     LatestItemsRules {

@@ -1,4 +1,4 @@
-//! What cannot be the same, with the reason.
+//! Differences that must be, with the reason.
 
 use serde_json::Value;
 

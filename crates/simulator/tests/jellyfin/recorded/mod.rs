@@ -162,7 +162,7 @@ impl Replay {
     }
 }
 
-/// What a message names, as in the recording.
+/// The names in a message, as in the recording.
 fn named(names: &BTreeMap<String, String>, frame: &Value) -> Value {
     let name = |id: &Value| {
         let id = id.as_str().expect("an id");
@@ -193,7 +193,7 @@ fn named(names: &BTreeMap<String, String>, frame: &Value) -> Value {
     }
 }
 
-/// The body without what changes with every request of anybody.
+/// The body without what changes with every request.
 fn settled(mut body: Value) -> Value {
     fn strip(value: &mut Value) {
         match value {
