@@ -76,8 +76,9 @@ pub(crate) async fn handle(
         RequestKind::Read => {
             let head = fast_path::unknown_head(&server, &api_request, connection, (&parts.uri, &parts.headers));
             let response = answer_read(&server, &api_request).await;
-            let outcome = response.extensions().get().copied();
-            fast_path::learn(&server, &api_request, head, outcome).await;
+            if let Some(head) = head.filter(|_| fast_path::is_learnable(&response)) {
+                fast_path::learn(&server, &api_request, head).await;
+            }
             response
         }
         RequestKind::Write => write(server, api_request, Body::Stream(body)).await,

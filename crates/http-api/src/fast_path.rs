@@ -15,14 +15,15 @@ use greenroom_http_caching::request_directives::RequestDirectives;
 use greenroom_http_caching::reuse::{Reuse, reuse};
 use greenroom_http_server::connection::{ClientConnection, FastPath, FastRequest, FastResponse};
 use greenroom_http_server::raw_head::{has_lines_of, is_head_of, is_plain};
+use greenroom_origin::body::Body;
 use greenroom_request_log::{CacheResult, DecisionOutcome};
 use http::header::PRAGMA;
-use http::{HeaderMap, StatusCode, Uri};
+use http::{HeaderMap, Response, StatusCode, Uri};
 
 use crate::access_log::{self, InFlightRequest};
 use crate::api_request::ApiRequest;
 use crate::api_server::ApiServer;
-use crate::known_reads::{EncodedHead, Fact, KnownRead};
+use crate::known_reads::{EncodedHead, Fact, KnownRead, is_answered, is_short};
 
 /// The fast path of a server's listener, if it is switched on.
 pub(crate) fn of(server: &Arc<ApiServer>) -> Option<FastPath> {
@@ -63,15 +64,19 @@ fn is_plain_read(request: &ApiRequest, headers: &HeaderMap) -> bool {
         && request.caller.is_some()
 }
 
-/// Learns the head of a request with this outcome, if that is a hit.
-pub(crate) async fn learn(
-    server: &ApiServer,
-    request: &ApiRequest,
-    head: Option<Box<[u8]>>,
-    outcome: Option<DecisionOutcome>,
-) {
-    let is_hit = |outcome: DecisionOutcome| outcome.result == CacheResult::Hit && outcome.reason.is_none();
-    let Some(head) = head.filter(|_| outcome.is_some_and(is_hit)) else { return };
+/// Whether a later request with the same head may be answered like this one before it is parsed: with a hit whose head and
+/// body are within the limits of the fast path.
+pub(crate) fn is_learnable(response: &Response<Body>) -> bool {
+    let is_hit = |outcome: &DecisionOutcome| outcome.result == CacheResult::Hit && outcome.reason.is_none();
+    let is_sent = match response.body() {
+        Body::Whole(Some(body)) => is_answered(response.status(), body.len()),
+        _ => is_answered(response.status(), 0),
+    };
+    is_sent && response.extensions().get().is_some_and(is_hit) && is_short(response.headers())
+}
+
+/// Learns the head of a request whose response is learnable.
+pub(crate) async fn learn(server: &ApiServer, request: &ApiRequest, head: Box<[u8]>) {
     let routes = Arc::clone(&server.routes());
     let search = match request.path_key().filter(|_| request.resource_name.contains('?')) {
         Some(path) => Some(Fact::of(&server.cache, &server.search_variances, &path).await),

@@ -26,6 +26,8 @@ use crate::route_table::RouteTable;
 
 /// Max heads per server.
 const MAX_HEADS: usize = 2048;
+/// Longest encoded head of a response: with their own heads, all known reads take at most some 20 MiB.
+const MAX_ENCODED_BYTES: usize = 4096;
 /// Heads unused for this time are dropped …
 const IDLE: Duration = Duration::from_secs(10 * 60);
 /// … within this time, while there are requests.
@@ -159,6 +161,20 @@ impl KnownRead {
     }
 }
 
+/// Whether a response with this status and so many bytes may be answered before its request is parsed.
+pub(crate) fn is_answered(status: StatusCode, bytes: usize) -> bool {
+    match status {
+        StatusCode::OK => (1..=MAX_FAST_BODY_BYTES).contains(&bytes),
+        StatusCode::NOT_MODIFIED => true,
+        _ => false,
+    }
+}
+
+/// Whether the head of a response is short enough to be kept encoded.
+pub(crate) fn is_short(headers: &HeaderMap) -> bool {
+    headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum::<usize>() <= MAX_ENCODED_BYTES
+}
+
 impl EncodedHead {
     fn new(request: &ApiRequest, entry: &Entry, now_ms: Timestamp) -> Option<Self> {
         let mut stored = StoredHead::decode(entry.meta())?;
@@ -166,12 +182,7 @@ impl EncodedHead {
             return None;
         }
         let response = response::from_stored(request, &stored, entry.body(), now_ms);
-        let is_answered = match response.status() {
-            StatusCode::OK => (1..=MAX_FAST_BODY_BYTES).contains(&entry.body().len()),
-            StatusCode::NOT_MODIFIED => true,
-            _ => false,
-        };
-        if !is_answered {
+        if !is_answered(response.status(), entry.body().len()) || !is_short(response.headers()) {
             return None;
         }
         let headers = response.headers();

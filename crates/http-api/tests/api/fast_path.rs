@@ -197,3 +197,34 @@ fresh_s = 600
     }
     assert_eq!(api.fast(), 0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn errors_long_heads_and_empty_bodies_are_left_to_the_parser() {
+    let long = "x".repeat(5000);
+    let api = Fixture::new("", move |seen| match seen.target.as_str() {
+        "/missing" => answer(404, &[FRESH], "none"),
+        "/moved" => answer(301, &[FRESH, ("location", "/a")], "there"),
+        "/long" => answer(200, &[FRESH, ("x-long", &long)], "body"),
+        _ => answer(200, &[FRESH], ""),
+    })
+    .await;
+    for target in ["/missing", "/moved", "/long", "/empty"] {
+        api.get(target).await;
+        assert!(api.get(target).await.is_hit() && api.get(target).await.is_hit(), "{target}");
+        assert_eq!(api.fast(), 0, "{target}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_successor_that_is_an_error_or_long_is_left_to_the_parser_again() {
+    let api = Fixture::new("", |_| answer(200, &[FRESH], "short")).await;
+    assert_eq!(api.make_known("/a", &[]).await, "short");
+    let long = "x".repeat(5000);
+    api.script(move |_| answer(200, &[FRESH, ("x-long", &long)], "long"));
+    api.send("PUT", "/a", &[], "").await;
+    let before = api.fast();
+    for _ in 0..4 {
+        assert_eq!(api.get("/a").await.body, "long");
+    }
+    assert_eq!(api.fast(), before);
+}
