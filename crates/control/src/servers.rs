@@ -94,6 +94,9 @@ pub struct ServerStats {
     pub doubted: u64,
     /// Times clients reached a limit, by limit.
     pub limits_reached: Vec<(&'static str, u64)>,
+    /// Responses of an HTTP API that were not stored, by reason. For the metrics only.
+    #[serde(skip)]
+    pub not_stored: Vec<(&'static str, u64)>,
 }
 
 /// A current outage.
@@ -185,6 +188,7 @@ impl ServerStats {
             probes: breaker.probes,
             unattached: breaker.unattached,
             doubted: server.shrink_guard.rejected(),
+            not_stored: Vec::new(),
             limits_reached: server.limits.counters.counts(),
         }
     }

@@ -43,6 +43,12 @@ impl MetricsEncoder<'_> {
             server.limits_reached.iter().map(move |(limit, count)| (labels(limit), *count))
         });
         self.counters("client_limits_reached", "Times clients reached a limit, by limit", limits)?;
+        let not_stored = servers.iter().flat_map(|server| {
+            let labels = |reason| [("server", server.name.as_str()), ("reason", reason)];
+            server.not_stored.iter().map(move |(reason, count)| (labels(reason), *count))
+        });
+        let help = "Responses of an HTTP API that were not stored, by reason";
+        self.counters("api_responses_not_stored", help, not_stored)?;
         let gauges: [(&str, &str, Getter); 3] = [
             ("upstream_in_flight", "Requests to the server in progress", |server| server.in_flight as u64),
             ("held_body_bytes", "Bytes of request bodies held in memory", |server| server.held_body_bytes),

@@ -105,6 +105,7 @@ fn full_snapshot() -> MetricsSnapshot {
         queue,
         prefetch: ServerPrefetchStats { skipped, ..Default::default() },
         limits_reached: vec![("sockets", 1)],
+        not_stored: vec![("no-store", 1)],
         ..Default::default()
     };
     let app = AppStats { server: "home".into(), name: "App \"1\"\\\n".into(), ..Default::default() };

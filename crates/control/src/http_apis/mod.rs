@@ -91,6 +91,7 @@ impl ManagedApi {
             outages: breaker.opened,
             probes: breaker.probes,
             limits_reached: server.limits.counters.counts(),
+            not_stored: server.storage_refusals().into_iter().map(|(reason, count)| (reason.name(), count)).collect(),
             prefetch: ServerPrefetchStats::from_api(server),
             ..ServerStats::default()
         }
