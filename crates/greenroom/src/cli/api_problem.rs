@@ -116,7 +116,7 @@ mod tests {
         // Problems of paths that no command uses.
         let of_the_page = ["wrong-method", "too-many-viewers"];
         let crates = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        let files = ["control/src/error.rs", "api/src/matching_api/mod.rs"].map(|file| crates.join(file));
+        let files = ["control/src/error.rs", "library-api/src/matching_api/mod.rs"].map(|file| crates.join(file));
         let mut found = 0;
         for file in files {
             let text = std::fs::read_to_string(&file).expect("read the source");
