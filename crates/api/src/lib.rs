@@ -1,11 +1,9 @@
 //! The HTTP API of the control plane: its paths, their handlers, and the server that the page and the apps call.
 //!
 //! Modules, bottom up: a module uses only modules of its own line and of earlier lines.
-//! - [`state`]: the state that every handler borrows.
-//! - [`middleware`]: checks every request and adds the security headers for browsers.
-//! - Handlers: [`api`] (statistics, purge, sessions, request bodies), [`cache_mode`], [`cluster`], [`compat`] (the API
-//!   paths of other dashboards), [`decisions`], [`health`], [`libraries`], [`metrics`], [`policies`], [`warnings`], and
-//!   the modules ending in `_api`; [`pagination`], [`json_key_error`] are their helpers.
+//! - Handlers: [`cache_api`] (statistics, purge, warming), [`session_api`] (logging in and out), [`cache_mode`], [`cluster`],
+//!   [`decisions`], [`health`], [`metrics`], [`policies`], [`warnings`], and the other modules ending in `_api`. Those of
+//!   media are in [`greenroom_library_api`], those of dashboards in [`greenroom_dashboard_api`].
 //! - [`router`] (all paths and the OpenAPI document), [`base_path`] (the path prefix of a reverse proxy), [`server`]
 //!   (connections) and [`unix_socket`].
 //!
