@@ -24,12 +24,14 @@ pub(super) struct ClusterResponse {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = ClusterStore)]
 struct StoreReport {
-    /// connecting, connected, away or taken
+    /// connecting, connected, away, taken or other-key
     state: &'static str,
-    /// The reason for which it cannot be used, or the gateway that has its prefix.
+    /// The reason for which it cannot be used, or the gateway that has its prefix or another key.
     reason: Option<String>,
     /// single or cluster
     kind: &'static str,
+    /// Redis or Valkey
+    product: &'static str,
     version: String,
     prefix: String,
     /// Whether other gateways may use the prefix.
@@ -83,10 +85,11 @@ impl From<StoreStatus> for StoreReport {
             state: status.state.name(),
             reason: match status.state {
                 StoreState::Away(reason) => Some(reason),
-                StoreState::Taken { by } => Some(by),
+                StoreState::Taken { by: name } | StoreState::OtherKey { of: name } => Some(name),
                 StoreState::Connecting | StoreState::Connected => None,
             },
             kind: status.kind,
+            product: status.product,
             version: status.version,
             prefix: status.prefix,
             shared: status.shared,

@@ -45,6 +45,17 @@ fn warnings(status: &StoreStatus) -> Vec<Warning> {
              cluster key. A gateway whose data directory was copied needs an empty one."
                 .into(),
         )),
+        StoreState::OtherKey { of } => all.push(warning(
+            "remote-store-other-key",
+            Severity::Urgent,
+            format!(
+                "The gateway {of} shares the prefix {} of the remote store with another cluster key; this one runs \
+                 without it.",
+                status.prefix
+            ),
+            "Give all gateways the same store.redis.cluster_key_file. To change the key, stop all of them first."
+                .into(),
+        )),
         StoreState::Connecting | StoreState::Connected => {}
     }
     if status.max_bytes > 0 && status.eviction_policy == "noeviction" {

@@ -2,10 +2,12 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use greenroom_dialect::permissions::Permissions;
 use greenroom_dialect::request::ServerKind;
 use greenroom_dialect::server_identity::ServerIdentity;
+use greenroom_remote_store::probe::StoreFacts;
 use serde::Deserialize;
 
 use greenroom_config::{Endpoint, HttpRouteSettings};
@@ -255,6 +257,17 @@ pub struct PortHolder {
     pub name: String,
     /// Whether it is this program, though perhaps not the gateway of this data directory.
     pub is_greenroom: bool,
+}
+
+/// Facts on the remote store.
+#[derive(Debug, Clone)]
+pub struct RemoteStoreFacts {
+    /// The prefix of this gateway's keys.
+    pub prefix: String,
+    /// Longest wait of a request for an entry.
+    pub read_timeout: Duration,
+    /// Its report of itself, or the reason for which there is none.
+    pub answer: Result<StoreFacts, String>,
 }
 
 /// Facts about a server of any HTTP API.

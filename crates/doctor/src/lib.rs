@@ -5,6 +5,7 @@
 //! ends within seconds.
 //!
 //! - [`facts`]: input of the checks. [`server`]: gathers it from a media server. [`http_api`]: from one of any HTTP API.
+//!   [`remote_store`]: from a Redis or Valkey.
 //!   [`machine`]: from this machine; [`app_caches`]: on the caches for apps.
 //!   [`socket`]: finds the program that listens on a port.
 //! - [`advice`]: what to type, in the words of where a server was configured.
@@ -24,6 +25,7 @@ pub mod finding;
 pub mod http_api;
 pub mod machine;
 pub mod probe_set;
+pub mod remote_store;
 pub mod report;
 pub mod server;
 pub mod socket;
@@ -52,6 +54,13 @@ pub async fn run_checks(settings: &Settings, enquirer: &ProbeClient, mut begin: 
         begin(&format!("{} at {}", server.name, facts.endpoint.url()));
         let findings = checks::HTTP_API.iter().flat_map(|check| check(&facts)).collect();
         subjects.push(SubjectFindings { name: format!("{} ({})", server.name, facts.endpoint.url()), findings });
+    }
+    if let Some(store) = &settings.remote_store {
+        let name = format!("remote store ({})", remote_store::addresses(store));
+        begin(&name);
+        let facts = remote_store::gather(store).await;
+        let findings = checks::REMOTE_STORE.iter().flat_map(|check| check(&facts)).collect();
+        subjects.push(SubjectFindings { name, findings });
     }
     let findings = checks::MACHINE.iter().flat_map(|check| check(&machine)).collect();
     subjects.push(SubjectFindings { name: "this machine".into(), findings });

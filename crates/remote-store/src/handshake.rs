@@ -24,21 +24,28 @@ pub(crate) async fn connect(store: &RedisStore) -> Result<OpenStore, String> {
     Ok(OpenStore { connection, scripts })
 }
 
+/// The text that a node of the store answers; in a Cluster any of its primaries.
+///
+/// # Errors
+/// What failed.
+pub(crate) async fn ask_node(connection: &mut StoreConnection, command: redis::Cmd) -> Result<String, String> {
+    let answer = match connection {
+        StoreConnection::Single(single) => command.query_async::<String>(single).await,
+        StoreConnection::Cluster(cluster) => {
+            let route = RoutingInfo::SingleNode(SingleNodeRoutingInfo::RandomPrimary);
+            let value = cluster.route_command(command, route).await;
+            value.and_then(|value| Ok(redis::from_redis_value::<String>(value)?))
+        }
+    };
+    answer.map_err(explain)
+}
+
 /// Asks the store for its figures, and warns of a full one.
 ///
 /// # Errors
 /// What failed.
 pub(crate) async fn read_info(store: &RedisStore, connection: &mut StoreConnection) -> Result<StoreInfo, String> {
-    // In a Cluster: of any of its primaries.
-    let answer = match connection {
-        StoreConnection::Single(single) => redis::cmd("INFO").query_async::<String>(single).await,
-        StoreConnection::Cluster(cluster) => {
-            let route = RoutingInfo::SingleNode(SingleNodeRoutingInfo::RandomPrimary);
-            let value = cluster.route_command(redis::cmd("INFO"), route).await;
-            value.and_then(|value| Ok(redis::from_redis_value::<String>(value)?))
-        }
-    };
-    let mut info = StoreInfo::parse(&answer.map_err(explain)?);
+    let mut info = StoreInfo::parse(&ask_node(connection, redis::cmd("INFO")).await?);
     info.total_keys = redis::cmd("DBSIZE").query_async::<u64>(connection).await.ok();
     if info.is_full() {
         let was_full = store.published.lock().info.is_full();

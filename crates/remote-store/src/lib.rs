@@ -9,7 +9,8 @@
 //! programs in the store, and their answers), `codec` (an entry as bytes), `breaker` (when the store is passed over),
 //! `invalidation_queue` and `write_queue` (what waits), `journal` (what outlives the process), `claim` (one load for all
 //! gateways), `peer_news` and `shared_settings` (what gateways share
-//! beside answers), `catch_up` (what a session has not heard), `status` and `store_info` (figures).
+//! beside answers), `catch_up` (what a session has not heard), `status` and `store_info` (figures), [`probe`]
+//! (facts on a store for `greenroom doctor`).
 
 pub mod agreement;
 pub mod announcements;
@@ -25,6 +26,7 @@ mod log_watch;
 #[cfg(test)]
 mod model_tests;
 pub mod peer_news;
+pub mod probe;
 mod remote_tier;
 mod reply;
 mod sabotage;

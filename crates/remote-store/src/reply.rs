@@ -11,6 +11,8 @@ use crate::agreement::{HeartbeatReply, LogEntry, Peer};
 pub(crate) enum HearReply {
     /// Another gateway has the prefix for itself.
     Taken { by: String },
+    /// Another gateway is live that has another cluster key.
+    OtherKey { of: String },
     /// News to hear.
     Told(Box<HeartbeatReply>),
 }
@@ -109,8 +111,10 @@ fn peer(value: &Value) -> Result<Peer, String> {
 /// Reads the answer to a heartbeat.
 pub(crate) fn read_hear(value: &Value) -> Result<HearReply, String> {
     let parts = items(value)?;
-    if text(parts.first())? == "taken" {
-        return Ok(HearReply::Taken { by: text(parts.get(1))? });
+    match text(parts.first())?.as_str() {
+        "taken" => return Ok(HearReply::Taken { by: text(parts.get(1))? }),
+        "key" => return Ok(HearReply::OtherKey { of: text(parts.get(1))? }),
+        _ => {}
     }
     let list = |at: usize| items(parts.get(at).ok_or(SHAPE)?);
     Ok(HearReply::Told(Box::new(HeartbeatReply {

@@ -49,7 +49,8 @@ const EPOCH_MASK: u64 = (1 << 48) - 1;
 pub(crate) enum SessionEnd {
     Stopped,
     Lost(String),
-    Taken(String),
+    /// The store may not be used, for the reason that the state gives.
+    Refused(StoreState),
 }
 
 /// Result of a heartbeat.
@@ -58,8 +59,8 @@ enum HeartbeatResult {
     Quiet,
     /// There was something to hear: another heartbeat says that it was heard.
     Heard,
-    /// Another gateway has the prefix for itself.
-    Taken(String),
+    /// This gateway may not use the store, for the reason that the state gives.
+    Refused(StoreState),
 }
 
 /// One connection's session.
@@ -112,9 +113,9 @@ pub(crate) async fn run(store: &Arc<RedisStore>, cache: &Cache, stop: &Cancellat
                 warn_once(&mut is_warned, &reason);
                 (StoreState::Away(reason), retry)
             }
-            SessionEnd::Taken(by) => {
-                warn_taken(&mut is_warned, store, &by);
-                (StoreState::Taken { by }, store.settings.peer_timeout)
+            SessionEnd::Refused(state) => {
+                warn_refused(&mut is_warned, store, &state);
+                (state, store.settings.peer_timeout)
             }
         };
         store.published.lock().state = state;
@@ -132,14 +133,25 @@ fn warn_once(is_warned: &mut bool, reason: &str) {
     }
 }
 
-fn warn_taken(is_warned: &mut bool, store: &RedisStore, by: &str) {
-    if !std::mem::replace(is_warned, true) {
-        tracing::warn!(
-            prefix = store.settings.prefix,
+fn warn_refused(is_warned: &mut bool, store: &RedisStore, state: &StoreState) {
+    if std::mem::replace(is_warned, true) {
+        return;
+    }
+    let prefix = store.settings.prefix.as_str();
+    match state {
+        StoreState::Taken { by } => tracing::warn!(
+            prefix,
             gateway = by,
             "another gateway uses this prefix of the remote store; this one runs without it. Give each its own \
              store.redis.prefix, or set store.redis.shared = true on all of them, with one cluster key"
-        );
+        ),
+        StoreState::OtherKey { of } => tracing::warn!(
+            prefix,
+            gateway = of,
+            "another gateway shares this prefix of the remote store with another cluster key; this one runs without it. \
+             Give all of them the same store.redis.cluster_key_file"
+        ),
+        StoreState::Connecting | StoreState::Connected | StoreState::Away(_) => {}
     }
 }
 
@@ -151,7 +163,7 @@ impl Session<'_> {
             let has_heard = match self.beat().await {
                 Ok(HeartbeatResult::Heard) => true,
                 Ok(HeartbeatResult::Quiet) => false,
-                Ok(HeartbeatResult::Taken(by)) => return SessionEnd::Taken(by),
+                Ok(HeartbeatResult::Refused(state)) => return SessionEnd::Refused(state),
                 Err(reason) => return SessionEnd::Lost(reason),
             };
             if self.store.open.lock().replace(self.open.clone()).is_none() {
@@ -189,7 +201,8 @@ impl Session<'_> {
         let sent_ms = self.store.clock.now();
         let sent_us = self.store.clock.now_us();
         let heartbeat = match self.hear().await? {
-            HearReply::Taken { by } => return Ok(HeartbeatResult::Taken(by)),
+            HearReply::Taken { by } => return Ok(HeartbeatResult::Refused(StoreState::Taken { by })),
+            HearReply::OtherKey { of } => return Ok(HeartbeatResult::Refused(StoreState::OtherKey { of })),
             HearReply::Told(heartbeat) => heartbeat,
         };
         let latency_us = u64::try_from(self.store.clock.since(sent_us).as_micros()).unwrap_or(u64::MAX);
@@ -226,9 +239,9 @@ impl Session<'_> {
         let (epoch, heard) = (standing.epoch.to_string(), standing.heard.to_string());
         let exclusive = if store.settings.shared { "0" } else { "1" };
         let most = MAX_TOLD.to_string();
-        let origin = store.origin.as_str();
+        let (origin, key) = (store.origin.as_str(), store.key_fingerprint.as_str());
         let arguments =
-            [&store.id, &store.name, &epoch, &heard, &standing.token, &lease, exclusive, &proposal, &most, origin];
+            [&store.id, &store.name, &epoch, &heard, &standing.token, &lease, exclusive, &proposal, &most, origin, key];
         let keys = self.keys();
         let value: Value = scripts::run(&self.open.scripts.hear, &mut self.open.connection, &keys, &arguments)
             .await

@@ -21,6 +21,11 @@ pub enum StoreState {
         /// Its name.
         by: String,
     },
+    /// Another gateway that shares the prefix has another cluster key: this one runs without the store.
+    OtherKey {
+        /// Its name.
+        of: String,
+    },
 }
 
 impl StoreState {
@@ -31,6 +36,7 @@ impl StoreState {
             Self::Connected => "connected",
             Self::Away(_) => "away",
             Self::Taken { .. } => "taken",
+            Self::OtherKey { .. } => "other-key",
         }
     }
 }
@@ -66,6 +72,8 @@ pub struct StoreStatus {
     pub state: StoreState,
     /// "single" or "cluster".
     pub kind: &'static str,
+    /// Name of its program: "Redis" or "Valkey".
+    pub product: &'static str,
     /// Version of the store, once known.
     pub version: String,
     /// The prefix.

@@ -54,6 +54,8 @@ pub(crate) struct PublishedState {
 pub struct RedisStore {
     pub(crate) settings: RemoteStoreSettings,
     pub(crate) key: StoreKey,
+    /// Hash of the key that gateways share: theirs must be equal.
+    pub(crate) key_fingerprint: String,
     /// Id of this gateway, stable over restarts, and of this process.
     pub(crate) id: String,
     pub(crate) origin: String,
@@ -114,6 +116,7 @@ impl RedisStore {
         let record = record.filter(|record| record.store == store_id);
         Ok(Arc::new(Self {
             key,
+            key_fingerprint: key_fingerprint(&shared),
             id: hex(&own[..8]),
             origin: hex(&random),
             name: name.chars().filter(|letter| *letter != ';' && !letter.is_control()).take(64).collect(),
@@ -144,7 +147,7 @@ impl RedisStore {
 
     /// Name of a key of the agreement. All of them are in one slot of a Cluster.
     pub(crate) fn agreement_key(&self, last: &str) -> String {
-        format!("{{{}}}:{last}", self.settings.prefix)
+        agreement_key(&self.settings, last)
     }
 
     /// Name of an entry in the store.
@@ -281,6 +284,7 @@ impl RedisStore {
         StoreStatus {
             state: published.state.clone(),
             kind: published.kind,
+            product: published.info.product.name(),
             version: published.info.version.clone(),
             prefix: self.settings.prefix.clone(),
             shared: self.settings.shared,
@@ -318,8 +322,18 @@ impl RedisStore {
     }
 }
 
+/// Name of a key of the agreement: the braces keep all of them in one slot of a Cluster.
+pub(crate) fn agreement_key(settings: &RemoteStoreSettings, last: &str) -> String {
+    format!("{{{}}}:{last}", settings.prefix)
+}
+
+/// Hash of a key, by which gateways see that theirs are equal. The key itself never reaches the store.
+pub(crate) fn key_fingerprint(shared: &[u8; 32]) -> String {
+    hex(&blake3::derive_key("greenroom remote store: fingerprint of the cluster key", shared)[..8])
+}
+
 /// The key as the user gave it, as bytes. The configuration has checked its form.
-fn cluster_secret(text: &str) -> [u8; 32] {
+pub(crate) fn cluster_secret(text: &str) -> [u8; 32] {
     blake3::derive_key("greenroom cluster key", text.to_ascii_lowercase().as_bytes())
 }
 

@@ -1,9 +1,32 @@
 //! The store's report of itself.
 
+/// Program of a store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum StoreProduct {
+    /// Redis, or what says nothing else.
+    #[default]
+    Redis,
+    /// Valkey.
+    Valkey,
+}
+
+impl StoreProduct {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Redis => "Redis",
+            Self::Valkey => "Valkey",
+        }
+    }
+}
+
 /// Figures of `INFO`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct StoreInfo {
+    pub(crate) product: StoreProduct,
     pub(crate) version: String,
+    /// Whether the node belongs to a Cluster.
+    pub(crate) is_cluster_node: bool,
     pub(crate) used_bytes: u64,
     pub(crate) max_bytes: u64,
     pub(crate) eviction_policy: String,
@@ -19,7 +42,13 @@ impl StoreInfo {
             let Some((name, value)) = line.trim_end().split_once(':') else { continue };
             let number = || value.parse().unwrap_or(0);
             match name {
-                "redis_version" => value.clone_into(&mut info.version),
+                // Valkey names itself after the version of Redis that it is compatible with.
+                "redis_version" if info.version.is_empty() => value.clone_into(&mut info.version),
+                "valkey_version" => {
+                    info.product = StoreProduct::Valkey;
+                    value.clone_into(&mut info.version);
+                }
+                "cluster_enabled" => info.is_cluster_node = value == "1",
                 "used_memory" => info.used_bytes = number(),
                 "maxmemory" => info.max_bytes = number(),
                 "maxmemory_policy" => value.clone_into(&mut info.eviction_policy),
@@ -52,5 +81,11 @@ mod tests {
         );
         assert_eq!((info.major(), info.is_full(), info.total_keys), (7, true, None));
         assert_eq!(StoreInfo::parse("nothing"), StoreInfo::default());
+    }
+
+    #[test]
+    fn valkey_is_known_by_its_own_version() {
+        let info = StoreInfo::parse("redis_version:7.2.4\r\nserver_name:valkey\r\nvalkey_version:8.1.3\r\n");
+        assert_eq!((info.product, info.version.as_str(), info.major()), (StoreProduct::Valkey, "8.1.3", 8));
     }
 }

@@ -15,9 +15,10 @@ pub mod identity;
 pub mod name;
 pub mod permissions;
 pub mod port;
+pub mod remote_store;
 pub mod version;
 
-use super::facts::{HttpApiFacts, MachineFacts, ServerFacts};
+use super::facts::{HttpApiFacts, MachineFacts, RemoteStoreFacts, ServerFacts};
 use super::finding::Finding;
 
 /// Checks of every media server.
@@ -36,6 +37,16 @@ pub const SERVER: &[fn(&ServerFacts) -> Option<Finding>] = &[
 /// Checks of every server of any HTTP API.
 pub const HTTP_API: &[fn(&HttpApiFacts) -> Vec<Finding>] =
     &[http_api::check_probe, http_api::check_certificate, http_api::check_clock, http_api::check_routes];
+
+/// Checks of the remote store.
+pub const REMOTE_STORE: &[fn(&RemoteStoreFacts) -> Vec<Finding>] = &[
+    remote_store::check_connection,
+    remote_store::check_version,
+    remote_store::check_latency,
+    remote_store::check_eviction,
+    remote_store::check_slots,
+    remote_store::check_key,
+];
 
 /// Checks of this machine.
 pub const MACHINE: &[fn(&MachineFacts) -> Vec<Finding>] =

@@ -147,6 +147,7 @@ const ALLOWED: [(&str, &[&str]); 36] = [
             "greenroom-folder",
             "greenroom-origin",
             "greenroom-proxy",
+            "greenroom-remote-store",
             "greenroom-response-comparison",
             "greenroom-state",
         ],

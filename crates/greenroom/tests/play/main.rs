@@ -64,6 +64,7 @@ mod sockets_dropped;
 mod sockets_kept;
 mod statistics;
 mod statistics_kept;
+mod store_access;
 mod traces;
 mod twelve;
 mod undone;

@@ -2,10 +2,10 @@
 local meta, log, marks = KEYS[1], KEYS[2], KEYS[3]
 local id, name, my_epoch = ARGV[1], ARGV[2], ARGV[3]
 local heard, token, lease = tonumber(ARGV[4]), ARGV[5], tonumber(ARGV[6])
-local exclusive, proposal, most, origin = ARGV[7], ARGV[8], tonumber(ARGV[9]), ARGV[10]
+local exclusive, proposal, most, origin, key = ARGV[7], ARGV[8], tonumber(ARGV[9]), ARGV[10], ARGV[11]
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local head = redis.call('HMGET', meta, 'epoch', 'seq', 'floor', 'marks', 'born', 'run', 'lease')
+local head = redis.call('HMGET', meta, 'epoch', 'seq', 'floor', 'marks', 'born', 'run', 'lease', 'key')
 -- Gateways may ask for leases of different length: the longest counts.
 local longest = math.max(lease, tonumber(head[7] or 0))
 local epoch, seq, floor = head[1], tonumber(head[2] or 0), tonumber(head[3] or 0)
@@ -20,11 +20,24 @@ if not lost and epoch == my_epoch and heard > 0 then
     lost = at[1] ~= nil and at[1][2][2] ~= token
   end
 end
+-- Gateways with different keys name scopes and entries differently, so they cannot hear each other. The key may be changed
+-- once no gateway with the old one is live; what was numbered under that means nothing any more.
+if head[8] and head[8] ~= key then
+  local states = redis.call('HGETALL', meta)
+  for at = 1, #states, 2 do
+    local deadline, alone, its_name = string.match(states[at + 1], '^(%d+);%d+;%d+;(%d);(.*)$')
+    if string.sub(states[at], 1, 2) == 'p:' and states[at] ~= 'p:' .. id and tonumber(deadline or 0) > now then
+      return { (exclusive == '1' or alone == '1') and 'taken' or 'key', its_name }
+    end
+  end
+  lost = true
+end
 if lost then
   redis.call('DEL', meta, log, marks)
   epoch, seq, floor, born = proposal, 0, 0, now
   redis.call('HSET', meta, 'format', 1, 'epoch', epoch, 'seq', 0, 'floor', 0, 'marks', 0, 'born', now)
 end
+if lost or not head[8] then redis.call('HSET', meta, 'key', key) end
 -- Another process than before: a restart or a failover, which may have lost leases.
 local run = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)') or ''
 if run ~= head[6] or lost then

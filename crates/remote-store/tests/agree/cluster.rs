@@ -7,6 +7,7 @@ use greenroom_cache::{CacheStatus, Tier};
 use greenroom_config::RemoteStoreSettings;
 use greenroom_dialect::credential::Secret;
 use greenroom_remote_store::StoreState;
+use greenroom_remote_store::probe::{ClusterFacts, ClusterSlots, KeyAgreement, probe};
 
 use crate::fixture::{Gateway, Source, StoreProcess, shared};
 
@@ -39,6 +40,11 @@ async fn gateways_share_a_cluster_and_go_on_after_a_failover() {
     one.sees_peers(1).await;
     two.sees_peers(1).await;
     assert_eq!(one.store.status(true).kind, "cluster");
+    let facts = probe(&settings(&nodes)).await.expect("it answers");
+    let all_served = ClusterSlots { is_ok: true, served: 16_384, primaries: 3, nodes: 6 };
+    assert_eq!((facts.cluster, facts.key), (ClusterFacts::Cluster(all_served), KeyAgreement::Same));
+    let one_node = probe(&shared(&nodes[0].url())).await.expect("it answers");
+    assert_eq!(one_node.cluster, ClusterFacts::Unconfigured);
     for number in 0..30 {
         one.read(&format!("/{number}")).await.expect("a value");
     }

@@ -3,6 +3,7 @@
 mod cluster;
 mod figures;
 mod fixture;
+mod keys;
 mod leadership;
 mod leases;
 mod outages;

@@ -11,7 +11,10 @@ const STATES = {
   connected: ["good", "Connected"],
   away: ["bad", "Not reachable"],
   taken: ["bad", "Used by another gateway"],
+  "other-key": ["bad", "Another cluster key"],
 };
+/** Begins the sentence on the reason of a state. */
+const REASONS = { taken: "By ", "other-key": "Of " };
 
 /** The section; it is hidden where no remote store is configured. */
 export function sharedStore(context) {
@@ -55,12 +58,12 @@ export function sharedStore(context) {
   return element;
 }
 
-function aboutOf({ state, reason, kind, version, latency_us: latency }) {
+function aboutOf({ state, reason, kind, product, version, latency_us: latency }) {
   if (state !== "connected") {
-    const why = reason ? " " + sentence((state === "taken" ? "By " : "") + reason) : "";
+    const why = reason ? " " + sentence((REASONS[state] || "") + reason) : "";
     return "Memory and disk do without it." + why;
   }
-  return ["Version " + version, kind === "cluster" ? "Cluster" : "", "answers in " + duration(latency / 1e6)].filter(Boolean).join(" · ") + ".";
+  return [`${product} ${version}`, kind === "cluster" ? "Cluster" : "", "answers in " + duration(latency / 1e6)].filter(Boolean).join(" · ") + ".";
 }
 
 const usedOf = ({ used_bytes: used, max_bytes: max, total_keys: keys, hits, misses, written }) =>
