@@ -55,6 +55,7 @@ mod regressions;
 mod remote;
 mod request_bodies;
 mod restarts;
+mod rolling_restart;
 mod rooms;
 mod shared_store;
 mod shrunk;
