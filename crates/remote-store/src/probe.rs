@@ -1,4 +1,4 @@
-//! Facts on a store, for a person who looks for the cause of a problem. Nothing is written there.
+//! Probe of a store for `greenroom doctor`: version, latency, eviction policy, slots and key. It writes nothing.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use redis::IntoConnectionInfo;
 use crate::connection::{StoreConnection, explain};
 use crate::handshake::ask_node;
 use crate::store::{agreement_key, cluster_secret, key_fingerprint};
-use crate::store_info::StoreInfo;
+use crate::store_info::{StoreInfo, fields};
 
 pub use crate::store_info::StoreProduct;
 
@@ -27,8 +27,6 @@ pub struct StoreFacts {
     pub round_trip: Duration,
     /// Its eviction policy, as `maxmemory-policy` names it.
     pub eviction_policy: String,
-    /// Bytes it uses.
-    pub used_bytes: u64,
     /// Max bytes; zero if unlimited.
     pub max_bytes: u64,
     /// Whether the settings name a Cluster, and whether the node is one's.
@@ -109,7 +107,6 @@ pub async fn probe(settings: &RemoteStoreSettings) -> Result<StoreFacts, String>
         version: info.version,
         round_trip: measure(&mut connection).await?,
         eviction_policy: info.eviction_policy,
-        used_bytes: info.used_bytes,
         max_bytes: info.max_bytes,
         cluster,
         key,
@@ -146,8 +143,7 @@ async fn compare_key(settings: &RemoteStoreSettings, connection: &mut StoreConne
 /// Reads `CLUSTER INFO`; what is missing counts as bad.
 fn read_slots(text: &str) -> ClusterSlots {
     let mut slots = ClusterSlots::default();
-    for line in text.lines() {
-        let Some((name, value)) = line.trim_end().split_once(':') else { continue };
+    for (name, value) in fields(text) {
         let number = || value.parse().unwrap_or(0);
         match name {
             "cluster_state" => slots.is_ok = value == "ok",

@@ -1,5 +1,10 @@
 //! The store's report of itself.
 
+/// Names and values of a report of the form that `INFO` and `CLUSTER INFO` have: `name:value` in each line.
+pub(crate) fn fields(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    text.lines().filter_map(|line| line.trim_end().split_once(':'))
+}
+
 /// Program of a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum StoreProduct {
@@ -38,8 +43,7 @@ impl StoreInfo {
     /// Reads the answer; what is missing stays empty.
     pub(crate) fn parse(text: &str) -> Self {
         let mut info = Self::default();
-        for line in text.lines() {
-            let Some((name, value)) = line.trim_end().split_once(':') else { continue };
+        for (name, value) in fields(text) {
             let number = || value.parse().unwrap_or(0);
             match name {
                 // Valkey names itself after the version of Redis that it is compatible with.

@@ -23,7 +23,7 @@ pub fn check_connection(facts: &RemoteStoreFacts) -> Vec<Finding> {
     {
         "Set store.redis.user and store.redis.password_file to what the store expects."
     } else if reason.contains("NOPERM") {
-        "Allow the user all commands on the keys that begin with store.redis.prefix, and INFO, DBSIZE and CLUSTER INFO."
+        "Allow the user the keys ~PREFIX:* and ~{PREFIX}:*, with store.redis.prefix for PREFIX, and the command INFO."
     } else if reason.contains("ertificate") || reason.contains("TLS") || reason.contains("tls") {
         "Set store.redis.ca_file to the authority that signed its certificate; where it wants one of its clients, \
          client_cert_file and client_key_file."
@@ -162,7 +162,6 @@ mod tests {
             version: "7.0.15".into(),
             round_trip: Duration::from_micros(200),
             eviction_policy: "allkeys-lru".into(),
-            used_bytes: 1,
             max_bytes: 2,
             cluster: ClusterFacts::None,
             key: KeyAgreement::Same,

@@ -140,5 +140,4 @@ async fn the_doctor_names_what_is_weak_at_a_store() {
     let levels =
         ["remote store", "store version", "store latency", "store eviction"].map(|name| found[name]["level"].clone());
     assert_eq!(levels, ["ok", "ok", "ok", "warning"].map(Value::from), "{found}");
-    drop(store);
 }

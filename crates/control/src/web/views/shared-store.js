@@ -14,7 +14,7 @@ const STATES = {
   "other-key": ["bad", "Another cluster key"],
 };
 /** Begins the sentence on the reason of a state. */
-const REASONS = { taken: "By ", "other-key": "Of " };
+const REASON_STARTS = { taken: "By ", "other-key": "Live with another key: " };
 
 /** The section; it is hidden where no remote store is configured. */
 export function sharedStore(context) {
@@ -60,7 +60,7 @@ export function sharedStore(context) {
 
 function aboutOf({ state, reason, kind, product, version, latency_us: latency }) {
   if (state !== "connected") {
-    const why = reason ? " " + sentence((REASONS[state] || "") + reason) : "";
+    const why = reason ? " " + sentence((REASON_STARTS[state] || "") + reason) : "";
     return "Memory and disk do without it." + why;
   }
   return [`${product} ${version}`, kind === "cluster" ? "Cluster" : "", "answers in " + duration(latency / 1e6)].filter(Boolean).join(" · ") + ".";
